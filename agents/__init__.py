@@ -1,0 +1,1 @@
+"""Agents (坐席): state machine, skills, desk commands, accounts and roles."""

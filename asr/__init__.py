@@ -1,0 +1,1 @@
+"""Speech recognition: audio sources, segmentation, engine pool, transcript, evaluation."""

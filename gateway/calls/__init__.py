@@ -1,0 +1,1 @@
+"""The call tracker: PBX events in, new state and facts out. Pure."""

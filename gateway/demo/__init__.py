@@ -1,0 +1,1 @@
+"""The demo PBX and its calls: real wire protocols, recorded voices."""

@@ -1,0 +1,134 @@
+"""Facts: what happened, as the tracker found it. They are journalled, published and shown.
+
+Each fact carries its instant (`at`, POSIX seconds, from the PBX where it says so) and the state after it,
+so that a reader needs no fold of its own. The JSON form is tagged by `kind`.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.models.call import Call
+from gateway.models.order import Order
+from gateway.models.queue import AgentStatus, Queue
+from gateway.models.transcript import Utterance
+
+
+class Fact(Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
+    """Base of all facts."""
+
+    at: float
+
+
+class CallFact(Fact, frozen=True, kw_only=True):
+    """Something happened on a call; `call` is its state afterwards."""
+
+    call: Call
+
+
+class CallStarted(CallFact, frozen=True, kw_only=True):
+    pass
+
+
+class CallUpdated(CallFact, frozen=True, kw_only=True):
+    """A detail changed (caller ID, IVR answer, leg, recording) that has no name of its own."""
+
+    what: str
+
+
+class CallQueued(CallFact, frozen=True, kw_only=True):
+    queue: str
+    position: int
+
+
+class AgentRinging(CallFact, frozen=True, kw_only=True):
+    """An agent's phone begins to ring with this call: the moment of the screen-pop."""
+
+    agent: str
+    channel: str
+
+
+class AgentMissed(CallFact, frozen=True, kw_only=True):
+    """The agent's phone rang and was not answered."""
+
+    agent: str
+    rang: float
+    """Seconds."""
+
+
+class CallAnswered(CallFact, frozen=True, kw_only=True):
+    agent: str
+    channel: str
+    """The agent's channel."""
+    waited: float
+    """Seconds in the queue."""
+
+
+class CallHeld(CallFact, frozen=True, kw_only=True):
+    held: bool
+
+
+class TalkEnded(CallFact, frozen=True, kw_only=True):
+    """One agent's stretch of the conversation is over (the call may go on with another)."""
+
+    agent: str | None
+    channel: str
+
+
+class CallTransferred(CallFact, frozen=True, kw_only=True):
+    manner: str
+    """`blind` or `attended`."""
+    target: str
+    result: str
+
+
+class CallEnded(CallFact, frozen=True, kw_only=True):
+    pass
+
+
+class QueueChanged(Fact, frozen=True, kw_only=True):
+    queue: Queue
+
+
+class AgentChanged(Fact, frozen=True, kw_only=True):
+    agent: AgentStatus
+
+
+class PbxLinkChanged(Fact, frozen=True, kw_only=True):
+    """The link to a PBX came up, went down or was refused."""
+
+    pbx: str
+    up: bool
+    reason: str
+
+
+class UtteranceHeard(Fact, frozen=True, kw_only=True):
+    utterance: Utterance
+
+
+class OrderChanged(Fact, frozen=True, kw_only=True):
+    order: Order
+    changed: tuple[str, ...]
+    """Names of the fields that changed; empty when only the state did."""
+
+
+AnyFact = (
+    CallStarted
+    | CallUpdated
+    | CallQueued
+    | AgentRinging
+    | AgentMissed
+    | CallAnswered
+    | CallHeld
+    | TalkEnded
+    | CallTransferred
+    | CallEnded
+    | QueueChanged
+    | AgentChanged
+    | PbxLinkChanged
+    | UtteranceHeard
+    | OrderChanged
+)
+"""Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""
+
+JsonObject = dict[str, Any]

@@ -1,0 +1,83 @@
+"""The work order (工单): a form of fields, each with its confidence and the evidence it came from."""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Evidence(Struct, frozen=True):
+    """The span of transcript (and so of audio) a value came from."""
+
+    utterance_id: str
+    start: int
+    """First character in the utterance's text."""
+    end: int
+    quote: str
+    audio_start: float
+    """Seconds of call time."""
+    audio_end: float
+
+
+class Method(StrEnum):
+    """How a value was had."""
+
+    AGENT = "agent"
+    """Typed or confirmed by the agent: never overwritten."""
+    SIGNALLING = "signalling"
+    """Known from the call itself (caller ID, DID, IVR digits)."""
+    RULE = "rule"
+    GAZETTEER = "gazetteer"
+    MODEL = "model"
+    LLM = "llm"
+
+
+class FieldValue(Struct, frozen=True):
+    """One field of an order. `value` is a string, a bool, or a list of strings; never `None`."""
+
+    value: Any
+    confidence: float
+    """0..1, calibrated: of fields at 0.8, four in five are right."""
+    method: Method
+    evidence: tuple[Evidence, ...] = ()
+
+
+class OrderState(StrEnum):
+    """The life of an order on our side; the work-order system's own progress is kept beside it."""
+
+    DRAFT = "draft"
+    """Filling itself while the call runs."""
+    SUBMITTED = "submitted"
+    """In the outbox: will be delivered, whatever is lost or restarted."""
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Refused for good or out of tries; waits for an operator."""
+
+
+class RequestType(StrEnum):
+    """诉求类型."""
+
+    CONSULTATION = "咨询"
+    HELP = "求助"
+    COMPLAINT = "投诉"
+    REPORT = "举报"
+    SUGGESTION = "建议"
+    PRAISE = "表扬"
+
+
+class Order(Struct, frozen=True):
+    """One work order; a call that reached the queue has exactly one."""
+
+    id: str
+    """UUIDv5 of the call's id: making it twice makes the same order."""
+    call_id: str
+    line: str
+    state: OrderState
+    fields: dict[str, FieldValue]
+    created_at: float
+    updated_at: float
+    revision: int = 0
+    submitted_at: float | None = None
+    delivered_at: float | None = None
+    external_id: str | None = None
+    """The work-order system's own number, from its reply."""

@@ -1,0 +1,40 @@
+"""What was said on a call: utterances in call time."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.models.call import Side
+
+
+class Source(StrEnum):
+    """Where an utterance was heard."""
+
+    LIVE = "live"
+    RECORDING = "recording"
+
+
+class Utterance(Struct, frozen=True):
+    """A stretch of speech by one side, as text.
+
+    Times are seconds since the call's first ring (`Call.started_at`). A final utterance never changes;
+    a partial one (`final=False`) is replaced by the next of the same `id`.
+    """
+
+    id: str
+    """`<call>/<side>/<milliseconds of start>`, zero-padded: stable, sortable, unique in the call."""
+    call_id: str
+    side: Side
+    start: float
+    end: float
+    text: str
+    """Simplified Chinese with punctuation. Hostile input: shown as text only."""
+    final: bool = True
+    confidence: float = 0.0
+    """Mean token probability, 0..1."""
+    source: Source = Source.LIVE
+
+
+def utterance_id(call_id: str, side: Side, start: float) -> str:
+    """The stable id of the utterance that begins at `start` seconds of call time."""
+    return f"{call_id}/{side}/{max(0, round(start * 1000)):09d}"

@@ -1,0 +1,1 @@
+"""The link to Asterisk: panoramisk hardened, typed events, commands, resync, configuration rendering."""

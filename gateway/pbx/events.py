@@ -1,0 +1,289 @@
+"""PBX events, normalised and typed: what the tracker reads. One class per thing that can happen.
+
+Names and meanings are Asterisk's (AMI 2.0 and later, Asterisk 12–22). `at` is the PBX's own `Timestamp`
+header (manager.conf `timestampevents=yes`), else the instant of receipt; POSIX seconds.
+"""
+
+from msgspec import Struct
+
+
+class PbxEvent(Struct, frozen=True, kw_only=True):
+    """Base of all: when, and on which PBX (its configured name)."""
+
+    at: float
+    pbx: str
+
+
+class ChannelEvent(PbxEvent, frozen=True, kw_only=True):
+    """Something happened to one channel."""
+
+    uniqueid: str
+    linkedid: str
+    channel: str
+    state: str = ""
+    """ChannelStateDesc: `Down`, `Ring`, `Ringing`, `Up` …"""
+    caller_number: str = ""
+    caller_name: str = ""
+    connected_number: str = ""
+    connected_name: str = ""
+    context: str = ""
+    exten: str = ""
+
+
+class NewChannel(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class NewState(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class NewCallerId(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class NewConnectedLine(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class Rename(ChannelEvent, frozen=True, kw_only=True):
+    """`channel` is the old name."""
+
+    new_name: str
+
+
+class Hangup(ChannelEvent, frozen=True, kw_only=True):
+    cause: int = 0
+    cause_text: str = ""
+
+
+class Hold(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class Unhold(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class VarSet(ChannelEvent, frozen=True, kw_only=True):
+    """Only variables whose names begin with `HOTLINE_` are passed on."""
+
+    variable: str
+    value: str
+
+
+class DtmfEnd(ChannelEvent, frozen=True, kw_only=True):
+    digit: str
+    direction: str
+
+
+class MixMonitorStart(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class MixMonitorStop(ChannelEvent, frozen=True, kw_only=True):
+    pass
+
+
+class BridgeEnter(ChannelEvent, frozen=True, kw_only=True):
+    bridge: str
+    bridge_type: str = ""
+    channels: int = 0
+
+
+class BridgeLeave(ChannelEvent, frozen=True, kw_only=True):
+    bridge: str
+    channels: int = 0
+
+
+class BridgeDestroy(PbxEvent, frozen=True, kw_only=True):
+    bridge: str
+
+
+class BridgeMerge(PbxEvent, frozen=True, kw_only=True):
+    from_bridge: str
+    to_bridge: str
+
+
+class DialBegin(ChannelEvent, frozen=True, kw_only=True):
+    """`channel` dials `dest_channel`."""
+
+    dest_uniqueid: str
+    dest_channel: str
+    dest_linkedid: str = ""
+    dial_string: str = ""
+
+
+class DialEnd(ChannelEvent, frozen=True, kw_only=True):
+    dest_uniqueid: str
+    dest_channel: str
+    status: str = ""
+
+
+class LocalBridge(PbxEvent, frozen=True, kw_only=True):
+    """The two halves of a Local channel were tied together."""
+
+    one_uniqueid: str
+    two_uniqueid: str
+    one_channel: str
+    two_channel: str
+    context: str = ""
+    exten: str = ""
+
+
+class BlindTransfer(PbxEvent, frozen=True, kw_only=True):
+    transferer_uniqueid: str
+    transferer_channel: str
+    transferee_uniqueid: str = ""
+    transferee_channel: str = ""
+    context: str = ""
+    exten: str = ""
+    result: str = ""
+
+
+class AttendedTransfer(PbxEvent, frozen=True, kw_only=True):
+    original_uniqueid: str
+    """The transferer's channel towards the transferee."""
+    second_uniqueid: str
+    """The transferer's channel towards the target."""
+    transferee_uniqueid: str = ""
+    target_uniqueid: str = ""
+    destination_type: str = ""
+    result: str = ""
+
+
+class QueueCallerJoin(ChannelEvent, frozen=True, kw_only=True):
+    queue: str
+    position: int
+    count: int = 0
+
+
+class QueueCallerLeave(ChannelEvent, frozen=True, kw_only=True):
+    queue: str
+    position: int = 0
+    count: int = 0
+
+
+class QueueCallerAbandon(ChannelEvent, frozen=True, kw_only=True):
+    queue: str
+    position: int = 0
+    hold_time: float = 0.0
+
+
+class QueueMemberEvent(PbxEvent, frozen=True, kw_only=True):
+    """A member's state in one queue: the fields of AMI's QueueMember* events."""
+
+    queue: str
+    interface: str
+    member: str
+    """MemberName: the agent's id."""
+    state_interface: str = ""
+    penalty: int = 0
+    calls_taken: int = 0
+    last_call: float = 0.0
+    in_call: bool = False
+    status: int = 0
+    """AST_DEVICE_*: 1 not in use, 2 in use, 3 busy, 4 invalid, 5 unavailable, 6 ringing, 7 ring+in use, 8 on hold."""
+    paused: bool = False
+    paused_reason: str = ""
+
+
+class QueueMemberAdded(QueueMemberEvent, frozen=True, kw_only=True):
+    pass
+
+
+class QueueMemberStatus(QueueMemberEvent, frozen=True, kw_only=True):
+    pass
+
+
+class QueueMemberPause(QueueMemberEvent, frozen=True, kw_only=True):
+    pass
+
+
+class QueueMemberRemoved(QueueMemberEvent, frozen=True, kw_only=True):
+    pass
+
+
+class AgentCallEvent(ChannelEvent, frozen=True, kw_only=True):
+    """app_queue's view of one agent and one caller. `channel` is the caller's, `dest_channel` the agent's."""
+
+    queue: str
+    member: str
+    interface: str
+    dest_uniqueid: str
+    dest_channel: str
+
+
+class AgentCalled(AgentCallEvent, frozen=True, kw_only=True):
+    pass
+
+
+class AgentConnect(AgentCallEvent, frozen=True, kw_only=True):
+    hold_time: float = 0.0
+    ring_time: float = 0.0
+
+
+class AgentComplete(AgentCallEvent, frozen=True, kw_only=True):
+    hold_time: float = 0.0
+    talk_time: float = 0.0
+    reason: str = ""
+    """`caller`, `agent` or `transfer`."""
+
+
+class AgentRingNoAnswer(AgentCallEvent, frozen=True, kw_only=True):
+    ring_time: float = 0.0
+
+
+class DeviceStateChange(PbxEvent, frozen=True, kw_only=True):
+    device: str
+    state: str
+    """`NOT_INUSE`, `INUSE`, `RINGING`, `UNAVAILABLE`, `ONHOLD` …"""
+
+
+class FullyBooted(PbxEvent, frozen=True, kw_only=True):
+    """Logged in, or Asterisk has (re)started. `uptime_s` tells which; `last_reload` as AMI gives it."""
+
+    uptime_s: int = 0
+
+
+class Shutdown(PbxEvent, frozen=True, kw_only=True):
+    restart: bool = False
+
+
+AnyPbxEvent = (
+    NewChannel
+    | NewState
+    | NewCallerId
+    | NewConnectedLine
+    | Rename
+    | Hangup
+    | Hold
+    | Unhold
+    | VarSet
+    | DtmfEnd
+    | MixMonitorStart
+    | MixMonitorStop
+    | BridgeEnter
+    | BridgeLeave
+    | BridgeDestroy
+    | BridgeMerge
+    | DialBegin
+    | DialEnd
+    | LocalBridge
+    | BlindTransfer
+    | AttendedTransfer
+    | QueueCallerJoin
+    | QueueCallerLeave
+    | QueueCallerAbandon
+    | QueueMemberAdded
+    | QueueMemberStatus
+    | QueueMemberPause
+    | QueueMemberRemoved
+    | AgentCalled
+    | AgentConnect
+    | AgentComplete
+    | AgentRingNoAnswer
+    | DeviceStateChange
+    | FullyBooted
+    | Shutdown
+)

@@ -1,0 +1,158 @@
+"""Reading the configuration, and saying what is wrong with it in words that lead to the mend."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy.engine import make_url
+
+from gateway.settings.schema import Settings
+
+EXAMPLE = Path(__file__).with_name("hotline.example.toml")
+DEFAULT_FILE = Path("hotline.toml")
+SECRET_KEYS = frozenset({"secret", "password"})
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; `problems` holds one line per fault: key, value, mend."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__(f"{source}:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read `path`, or `$HOTLINE_CONFIG`, or ./hotline.toml where it exists; else the defaults.
+
+    Environment variables win over the file, `overrides` (whole sections) over both.
+
+    Raises:
+        SettingsError: the file is missing, not TOML, or holds a wrong key or value.
+    """
+    if path is None and (named := os.environ.get("HOTLINE_CONFIG")):
+        path = Path(named)
+    if path is None and DEFAULT_FILE.is_file():
+        path = DEFAULT_FILE
+    data: dict[str, Any] = {}
+    if path is not None:
+        data = _read_toml(path)
+    source = str(path) if path else "configuration"
+    return _build(source, data, overrides)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise SettingsError(
+            str(path), ["no such file; copy gateway/settings/hotline.example.toml there"]
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(str(path), [f"not valid TOML: {error}"]) from error
+    if written := sorted(_inline_secrets(data)):
+        raise SettingsError(
+            str(path),
+            [
+                f"{key}: a secret must not stand in this file; put it in a file of mode 0600 and name that"
+                " as secret_file, or set it in the environment"
+                for key in written
+            ],
+        )
+    anchored: dict[str, Any] = _anchored(data, path.parent)
+    return anchored
+
+
+def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            name = f"{prefix}{key}"
+            if key in SECRET_KEYS and isinstance(value, str):
+                found.append(name)
+            found += _inline_secrets(value, f"{name}.")
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            found += _inline_secrets(value, f"{prefix}{index}.")
+    return found
+
+
+PATH_KEYS = frozenset({"data_dir", "secret_file", "recordings_dir", "places", "units", "enterprises"})
+
+
+def _anchored(data: Any, base: Path) -> Any:
+    """Relative paths in the file are meant from the file's own directory."""
+    if isinstance(data, Mapping):
+        return {
+            key: str(base / value) if key in PATH_KEYS and isinstance(value, str) else _anchored(value, base)
+            for key, value in data.items()
+        }
+    if isinstance(data, list):
+        return [_anchored(value, base) for value in data]
+    return data
+
+
+class _FileFirst(Settings):
+    """pydantic-settings with the environment above the file: init values are the file's."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+
+def _build(source: str, data: dict[str, Any], overrides: dict[str, Any]) -> Settings:
+    try:
+        settings = _FileFirst(**data)
+        return settings.model_copy(update=overrides) if overrides else settings
+    except ValidationError as error:
+        raise SettingsError(source, [_say(e) for e in error.errors(include_url=False)]) from None
+
+
+def _say(error: Any) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location) or "file"
+    value = error.get("input")
+    text: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or mend its spelling"
+    if error["type"] == "missing":
+        return f"{key}: missing; add it"
+    if not location:
+        return text
+    shown = "" if location[-1] in SECRET_KEYS or isinstance(value, dict | list) else f" = {value!r}"
+    return f"{key}{shown}: {text}"
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The configuration as plain data with every secret shown as stars, passwords in URLs too."""
+    data: dict[str, Any] = settings.model_dump(mode="python")
+
+    def mask(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {k: mask(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [mask(v) for v in value]
+        if isinstance(value, SecretStr):
+            return "********"
+        if isinstance(value, Path):
+            return str(value)
+        if key == "url" and value is not None:
+            return make_url(str(value)).render_as_string(hide_password=True)
+        return value
+
+    return {k: mask(v, k) for k, v in data.items()}

@@ -1,0 +1,266 @@
+"""What can be configured. `gateway/settings/hotline.example.toml` is the documented form of this file."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.models.line import Line
+
+# Ids, queues and phones end up in Asterisk's configuration and in AMI actions: the alphabet is closed.
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+PHONE = r"^(PJSIP|SIP|IAX2|Local)/[A-Za-z0-9][A-Za-z0-9_.@/-]{0,95}$"
+DIALLED = r"^\+?[0-9*#]{1,32}$"
+
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    """Unknown keys are errors: a typo must not be a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretHolder(_Section):
+    """A secret comes from `secret_file` or from the environment, never from the TOML file's own text."""
+
+    secret: SecretStr | None = Field(default=None, description="from the environment only")
+    secret_file: Path | None = None
+
+    def read_secret(self) -> str:
+        """The secret.
+
+        Raises:
+            ValueError: there is none, or its file cannot be read; the text says the mend.
+        """
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        if self.secret_file is None:
+            raise ValueError("no secret: set secret_file, or the secret in the environment")
+        try:
+            return self.secret_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"secret_file {self.secret_file}: {error.strerror or error}") from error
+
+
+class HttpSettings(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 8600
+    stream_port: Port = Field(default=8601, description="websocket stream")
+    public_stream_url: str | None = Field(
+        default=None, description="what browsers use behind a proxy, e.g. wss://desk.example/stream"
+    )
+    allowed_origins: list[str] = Field(default_factory=list, description="besides our own")
+    secure_cookies: bool = Field(default=False, description="true behind HTTPS")
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+
+
+class DatabaseSettings(_Section):
+    url: str | None = Field(
+        default=None,
+        description="sqlite+aiosqlite:///PATH or postgresql+asyncpg://USER@HOST/NAME; default: data_dir",
+    )
+    password: SecretStr | None = Field(default=None, description="from the environment only")
+
+    @field_validator("url")
+    @classmethod
+    def _known_driver(cls, url: str | None) -> str | None:
+        if url is None or url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            return url
+        raise ValueError("begin it with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+
+
+class PbxSettings(SecretHolder):
+    """One Asterisk. `secret` is the AMI user's."""
+
+    name: Identifier
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    username: Identifier = "hotline"
+    tls: bool = False
+    recordings_prefix: str = Field(
+        default="/var/spool/asterisk/monitor/hotline", description="as the PBX names the directory"
+    )
+    recordings_dir: Path = Field(
+        default=Path("/var/spool/asterisk/monitor/hotline"), description="the same directory as we see it"
+    )
+    ping_interval_s: Annotated[float, Field(gt=0)] = 10.0
+    action_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    reconnect_max_s: Annotated[float, Field(gt=0)] = 30.0
+
+
+class AgiSettings(_Section):
+    """Where the PBX reaches our FastAGI server."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4573
+    advertise: str | None = Field(default=None, description="HOST:PORT the PBX uses; default host:port")
+
+
+class AudioSocketSettings(_Section):
+    """Where the PBX sends live audio."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4574
+    advertise: str | None = None
+
+
+class LineSettings(_Section):
+    id: Identifier
+    name: Text
+    numbers: list[Annotated[str, Field(pattern=DIALLED)]] = Field(default_factory=list)
+    queue: Identifier
+    digit: Annotated[str, Field(pattern=r"^[0-9*#]?$")] = ""
+    service_level_s: Annotated[float, Field(gt=0)] = 15.0
+    queue_timeout_s: Annotated[int, Field(ge=0)] = Field(default=0, description="0: wait without end")
+    form: Literal["general", "enterprise", "talent"] = "general"
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1677ff"
+    submit: Literal["on_hangup", "agent"] = Field(
+        default="on_hangup", description="who sends the order off: the gateway at hang-up, or the agent"
+    )
+
+    def model(self) -> Line:
+        """The pure form that the rooms use."""
+        return Line(
+            id=self.id,
+            name=self.name,
+            numbers=tuple(self.numbers),
+            queue=self.queue,
+            digit=self.digit,
+            service_level_s=self.service_level_s,
+            form=self.form,
+            colour=self.colour,
+        )
+
+
+class AgentSettings(_Section):
+    id: Identifier
+    name: Text
+    phone: Annotated[str, Field(pattern=PHONE)]
+    pbx: Identifier | None = Field(default=None, description="default: the first")
+    lines: dict[Identifier, Annotated[int, Field(ge=0, le=100)]] = Field(
+        default_factory=dict, description="line id -> penalty (0 first)"
+    )
+
+
+class AsrSettings(_Section):
+    engine: Literal["faster-whisper", "none"] = "faster-whisper"
+    model: str = Field(default="", description="a directory or a hub name; empty: the offline default")
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    compute_type: str = "int8"
+    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="per worker; 0: cores / workers")
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    beam_size: Annotated[int, Field(ge=1, le=10)] = 1
+    initial_prompt: str = "以下是政务服务便民热线的通话，使用简体中文和标点。"
+    live: bool = Field(default=True, description="listen while the call runs; else only afterwards")
+
+
+class WorkOrderEndpoint(SecretHolder):
+    """A work-order system. `secret` signs the deliveries (Standard Webhooks)."""
+
+    id: Identifier
+    url: AnyHttpUrl
+    lines: list[Identifier] = Field(default_factory=list, description="empty: all lines")
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    max_attempts: Annotated[int, Field(ge=1)] = 20
+    first_retry_s: Annotated[float, Field(gt=0)] = 5.0
+    max_retry_s: Annotated[float, Field(gt=0)] = 3600.0
+
+
+class DistrictSettings(_Section):
+    """Data files that extraction matches against; the shipped example district where not given."""
+
+    places: Path | None = None
+    units: Path | None = None
+    enterprises: Path | None = None
+
+
+class DemoSettings(_Section):
+    enabled: bool = Field(default=False, description="demo PBX calls and demo accounts")
+    call_every_s: Annotated[float, Field(ge=0)] = Field(default=60.0, description="0: none by itself")
+
+
+class LogSettings(_Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """Everything. Environment: `HOTLINE_` + section + `__` + key, e.g. `HOTLINE_HTTP__PORT=9000`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOTLINE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Path("var")
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    pbx: list[PbxSettings] = Field(default_factory=list)
+    agi: AgiSettings = AgiSettings()
+    audiosocket: AudioSocketSettings = AudioSocketSettings()
+    lines: list[LineSettings] = Field(default_factory=list)
+    agents: list[AgentSettings] = Field(default_factory=list)
+    asr: AsrSettings = AsrSettings()
+    workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
+    district: DistrictSettings = DistrictSettings()
+    demo: DemoSettings = DemoSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for what, names in (
+            ("pbx.name", [p.name for p in self.pbx]),
+            ("lines.id", [line.id for line in self.lines]),
+            ("lines.queue", [line.queue for line in self.lines]),
+            ("agents.id", [agent.id for agent in self.agents]),
+            ("agents.phone", [agent.phone for agent in self.agents]),
+            ("workorders.id", [endpoint.id for endpoint in self.workorders]),
+            ("lines.digit", [line.digit for line in self.lines if line.digit]),
+            ("lines.numbers", [number for line in self.lines for number in line.numbers]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what}: {', '.join(twice)} is given twice; make each one unique")
+        known = {line.id for line in self.lines}
+        for agent in self.agents:
+            if strangers := sorted(set(agent.lines) - known):
+                raise ValueError(
+                    f"agents.lines: agent {agent.id} names unknown line {', '.join(strangers)};"
+                    f" known: {', '.join(sorted(known)) or 'none'}"
+                )
+        for endpoint in self.workorders:
+            if strangers := sorted(set(endpoint.lines) - known):
+                raise ValueError(
+                    f"workorders.lines: endpoint {endpoint.id} names unknown line {', '.join(strangers)}"
+                )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the database; SQLite in `data_dir` unless configured."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.data_dir / 'hotline.db'}"
+
+    def line(self, line_id: str | None) -> LineSettings | None:
+        """The line of that id."""
+        return next((line for line in self.lines if line.id == line_id), None)

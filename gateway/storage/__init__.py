@@ -1,0 +1,1 @@
+"""Durable truth: tables, migrations, repositories."""

@@ -1,0 +1,1 @@
+"""The websocket stream: snapshot, sequenced deltas, resume."""

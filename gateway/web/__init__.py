@@ -1,0 +1,1 @@
+"""HTTP: the API, the first page, health and metrics."""

@@ -1,0 +1,1 @@
+"""Interactive voice response: FastAGI server, declarative flows, prompts, business hours, survey."""

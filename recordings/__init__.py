@@ -1,0 +1,1 @@
+"""Recordings: taken over from the PBX, checked, kept, played back."""
