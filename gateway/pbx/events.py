@@ -183,7 +183,8 @@ class QueueMemberEvent(PbxEvent, frozen=True, kw_only=True):
     last_call: float = 0.0
     in_call: bool = False
     status: int = 0
-    """AST_DEVICE_*: 1 not in use, 2 in use, 3 busy, 4 invalid, 5 unavailable, 6 ringing, 7 ring+in use, 8 on hold."""
+    """AST_DEVICE_*: 1 not in use, 2 in use, 3 busy, 4 invalid, 5 unavailable, 6 ringing,
+    7 ringing and in use, 8 on hold."""
     paused: bool = False
     paused_reason: str = ""
 
