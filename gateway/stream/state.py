@@ -1,0 +1,275 @@
+"""The live view: what screens show now, as keyed JSON with one rising sequence number. Pure.
+
+Every item is keyed by (topic, key) and encoded once. A change moves its key to the end of an index
+ordered by `seq`, so "everything since N" is the tail of that index, each key once in its latest state:
+resume and conflation are the same walk. Removed keys leave tombstones; only these are ever forgotten,
+and whoever is older than the oldest forgotten one needs a new snapshot.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from functools import singledispatchmethod
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from agents.accounts import Identity, Permission, Role
+from gateway.models.call import CallState
+from gateway.models.facts import (
+    AgentChanged,
+    AnyFact,
+    CallFact,
+    Fact,
+    OrderChanged,
+    PbxLinkChanged,
+    QueueChanged,
+    UtteranceHeard,
+)
+from gateway.stream.masking import mask
+
+TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx")
+Key = tuple[str, str]
+Mask = Callable[[str, Any], Any]
+
+_encoder = msgspec.json.Encoder()
+
+
+class Audience(Struct, frozen=True):
+    """What one client may see. Clients of equal audience get the very same bytes."""
+
+    sees_all: bool
+    agent: str | None
+    masked: frozenset[str] = frozenset()
+    """Topics in which telephone numbers are masked."""
+    topics: frozenset[str] = frozenset(TOPICS)
+
+
+def audience_of(identity: Identity, topics: Collection[str] = TOPICS) -> Audience:
+    """The audience a signed-in person belongs to. Agents see callers who still wait with masked numbers."""
+    return Audience(
+        sees_all=identity.may(Permission.SEE_ALL),
+        agent=identity.agent_id,
+        masked=frozenset({"queues"}) if identity.role is Role.AGENT else frozenset(),
+        topics=frozenset(topics) & frozenset(TOPICS),
+    )
+
+
+class Item(Struct):
+    """One key's latest state; `value` is `None` for a tombstone."""
+
+    seq: int
+    value: bytes | None
+    public: bool
+    """Everyone signed in may see it; else only `agent` and supervisors."""
+    agent: str | None = None
+    former: frozenset[str] = frozenset()
+    """Agents who could see it once: they are told when they no longer can."""
+    call_id: str | None = None
+    masked: bytes | None = None
+
+
+class LiveView:
+    """Folds facts into items. Not thread-safe; time comes with facts and ticks."""
+
+    def __init__(
+        self,
+        *,
+        linger_s: float = 30.0,
+        recent_orders: int = 50,
+        utterances_per_call: int = 3000,
+        tombstones: int = 10_000,
+        mask: Mask = mask,
+    ) -> None:
+        """Ended calls leave after `linger_s`; the `recent_orders` newest orders of left calls stay."""
+        self.seq = 0
+        self._linger_s = linger_s
+        self._recent_orders = recent_orders
+        self._utterances_per_call = utterances_per_call
+        self._tombstones_kept = tombstones
+        self._mask = mask
+        self._items: OrderedDict[Key, Item] = OrderedDict()
+        self._tombstones: OrderedDict[Key, None] = OrderedDict()
+        self._floor = 0
+        self._of_call: dict[str, OrderedDict[Key, None]] = {}
+        self._ended: dict[str, float] = {}
+        self._left_orders: OrderedDict[Key, None] = OrderedDict()
+
+    # facts in
+
+    @singledispatchmethod
+    def apply(self, fact: Fact | AnyFact) -> None:
+        """Fold one fact in. Facts that show nothing are ignored."""
+
+    @apply.register
+    def _(self, fact: CallFact) -> None:
+        call = fact.call
+        key = ("calls", call.id)
+        if call.state is CallState.ENDED:
+            if call.id not in self._of_call and not self._known(key):
+                return  # old news, as after a reconciliation: it was never on a screen
+            self._ended.setdefault(call.id, fact.at)
+        else:
+            self._ended.pop(call.id, None)
+        self._of_call.setdefault(call.id, OrderedDict())
+        self._put(key, call, agent=call.agent, call_id=call.id)
+        for other in self._of_call[call.id]:
+            if self._items[other].agent != call.agent:
+                self._hand_over(other, call.agent)
+
+    @apply.register
+    def _(self, fact: QueueChanged) -> None:
+        self._put(("queues", f"{fact.queue.pbx}/{fact.queue.name}"), fact.queue, public=True)
+
+    @apply.register
+    def _(self, fact: AgentChanged) -> None:
+        self._put(("agents", fact.agent.id), fact.agent, agent=fact.agent.id)
+
+    @apply.register
+    def _(self, fact: PbxLinkChanged) -> None:
+        link = {"pbx": fact.pbx, "up": fact.up, "reason": fact.reason, "since": fact.at}
+        self._put(("pbx", fact.pbx), link, public=True)
+
+    @apply.register
+    def _(self, fact: UtteranceHeard) -> None:
+        heard = fact.utterance
+        keys = self._of_call.get(heard.call_id)
+        key = ("transcripts", heard.id)
+        if keys is None or (key not in keys and len(keys) > self._utterances_per_call):
+            return
+        agent = self._items[("calls", heard.call_id)].agent
+        self._put(key, heard, agent=agent, call_id=heard.call_id)
+
+    @apply.register
+    def _(self, fact: OrderChanged) -> None:
+        order = fact.order
+        key = ("orders", order.id)
+        call = self._items.get(("calls", order.call_id))
+        if order.call_id in self._of_call and call is not None:
+            self._put(key, order, agent=call.agent, call_id=order.call_id)
+            return
+        known = self._items.get(key)
+        self._put(key, order, agent=known.agent if known is not None else None)
+        self._keep_recent(key)
+
+    def tick(self, now: float) -> None:
+        """Let calls that ended `linger_s` ago leave, with their transcripts; `now` in POSIX seconds."""
+        for call_id in [c for c, ended in self._ended.items() if now - ended >= self._linger_s]:
+            del self._ended[call_id]
+            for key in self._of_call.pop(call_id):
+                if key[0] == "orders":
+                    self._items[key].call_id = None
+                    self._keep_recent(key)
+                else:
+                    self._remove(key)
+
+    # frames out
+
+    def snapshot(self, audience: Audience) -> list[tuple[Key, Raw]]:
+        """Everything `audience` may see now, oldest change first, each value as ready JSON."""
+        return [
+            (key, _shown(key, item, audience))
+            for key, item in self._items.items()
+            if item.value is not None and _visible(key, item, audience)
+        ]
+
+    def since(self, seq: int, audience: Audience) -> tuple[list[tuple[Key, Raw]], list[Key]] | None:
+        """What changed after `seq`: (changes, removals), each key once, in order of change.
+
+        `None` where `seq` is too old or from the future: the client needs a snapshot.
+        """
+        if seq > self.seq or seq < self._floor:
+            return None
+        changes: list[tuple[Key, Raw]] = []
+        removals: list[Key] = []
+        for key in reversed(self._items):
+            item = self._items[key]
+            if item.seq <= seq:
+                break
+            if key[0] not in audience.topics:
+                continue
+            if item.value is not None and _visible(key, item, audience):
+                changes.append((key, _shown(key, item, audience)))
+            elif _visible(key, item, audience) or audience.agent in item.former:
+                removals.append(key)
+        changes.reverse()
+        removals.reverse()
+        return changes, removals
+
+    # inside
+
+    def _known(self, key: Key) -> bool:
+        item = self._items.get(key)
+        return item is not None and item.value is not None
+
+    def _put(
+        self,
+        key: Key,
+        value: Any,
+        *,
+        public: bool = False,
+        agent: str | None = None,
+        call_id: str | None = None,
+    ) -> None:
+        encoded = _encoder.encode(value)
+        old = self._items.get(key)
+        if old is not None and old.value == encoded and old.agent == agent:
+            return
+        masked = None
+        if key[0] == "queues":
+            masked = _encoder.encode(self._mask(key[0], msgspec.to_builtins(value)))
+        former = _former(old, agent)
+        self.seq += 1
+        self._items[key] = Item(self.seq, encoded, public, agent, former, call_id, masked)
+        self._items.move_to_end(key)
+        self._tombstones.pop(key, None)
+        if call_id is not None:
+            self._of_call[call_id][key] = None
+
+    def _hand_over(self, key: Key, agent: str | None) -> None:
+        item = self._items[key]
+        item.former = _former(item, agent)
+        item.agent = agent
+        self.seq += 1
+        item.seq = self.seq
+        self._items.move_to_end(key)
+
+    def _keep_recent(self, key: Key) -> None:
+        self._left_orders[key] = None
+        self._left_orders.move_to_end(key)
+        while len(self._left_orders) > self._recent_orders:
+            self._remove(self._left_orders.popitem(last=False)[0])
+
+    def _remove(self, key: Key) -> None:
+        item = self._items[key]
+        self.seq += 1
+        item.seq, item.value, item.masked = self.seq, None, None
+        self._items.move_to_end(key)
+        self._tombstones[key] = None
+        self._tombstones.move_to_end(key)
+        while len(self._tombstones) > self._tombstones_kept:
+            forgotten, _ = self._tombstones.popitem(last=False)
+            self._floor = max(self._floor, self._items.pop(forgotten).seq)
+
+
+def _former(old: Item | None, agent: str | None) -> frozenset[str]:
+    if old is None:
+        return frozenset()
+    return (old.former | ({old.agent} if old.agent else frozenset())) - ({agent} if agent else frozenset())
+
+
+def _visible(key: Key, item: Item, audience: Audience) -> bool:
+    if key[0] not in audience.topics:
+        return False
+    return item.public or audience.sees_all or (audience.agent is not None and item.agent == audience.agent)
+
+
+def _shown(key: Key, item: Item, audience: Audience) -> Raw:
+    value = item.masked if key[0] in audience.masked and item.masked is not None else item.value
+    assert value is not None
+    return Raw(value)
+
+
+def encode_changes(changes: Iterable[tuple[Key, Raw]]) -> list[dict[str, Any]]:
+    """Changes as the frames carry them; the values are already JSON."""
+    return [{"topic": topic, "key": key, "value": value} for (topic, key), value in changes]

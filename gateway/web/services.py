@@ -1,0 +1,135 @@
+"""What the HTTP API needs from the rest of the house: ports and one bundle of them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec import Struct
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from agents.accounts import AccountService
+from gateway.models.call import Call
+from gateway.models.line import Line
+from gateway.models.order import Order, OrderState
+from gateway.models.transcript import Utterance
+from gateway.stream.state import LiveView
+
+
+class Check(Struct, frozen=True):
+    """One thing the gateway needs to serve. `detail` names the cause and the mend where `ok` is false."""
+
+    name: str
+    """`pbx:<name>`, `database`, `asr` …"""
+    ok: bool
+    detail: str = ""
+
+
+class DeliveryView(Struct, frozen=True):
+    """One delivery as operators see it. Instants are POSIX seconds."""
+
+    id: str
+    order_id: str
+    endpoint: str
+    state: str
+    attempts: int
+    created_at: float
+    next_at: float | None = None
+    delivered_at: float | None = None
+    last_error: str = ""
+
+
+class OrderRefusedError(Exception):
+    """An order cannot be changed like that. `status` is HTTP's (409 conflict, 422 bad value)."""
+
+    def __init__(self, detail: str, *, status: int = 409) -> None:
+        self.detail = detail
+        self.status = status
+        super().__init__(detail)
+
+
+class OrderPort(Protocol):
+    """Port: work orders."""
+
+    async def get_order(self, order_id: str) -> Order | None: ...
+
+    async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
+        """Newest first."""
+        ...
+
+    async def set_fields(
+        self, order_id: str, fields: Mapping[str, Any], *, revision: int | None, by: str
+    ) -> Order | None:
+        """Set what the agent typed (method AGENT, never overwritten afterwards); `None`: no such order.
+
+        `fields` maps field name to a string, a bool or a list of strings. With `revision` given and not
+        the order's own, somebody else was faster.
+
+        Raises:
+            OrderRefusedError: already submitted, stale revision (409), or an unknown field or bad value (422).
+        """
+        ...
+
+    async def submit(self, order_id: str, *, by: str) -> Order | None:
+        """Hand the order to the outbox; again for one already submitted changes nothing. `None`: no such.
+
+        Raises:
+            OrderRefusedError: a required field is missing, or the order is dead.
+        """
+        ...
+
+
+class CallPort(Protocol):
+    """Port: calls and what was said on them."""
+
+    async def get_call(self, call_id: str) -> Call | None: ...
+
+    async def list_calls(
+        self, *, agent: str | None = None, before: float | None = None, limit: int = 50
+    ) -> Sequence[Call]:
+        """Newest first by `started_at`; only those with `started_at < before`; only `agent`'s, if given."""
+        ...
+
+    async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
+        """In order of `start`."""
+        ...
+
+
+class DeliveryPort(Protocol):
+    """Port: the outbox."""
+
+    async def list_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[DeliveryView]:
+        """Newest first."""
+        ...
+
+    async def retry_delivery(self, delivery_id: str) -> DeliveryView | None:
+        """Make it due now, dead or waiting; one already delivered is left alone. `None`: no such."""
+        ...
+
+
+ReadinessCheck = Callable[[], Awaitable[Check]]
+
+
+@dataclass(frozen=True)
+class WebServices:
+    """Everything the web application stands on; made by the composition root."""
+
+    accounts: AccountService
+    live: LiveView
+    orders: OrderPort
+    calls: CallPort
+    deliveries: DeliveryPort
+    checks: Sequence[ReadinessCheck] = ()
+    lines: Sequence[Line] = ()
+    field_labels: Mapping[str, str] = field(default_factory=dict)
+    """Order field name -> what people call it, in the order in which a form shows them."""
+    stream_port: Callable[[], int | None] = lambda: None
+    """The stream's bound port, asked at each use (it may be bound later than the web)."""
+    public_stream_url: str | None = None
+    """What browsers use behind a proxy, e.g. `wss://desk.example/stream`."""
+    allowed_origins: Sequence[str] = ()
+    secure_cookies: bool = False
+    version: str = "0.0.0"
+    registry: CollectorRegistry = REGISTRY
+    check_timeout_s: float = 3.0
+    demo_accounts: Sequence[tuple[str, str]] = ()
+    """Shown on the login page of a demo only: (username, password)."""
