@@ -10,7 +10,7 @@ class Passwords:
     """Hash and verify. Blocking and slow by intent (tens of milliseconds): call it in a thread."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        """`hasher` carries the cost; the default is argon2-cffi's (RFC 9106, low memory: 64 MiB, 3 passes)."""
+        """`hasher` carries the cost; the default is RFC 9106, low memory (64 MiB, 3 passes)."""
         self._hasher = hasher or PasswordHasher()
         # What an unknown name is checked against: nobody has this password.
         self._nobody = self._hasher.hash(secrets.token_hex(16))
@@ -22,10 +22,10 @@ class Passwords:
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether they match; with `None` (unknown name) the same work is done and the answer is no."""
         try:
-            right = self._hasher.verify(password_hash or self._nobody, _bytes(password))
+            self._hasher.verify(password_hash or self._nobody, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
-        return right and password_hash is not None
+        return password_hash is not None
 
     def outdated(self, password_hash: str) -> bool:
         """Whether the hash was made with other parameters than today's and should be made anew."""

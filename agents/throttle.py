@@ -52,7 +52,9 @@ class Buckets:
 
 
 class LoginThrottle:
-    """Who may try a login now. Ten tries on an account, then one each 30 s; 30 from an address, then one each 6 s.
+    """Who may try a login now.
+
+    Ten tries on an account, then one each 30 s; 30 from an address, then one each 6 s.
 
     An account is never locked for good: that would let a stranger lock out an agent.
     """

@@ -147,6 +147,7 @@ class LiveView:
         call = self._items.get(("calls", order.call_id))
         if order.call_id in self._of_call and call is not None:
             self._put(key, order, agent=call.agent, call_id=order.call_id)
+            self._left_orders.pop(key, None)
             return
         known = self._items.get(key)
         self._put(key, order, agent=known.agent if known is not None else None)

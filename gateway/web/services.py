@@ -65,7 +65,7 @@ class OrderPort(Protocol):
         the order's own, somebody else was faster.
 
         Raises:
-            OrderRefusedError: already submitted, stale revision (409), or an unknown field or bad value (422).
+            OrderRefusedError: already submitted or stale revision (409), unknown field or bad value (422).
         """
         ...
 

@@ -1,0 +1,254 @@
+"""The websocket server of the stream; the frames are described in docs/stream.md."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from time import monotonic, time
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
+
+import msgspec
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from agents.accounts import Identity
+from gateway.stream.hub import Client, Hub
+from gateway.stream.origin import own_origin
+from gateway.stream.state import TOPICS, audience_of
+
+VERSION = 1
+COOKIE = "hotline_session"
+CLOSE_BAD_FRAME = 4400
+CLOSE_SIGNED_OUT = 4401
+CLOSE_TOO_SLOW = 4408
+CLOSE_TOO_MANY_FRAMES = 4429
+
+log = structlog.get_logger(__name__)
+
+
+class StreamServer:
+    """`async with StreamServer(...) as server`: serves on `server.port` until the block is left."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        authenticate: Callable[[str], Awaitable[Identity | None]],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        page_port: Callable[[], int | None] = lambda: None,
+        allowed_origins: Collection[str] = (),
+        heartbeat_s: float = 15.0,
+        batch_s: float = 0.02,
+        send_timeout_s: float = 30.0,
+        recheck_s: float = 60.0,
+        max_clients: int = 2000,
+    ) -> None:
+        """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port."""
+        self.hub = hub
+        self.host = host
+        self.port = port
+        self.epoch = secrets.token_hex(8)
+        """Names this run: sequence numbers of another run mean nothing here."""
+        self._authenticate = authenticate
+        self._page_port = page_port
+        self._origins = allowed_origins
+        self._heartbeat_s = heartbeat_s
+        self._batch_s = batch_s
+        self._send_timeout_s = send_timeout_s
+        self._recheck_s = recheck_s
+        self._max_clients = max_clients
+        self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
+        self._server: Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._serve,
+            self.host,
+            self.port,
+            process_request=self._admit,
+            # Deltas are small and the desk is near: deflate costs ~300 KiB and CPU a client for little.
+            compression=None,
+            max_size=4096,
+            max_queue=8,
+            write_limit=64 * 1024,
+            open_timeout=10,
+            ping_interval=20,
+            ping_timeout=20,
+            close_timeout=3,
+            server_header=None,
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    def revoke(self, token_hash: str) -> None:
+        """Close every connection of that session with 4401; give it to AccountService.on_revoked."""
+        for connection, (_, identity) in list(self._who.items()):
+            if identity.token_hash == token_hash:
+                task = asyncio.ensure_future(connection.close(CLOSE_SIGNED_OUT, "signed out"))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        headers = request.headers
+        origins, hosts = headers.get_all("Origin"), headers.get_all("Host")
+        if len(origins) > 1 or not own_origin(
+            origins[0] if origins else None,
+            hosts[0] if hosts else None,
+            allowed=self._origins,
+            page_port=self._page_port(),
+        ):
+            return connection.respond(
+                HTTPStatus.FORBIDDEN, "origin not allowed; add it to http.allowed_origins\n"
+            )
+        token = _cookie(";".join(headers.get_all("Cookie")))
+        identity = await self._authenticate(token) if token else None
+        if token is None or identity is None:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "not signed in; POST /api/v1/session\n")
+        if len(self.hub.clients) >= self._max_clients:
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients; try again later\n")
+        self._who[connection] = (token, identity)
+        return None
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        token, identity = self._who[connection]
+        request = connection.request
+        assert request is not None
+        query = parse_qs(urlsplit(request.path).query, max_num_fields=16)
+        client = Client(
+            audience_of(identity),
+            self._resumed(query.get("epoch", [""])[0], query.get("since", [""])[0]),
+        )
+        await connection.send(self._hello(identity), text=True)
+        self.hub.clients.add(client)
+        tasks = [
+            asyncio.create_task(self._write(connection, client)),
+            asyncio.create_task(self._watch(connection, token, identity)),
+        ]
+        try:
+            await self._read(connection, client)
+        except ConnectionClosed:
+            pass
+        finally:
+            self.hub.clients.discard(client)
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(result, ConnectionClosed):
+                    log.error("stream_client_failed", user=identity.username, error=repr(result))
+
+    def _hello(self, identity: Identity) -> bytes:
+        return msgspec.json.encode(
+            {
+                "type": "hello",
+                "version": VERSION,
+                "epoch": self.epoch,
+                "time": time(),
+                "user": identity.username,
+                "role": identity.role,
+                "agent": identity.agent_id,
+                "heartbeat": self._heartbeat_s,
+            }
+        )
+
+    def _resumed(self, epoch: Any, since: Any) -> int | None:
+        """The cursor a client comes back with; `None` (a snapshot) if it means nothing here."""
+        if epoch != self.epoch or isinstance(since, bool):
+            return None
+        try:
+            return max(0, int(since))
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    async def _write(self, connection: ServerConnection, client: Client) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_s):
+                    await client.wake.wait()
+            except TimeoutError:
+                beat = {"type": "heartbeat", "seq": client.cursor, "time": time()}
+                await self._send(connection, msgspec.json.encode(beat))
+                continue
+            client.wake.clear()
+            frame = self.hub.frame(client)
+            if frame is not None:
+                await self._send(connection, frame)
+            await asyncio.sleep(self._batch_s)
+
+    async def _send(self, connection: ServerConnection, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await connection.send(frame, text=True)
+        except TimeoutError:
+            # It takes nothing any more, not even a close frame.
+            log.warning("stream_client_too_slow", seconds=self._send_timeout_s)
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.close(CLOSE_TOO_SLOW, "too slow; come back and resume")
+            connection.transport.abort()
+
+    async def _watch(self, connection: ServerConnection, token: str, identity: Identity) -> None:
+        """Close when the session is over, also when it was ended by another process."""
+        while (left := identity.expires_at - time()) > 0:
+            await asyncio.sleep(min(left, self._recheck_s))
+            now = await self._authenticate(token)
+            if now is None or now.role != identity.role or now.agent_id != identity.agent_id:
+                break
+        await connection.close(CLOSE_SIGNED_OUT, "session is over; sign in again")
+
+    async def _read(self, connection: ServerConnection, client: Client) -> None:
+        allowance, last = 20.0, monotonic()
+        async for message in connection:
+            now = monotonic()
+            allowance, last = min(20.0, allowance + (now - last) * 5), now
+            if allowance < 1:
+                await connection.close(CLOSE_TOO_MANY_FRAMES, "more than 5 frames a second")
+                return
+            allowance -= 1
+            if (problem := await self._take(connection, client, message)) is not None:
+                await connection.close(CLOSE_BAD_FRAME, problem)
+                return
+
+    async def _take(self, connection: ServerConnection, client: Client, message: str | bytes) -> str | None:
+        """Act on one client frame; what is wrong with it, if anything."""
+        try:
+            frame = json.loads(message)
+        except (ValueError, RecursionError):
+            return "frames are JSON objects"
+        match frame:
+            case {"type": "ping"}:
+                await self._send(connection, msgspec.json.encode({"type": "pong", "time": time()}))
+            case {"type": "resume"}:
+                client.cursor = self._resumed(frame.get("epoch"), frame.get("since"))
+                client.wake.set()
+            case {"type": "subscribe", "topics": [*topics]} if all(topic in TOPICS for topic in topics):
+                client.audience = msgspec.structs.replace(client.audience, topics=frozenset(topics))
+                client.cursor = None
+                client.wake.set()
+            case _:
+                return "known frames: resume, subscribe (known topics), ping"
+        return None
+
+
+def _cookie(header: str) -> str | None:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None else None
