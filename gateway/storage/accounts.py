@@ -1,0 +1,70 @@
+"""Accounts and sessions: the ports of `agents.accounts` in SQL."""
+
+from msgspec import structs
+from sqlalchemy import delete, insert, select, update
+
+from agents.accounts import Account, Role, Session
+from gateway.storage.database import Database
+from gateway.storage.journal import upsert
+from gateway.storage.tables import accounts, sessions
+
+
+class AccountRepository:
+    """Implements `AccountStore` and `SessionStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_account(self, username: str) -> Account | None:
+        async with self._database.reading() as connection:
+            row = (
+                (await connection.execute(select(accounts).where(accounts.c.username == username)))
+                .mappings()
+                .one_or_none()
+            )
+        return None if row is None else Account(**{**row, "role": Role(row["role"])})
+
+    async def list_accounts(self) -> list[Account]:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(accounts).order_by(accounts.c.username))).mappings().all()
+        return [Account(**{**row, "role": Role(row["role"])}) for row in rows]
+
+    async def put_account(self, account: Account) -> None:
+        row = structs.asdict(account) | {"role": account.role.value}
+        statement = upsert(self._database, accounts, ["username"], [c for c in row if c != "username"])
+        async with self._database.writing() as connection:
+            await connection.execute(statement, [row])
+
+    async def set_password_hash(self, username: str, password_hash: str) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(accounts).where(accounts.c.username == username).values(password_hash=password_hash)
+            )
+
+    async def add_session(self, session: Session) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(insert(sessions), [structs.asdict(session)])
+
+    async def get_session(self, token_hash: str) -> Session | None:
+        query = select(sessions).where(sessions.c.token_hash == token_hash)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else Session(**row)
+
+    async def delete_session(self, token_hash: str) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
+
+    async def delete_sessions_of(self, username: str) -> list[str]:
+        async with self._database.writing() as connection:
+            tokens = await connection.scalars(
+                select(sessions.c.token_hash).where(sessions.c.username == username)
+            )
+            found = list(tokens)
+            await connection.execute(delete(sessions).where(sessions.c.username == username))
+        return found
+
+    async def delete_expired_sessions(self, now: float) -> int:
+        async with self._database.writing() as connection:
+            result = await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+        return result.rowcount

@@ -1,0 +1,132 @@
+"""Calls, what was said on them, their recordings, and what is left to do after the hang-up."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select, update
+
+from gateway.models.call import Call, Side
+from gateway.models.facts import AnyFact
+from gateway.models.transcript import Utterance
+from gateway.storage.database import Database
+from gateway.storage.journal import upsert
+from gateway.storage.tables import calls, heard, journal, recordings, utterances
+
+Span = tuple[float, float]
+"""[start, end) in seconds of call time."""
+
+
+class StoredRecording(Struct, frozen=True):
+    """A recording in our keeping. `path` is relative to the recordings archive."""
+
+    id: str
+    call_id: str
+    path: str
+    sha256: str
+    bytes: int
+    duration: float
+    """Seconds."""
+    offset: float
+    """Call time of the first sample, seconds."""
+    taken_at: float
+
+
+class CallRepository:
+    """Reads calls; writes only what the journal does not (spans heard, recordings, finishing)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_call(self, call_id: str) -> Call | None:
+        """The call of that id."""
+        async with self._database.reading() as connection:
+            data = await connection.scalar(select(calls.c.data).where(calls.c.id == call_id))
+        return None if data is None else msgspec.json.decode(data, type=Call)
+
+    async def list_calls(
+        self, *, agent: str | None = None, before: float | None = None, limit: int = 50
+    ) -> Sequence[Call]:
+        """Newest first by `started_at`; only those that began before `before`; only `agent`'s, if given."""
+        query = select(calls.c.data).order_by(calls.c.started_at.desc(), calls.c.id).limit(limit)
+        if agent is not None:
+            query = query.where(calls.c.agent == agent)
+        if before is not None:
+            query = query.where(calls.c.started_at < before)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def open_calls(self, pbx: str) -> list[Call]:
+        """Calls of that PBX which, as far as the database knows, have not ended."""
+        query = select(calls.c.data).where(calls.c.pbx == pbx, calls.c.ended_at.is_(None))
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
+        """Final utterances in order of start."""
+        query = (
+            select(utterances.c.data)
+            .where(utterances.c.call_id == call_id)
+            .order_by(utterances.c.start, utterances.c.side)
+        )
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Utterance) for data in await connection.scalars(query)]
+
+    async def facts_of(self, call_id: str) -> list[AnyFact]:
+        """The journal of one call, oldest first."""
+        query = select(journal.c.data).where(journal.c.call_id == call_id).order_by(journal.c.seq)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
+
+    # -- what was heard live ---------------------------------------------------------------------
+    async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
+        """Replace the spans of call time that have been transcribed for one side."""
+        row = {"call_id": call_id, "side": side.value, "spans": msgspec.json.encode(list(spans)).decode()}
+        statement = upsert(self._database, heard, ["call_id", "side"], ["spans"])
+        async with self._database.writing() as connection:
+            await connection.execute(statement, [row])
+
+    async def get_heard(self, call_id: str, side: Side) -> list[Span]:
+        """The spans of call time already transcribed."""
+        query = select(heard.c.spans).where(heard.c.call_id == call_id, heard.c.side == side.value)
+        async with self._database.reading() as connection:
+            spans = await connection.scalar(query)
+        return [] if spans is None else msgspec.json.decode(spans, type=list[Span])
+
+    # -- finishing ---------------------------------------------------------------------------------
+    async def unfinished(self) -> list[Call]:
+        """Calls that ended and still wait for their recording, transcript and order; oldest first."""
+        query = select(calls.c.data).where(calls.c.finish == "pending").order_by(calls.c.ended_at)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def set_finished(self, call_id: str, error: str | None = None) -> None:
+        """Nothing is left to do; `error` says what could not be done."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(calls)
+                .where(calls.c.id == call_id)
+                .values(finish="failed" if error else "done", finish_error=error)
+            )
+
+    async def finish_state(self, call_id: str) -> tuple[str, str | None]:
+        """(`""`, `pending`, `done` or `failed`; what went wrong)."""
+        query = select(calls.c.finish, calls.c.finish_error).where(calls.c.id == call_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return ("", None) if row is None else (row.finish, row.finish_error)
+
+    # -- recordings --------------------------------------------------------------------------------
+    async def add_recording(self, recording: StoredRecording) -> None:
+        """Note a recording taken over; the same id again replaces it."""
+        row = msgspec.structs.asdict(recording)
+        statement = upsert(self._database, recordings, ["id"], [name for name in row if name != "id"])
+        async with self._database.writing() as connection:
+            await connection.execute(statement, [row])
+
+    async def list_recordings(self, call_id: str) -> list[StoredRecording]:
+        """The recordings of a call, by offset."""
+        query = select(recordings).where(recordings.c.call_id == call_id).order_by(recordings.c.offset)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [StoredRecording(**row) for row in rows]

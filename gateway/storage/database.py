@@ -1,0 +1,120 @@
+"""The database engine: SQLite (WAL) or PostgreSQL behind one SQLAlchemy async engine, and its migrations."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+SQLITE_BUSY_S = 15.0
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it is; the text names the mend."""
+
+
+class Database:
+    """One engine. Reads go through `reading()`, writes through `writing()`, each one transaction."""
+
+    def __init__(self, url: str | URL, password: str | None = None) -> None:
+        """`url` is SQLAlchemy's (`sqlite+aiosqlite:///PATH`, `postgresql+asyncpg://…`)."""
+        parsed = make_url(url)
+        if password is not None:
+            parsed = parsed.set(password=password)
+        self.url = parsed
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        if self.sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {} if self.sqlite else {"pool_pre_ping": True}
+        self.engine: AsyncEngine = create_async_engine(parsed, **options)
+        if self.sqlite:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a read transaction."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a write transaction: committed at the end, rolled back on an exception."""
+        async with self.engine.connect() as connection:
+            # SQLite: take the write lock at once, so that two writers queue up instead of failing half-way.
+            writer = await connection.execution_options(hotline_write=True)
+            async with writer.begin():
+                yield writer
+
+    async def upgrade(self) -> tuple[str | None, str]:
+        """Bring the schema to the newest revision; returns (before, after)."""
+        before = await self.revision()
+        async with self.engine.connect() as connection:
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+        return before, newest_revision()
+
+    async def revision(self) -> str | None:
+        """The schema's revision; `None` for an empty database."""
+
+        def current(connection: Connection) -> str | None:
+            return MigrationContext.configure(connection).get_current_revision()
+
+        async with self.engine.connect() as connection:
+            return await connection.run_sync(current)
+
+    async def require_newest(self) -> None:
+        """Raises DatabaseError unless the schema is the newest this program knows."""
+        revision, newest = await self.revision(), newest_revision()
+        if revision != newest:
+            raise DatabaseError(
+                f"the database is at revision {revision or 'none'}, this program needs {newest}:"
+                " run `hotline db upgrade`"
+            )
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling is switched off: `_begin_sqlite` says when one begins.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={int(SQLITE_BUSY_S * 1000)}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("hotline_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def newest_revision() -> str:
+    """The newest schema revision this program knows."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,197 @@
+"""The journal: every fact, in order, in batches. What is committed here is what survives.
+
+Facts are queued without waiting (`put`) and written by one task in batches, each one transaction: the
+journal rows and the working copies (`calls`, `utterances`, `orders`) together, so that they never differ.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Table, insert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.models.call import Call
+from gateway.models.facts import AnyFact, CallEnded, CallFact, OrderChanged, UtteranceHeard
+from gateway.models.order import Order
+from gateway.storage.database import Database
+from gateway.storage.tables import calls, journal, orders, utterances
+
+log = structlog.get_logger(__name__)
+
+BATCH = 2000
+RETRY_S = (0.1, 0.5, 2.0, 5.0)
+
+
+def upsert(database: Database, table: Table, keys: Sequence[str], changing: Sequence[str]) -> Any:
+    """An INSERT that updates `changing` where the row of `keys` exists; SQLite and PostgreSQL alike."""
+    make = sqlite_insert if database.sqlite else postgresql_insert
+    statement = make(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(keys), set_={name: statement.excluded[name] for name in changing}
+    )
+
+
+def call_row(call: Call) -> dict[str, Any]:
+    """The working copy of a call, without what finishing it needs."""
+    return {
+        "id": call.id,
+        "pbx": call.pbx,
+        "line": call.line,
+        "state": call.state.value,
+        "agent": call.agent,
+        "caller_number": call.caller.number[:64],
+        "started_at": call.started_at,
+        "ended_at": call.ended_at,
+        "data": msgspec.json.encode(call).decode(),
+    }
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    """The working copy of an order."""
+    return {
+        "id": order.id,
+        "call_id": order.call_id,
+        "line": order.line,
+        "state": order.state.value,
+        "revision": order.revision,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "data": msgspec.json.encode(order).decode(),
+    }
+
+
+class JournalWriter:
+    """Writes facts in the background. `async with` it; `flush()` is the barrier before irrevocable acts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue: asyncio.Queue[AnyFact | asyncio.Future[None]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        # An update leaves `finish` alone; only the end of a call sets it.
+        self._calls = upsert(database, calls, ["id"], call_row_columns()[1:])
+        self._ended = upsert(database, calls, ["id"], [*call_row_columns()[1:], "finish"])
+        self._orders = upsert(database, orders, ["id"], order_row_columns()[1:])
+        self._utterances = upsert(database, utterances, ["id"], ["data"])
+        self.written = 0
+        """Facts committed since the start."""
+
+    async def __aenter__(self) -> "JournalWriter":
+        self._task = asyncio.create_task(self._run(), name="journal")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        if not self._task.done():
+            await self.flush()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def backlog(self) -> int:
+        """Facts not yet committed."""
+        return self._queue.qsize()
+
+    def put(self, fact: AnyFact) -> None:
+        """Queue one fact; never waits."""
+        self._queue.put_nowait(fact)
+
+    async def flush(self) -> None:
+        """Return when everything put before is committed."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(done)
+        await done
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            facts = [item for item in batch if not isinstance(item, asyncio.Future)]
+            if facts:
+                await self._write_surely(facts)
+            for item in batch:
+                if isinstance(item, asyncio.Future) and not item.done():
+                    item.set_result(None)
+
+    async def _write_surely(self, facts: list[AnyFact]) -> None:
+        attempt = 0
+        while True:
+            try:
+                async with self._database.writing() as connection:
+                    await self._write(connection, facts)
+            except (SQLAlchemyError, OSError) as error:
+                # Nothing is dropped: the facts wait in memory until the database takes them.
+                delay = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                attempt += 1
+                log.error("journal_write_failed", error=str(error), facts=len(facts), retry_in_s=delay)
+                await asyncio.sleep(delay)
+            else:
+                self.written += len(facts)
+                return
+
+    async def _write(self, connection: AsyncConnection, facts: list[AnyFact]) -> None:
+        await connection.execute(insert(journal), [_journal_row(fact) for fact in facts])
+        newest_calls: dict[str, tuple[Call, bool]] = {}
+        newest_orders: dict[str, Order] = {}
+        heard: dict[str, dict[str, Any]] = {}
+        for fact in facts:
+            if isinstance(fact, CallFact):
+                ended = isinstance(fact, CallEnded) or newest_calls.get(fact.call.id, (None, False))[1]
+                newest_calls[fact.call.id] = (fact.call, ended)
+            elif isinstance(fact, OrderChanged):
+                newest_orders[fact.order.id] = fact.order
+            elif isinstance(fact, UtteranceHeard) and fact.utterance.final:
+                said = fact.utterance
+                heard[said.id] = {
+                    "id": said.id,
+                    "call_id": said.call_id,
+                    "side": said.side.value,
+                    "start": said.start,
+                    "data": msgspec.json.encode(said).decode(),
+                }
+        running = [call_row(call) for call, ended in newest_calls.values() if not ended]
+        over = [
+            call_row(call) | {"finish": "pending" if call.talks else ""}
+            for call, ended in newest_calls.values()
+            if ended
+        ]
+        if running:
+            await connection.execute(self._calls, running)
+        if over:
+            await connection.execute(self._ended, over)
+        if newest_orders:
+            await connection.execute(self._orders, [order_row(order) for order in newest_orders.values()])
+        if heard:
+            await connection.execute(self._utterances, list(heard.values()))
+
+
+def call_row_columns() -> list[str]:
+    """The columns `call_row` fills, `id` first."""
+    return ["id", "pbx", "line", "state", "agent", "caller_number", "started_at", "ended_at", "data"]
+
+
+def order_row_columns() -> list[str]:
+    """The columns `order_row` fills, `id` first."""
+    return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "data"]
+
+
+def _journal_row(fact: AnyFact) -> dict[str, Any]:
+    call_id: str | None = None
+    if isinstance(fact, CallFact):
+        call_id = fact.call.id
+    elif isinstance(fact, UtteranceHeard):
+        call_id = fact.utterance.call_id
+    elif isinstance(fact, OrderChanged):
+        call_id = fact.order.call_id
+    return {
+        "at": fact.at,
+        "kind": type(fact).__name__,
+        "call_id": call_id,
+        "data": msgspec.json.encode(fact).decode(),
+    }

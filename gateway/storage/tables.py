@@ -1,0 +1,149 @@
+"""The tables. Instants are POSIX seconds (double precision); structs are kept as their JSON text.
+
+The journal is append-only and the truth of what happened; the other tables are its working copies and the
+state of work in progress. Columns exist for what is looked up by; everything else is in `data`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only for INTEGER keys.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("call_id", String(160), index=True),
+    Column("data", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(160), primary_key=True),
+    Column("pbx", String(64), nullable=False),
+    Column("line", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("agent", String(64)),
+    Column("caller_number", String(64), nullable=False, index=True),
+    Column("started_at", Double, nullable=False, index=True),
+    Column("ended_at", Double),
+    # What is left to do after the hang-up: "", "pending" (recording, transcript, order), "done", "failed".
+    Column("finish", String(16), nullable=False, server_default=""),
+    Column("finish_error", Text),
+    Column("data", Text, nullable=False),
+    Index("ix_calls_open", "pbx", "ended_at"),
+    Index("ix_calls_finish", "finish"),
+)
+
+utterances = Table(
+    "utterances",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("call_id", String(160), nullable=False, index=True),
+    Column("side", String(8), nullable=False),
+    Column("start", Double, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+heard = Table(
+    "heard",
+    metadata,
+    Column("call_id", String(160), primary_key=True),
+    Column("side", String(8), primary_key=True),
+    # JSON list of [start, end] in call time that has been transcribed.
+    Column("spans", Text, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("call_id", String(160), nullable=False, unique=True),
+    Column("line", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    Column("updated_at", Double, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("order_id", String(36), ForeignKey("orders.id"), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # "pending", "delivered", "dead"
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", Double, nullable=False),
+    Column("next_attempt_at", Double, nullable=False),
+    Column("leased_until", Double, nullable=False, server_default="0"),
+    Column("delivered_at", Double),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("external_id", String(200)),
+    Index("uq_deliveries_key", "endpoint", "key", unique=True),
+    Index("ix_deliveries_due", "state", "next_attempt_at"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("call_id", String(160), nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("duration", Double, nullable=False),
+    # Call time of the first sample.
+    Column("offset", Double, nullable=False),
+    Column("taken_at", Double, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("username", String(64), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("agent_id", String(64)),
+    Column("disabled", Boolean, nullable=False, server_default="0"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("username", String(64), ForeignKey("accounts.username", ondelete="CASCADE"), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
