@@ -39,7 +39,7 @@ async def serve_web(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers only a flag
             await asyncio.sleep(0.01)
         yield sock.getsockname()[1]
     finally:
