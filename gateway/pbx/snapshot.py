@@ -1,0 +1,170 @@
+"""What is true on one PBX at one instant, read by list actions; the tracker is rebuilt from it."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct, field
+
+from gateway.pbx.events import QueueMemberStatus
+from gateway.pbx.normalise import normalise, number, text, variables
+
+
+class ChannelSnapshot(Struct, frozen=True, kw_only=True):
+    """One row of CoreShowChannels. `started_at` is POSIX seconds."""
+
+    uniqueid: str
+    linkedid: str
+    channel: str
+    state: str = ""
+    caller_number: str = ""
+    caller_name: str = ""
+    connected_number: str = ""
+    connected_name: str = ""
+    context: str = ""
+    exten: str = ""
+    application: str = ""
+    application_data: str = ""
+    started_at: float = 0.0
+    bridge: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    """`HOTLINE_*` only, and only where manager.conf names them in `channelvars`."""
+
+
+class BridgeSnapshot(Struct, frozen=True, kw_only=True):
+    """`channels` are uniqueids."""
+
+    bridge: str
+    bridge_type: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class QueueEntrySnapshot(Struct, frozen=True, kw_only=True):
+    """A waiting caller; `wait` in seconds."""
+
+    queue: str
+    uniqueid: str
+    channel: str
+    position: int = 0
+    wait: float = 0.0
+    caller_number: str = ""
+
+
+class QueueSnapshot(Struct, frozen=True, kw_only=True):
+    """One queue; times in seconds, `max` 0 means no limit."""
+
+    queue: str
+    strategy: str = ""
+    max: int = 0
+    calls: int = 0
+    completed: int = 0
+    abandoned: int = 0
+    hold_time: float = 0.0
+    talk_time: float = 0.0
+    service_level: float = 0.0
+    members: tuple[QueueMemberStatus, ...] = ()
+    entries: tuple[QueueEntrySnapshot, ...] = ()
+
+
+class PbxSnapshot(Struct, frozen=True, kw_only=True):
+    """All of one PBX. `at` and `started_at` are POSIX seconds; `started_at` is 0.0 when unknown."""
+
+    pbx: str
+    at: float
+    version: str = ""
+    system_name: str = ""
+    started_at: float = 0.0
+    channels: tuple[ChannelSnapshot, ...] = ()
+    bridges: tuple[BridgeSnapshot, ...] = ()
+    queues: tuple[QueueSnapshot, ...] = ()
+    device_states: dict[str, str] = field(default_factory=dict)
+
+
+Rows = list[dict[str, str]]
+Lister = Callable[[str, Mapping[str, str]], Awaitable[Rows]]
+"""A list action's rows, by action name and headers."""
+
+
+def _seconds(duration: str) -> float:
+    """CoreShowChannels' `HH:MM:SS`; 0.0 when malformed."""
+    found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2})", duration)
+    return (
+        float(sum(int(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)))
+        if found
+        else 0.0
+    )
+
+
+def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
+    """CoreShowChannels' rows."""
+    return tuple(
+        ChannelSnapshot(
+            uniqueid=text(row, "Uniqueid"),
+            linkedid=text(row, "Linkedid"),
+            channel=text(row, "Channel"),
+            state=text(row, "ChannelStateDesc"),
+            caller_number=text(row, "CallerIDNum"),
+            caller_name=text(row, "CallerIDName"),
+            connected_number=text(row, "ConnectedLineNum"),
+            connected_name=text(row, "ConnectedLineName"),
+            context=text(row, "Context"),
+            exten=text(row, "Exten"),
+            application=text(row, "Application"),
+            application_data=text(row, "ApplicationData"),
+            started_at=at - _seconds(row.get("Duration", "")),
+            bridge=text(row, "BridgeId"),
+            variables=variables(row),
+        )
+        for row in rows
+        if row.get("Event") == "CoreShowChannel"
+    )
+
+
+def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
+    """QueueStatus' rows: each queue's parameters, members and waiting callers."""
+    members: dict[str, list[QueueMemberStatus]] = {}
+    entries: dict[str, list[QueueEntrySnapshot]] = {}
+    for row in rows:
+        name = row.get("Queue", "")
+        if row.get("Event") == "QueueMember":
+            # QueueStatus says Name and Location where the events say MemberName and Interface.
+            event = normalise(
+                {
+                    **row,
+                    "Event": "QueueMemberStatus",
+                    "MemberName": row.get("Name", ""),
+                    "Interface": row.get("Location", ""),
+                },
+                pbx,
+                at,
+            )
+            if isinstance(event, QueueMemberStatus):
+                members.setdefault(name, []).append(event)
+        elif row.get("Event") == "QueueEntry":
+            entries.setdefault(name, []).append(
+                QueueEntrySnapshot(
+                    queue=name,
+                    uniqueid=text(row, "Uniqueid"),
+                    channel=text(row, "Channel"),
+                    position=int(number(row, "Position")),
+                    wait=number(row, "Wait"),
+                    caller_number=text(row, "CallerIDNum"),
+                )
+            )
+    return tuple(
+        QueueSnapshot(
+            queue=name,
+            strategy=text(row, "Strategy"),
+            max=int(number(row, "Max")),
+            calls=int(number(row, "Calls")),
+            completed=int(number(row, "Completed")),
+            abandoned=int(number(row, "Abandoned")),
+            hold_time=number(row, "Holdtime"),
+            talk_time=number(row, "TalkTime"),
+            service_level=number(row, "ServiceLevel"),
+            members=tuple(members.get(name, ())),
+            entries=tuple(entries.get(name, ())),
+        )
+        for row in rows
+        if row.get("Event") == "QueueParams"
+        for name in (row.get("Queue", ""),)
+    )
