@@ -1,0 +1,79 @@
+"""A wrong configuration names the key, the value and the mend; a secret never shows."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import SettingsError, load_settings, masked
+from gateway.settings.load import EXAMPLE
+
+
+def problems(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "hotline.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    return str(caught.value)
+
+
+def test_the_example_is_valid_and_complete() -> None:
+    settings = load_settings(EXAMPLE)
+    assert [line.name for line in settings.lines] == ["政务服务便民热线", "一企来", "尚贤人才"]
+    assert [agent.id for agent in settings.agents] == ["1001", "1002", "1003"]
+
+
+def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
+    text = problems(tmp_path, '[http]\nport = 99999\nprot = 1\n[[lines]]\nid = "a b"\nname = "x"\n')
+    assert "http.port = 99999: Input should be less than or equal to 65535" in text
+    assert "http.prot: unknown key; remove it or mend its spelling" in text
+    assert "lines.0.queue: missing; add it" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = [", "not valid TOML"),
+        ('[[pbx]]\nname = "main"\nsecret = "hunter2"\n', "secret_file"),
+        ('[database]\nurl = "mysql://x"\n', "sqlite+aiosqlite"),
+        ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = { nope = 0 }\n', "unknown line nope"),
+        ('[[pbx]]\nname = "a"\n[[pbx]]\nname = "a"\n', "given twice"),
+        ('[[lines]]\nid = "a"\nname = "x\\ny"\nqueue = "q"\n', "one line"),
+        ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1\\nexec"\n', "agents.0.phone"),
+    ],
+)
+def test_each_fault_is_told(tmp_path: Path, text: str, said: str) -> None:
+    message = problems(tmp_path, text)
+    assert said in message
+    assert "hunter2" not in message
+
+
+def test_a_missing_file_names_the_example(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"hotline\.example\.toml"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "hotline.toml"
+    path.write_text('data_dir = "d"\n[http]\nport = 8000\n', encoding="utf-8")
+    monkeypatch.setenv("HOTLINE_HTTP__PORT", "9000")
+    settings = load_settings(path)
+    assert settings.http.port == 9000
+    assert settings.data_dir == tmp_path / "d"
+
+
+def test_secrets_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTLINE_PBX", '[{"name": "main", "secret": "hunter2"}]')
+    monkeypatch.setenv("HOTLINE_DATABASE__URL", "postgresql+asyncpg://u:hunter2@h/d")
+    monkeypatch.setenv("HOTLINE_CONFIG", str(tmp_path / "empty.toml"))
+    (tmp_path / "empty.toml").write_text("")
+    settings = load_settings()
+    assert settings.pbx[0].read_secret() == "hunter2"
+    assert "hunter2" not in str(masked(settings))
+    assert "hunter2" not in repr(settings.pbx)
+
+
+def test_a_secret_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.toml"
+    path.write_text('[[pbx]]\nname = "main"\nsecret_file = "ami.secret"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"ami\.secret"):
+        load_settings(path).pbx[0].read_secret()
