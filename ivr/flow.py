@@ -1,0 +1,179 @@
+"""Menus as data, and the pure interpreter that walks them: an event in, the next state and effects out."""
+
+from msgspec import Struct
+
+from gateway.models.line import Line
+
+
+class Say(Struct, frozen=True, tag=True):
+    """Play prompts, then go on."""
+
+    prompts: tuple[str, ...]
+    then: str
+
+
+class Ask(Struct, frozen=True, tag=True):
+    """Ask for one digit; asked again on no or wrong input, `attempts` times in all, then `otherwise`."""
+
+    name: str
+    prompts: tuple[str, ...]
+    choices: dict[str, str]
+    """Digit -> step."""
+    otherwise: str
+    invalid: str = "invalid"
+    attempts: int = 3
+    timeout_s: float = 5.0
+
+
+class Assign(Struct, frozen=True, tag=True):
+    """Set channel variables, then go on."""
+
+    variables: dict[str, str]
+    then: str
+
+
+class Done(Struct, frozen=True, tag=True):
+    """Back to the dialplan."""
+
+
+Step = Say | Ask | Assign | Done
+
+
+class Flow(Struct, frozen=True):
+    start: str
+    steps: dict[str, Step]
+
+
+class Played(Struct, frozen=True):
+    """Event: prompts of a `Play` were played."""
+
+
+class Digit(Struct, frozen=True):
+    """Event: the caller pressed a key; empty when none came in time."""
+
+    digit: str
+
+
+Event = Played | Digit
+
+
+class Play(Struct, frozen=True):
+    prompts: tuple[str, ...]
+
+
+class Collect(Struct, frozen=True):
+    """Play prompts, interruptible, and wait for one digit."""
+
+    prompts: tuple[str, ...]
+    timeout_s: float
+
+
+class SetVariable(Struct, frozen=True):
+    name: str
+    value: str
+
+
+class GoTo(Struct, frozen=True):
+    """The flow has entered this step (for logs and figures)."""
+
+    step: str
+
+
+class HandOver(Struct, frozen=True):
+    """The flow is over: return to the dialplan."""
+
+
+Effect = Play | Collect | SetVariable | GoTo | HandOver
+
+
+class State(Struct, frozen=True):
+    step: str
+    tries: int = 0
+
+
+def begin(flow: Flow) -> tuple[State, tuple[Effect, ...]]:
+    """Enter the flow: effects up to the first one that waits."""
+    return _enter(flow, flow.start)
+
+
+def advance(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
+    """What follows when `event` happens in `state`. An event the step does not wait for changes nothing."""
+    step = flow.steps[state.step]
+    match step, event:
+        case Say(), Played():
+            return _enter(flow, step.then)
+        case Ask(), Digit(digit=digit):
+            if digit in step.choices:
+                answer = SetVariable(f"HOTLINE_IVR_{step.name.upper()}", digit)
+                after, effects = _enter(flow, step.choices[digit])
+                return after, (answer, *effects)
+            tries = state.tries + 1
+            if tries >= step.attempts:
+                return _enter(flow, step.otherwise)
+            prompts = (step.invalid, *step.prompts) if digit else step.prompts
+            return State(state.step, tries), (Collect(prompts, step.timeout_s),)
+        case _:
+            return state, ()
+
+
+def _enter(flow: Flow, name: str) -> tuple[State, tuple[Effect, ...]]:
+    effects: list[Effect] = []
+    for _ in range(len(flow.steps) + 1):
+        step = flow.steps[name]
+        effects.append(GoTo(name))
+        match step:
+            case Say():
+                return State(name), (*effects, Play(step.prompts))
+            case Ask():
+                return State(name), (*effects, Collect(step.prompts, step.timeout_s))
+            case Done():
+                return State(name), (*effects, HandOver())
+            case Assign():
+                effects += [SetVariable(key, value) for key, value in step.variables.items()]
+                name = step.then
+    raise ValueError(f"the flow runs in a circle at step {name!r} without waiting")
+
+
+def line_of(lines: tuple[Line, ...], called: str, given: str = "") -> Line:
+    """The line of a dialled number, else the one the dialplan named, else the first general one.
+
+    Raises:
+        ValueError: no line is configured.
+    """
+    if not lines:
+        raise ValueError("no line is configured; add [[lines]]")
+    found = [line for line in lines if called and called in line.numbers]
+    found += [line for line in lines if line.id == given]
+    found += [line for line in lines if line.form == "general"]
+    return (found or list(lines))[0]
+
+
+def greeting(lines: tuple[Line, ...], dialled: Line, *, attempts: int = 3, timeout_s: float = 5.0) -> Flow:
+    """The greeting: a menu of all lines with a digit; a dedicated line's own number skips the menu.
+
+    A line is dedicated (专席) when its form is not `general`. Who presses nothing gets the dialled line.
+    """
+    steps: dict[str, Step] = {"connect": Say(("connecting",), "done"), "done": Done()}
+    for line in lines:
+        steps[f"line-{line.id}"] = Assign({"HOTLINE_LINE": line.id, "HOTLINE_QUEUE": line.queue}, "connect")
+    here = f"line-{dialled.id}"
+    offered = [line for line in lines if line.digit]
+    if dialled.form != "general" or len(offered) < 2:
+        steps["welcome"] = Say(("welcome",), here)
+        return Flow("welcome", steps)
+    steps["menu"] = Ask(
+        name="menu",
+        prompts=(
+            "welcome",
+            *(prompt for line in offered for prompt in (f"line-{line.id}", _key(line.digit))),
+        ),
+        choices={line.digit: f"line-{line.id}" for line in offered},
+        otherwise=here,
+        attempts=attempts,
+        timeout_s=timeout_s,
+    )
+    return Flow("menu", steps)
+
+
+def _key(digit: str) -> str:
+    return "press-" + {"*": "star", "#": "hash"}.get(digit, digit)

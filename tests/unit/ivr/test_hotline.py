@@ -1,0 +1,47 @@
+"""A caller's way through the greeting, over a real socket."""
+
+import asyncio
+
+from gateway.models.line import Line
+from ivr.agi import FastAgiServer, quote
+from ivr.hotline import HotlineIvr
+
+LINES = (
+    Line(id="12345", name="热线", numbers=("12345",), queue="q12345", digit="0"),
+    Line(id="yiqilai", name="一企来", numbers=("12346",), queue="yiqilai", digit="1", form="enterprise"),
+)
+
+
+async def call(exten: str, digit: str) -> list[str]:
+    said: list[str] = []
+    async with FastAgiServer("127.0.0.1", 0, HotlineIvr(LINES)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"agi_network_script: hotline\nagi_extension: {exten}\n\n".encode())
+        while raw := await reader.readline():
+            said.append(command := raw.decode().strip())
+            code = ord(digit) if digit and command.startswith("WAIT") else 0
+            writer.write(f"200 result={code}\n".encode())
+        writer.close()
+    return said
+
+
+async def test_digit_chooses_the_line() -> None:
+    said = await call("12345", "1")
+    assert 'SET VARIABLE HOTLINE_QUEUE "yiqilai"' in said
+    assert 'SET VARIABLE HOTLINE_IVR_MENU "1"' in said
+
+
+async def test_silence_keeps_the_dialled_line() -> None:
+    said = await call("12345", "")
+    assert 'SET VARIABLE HOTLINE_QUEUE "q12345"' in said
+    assert sum(command.startswith("WAIT") for command in said) == 3
+
+
+async def test_dedicated_number_skips_the_menu() -> None:
+    said = await call("12346", "")
+    assert 'SET VARIABLE HOTLINE_LINE "yiqilai"' in said
+    assert not any(command.startswith("WAIT") for command in said)
+
+
+def test_argument_cannot_become_a_second_command() -> None:
+    assert quote('a"\nHANGUP') == '"a\\" HANGUP"'
