@@ -1,0 +1,47 @@
+"""Telephone audio as numbers: interleaved 16-bit stereo apart and together, levels. Pure."""
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.models.call import Side
+
+RATE = 8000
+"""Samples a second of each channel, as MixMonitor writes them."""
+
+Samples = npt.NDArray[np.int16]
+"""One channel: shape (n,), 16-bit signed."""
+
+CHANNEL = {Side.CALLER: 0, Side.AGENT: 1}
+"""Left is what came from the caller, right what went to the caller."""
+
+
+def split(interleaved: bytes) -> dict[Side, Samples]:
+    """The two legs of interleaved 16-bit little-endian stereo; an incomplete last frame is dropped."""
+    whole = len(interleaved) - len(interleaved) % 4
+    frames = np.frombuffer(interleaved[:whole], dtype="<i2").reshape(-1, 2)
+    return {side: np.ascontiguousarray(frames[:, channel]) for side, channel in CHANNEL.items()}
+
+
+def rms_dbfs(samples: npt.NDArray[Any]) -> float:
+    """Root mean square level in dB relative to full scale; -inf for digital silence or nothing."""
+    if samples.size == 0:
+        return float("-inf")
+    level = float(np.sqrt(np.mean(np.square(samples.astype(np.float64)))))
+    return float("-inf") if level == 0 else float(20 * np.log10(level / 32768))
+
+
+def read_wav(path: Path) -> dict[Side, Samples]:
+    """The two legs of a recording in our archive (16-bit stereo WAV at 8 kHz).
+
+    Raises:
+        ValueError: it is not such a file.
+    """
+    with wave.open(str(path), "rb") as file:
+        form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
+        if form != (2, 2, RATE):
+            raise ValueError(f"{path}: expected 16-bit stereo at {RATE} Hz, found {form}")
+        return split(file.readframes(file.getnframes()))

@@ -1,0 +1,75 @@
+"""Recordings taken over: complete, in the right place, under the right hash, or a reason why not."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gateway.models.call import Side
+from recordings.pcm import RATE, read_wav, rms_dbfs, split
+from recordings.takeover import Archive, TakeoverError, local_path
+
+
+def raw(seconds: float) -> tuple[np.ndarray, bytes]:
+    time = np.arange(int(seconds * RATE)) / RATE
+    frames = np.stack([np.sin(time * 2000) * 8000, np.sin(time * 3000) * 1000], axis=1).astype("<i2")
+    return frames, frames.tobytes()
+
+
+async def test_a_recording_becomes_a_wav_with_the_caller_left(tmp_path: Path) -> None:
+    frames, data = raw(1.5)
+    source = tmp_path / "1.raw"
+    source.write_bytes(data + b"\x01")
+    archive = Archive(tmp_path / "archive")
+    taken = await archive.take(source, "main-17.1/../x", 0, 86400.0)
+    assert taken.path == "1970/01/02/main-17.1_.._x-0.wav"
+    assert taken.duration == 1.5
+    file = archive.locate(taken.path)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == taken.sha256
+    legs = read_wav(file)
+    assert np.array_equal(legs[Side.CALLER], frames[:, 0])
+    assert np.array_equal(legs[Side.AGENT], frames[:, 1])
+    assert await archive.take(source, "main-17.1/../x", 0, 86400.0) == taken
+
+
+async def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
+    _, data = raw(1.0)
+    source = tmp_path / "1.raw"
+
+    async def write() -> None:
+        await asyncio.sleep(0.2)
+        for part in range(4):
+            with source.open("ab") as file:
+                file.write(data[part * 8000 : (part + 1) * 8000])
+            await asyncio.sleep(0.2)
+
+    writer = asyncio.create_task(write())
+    taken = await Archive(tmp_path / "a").take(source, "c", 0, 0.0)
+    await writer
+    assert taken.duration == 1.0
+
+
+async def test_missing_and_empty_files_name_the_mend(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "a")
+    with pytest.raises(TakeoverError, match="recordings_dir"):
+        await archive.take(tmp_path / "none.raw", "c", 0, 0.0, deadline_s=0.2)
+    (tmp_path / "empty.raw").touch()
+    with pytest.raises(TakeoverError, match="holds no audio"):
+        await archive.take(tmp_path / "empty.raw", "c", 0, 0.0)
+
+
+def test_the_pbx_names_no_file_outside_its_prefix() -> None:
+    assert local_path("/spool/a/1.raw", "/spool", Path("/mnt")) == Path("/mnt/a/1.raw")
+    for path in ("/etc/passwd", "/spool/../etc/passwd", "/spool/a/../../x"):
+        with pytest.raises(TakeoverError):
+            local_path(path, "/spool", Path("/mnt"))
+    with pytest.raises(ValueError, match="not inside"):
+        Archive(Path("/mnt")).locate("../etc/passwd")
+
+
+def test_levels() -> None:
+    assert rms_dbfs(np.zeros(10, dtype=np.int16)) == float("-inf")
+    assert rms_dbfs(np.full(10, -32768, dtype=np.int16)) == 0.0
+    assert split(b"\x01\x00\x02\x00\x03")[Side.AGENT].tolist() == [2]
