@@ -133,8 +133,11 @@ def _variable(name: str) -> str:
 
 
 class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
-    """One caller in the IVR. Every command raises `AgiHangupError` once the caller is gone, `AgiTimeoutError` when
-    Asterisk is silent for `timeout_s` beyond the command's own duration, `AgiError` when it refuses."""
+    """One caller in the IVR.
+
+    Every command raises `AgiHangupError` once the caller is gone, `AgiTimeoutError` when Asterisk is silent
+    for `timeout_s` beyond the command's own duration, `AgiError` when it refuses.
+    """
 
     def __init__(
         self,
