@@ -94,6 +94,10 @@ def play(on: CallTracker, *chapters: Iterable[e.PbxEvent]) -> list[AnyFact]:
     return [fact for chapter in chapters for event in chapter for fact in on.apply(event)]  # type: ignore[arg-type]
 
 
+def state(on: CallTracker, agent: str = "1001") -> AgentState:
+    return on.floor.agents[agent].state
+
+
 def kinds(facts: Iterable[AnyFact]) -> list[str]:
     return [type(fact).__name__ for fact in facts if isinstance(fact, CallFact)]
 
@@ -124,15 +128,15 @@ def test_queue_and_agent_follow_the_call() -> None:
     on = tracker()
     play(on, ARRIVAL)
     assert [one.caller for one in on.floor.queues["q12345"].waiting] == ["13962875016"]
-    assert on.floor.agents["1001"].state is AgentState.AVAILABLE
+    assert state(on) is AgentState.AVAILABLE
     play(on, RINGING)
-    assert on.floor.agents["1001"].state is AgentState.RINGING
+    assert state(on) is AgentState.RINGING
     play(on, ANSWERED)
     assert on.floor.queues["q12345"].waiting == ()
-    assert on.floor.agents["1001"].state is AgentState.TALKING
+    assert state(on) is AgentState.TALKING
     assert on.floor.agents["1001"].call_id == "main-1700000000.1"
     play(on, OVER)
-    assert on.floor.agents["1001"].state is AgentState.AVAILABLE
+    assert state(on) is AgentState.AVAILABLE
     assert on.calls == {}
     assert on.channels == {}
 
@@ -155,7 +159,7 @@ def test_ring_no_answer_goes_back_to_the_queue() -> None:
     (call,) = on.calls.values()
     assert call.state is CallState.QUEUED
     assert call.agent is None
-    assert on.floor.agents["1001"].state is AgentState.AVAILABLE
+    assert state(on) is AgentState.AVAILABLE
 
 
 def test_our_own_listeners_are_invisible() -> None:
@@ -178,11 +182,11 @@ def test_hold_and_resume() -> None:
     play(on, [channel(e.Hold, 20.0, AGENT)])
     (call,) = on.calls.values()
     assert call.state is CallState.HELD
-    assert on.floor.agents["1001"].state is AgentState.ON_HOLD
+    assert state(on) is AgentState.ON_HOLD
     play(on, [channel(e.Unhold, 25.0, AGENT)])
     (call,) = on.calls.values()
     assert call.state is CallState.TALKING
-    assert on.floor.agents["1001"].state is AgentState.TALKING
+    assert state(on) is AgentState.TALKING
 
 
 def test_an_unknown_line_from_the_dialplan_is_not_believed() -> None:
