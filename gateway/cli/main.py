@@ -1,0 +1,123 @@
+"""The commands. Each reads the configuration, does one thing, and says the mend when it cannot."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gateway import __version__
+from gateway.settings import Settings, SettingsError, load_settings, masked
+
+HELP = """Telephony and contact-centre gateway for 12345-style hotlines.
+
+It stands between Asterisk and everything else: follows calls, runs the IVR, listens and transcribes on this
+machine, pre-fills the work order and delivers it.
+
+Start here:
+
+  hotline run              start the gateway (with a PBX of its own where none is configured)
+
+  hotline demo --exit      play three recorded calls through and print their work orders
+
+  hotline config check     is hotline.toml right?
+
+  hotline doctor           is everything it needs there? each failure says the mend
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+config_app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True, rich_markup_mode=None)
+db_app = typer.Typer(help="The database's schema.", no_args_is_help=True, rich_markup_mode=None)
+deploy_app = typer.Typer(help="Render configuration for other systems.", no_args_is_help=True, rich_markup_mode=None)
+asr_app = typer.Typer(help="Speech recognition by hand.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+app.add_typer(db_app, name="db")
+app.add_typer(deploy_app, name="deploy")
+app.add_typer(asr_app, name="asr")
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="TOML file; default: $HOTLINE_CONFIG, then ./hotline.toml if it exists"),
+]
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The configuration, or exit code 2 with every fault on a line of its own."""
+    try:
+        return load_settings(path)
+    except SettingsError as error:
+        err.print(str(error))
+        raise typer.Exit(2) from None
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@config_app.command("check")
+def config_check(config: ConfigOption = None) -> None:
+    """Read the configuration and name every fault in it: key, value, mend."""
+    settings = read_settings(config)
+    faults = []
+    for index, pbx in enumerate(settings.pbx):
+        try:
+            pbx.read_secret()
+        except ValueError as error:
+            faults.append(f"pbx.{index} ({pbx.name}): {error}")
+    for index, endpoint in enumerate(settings.workorders):
+        try:
+            endpoint.read_secret()
+        except ValueError as error:
+            faults.append(f"workorders.{index} ({endpoint.id}): {error}")
+    for fault in faults:
+        err.print(f"  - {fault}")
+    if faults:
+        raise typer.Exit(2)
+    out.print(
+        f"configuration is good: {len(settings.pbx)} PBX, {len(settings.lines)} lines,"
+        f" {len(settings.agents)} agents, {len(settings.workorders)} work-order endpoints"
+    )
+
+
+@config_app.command("show")
+def config_show(config: ConfigOption = None) -> None:
+    """Print the configuration in force as JSON, secrets masked."""
+    out.print(json.dumps(masked(read_settings(config)), ensure_ascii=False, indent=2, default=str))
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigOption = None) -> None:
+    """Bring the database to the newest schema. Safe to repeat."""
+    import asyncio
+
+    from gateway.storage.database import Database
+
+    settings = read_settings(config)
+
+    async def upgrade() -> tuple[str | None, str]:
+        database = open_database(settings)
+        try:
+            return await database.upgrade()
+        finally:
+            await database.close()
+
+    def open_database(settings: Settings) -> Database:
+        password = settings.database.password
+        return Database(settings.database_url, password.get_secret_value() if password else None)
+
+    before, after = asyncio.run(upgrade())
+    out.print(f"already at {after}" if before == after else f"upgraded from {before or 'nothing'} to {after}")
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Entry point of the `hotline` command."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    return app(args=argv)
