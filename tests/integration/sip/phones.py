@@ -1,0 +1,273 @@
+"""Real SIP telephones for the tests: SIPp speaks SIP, `RtpVoice` speaks and hears."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import uuid
+from pathlib import Path
+from typing import Self
+
+from tests.integration.sip.rtp import RtpVoice
+
+SDP = """v=0
+o=- 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [local_ip]
+t=0 0
+m=audio {port} RTP/AVP 8 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15
+a=ptime:20
+a=sendrecv"""
+
+CALLER = """<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="caller">
+<send retrans="500"><![CDATA[
+INVITE sip:{did}@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: "{name}" <sip:{number}@[local_ip]:[local_port]>;tag=[call_number]c
+To: <sip:{did}@[remote_ip]:[remote_port]>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: <sip:{number}@[local_ip]:[local_port]>
+Max-Forwards: 70
+Content-Type: application/sdp
+Content-Length: [len]
+
+{sdp}
+]]></send>
+<recv response="100" optional="true"/>
+<recv response="180" optional="true"/>
+<recv response="183" optional="true"/>
+<recv response="200"/>
+<send><![CDATA[
+ACK sip:{did}@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: "{name}" <sip:{number}@[local_ip]:[local_port]>;tag=[call_number]c
+[last_To:]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+<recv request="INFO" optional="true" next="hang_up"/>
+<recv request="BYE" timeout="600000"/>
+<send next="over"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<label id="hang_up"/>
+<send retrans="500"><![CDATA[
+BYE sip:{did}@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: "{name}" <sip:{number}@[local_ip]:[local_port]>;tag=[call_number]c
+To: <sip:{did}@[remote_ip]:[remote_port]>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 2 BYE
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+<recv response="200"/>
+<label id="over"/>
+</scenario>
+"""
+
+REGISTER = """<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="register">
+<send retrans="500"><![CDATA[
+REGISTER sip:[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:{user}@[remote_ip]>;tag=[call_number]r
+To: <sip:{user}@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 REGISTER
+Contact: <sip:{user}@[local_ip]:[local_port]>
+Expires: 3600
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+<recv response="401" auth="true"/>
+<send retrans="500"><![CDATA[
+REGISTER sip:[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:{user}@[remote_ip]>;tag=[call_number]r
+To: <sip:{user}@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 2 REGISTER
+Contact: <sip:{user}@[local_ip]:[local_port]>
+[authentication username={user} password={password}]
+Expires: 3600
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+<recv response="200"/>
+</scenario>
+"""
+
+AGENT = """<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="agent">
+<recv request="OPTIONS" optional="true" next="options"/>
+<recv request="INVITE"/>
+<send><![CDATA[
+SIP/2.0 180 Ringing
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]a
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:{user}@[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send>
+<pause milliseconds="{ring_ms}"/>
+<send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]a
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:{user}@[local_ip]:[local_port]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+{sdp}
+]]></send>
+<recv request="ACK"/>
+<recv request="BYE" timeout="600000"/>
+<label id="options"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>
+"""
+
+
+class _Sipp:
+    """One SIPp process on an address of its own."""
+
+    def __init__(self, directory: Path, name: str, address: str, remote: int) -> None:
+        self.directory = directory
+        self.name = name
+        self.address = address
+        self.remote = remote
+        self.port = _spare_port(address)
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def run(self, scenario: str, *more: str) -> asyncio.subprocess.Process:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        file = self.directory / f"{self.name}-{self.port}.xml"
+        await asyncio.to_thread(file.write_text, scenario, encoding="utf-8")
+        log = (self.directory / f"{self.name}-{self.port}.out").open("ab")
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                shutil.which("sipp") or "sipp",
+                f"127.0.0.1:{self.remote}",
+                "-sf", str(file), "-i", self.address, "-p", str(self.port), "-nostdin", "-trace_err",
+                "-error_file", str(self.directory / f"{self.name}-{self.port}.err"), *more,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                env=os.environ | {"TERM": "dumb"},
+            )  # fmt: skip
+        finally:
+            log.close()
+        return self.process
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGKILL)
+            await self.process.wait()
+
+
+class SipCaller:
+    """A member of the public: calls a number through the trunk and is hung up on, or hangs up."""
+
+    def __init__(self, directory: Path, sip_port: int, did: str, number: str, name: str = "") -> None:
+        self.voice = RtpVoice("127.0.0.2")
+        self._sipp = _Sipp(directory, "caller", "127.0.0.2", sip_port)
+        self._call_id = f"{uuid.uuid4().hex}@caller.test"
+        self._scenario = CALLER.format(
+            did=did, number=number, name=name, sdp=SDP.format(port=self.voice.port)
+        )
+
+    async def __aenter__(self) -> Self:
+        self.voice.start()
+        await self._sipp.run(self._scenario, "-m", "1", "-cid_str", self._call_id)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sipp.stop()
+        self.voice.close()
+
+    async def wait_for_hang_up(self, timeout: float) -> int:
+        """Until the other side has hung up; SIPp's exit code (0: as it should be)."""
+        assert self._sipp.process is not None
+        return await asyncio.wait_for(self._sipp.process.wait(), timeout)
+
+    async def hang_up(self) -> None:
+        """Put the receiver down: SIPp, told by a message on its own dialogue, sends BYE."""
+        assert self._sipp.process is not None
+        nudge = (
+            f"INFO sip:x@{self._sipp.address} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKnudge\r\n"
+            f"From: <sip:x@x>;tag=n\r\nTo: <sip:x@x>\r\nCall-ID: {self._call_id}\r\nCSeq: 9 INFO\r\n"
+            "Content-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as messenger:
+            messenger.sendto(nudge.encode(), (self._sipp.address, self._sipp.port))
+        await self.wait_for_hang_up(10)
+
+
+class SipAgent:
+    """An agent's telephone: registers with its password and answers every call after `ring_s`."""
+
+    def __init__(
+        self, directory: Path, sip_port: int, user: str, password: str, *, ring_s: float = 1.0
+    ) -> None:
+        self.voice = RtpVoice("127.0.0.1")
+        self._sipp = _Sipp(directory, f"agent-{user}", "127.0.0.1", sip_port)
+        self._user, self._password = user, password
+        self._answer = AGENT.format(
+            user=user, ring_ms=int(ring_s * 1000), sdp=SDP.format(port=self.voice.port)
+        )
+
+    async def __aenter__(self) -> Self:
+        registration = await self._sipp.run(
+            REGISTER.format(user=self._user, password=self._password), "-m", "1"
+        )
+        code = await asyncio.wait_for(registration.wait(), 10)
+        assert code == 0, f"agent {self._user} could not register (SIPp exit code {code})"
+        self.voice.start()
+        await self._sipp.run(self._answer)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sipp.stop()
+        self.voice.close()
+
+
+def _spare_port(address: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
