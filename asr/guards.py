@@ -1,0 +1,98 @@
+"""Guards against text that nobody said: pure rules over what the engine reports of its own output."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+MAX_NO_SPEECH = 0.6
+"""Above this probability of "no speech" the text must be very sure of itself to stay."""
+SURE_LOG_PROBABILITY = -0.5
+MIN_LOG_PROBABILITY = -1.3
+"""Below this mean log probability per token the text is noise."""
+MAX_COMPRESSION = 2.4
+"""Text that gzip shrinks further than this is a loop."""
+MAX_CHARACTERS_PER_SECOND = 14.0
+"""Nobody speaks faster; hurried Mandarin has 8 syllables a second."""
+
+_LOOP = re.compile(r"(?P<unit>\D{2,12}?)(?P=unit){3,}")
+_STUTTER = re.compile(r"(?P<unit>[^\d零〇一二三四五六七八九幺\s])(?P=unit){5,}")
+
+
+@dataclass(frozen=True)
+class Phantoms:
+    """Texts of captions and credits, bare (see `bare`)."""
+
+    contains: frozenset[str]
+    whole: frozenset[str]
+
+    def match(self, text: str) -> bool:
+        """Whether the bare text is one of them."""
+        return text in self.whole or any(phrase in text for phrase in self.contains)
+
+
+def bare(text: str) -> str:
+    """The text's letters, characters and digits alone, full-width forms made plain, lower case."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return "".join(char for char in plain if char.isalnum())
+
+
+def parse_phantoms(lines: Iterable[str]) -> Phantoms:
+    """Read `contains|whole <TAB> phrase` lines; `#` begins a comment. Raises ValueError."""
+    found: dict[str, set[str]] = {"contains": set(), "whole": set()}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        how, _, phrase = line.partition("\t")
+        if how not in found or not bare(phrase):
+            raise ValueError(f"line {number}: write contains or whole, a tab and a phrase; found {line!r}")
+        found[how].add(bare(phrase))
+    return Phantoms(frozenset(found["contains"]), frozenset(found["whole"]))
+
+
+@cache
+def shipped_phantoms() -> Phantoms:
+    """The list that comes with the package."""
+    text = files("asr").joinpath("data", "phantoms.tsv").read_text(encoding="utf-8")
+    return parse_phantoms(text.splitlines())
+
+
+def shorten_loops(text: str) -> str:
+    """The text with each phrase said over and over kept once; repeated digits are left alone."""
+    return _STUTTER.sub(lambda match: match["unit"], _LOOP.sub(lambda match: match["unit"], text))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the engine reports of a phrase."""
+
+    no_speech: float
+    log_probability: float
+    """Mean per token."""
+    compression: float
+    duration: float
+    """Seconds."""
+
+
+def spoken(text: str, evidence: Evidence, prompt: str = "", phantoms: Phantoms | None = None) -> str | None:
+    """The text that was really said: as it is, shortened where it loops, or `None` for a phantom.
+
+    `prompt` is what the engine was primed with: over silence Whisper likes to say it back.
+    """
+    if evidence.log_probability < MIN_LOG_PROBABILITY:
+        return None
+    if evidence.no_speech > MAX_NO_SPEECH and evidence.log_probability < SURE_LOG_PROBABILITY:
+        return None
+    shortened = shorten_loops(text.strip())
+    letters = bare(shortened)
+    if not letters or (phantoms or shipped_phantoms()).match(letters):
+        return None
+    if len(letters) >= 6 and letters in bare(prompt):
+        return None
+    if evidence.compression > MAX_COMPRESSION and shortened == text.strip():
+        return None
+    if len(letters) > 6 + MAX_CHARACTERS_PER_SECOND * evidence.duration:
+        return None
+    return shortened

@@ -1,0 +1,72 @@
+"""From raw telephone audio to utterances of sound: resampling, voice activity and endpointing in one.
+
+The live path and the file path both go through here, so they hear the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.engine import RATE, Samples
+from asr.resample import Resampler
+from asr.segmenter import Endpointing, Segmenter, Span
+from asr.vad import WINDOW, VoiceActivity
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An utterance not yet transcribed; times are seconds since the stretch began."""
+
+    start: float
+    end: float
+    samples: Samples
+
+
+class Listener:
+    """One uninterrupted stretch of one leg. Computes: call it off the event loop. Holds ≤ 15 s."""
+
+    def __init__(self, rate: int, rules: Endpointing | None = None) -> None:
+        """`rate`: samples per second of what will be pushed. Raises ValueError."""
+        self._resampler = Resampler(rate)
+        self._voice = VoiceActivity()
+        self._segmenter = Segmenter(rules)
+        self._audio: Samples = np.zeros(0, dtype=np.float32)
+        self._audio_from = 0
+        """Window number of the first sample in `_audio`."""
+        self._seen = 0
+        """Windows the network has judged."""
+
+    def push(self, samples: NDArray[np.int16]) -> list[Sound]:
+        """The next samples; returns the utterances they complete."""
+        return self._take(self._resampler.push(samples))
+
+    def flush(self) -> list[Sound]:
+        """The audio is over; returns what was still open. Nothing may be pushed afterwards."""
+        rest = self._resampler.flush()
+        short = -(self._audio.size + rest.size) % WINDOW
+        sounds = self._take(np.concatenate([rest, np.zeros(short, dtype=np.float32)]))
+        if last := self._segmenter.flush():
+            sounds.append(self._sound(last))
+        return sounds
+
+    def _take(self, fresh: Samples) -> list[Sound]:
+        self._audio = np.concatenate([self._audio, fresh])
+        begin = (self._seen - self._audio_from) * WINDOW
+        count = (self._audio.size - begin) // WINDOW
+        windows = self._audio[begin : begin + count * WINDOW]
+        levels = np.sqrt(np.mean(np.square(windows.reshape(count, WINDOW)), axis=1)) if count else []
+        sounds = []
+        for probability, level in zip(self._voice.probabilities(windows), levels, strict=True):
+            if span := self._segmenter.push(float(probability), float(level)):
+                sounds.append(self._sound(span))
+        self._seen += count
+        drop = self._segmenter.needed_from - self._audio_from
+        if drop > 0:
+            self._audio = self._audio[drop * WINDOW :].copy()
+            self._audio_from += drop
+        return sounds
+
+    def _sound(self, span: Span) -> Sound:
+        first, last = ((at - self._audio_from) * WINDOW for at in (span.start, span.end))
+        return Sound(span.start * WINDOW / RATE, span.end * WINDOW / RATE, self._audio[first:last].copy())

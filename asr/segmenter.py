@@ -1,0 +1,112 @@
+"""Endpointing: where an utterance begins and ends. Pure; counts windows, holds no audio and no clock."""
+
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW_S = 0.032
+
+
+@dataclass(frozen=True)
+class Endpointing:
+    """When speech begins, ends and must be cut. Durations in seconds."""
+
+    begin: float = 0.5
+    """Probability of speech from which an utterance begins."""
+    stay: float = 0.35
+    """Probability above which it goes on."""
+    pre_roll: float = 0.2
+    """Kept before the first sound: soft initials (h, f, s) come before the network is sure."""
+    post_roll: float = 0.2
+    silence: float = 0.6
+    """Silence that ends an utterance."""
+    minimum: float = 0.1
+    """Less speech than this is a click."""
+    longest: float = 15.0
+    """Cut then, at the quietest spot of the second half."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Windows [start, end) of an utterance."""
+
+    start: int
+    end: int
+
+
+def _windows(seconds: float) -> int:
+    return max(1, round(seconds / WINDOW_S))
+
+
+class Segmenter:
+    """Feed it each window's probability and level; it says when an utterance is complete."""
+
+    def __init__(self, rules: Endpointing | None = None) -> None:
+        rules = rules or Endpointing()
+        self._begin, self._stay = rules.begin, rules.stay
+        self._pre, self._post = _windows(rules.pre_roll), _windows(rules.post_roll)
+        self._silence, self._minimum = _windows(rules.silence), _windows(rules.minimum)
+        self._longest = _windows(rules.longest)
+        self._position = 0
+        self._floor = 0
+        """Spans do not overlap: the next begins here or later."""
+        self._start: int | None = None
+        self._last_speech = 0
+        self._speech = 0
+        self._levels: deque[float] = deque(maxlen=self._longest)
+
+    @property
+    def needed_from(self) -> int:
+        """First window that a coming span may still hold; audio before it can be let go."""
+        if self._start is not None:
+            return self._start
+        return max(self._floor, self._position - self._pre)
+
+    def push(self, probability: float, level: float) -> Span | None:
+        """The next window, with any measure of loudness. Returns the utterance it completes, if any."""
+        here = self._position
+        self._position += 1
+        self._levels.append(level)
+        if self._start is None:
+            if probability < self._begin:
+                return None
+            self._start = max(self._floor, here - self._pre)
+            self._last_speech, self._speech = here, 1
+            return None
+        if probability >= self._stay:
+            self._last_speech = here
+            self._speech += 1
+        elif here - self._last_speech >= self._silence:
+            return self._end(min(self._last_speech + 1 + self._post, self._position))
+        if self._position - self._start >= self._longest:
+            return self._cut()
+        return None
+
+    def flush(self) -> Span | None:
+        """The utterance in progress when the audio ends."""
+        if self._start is None:
+            return None
+        return self._end(min(self._last_speech + 1 + self._post, self._position))
+
+    def _end(self, end: int) -> Span | None:
+        start, speech = self._start, self._speech
+        assert start is not None
+        self._start, self._speech, self._floor = None, 0, end
+        return Span(start, end) if speech >= self._minimum else None
+
+    def _cut(self) -> Span:
+        """Split what became too long; the rest goes on as a new utterance."""
+        start = self._start
+        assert start is not None
+        levels = list(self._levels)
+        first = self._position - len(levels)
+        half = start + self._longest // 2
+        cut = min(range(half, self._position - 1), key=lambda at: _around(levels, at - first))
+        self._start = self._floor = cut
+        self._speech = self._last_speech - cut + 1 if self._last_speech >= cut else 0
+        return Span(start, cut)
+
+
+def _around(levels: list[float], at: int) -> float:
+    """Loudness of a window with its neighbours: a pause is longer than one window."""
+    near = levels[max(0, at - 2) : at + 3]
+    return sum(near) / len(near)
