@@ -260,6 +260,10 @@ class CallTracker:
             if value not in self._lines or call.line == value:
                 return []
             call = structs.replace(call, line=value)
+        elif name == "HOTLINE_DID":
+            if call.called == value:
+                return []
+            call = structs.replace(call, called=value[:64])
         elif name == "HOTLINE_RECORDING":
             if not value or any(one.path == value for one in call.recordings):
                 return []

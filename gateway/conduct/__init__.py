@@ -1,1 +1,1 @@
-"""What is done when things happen: listening, drafting, finishing, delivering. The edges around the pure core."""
+"""What is done when things happen: listening, drafting, finishing. The edges around the pure core."""

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from agents.accounts import AccountService
 from gateway.models.call import Call
+from gateway.models.delivery import DeliveryView
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
 from gateway.models.transcript import Utterance
@@ -22,20 +23,6 @@ class Check(Struct, frozen=True):
     """`pbx:<name>`, `database`, `asr` …"""
     ok: bool
     detail: str = ""
-
-
-class DeliveryView(Struct, frozen=True):
-    """One delivery as operators see it. Instants are POSIX seconds."""
-
-    id: str
-    order_id: str
-    endpoint: str
-    state: str
-    attempts: int
-    created_at: float
-    next_at: float | None = None
-    delivered_at: float | None = None
-    last_error: str = ""
 
 
 class OrderRefusedError(Exception):
@@ -105,6 +92,17 @@ class DeliveryPort(Protocol):
         """Make it due now, dead or waiting; one already delivered is left alone. `None`: no such."""
         ...
 
+
+__all__ = [
+    "CallPort",
+    "Check",
+    "DeliveryPort",
+    "DeliveryView",
+    "OrderPort",
+    "OrderRefusedError",
+    "ReadinessCheck",
+    "WebServices",
+]
 
 ReadinessCheck = Callable[[], Awaitable[Check]]
 

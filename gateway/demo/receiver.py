@@ -1,0 +1,71 @@
+"""A work-order system for demonstrations: a real HTTP server that checks signatures and keeps what it gets.
+
+It does what a receiver should: verifies the Standard Webhooks signature, and takes a delivery it already has
+(same `webhook-id`) as done.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any, Self
+
+from aiohttp import web
+
+TOLERANCE_S = 300
+MAX_BODY = 4 * 1024 * 1024
+
+
+class DemoReceiver:
+    """Listens on loopback; `url` is where to deliver; `orders` what has arrived, in order."""
+
+    def __init__(self, secret: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._secret = secret.encode()
+        self._host, self._wanted = host, port
+        self._seen: dict[str, str] = {}
+        self.orders: list[dict[str, Any]] = []
+        self.repeated = 0
+        """Deliveries that arrived again; each was answered and not counted twice."""
+        self.arrived = asyncio.Condition()
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        application = web.Application(client_max_size=MAX_BODY)
+        application.router.add_post("/orders", self._receive)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._wanted)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.url = f"http://{self._host}:{port}/orders"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        identity = request.headers.get("webhook-id", "")
+        if not self._signed(identity, request.headers, body):
+            return web.json_response({"error": "bad signature"}, status=401)
+        number = self._seen.get(identity)
+        if number is not None:
+            self.repeated += 1
+            return web.json_response({"id": number})
+        number = f"GD{len(self._seen) + 1:06d}"
+        self._seen[identity] = number
+        async with self.arrived:
+            self.orders.append(json.loads(body))
+            self.arrived.notify_all()
+        return web.json_response({"id": number}, status=201)
+
+    def _signed(self, identity: str, headers: Any, body: bytes) -> bool:
+        stamp = headers.get("webhook-timestamp", "")
+        if not stamp.isdecimal() or abs(time.time() - int(stamp)) > TOLERANCE_S:
+            return False
+        signed = f"{identity}.{stamp}.".encode() + body
+        wanted = base64.b64encode(hmac.new(self._secret, signed, hashlib.sha256).digest()).decode()
+        given = headers.get("webhook-signature", "").split()
+        return any(hmac.compare_digest(f"v1,{wanted}", one) for one in given)

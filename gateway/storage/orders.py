@@ -1,0 +1,229 @@
+"""Orders and the delivery outbox: the port `workorders.outbox.OutboxStore` in SQL."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from gateway.models.delivery import DeliveryView
+from gateway.models.order import Order, OrderState
+from gateway.storage.database import Database
+from gateway.storage.journal import order_row, order_row_columns, upsert
+from gateway.storage.tables import deliveries, orders
+from workorders.outbox import Delivery
+
+MAX_ERROR = 500
+
+
+class OrderRepository:
+    """Orders by id and by call; submission is one transaction: the order's state and its deliveries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_order(self, order_id: str) -> Order | None:
+        """The order of that id."""
+        return await self._one(orders.c.id == order_id)
+
+    async def order_of_call(self, call_id: str) -> Order | None:
+        """The order of that call."""
+        return await self._one(orders.c.call_id == call_id)
+
+    async def _one(self, condition: object) -> Order | None:
+        async with self._database.reading() as connection:
+            data = await connection.scalar(select(orders.c.data).where(condition))  # type: ignore[arg-type]
+        return None if data is None else msgspec.json.decode(data, type=Order)
+
+    async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
+        """Newest first."""
+        query = select(orders.c.data).order_by(orders.c.created_at.desc(), orders.c.id).limit(limit)
+        if state is not None:
+            query = query.where(orders.c.state == state.value)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
+
+    async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
+        """Store the submitted order and one delivery for each endpoint, together or not at all.
+
+        `bodies` maps endpoint id to the exact bytes to deliver. The same revision again adds nothing.
+        """
+        key = f"{order.id}.{order.revision}"
+        rows = [
+            {
+                "id": str(uuid.uuid5(uuid.UUID(order.id), f"{endpoint}/{order.revision}")),
+                "order_id": order.id,
+                "endpoint": endpoint,
+                "key": key,
+                "body": body,
+                "state": "pending",
+                "attempts": 0,
+                "created_at": at,
+                "next_attempt_at": at,
+                "leased_until": 0.0,
+            }
+            for endpoint, body in bodies.items()
+        ]
+        make = sqlite_insert if self._database.sqlite else postgresql_insert
+        async with self._database.writing() as connection:
+            await connection.execute(
+                upsert(self._database, orders, ["id"], order_row_columns()[1:]), [order_row(order)]
+            )
+            if rows:
+                await connection.execute(make(deliveries).on_conflict_do_nothing(), rows)
+
+    async def save(self, order: Order) -> None:
+        """Store an order as it is."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                upsert(self._database, orders, ["id"], order_row_columns()[1:]), [order_row(order)]
+            )
+
+    async def pending_deliveries(self, order_id: str) -> int:
+        """How many deliveries of the order are not yet delivered."""
+        query = (
+            select(func.count())
+            .select_from(deliveries)
+            .where(deliveries.c.order_id == order_id, deliveries.c.state != "delivered")
+        )
+        async with self._database.reading() as connection:
+            return int(await connection.scalar(query) or 0)
+
+
+class SqlOutbox:
+    """The delivery outbox. A claimed row is leased: two workers do not send the same one at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, now: float, lease_s: float, limit: int) -> list[Delivery]:
+        """Due deliveries, oldest first, leased until `now + lease_s`."""
+        query = (
+            select(deliveries)
+            .where(
+                deliveries.c.state == "pending",
+                deliveries.c.next_attempt_at <= now,
+                deliveries.c.leased_until <= now,
+            )
+            .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.writing() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            if rows:
+                await connection.execute(
+                    update(deliveries)
+                    .where(deliveries.c.id.in_([row["id"] for row in rows]))
+                    .values(leased_until=now + lease_s)
+                )
+        return [_delivery(row) for row in rows]
+
+    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None:
+        """The endpoint has it."""
+        await self._settle(
+            delivery_id,
+            state="delivered",
+            delivered_at=at,
+            status=status,
+            error=None,
+            external_id=external_id,
+        )
+
+    async def retry(
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, error: str
+    ) -> None:
+        """It did not work; again at `next_attempt_at`."""
+        await self._settle(
+            delivery_id,
+            next_attempt_at=max(at, next_attempt_at),
+            status=status,
+            error=error[:MAX_ERROR],
+        )
+
+    async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None:
+        """Given up; an operator must look at it."""
+        await self._settle(delivery_id, state="dead", status=status, error=error[:MAX_ERROR])
+
+    async def _settle(self, delivery_id: str, **values: object) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery_id)
+                .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, **values)
+            )
+
+    async def next_due(self) -> float | None:
+        """When the next pending delivery is due (or its lease runs out); `None`: none is pending."""
+        query = select(
+            func.min(
+                # A leased row comes back when its lease ends, if its worker has died.
+                _later(deliveries.c.next_attempt_at, deliveries.c.leased_until, self._database.sqlite)
+            )
+        ).where(deliveries.c.state == "pending")
+        async with self._database.reading() as connection:
+            due = await connection.scalar(query)
+        return None if due is None else float(due)
+
+    # -- for people -----------------------------------------------------------------------------------
+    async def list_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[DeliveryView]:
+        """Newest first."""
+        query = select(deliveries).order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
+        if state is not None:
+            query = query.where(deliveries.c.state == state)
+        async with self._database.reading() as connection:
+            return [_view(row) for row in (await connection.execute(query)).mappings()]
+
+    async def retry_delivery(self, delivery_id: str) -> DeliveryView | None:
+        """Make it due now, dead or waiting; one already delivered is left alone. `None`: no such."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery_id, deliveries.c.state != "delivered")
+                .values(state="pending", next_attempt_at=0.0, attempts=0)
+            )
+            row = (
+                (await connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)))
+                .mappings()
+                .one_or_none()
+            )
+        return None if row is None else _view(row)
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+        async with self._database.reading() as connection:
+            return {state: int(count) for state, count in (await connection.execute(query)).all()}
+
+
+def _later(one: object, other: object, sqlite: bool) -> object:
+    return func.max(one, other) if sqlite else func.greatest(one, other)
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        order_id=row["order_id"],
+        endpoint=row["endpoint"],
+        key=row["key"],
+        body=row["body"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_attempt_at=row["next_attempt_at"],
+    )
+
+
+def _view(row: RowMapping) -> DeliveryView:
+    return DeliveryView(
+        id=row["id"],
+        order_id=row["order_id"],
+        endpoint=row["endpoint"],
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_at=row["next_attempt_at"] if row["state"] == "pending" else None,
+        delivered_at=row["delivered_at"],
+        last_error=row["error"] or "",
+    )
