@@ -28,9 +28,13 @@ Start here:
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-config_app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(
+    help="Check and show the configuration.", no_args_is_help=True, rich_markup_mode=None
+)
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True, rich_markup_mode=None)
-deploy_app = typer.Typer(help="Render configuration for other systems.", no_args_is_help=True, rich_markup_mode=None)
+deploy_app = typer.Typer(
+    help="Render configuration for other systems.", no_args_is_help=True, rich_markup_mode=None
+)
 asr_app = typer.Typer(help="Speech recognition by hand.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
@@ -42,7 +46,9 @@ err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="TOML file; default: $HOTLINE_CONFIG, then ./hotline.toml if it exists"),
+    typer.Option(
+        "--config", "-c", help="TOML file; default: $HOTLINE_CONFIG, then ./hotline.toml if it exists"
+    ),
 ]
 
 
@@ -56,7 +62,9 @@ def read_settings(path: Path | None) -> Settings:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
     if version:
         out.print(__version__)
         raise typer.Exit

@@ -1,0 +1,362 @@
+"""The composition root: makes every part, plugs the ports, starts and stops them in order.
+
+To follow "what happens when a call is answered": `Picture.on_event` → `CallTracker` → facts → `_on_fact` here →
+`Listening.start` → utterances → `Orders.on_fact` → after the hang-up `Finishing` → the outbox → `DeliveryWorker`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from agents.accounts import AccountService
+from asr.config import AsrConfig
+from asr.pool import EnginePool
+from gateway import __version__
+from gateway.bus import LocalBus
+from gateway.calls.floor import AgentProfile
+from gateway.calls.tracker import CallTracker
+from gateway.conduct.drafting import Orders
+from gateway.conduct.finishing import Finishing
+from gateway.conduct.listening import Listening
+from gateway.conduct.picture import Picture
+from gateway.metrics import Metrics
+from gateway.models.call import CallState
+from gateway.models.facts import AnyFact, CallAnswered, CallEnded, CallUpdated
+from gateway.pbx.link import PbxLink
+from gateway.settings import PbxSettings, Settings
+from gateway.storage.accounts import AccountRepository
+from gateway.storage.calls import CallRepository
+from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter
+from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.stream.hub import Hub
+from gateway.stream.server import StreamServer
+from gateway.stream.state import LiveView
+from gateway.web.app import create_app
+from gateway.web.serve import serve_web
+from gateway.web.services import Check, WebServices
+from ivr.agi import FastAgiServer
+from ivr.hotline import HotlineIvr
+from recordings.takeover import Archive
+from workorders.delivery import DeliveryWorker, Endpoint, Outcome
+from workorders.forms import labels
+from workorders.outbox import Delivery
+from workorders.reference import load_reference
+
+log = structlog.get_logger(__name__)
+
+OFFLINE_MODEL = Path(".cache/models/whisper-base")
+LIVE_TICK_S = 1.0
+
+
+@dataclass
+class Running:
+    """A gateway that is up: what others may use of it."""
+
+    settings: Settings
+    bus: LocalBus
+    accounts: AccountService
+    calls: CallRepository
+    orders: Orders
+    links: dict[str, PbxLink]
+    pictures: dict[str, Picture]
+    finishing: Finishing
+    outbox: SqlOutbox
+    pool: EnginePool | None
+    web_port: int = 0
+    stream_port: int = 0
+    agi: str = ""
+    audiosocket: str = ""
+    pbxs: dict[str, PbxSettings] = field(default_factory=dict)
+
+
+def model_of(settings: Settings) -> str:
+    """The speech model to load: as configured, else the offline default."""
+    return settings.asr.model or str(OFFLINE_MODEL.absolute())
+
+
+def open_database(settings: Settings) -> Database:
+    """The configured database, not yet migrated."""
+    password = settings.database.password
+    return Database(settings.database_url, password.get_secret_value() if password else None)
+
+
+@asynccontextmanager
+async def run_gateway(
+    settings: Settings,
+    *,
+    pbxs: Callable[[str, str], Awaitable[list[PbxSettings]]] | None = None,
+    demo_accounts: tuple[tuple[str, str], ...] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Running]:
+    """The whole gateway, up while the block runs.
+
+    `pbxs` may bring up PBXs once our own ports are known; by default those of the settings are used.
+    `say` is told what takes longer than a moment.
+    """
+    async with AsyncExitStack() as stack:
+        database = open_database(settings)
+        stack.push_async_callback(database.close)
+        if database.sqlite:
+            # The embedded database has no other keeper; a shared one is upgraded by its operator.
+            await database.upgrade()
+        await database.require_newest()
+        bus = LocalBus()
+        journal = await stack.enter_async_context(JournalWriter(database))
+        calls = CallRepository(database)
+        outbox = SqlOutbox(database)
+        reference = await asyncio.to_thread(
+            load_reference, settings.district.places, settings.district.units, settings.district.enterprises
+        )
+        orders = Orders(settings, reference, journal, bus, calls, OrderRepository(database), outbox)
+        accounts_repository = AccountRepository(database)
+        accounts = AccountService(
+            accounts_repository, accounts_repository, session_s=settings.http.session_hours * 3600
+        )
+        view = LiveView()
+        hub = Hub(view)
+        bus.listen(hub.publish)
+        pool = await _engine_pool(settings, stack, say)
+        listening = Listening(pool, journal, bus, calls) if pool is not None else None
+        archive = Archive(settings.data_dir / "recordings")
+        agi = await stack.enter_async_context(
+            FastAgiServer(
+                settings.agi.host,
+                settings.agi.port,
+                HotlineIvr(tuple(line.model() for line in settings.lines)),
+            )
+        )
+        agi_address = settings.agi.advertise or f"{settings.agi.host}:{agi.port}"
+        audio_address = settings.audiosocket.advertise or ""
+        if listening is not None:
+            audio = await stack.enter_async_context(
+                listening.server(settings.audiosocket.host, settings.audiosocket.port)
+            )
+            audio_address = audio_address or f"{settings.audiosocket.host}:{audio.port}"
+        linked = await pbxs(agi_address, audio_address) if pbxs else list(settings.pbx)
+        by_name = {pbx.name: pbx for pbx in linked}
+        finishing = Finishing(by_name, archive, pool, listening, orders, journal, bus, calls)
+        running = Running(
+            settings=settings,
+            bus=bus,
+            accounts=accounts,
+            calls=calls,
+            orders=orders,
+            links={},
+            pictures={},
+            finishing=finishing,
+            outbox=outbox,
+            pool=pool,
+            agi=agi_address,
+            audiosocket=audio_address,
+            pbxs=by_name,
+        )
+        tasks = _Tasks()
+        stack.push_async_callback(finishing.stop)
+        stack.push_async_callback(tasks.stop)
+        live = settings.asr.live
+        tasks.start(_conduct(bus, running, listening if live else None), "conduct")
+        await asyncio.sleep(0)
+        _start_delivery(settings, orders, outbox, tasks)
+        for pbx in linked:
+            _link(running, pbx, linked[0].name, journal, tasks)
+        reopened = await finishing.resume()
+        if reopened:
+            log.info("resumed_unfinished_calls", calls=reopened)
+        metrics = Metrics(running, journal)
+        stream: StreamServer | None = None
+        services = WebServices(
+            accounts=accounts,
+            live=view,
+            orders=orders,
+            calls=calls,
+            deliveries=outbox,
+            checks=_checks(running, database),
+            lines=[line.model() for line in settings.lines],
+            field_labels=labels(),
+            stream_port=lambda: stream.port if stream else None,
+            public_stream_url=settings.http.public_stream_url,
+            allowed_origins=settings.http.allowed_origins,
+            secure_cookies=settings.http.secure_cookies,
+            version=__version__,
+            registry=metrics.registry,
+            demo_accounts=demo_accounts,
+        )
+        running.web_port = await stack.enter_async_context(
+            serve_web(create_app(services), settings.http.host, settings.http.port)
+        )
+        stream = await stack.enter_async_context(
+            StreamServer(
+                hub,
+                authenticate=accounts.authenticate,
+                host=settings.http.host,
+                port=settings.http.stream_port,
+                page_port=lambda: running.web_port,
+                allowed_origins=settings.http.allowed_origins,
+            )
+        )
+        running.stream_port = stream.port
+        accounts.on_revoked(stream.revoke)
+        tasks.start(_tick(hub), "tick")
+        log.info("gateway_started", web=running.web_port, stream=running.stream_port, pbxs=sorted(by_name))
+        yield running
+        log.info("gateway_stopping")
+
+
+class _Tasks:
+    """Background tasks that must not end by themselves; one that does is reported loudly."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", task=task.get_name(), exc_info=error)
+
+    async def stop(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _engine_pool(
+    settings: Settings, stack: AsyncExitStack, say: Callable[[str], None]
+) -> EnginePool | None:
+    if settings.asr.engine == "none":
+        return None
+    asr = settings.asr
+    say(f"loading the speech model {Path(model_of(settings)).name} ({asr.device}, {asr.compute_type})")
+    return await stack.enter_async_context(
+        EnginePool(
+            AsrConfig(
+                model=model_of(settings),
+                device=asr.device,
+                compute_type=asr.compute_type,
+                threads=asr.threads,
+                workers=asr.workers,
+                beam_size=asr.beam_size,
+                initial_prompt=asr.initial_prompt,
+                engine=asr.engine,
+            )
+        )
+    )
+
+
+def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter, tasks: _Tasks) -> None:
+    settings = running.settings
+    profiles = [
+        AgentProfile(agent.id, agent.name, agent.phone)
+        for agent in settings.agents
+        if (agent.pbx or first) == pbx.name
+    ]
+    tracker = CallTracker(pbx.name, [line.model() for line in settings.lines], profiles)
+    picture = Picture(tracker, journal, running.bus, running.calls)
+    link = PbxLink(pbx, picture.on_event, picture.on_state, picture.on_snapshot)
+    running.pictures[pbx.name], running.links[pbx.name] = picture, link
+    tasks.start(link.run(), f"pbx {pbx.name}")
+
+
+async def _conduct(bus: LocalBus, running: Running, listening: Listening | None) -> None:
+    """Act on facts, in order: listen when somebody answers, draft, finish when the call is over."""
+
+    def wanted(fact: AnyFact) -> bool:
+        return isinstance(fact, CallAnswered | CallEnded | CallUpdated) or hasattr(fact, "utterance")
+
+    async for fact in bus.subscribe(wanted):
+        try:
+            await _on_fact(fact, running, listening)
+        except Exception:
+            # One call's trouble is not another's: it is told, and the next fact is taken.
+            log.exception("fact_not_handled", fact=type(fact).__name__)
+
+
+async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None) -> None:
+    await running.orders.on_fact(fact)
+    if isinstance(fact, CallEnded):
+        if fact.call.talks:
+            running.finishing.begin(fact.call)
+        return
+    if listening is None:
+        return
+    resumed = isinstance(fact, CallUpdated) and fact.what == "resync" and fact.call.state is CallState.TALKING
+    if isinstance(fact, CallAnswered):
+        await listening.start(running.links[fact.call.pbx], fact.call, fact.channel)
+    elif isinstance(fact, CallUpdated) and resumed:
+        talk = next((one for one in fact.call.talks if one.ended_at is None), None)
+        if talk is not None:
+            await listening.start(running.links[fact.call.pbx], fact.call, talk.channel)
+
+
+def _start_delivery(settings: Settings, orders: Orders, outbox: SqlOutbox, tasks: _Tasks) -> None:
+    endpoints = [
+        Endpoint(
+            id=one.id,
+            url=str(one.url),
+            secret=one.read_secret(),
+            timeout_s=one.timeout_s,
+            max_attempts=one.max_attempts,
+            first_retry_s=one.first_retry_s,
+            max_retry_s=one.max_retry_s,
+        )
+        for one in settings.workorders
+    ]
+
+    async def on_outcome(delivery: Delivery, outcome: Outcome) -> None:
+        if outcome.state == "delivered":
+            await orders.on_delivered(delivery.order_id, outcome.external_id, time.time())
+        elif outcome.state == "dead":
+            await orders.on_dead(delivery.order_id, time.time())
+
+    worker = DeliveryWorker(outbox, endpoints, on_outcome=on_outcome)
+
+    async def wake() -> None:
+        while True:
+            await orders.submitted.wait()
+            orders.submitted.clear()
+            worker.wake()
+
+    tasks.start(worker.run(), "delivery")
+    tasks.start(wake(), "delivery wake-up")
+
+
+async def _tick(hub: Hub) -> None:
+    while True:
+        hub.tick(time.time())
+        await asyncio.sleep(LIVE_TICK_S)
+
+
+def _checks(running: Running, database: Database) -> list[Callable[[], Awaitable[Check]]]:
+    async def the_database() -> Check:
+        try:
+            await database.require_newest()
+        except Exception as error:
+            return Check("database", False, str(error))
+        return Check("database", True)
+
+    async def the_recogniser() -> Check:
+        if running.pool is None:
+            return Check("asr", True, "switched off")
+        ready = running.pool.ready
+        return Check("asr", ready, "" if ready else "the speech model is still loading")
+
+    def the_pbx(name: str) -> Callable[[], Awaitable[Check]]:
+        async def check() -> Check:
+            state = running.links[name].state
+            return Check(f"pbx:{name}", state.phase == "up", state.reason or state.phase)
+
+        return check
+
+    return [the_database, the_recogniser, *(the_pbx(name) for name in running.links)]

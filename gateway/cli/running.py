@@ -1,0 +1,167 @@
+"""`hotline run` and `hotline demo`."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import signal
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from gateway.cli.main import ConfigOption, app, err, out, read_settings
+from gateway.logs import configure
+from gateway.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+DEMO_CALL_DEADLINE_S = 240.0
+
+
+class PbxKind(StrEnum):
+    """Which PBX an embedded gateway brings."""
+
+    AUTO = "auto"
+    ASTERISK = "asterisk"
+    DEMO = "demo"
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    pbx: Annotated[
+        PbxKind, typer.Option(help="The PBX to bring where none is configured; auto: Asterisk if possible.")
+    ] = PbxKind.AUTO,
+) -> None:
+    """Start the gateway and stay until Ctrl-C or SIGTERM.
+
+    Where the configuration names a PBX it is used. Otherwise the gateway brings one of its own, plays a recorded
+    call now and then, and delivers the work orders to a demo receiver: nothing else is needed to look around.
+    """
+    settings = read_settings(config)
+    configure(settings.log.level, settings.log.format)
+    try:
+        asyncio.run(_run(settings, pbx))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to play.")] = 3,
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop when they are delivered.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output.")
+    ] = False,
+    config: ConfigOption = None,
+    pbx: Annotated[PbxKind, typer.Option(help="The PBX to bring.")] = PbxKind.AUTO,
+) -> None:
+    """Play recorded calls through a gateway of its own and print each delivered work order.
+
+    Exit code 1 if an order is missing after a while. Progress goes to standard error.
+    """
+    settings = read_settings(config)
+    configure("WARNING" if settings.log.level == "INFO" else settings.log.level, settings.log.format)
+    missing = asyncio.run(_demo(settings, pbx, calls, exit_, as_json))
+    if missing:
+        err.print(f"{missing} of {calls} work orders did not arrive")
+        raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    err.print(f"==> {text}")
+
+
+async def _until_told() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    err.print("stopping")
+
+
+async def _run(settings: Settings, kind: PbxKind) -> None:
+    from gateway.app import run_gateway
+    from gateway.embedded import CALLS, run_embedded
+
+    if settings.pbx:
+        async with run_gateway(settings, say=_say) as running:
+            out.print(f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/")
+            await _until_told()
+        return
+    async with run_embedded(settings, kind=kind.value, say=_say) as embedded:
+        running = embedded.running
+        out.print(
+            f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/  ({embedded.kind})"
+        )
+        out.print("demo accounts (password the same for all):")
+        for username, password in embedded.accounts:
+            out.print(f"  {username:<10} {password}")
+        every = settings.demo.call_every_s
+        if every:
+            out.print(f"a recorded call comes in every {every:.0f} s; stop with Ctrl-C")
+
+        async def keep_calling() -> None:
+            if running.pool is not None:
+                await running.pool.wait_ready(300)
+            for call in itertools.cycle(CALLS):
+                with contextlib.suppress(Exception):
+                    await embedded.place(call)
+                await asyncio.sleep(every)
+
+        caller = asyncio.create_task(keep_calling()) if every else None
+        await _until_told()
+        if caller is not None:
+            caller.cancel()
+
+
+async def _demo(settings: Settings, kind: PbxKind, wanted: int, leave: bool, as_json: bool) -> int:
+    from gateway.embedded import CALLS, run_embedded
+
+    # A demo run is its own: it shares neither ports nor data with a gateway that is running.
+    http = settings.http.model_copy(update={"port": 0, "stream_port": 0})
+    own = settings.model_copy(
+        update={"http": http, "data_dir": settings.data_dir / "demo", "workorders": [], "pbx": []}
+    )
+    async with run_embedded(own, kind=kind.value, say=_say) as embedded:
+        _say(f"{embedded.kind}, page at http://{settings.http.host}:{embedded.running.web_port}/")
+        if embedded.running.pool is not None:
+            await embedded.running.pool.wait_ready(300)
+        receiver = embedded.receiver
+        printed = 0
+        for index in range(wanted):
+            _say(f"call {index + 1} of {wanted}")
+            call = CALLS[index % len(CALLS)]
+            await embedded.place(call)
+            async with receiver.arrived:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(
+                        receiver.arrived.wait_for(lambda: len(receiver.orders) > index),  # noqa: B023
+                        DEMO_CALL_DEADLINE_S,
+                    )
+            for order in receiver.orders[printed:]:
+                _show(order, as_json)
+            printed = len(receiver.orders)
+        if not leave:
+            await _until_told()
+        return wanted - min(wanted, printed)
+
+
+def _show(order: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(order, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        return
+    call = order.get("call", {})
+    out.print(
+        f"\n工单 {order.get('id', '')}  线路 {call.get('line', '')}  来电 {call.get('caller_number', '')}"
+    )
+    for name, field in order.get("fields", {}).items():
+        label = field.get("label", name)
+        out.print(f"  {label}：{field.get('value')}  ({field.get('confidence', 0):.2f})")
+    for said in order.get("transcript", []):
+        out.print(f"    {said.get('side', ''):<7}{said.get('text', '')}")
