@@ -296,7 +296,8 @@ class CallTracker:
     # -- queue and agents ----------------------------------------------------------------------------------
     def _queue_join(self, event: e.QueueCallerJoin) -> list[AnyFact]:
         call = self._call(event)
-        if call is None:
+        # In conversation already: an event from before a snapshot that knew more.
+        if call is None or any(talk.ended_at is None for talk in call.talks):
             return []
         self.channels[event.uniqueid].queue = event.queue
         # The channel that waits is the caller's, whatever came before it (a Local channel's other half).
@@ -387,6 +388,8 @@ class CallTracker:
         if call is None:
             return []
         agent = self.floor.agent_of(event.member, event.interface)
+        if any(talk.ended_at is None and talk.channel == event.dest_channel for talk in call.talks):
+            return []
         call = self._own_leg(call, event, agent)
         return self._answered(event.at, call, agent, event.dest_channel, event.hold_time)
 

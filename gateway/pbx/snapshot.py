@@ -1,12 +1,19 @@
 """What is true on one PBX at one instant, read by list actions; the tracker is rebuilt from it."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
+import structlog
 from msgspec import Struct, field
 
+from gateway.pbx.errors import ActionRefused
 from gateway.pbx.events import QueueMemberStatus
 from gateway.pbx.normalise import normalise, number, text, variables
+from gateway.pbx.protocol import Response
+
+log = structlog.get_logger(__name__)
 
 
 class ChannelSnapshot(Struct, frozen=True, kw_only=True):
@@ -82,6 +89,8 @@ class PbxSnapshot(Struct, frozen=True, kw_only=True):
 Rows = list[dict[str, str]]
 Lister = Callable[[str, Mapping[str, str]], Awaitable[Rows]]
 """A list action's rows, by action name and headers."""
+Asker = Callable[[str, Mapping[str, str]], Awaitable[Response]]
+"""A single action's answer."""
 
 
 def _seconds(duration: str) -> float:
@@ -168,3 +177,69 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
         if row.get("Event") == "QueueParams"
         for name in (row.get("Queue", ""),)
     )
+
+
+async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot:
+    """Ask the PBX for everything.
+
+    A list that it refuses (a module or a privilege is missing) is left empty, and told with the mend.
+
+    Raises:
+        ConnectionLost, ActionTimeout: the PBX went while it was asked.
+    """
+
+    async def rows(action: str, headers: Mapping[str, str] | None = None) -> Rows:
+        try:
+            return await rows_of(action, headers or {})
+        except ActionRefused as error:
+            log.warning(
+                "snapshot_incomplete",
+                pbx=pbx,
+                action=action,
+                reason=str(error),
+                mend="load the module and grant read=system,call,reporting in manager.conf",
+            )
+            return []
+
+    status = (await single("CoreStatus", {})).headers
+    core = (await single("CoreSettings", {})).headers
+    at = time.time()
+    channels = channel_rows(await rows("CoreShowChannels"), at)
+    queues = queue_rows(await rows("QueueStatus"), pbx, at)
+    members: dict[str, list[str]] = {}
+    for channel in channels:
+        if channel.bridge:
+            members.setdefault(channel.bridge, []).append(channel.uniqueid)
+    bridges = tuple(
+        BridgeSnapshot(
+            bridge=text(row, "BridgeUniqueid"),
+            bridge_type=text(row, "BridgeType"),
+            channels=tuple(members.get(text(row, "BridgeUniqueid"), ())),
+        )
+        for row in await rows("BridgeList")
+        if row.get("Event") == "BridgeListItem"
+    )
+    devices = {
+        row["Device"]: text(row, "State")
+        for row in await rows("DeviceStateList")
+        if row.get("Event") == "DeviceStateChange" and row.get("Device")
+    }
+    return PbxSnapshot(
+        pbx=pbx,
+        at=at,
+        version=text(core, "AsteriskVersion"),
+        system_name=text(core, "SystemName"),
+        started_at=_instant(text(status, "CoreStartupDate"), text(status, "CoreStartupTime")),
+        channels=channels,
+        bridges=bridges,
+        queues=queues,
+        device_states=devices,
+    )
+
+
+def _instant(date: str, clock: str) -> float:
+    """CoreStatus' date and time of the PBX's start, taken as this machine's zone; 0.0 when malformed."""
+    try:
+        return datetime.fromisoformat(f"{date}T{clock}").astimezone().timestamp()
+    except ValueError:
+        return 0.0
