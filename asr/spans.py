@@ -1,0 +1,37 @@
+"""Stretches of call time, as lists of (start, end) seconds: pure arithmetic."""
+
+Spans = list[tuple[float, float]]
+
+SLIVER_S = 0.3
+"""Shorter than any word: not worth transcribing."""
+
+
+def add(spans: Spans, start: float, end: float) -> None:
+    """Append to `spans` in place; a stretch that touches the last one prolongs it."""
+    start = max(0.0, start)
+    if end <= start:
+        return
+    if spans and start <= spans[-1][1] + 0.01:
+        spans[-1] = (min(spans[-1][0], start), max(spans[-1][1], end))
+    else:
+        spans.append((start, end))
+
+
+def subtract(spans: Spans, heard: Spans) -> Spans:
+    """What of `spans` is in none of `heard`, in order, without slivers. Neither need be sorted or disjoint."""
+    left: Spans = []
+    taken: Spans = []
+    for start, end in sorted(heard):
+        add(taken, start, end)
+    wanted: Spans = []
+    for start, end in sorted(spans):
+        add(wanted, start, end)
+    for start, end in wanted:
+        at = start
+        for begin, stop in taken:
+            if stop <= at or begin >= end:
+                continue
+            left.append((at, begin))
+            at = stop
+        left.append((at, end))
+    return [(start, end) for start, end in left if end - start >= SLIVER_S]

@@ -1,0 +1,39 @@
+"""From the engine's phrases to an utterance of the transcript; pure."""
+
+from collections.abc import Sequence
+
+from asr.engine import EngineSegment
+from gateway.models.call import Side
+from gateway.models.transcript import Source, Utterance, utterance_id
+
+
+def utterance(
+    call_id: str, side: Side, start: float, end: float, phrases: Sequence[EngineSegment], source: Source
+) -> Utterance | None:
+    """One final utterance from `start` to `end` of call time, or `None` when nothing was said.
+
+    Confidence is the phrases' mean, weighted by their length in characters.
+    """
+    text, weight, total = "", 0, 0.0
+    for phrase in phrases:
+        said = phrase.text.strip()
+        if not said:
+            continue
+        if text and text[-1].isalnum():
+            text += "，"  # the engine paused here but wrote no mark
+        text += said
+        weight += len(said)
+        total += phrase.confidence * len(said)
+    if not text:
+        return None
+    start = max(0.0, start)
+    return Utterance(
+        id=utterance_id(call_id, side, start),
+        call_id=call_id,
+        side=side,
+        start=start,
+        end=max(start, end),
+        text=text,
+        confidence=round(total / weight, 3),
+        source=source,
+    )

@@ -1,0 +1,60 @@
+"""What the pool and its workers say to each other: length-prefixed MessagePack over the worker's pipes.
+
+MessagePack and not pickle: a worker that went wrong can at most send a message that is refused.
+"""
+
+import struct
+
+import msgspec
+
+from asr.config import AsrConfig
+from asr.engine import EngineRequest, EngineSegment
+
+LENGTH = struct.Struct("!I")
+MAX_MESSAGE = 64 << 20
+"""Bytes; fifteen minutes of sound. Longer is a broken peer."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """First message to a worker: make this engine."""
+
+    config: AsrConfig
+    factory: str
+    """`module:name` of a callable that takes the configuration and returns an `Engine`."""
+
+
+class Work(msgspec.Struct, frozen=True, tag=True):
+    """Transcribe; `samples` are float32 in the machine's byte order."""
+
+    samples: bytes
+    request: EngineRequest
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The engine is loaded and warm."""
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    segments: list[EngineSegment]
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    """The engine raised; the worker itself is well."""
+
+    error: str
+
+
+def pack(message: Hello | Work | Ready | Done | Fault) -> bytes:
+    """The message with its length in front."""
+    body = msgspec.msgpack.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def unpack_request(body: bytes) -> Hello | Work:
+    """Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(body, type=Hello | Work)
+
+
+def unpack_reply(body: bytes) -> Ready | Done | Fault:
+    """Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(body, type=Ready | Done | Fault)

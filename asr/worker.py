@@ -1,0 +1,67 @@
+"""A worker process: one engine, one request at a time, over stdin and stdout. It ends with its parent."""
+
+import importlib
+import os
+import queue
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import IO
+
+import numpy as np
+
+from asr.engine import Engine
+from asr.wire import LENGTH, Done, Fault, Hello, Ready, Work, pack, unpack_request
+
+_NICENESS = 5
+"""The gateway's event loop goes first where cores are few."""
+
+
+def main() -> None:
+    """Serve until stdin ends, which is when the pool closes it or the parent dies in any way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    with suppress(OSError):
+        os.nice(_NICENESS)
+    # Libraries print; keep the pipe for messages and let their words go to the log.
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    inbox: queue.SimpleQueue[Hello | Work] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, inbox), daemon=True).start()
+    engine: Engine | None = None
+    while True:
+        message = inbox.get()
+        try:
+            if isinstance(message, Hello):
+                engine = _make(message)
+                reply: Ready | Done | Fault = Ready()
+            elif engine is None:
+                reply = Fault("there is no engine yet")
+            else:
+                samples = np.frombuffer(message.samples, dtype=np.float32)
+                reply = Done(engine.transcribe(samples, message.request))
+        except Exception as error:
+            reply = Fault(f"{type(error).__name__}: {error}")
+        _write(replies, pack(reply))
+
+
+def _make(hello: Hello) -> Engine:
+    module, _, name = hello.factory.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), name)(hello.config)
+    return engine
+
+
+def _read(stream: IO[bytes], inbox: "queue.SimpleQueue[Hello | Work]") -> None:
+    """Runs in a thread of its own, so that the end of the parent is seen in the middle of a request too."""
+    try:
+        while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+            (length,) = LENGTH.unpack(head)
+            inbox.put(unpack_request(stream.read(length)))
+    finally:
+        os._exit(0)
+
+
+def _write(stream: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) :]
