@@ -98,16 +98,17 @@ class SqlOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, now: float, lease_s: float, limit: int) -> list[Delivery]:
-        """Due deliveries, oldest first, leased until `now + lease_s`."""
+    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
+        """The endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
         query = (
             select(deliveries)
             .where(
+                deliveries.c.endpoint == endpoint,
                 deliveries.c.state == "pending",
                 deliveries.c.next_attempt_at <= now,
                 deliveries.c.leased_until <= now,
             )
-            .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+            .order_by(deliveries.c.created_at, deliveries.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
@@ -155,14 +156,14 @@ class SqlOutbox:
                 .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, **values)
             )
 
-    async def next_due(self) -> float | None:
-        """When the next pending delivery is due (or its lease runs out); `None`: none is pending."""
+    async def next_due(self, endpoint: str) -> float | None:
+        """When the endpoint's next pending delivery is due (or its lease ends); `None`: none is pending."""
         query = select(
             func.min(
                 # A leased row comes back when its lease ends, if its worker has died.
                 _later(deliveries.c.next_attempt_at, deliveries.c.leased_until, self._database.sqlite)
             )
-        ).where(deliveries.c.state == "pending")
+        ).where(deliveries.c.state == "pending", deliveries.c.endpoint == endpoint)
         async with self._database.reading() as connection:
             due = await connection.scalar(query)
         return None if due is None else float(due)

@@ -1,0 +1,86 @@
+"""The draft: begun with the call, refilled as more is heard, never against the agent. Pure."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from gateway.models.call import Call
+from gateway.models.order import FieldValue, Method, Order, OrderState
+
+NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
+CALLER_ID_CONFIDENCE = 0.6
+"""The number that called is often, not always, the one to call back."""
+
+
+def order_id(call_id: str) -> str:
+    """The id of a call's order: the same each time it is asked."""
+    return str(uuid.uuid5(NAMESPACE, call_id))
+
+
+def new_order(call: Call, line_id: str, at: float) -> Order:
+    """The order of a call that has just been answered: what the signalling alone tells."""
+    fields = {}
+    if call.caller.number:
+        fields["phone"] = FieldValue(
+            value=call.caller.number, confidence=CALLER_ID_CONFIDENCE, method=Method.SIGNALLING
+        )
+    return Order(
+        id=order_id(call.id),
+        call_id=call.id,
+        line=line_id,
+        state=OrderState.DRAFT,
+        fields=fields,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def refill(order: Order, fields: Mapping[str, FieldValue], at: float) -> tuple[Order, tuple[str, ...]]:
+    """Take over what was extracted from the whole transcript so far; (order, names that changed).
+
+    What the agent typed stays. What the extraction no longer finds goes, for it was read from the same words
+    (a correction took it back); what the signalling gave stays until something is heard. A submitted order is
+    not changed.
+    """
+    if order.state is not OrderState.DRAFT:
+        return order, ()
+    merged = {
+        name: value
+        for name, value in order.fields.items()
+        if value.method in (Method.AGENT, Method.SIGNALLING)
+    }
+    for name, value in fields.items():
+        held = merged.get(name)
+        if held is None or held.method is Method.SIGNALLING:
+            merged[name] = value
+    # The order of a form is its own; here the order of appearance is kept.
+    changed = tuple(name for name in {**order.fields, **merged} if order.fields.get(name) != merged.get(name))
+    if not changed:
+        return order, ()
+    return structs.replace(order, fields=merged, revision=order.revision + 1, updated_at=at), changed
+
+
+def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
+    """What the agent typed: certain, and from now on untouchable for the extraction."""
+    fields = dict(order.fields)
+    for name, value in values.items():
+        fields[name] = FieldValue(value=value, confidence=1.0, method=Method.AGENT)
+    return structs.replace(order, fields=fields, revision=order.revision + 1, updated_at=at)
+
+
+def submitted(order: Order, at: float) -> Order:
+    """The order as it goes into the outbox."""
+    return structs.replace(order, state=OrderState.SUBMITTED, submitted_at=at, updated_at=at)
+
+
+def with_state(order: Order, state: OrderState, at: float, *, external_id: str | None = None) -> Order:
+    """The order after its delivery was settled."""
+    return structs.replace(
+        order,
+        state=state,
+        updated_at=at,
+        delivered_at=at if state is OrderState.DELIVERED else order.delivered_at,
+        external_id=external_id or order.external_id,
+    )

@@ -1,0 +1,80 @@
+"""The forms: which fields an order of a line has, what people call them, what may stand in them. Pure."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from gateway.models.order import RequestType
+
+Kind = Literal["text", "choice", "bool", "list"]
+MAX_TEXT = 4000
+
+
+class Field(Struct, frozen=True):
+    """One field of a form."""
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+COMMON = (
+    Field("request_type", "诉求类型", "choice", True, tuple(kind.value for kind in RequestType)),
+    Field("category", "诉求分类"),
+    Field("title", "标题", required=True),
+    Field("summary", "诉求内容", required=True),
+    Field("wish", "期望诉求"),
+    Field("town", "镇街"),
+    Field("village", "村居"),
+    Field("location", "详细地点"),
+    Field("caller_name", "来电人"),
+    Field("form_of_address", "称呼"),
+    Field("phone", "联系电话"),
+    Field("phone_incomplete", "听到的不完整号码"),
+    Field("enterprise", "单位名称"),
+    Field("unit", "建议承办单位"),
+    Field("urgent", "紧急", "bool"),
+    Field("confidential", "保密", "bool"),
+    Field("keywords", "关键词", "list"),
+)
+ENTERPRISE = (Field("headcount", "职工人数"), Field("policy", "咨询政策"))
+TALENT = (Field("degree", "学历"), Field("employer", "工作单位"), Field("policy", "咨询政策"))
+
+FORMS: dict[str, tuple[Field, ...]] = {
+    "general": COMMON,
+    "enterprise": (*COMMON, *ENTERPRISE),
+    "talent": (*COMMON, *TALENT),
+}
+
+
+def labels() -> dict[str, str]:
+    """Field name → label, of all forms, in the order of a form."""
+    return {field.name: field.label for form in FORMS.values() for field in form}
+
+
+def check_value(form: str, name: str, value: Any) -> Any:
+    """A value as an agent may set it.
+
+    Raises:
+        ValueError: the form has no such field, or the value does not fit; the text names both.
+    """
+    field = next((field for field in FORMS[form] if field.name == name), None)
+    if field is None:
+        raise ValueError(
+            f"form {form} has no field {name!r}; it has {', '.join(f.name for f in FORMS[form])}"
+        )
+    if field.kind == "bool":
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: true or false is wanted")
+        return value
+    if field.kind == "list":
+        if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= 100 for one in value):
+            raise ValueError(f"{name}: a list of short texts is wanted")
+        return value
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters is wanted")
+    if field.choices and value not in field.choices:
+        raise ValueError(f"{name}: one of {', '.join(field.choices)} is wanted")
+    return value.strip()
