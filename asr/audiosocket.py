@@ -1,7 +1,7 @@
 """Asterisk's AudioSocket, server side: one leg of live audio per connection.
 
-The protocol is a sequence of frames: kind (1 byte), length (2 bytes, big-endian), payload. The first frame must
-be the stream's UUID; an UUID that nobody expects is refused, so the port is of no use to strangers.
+The protocol is a sequence of frames: kind (1 byte), length (2 bytes, big-endian), payload. The first frame
+must be the stream's UUID; one that nobody expects is refused, so the port is of no use to strangers.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class FrameSink(Protocol):
         """The stream is over, exactly once: `hangup`, `closed`, `timeout`, `error`, `shutdown`."""
 
 
-class _Broken(Exception):
+class _ProtocolError(Exception):
     """The peer does not speak the protocol."""
 
 
@@ -60,8 +60,11 @@ class AudioSocketServer:
         max_connections: int = 2_000,
         grace: float = 10.0,
     ) -> None:
-        """`accept` gives the sink of an expected stream, or `None` to refuse. `port` 0: any free one. Times in
-        seconds; `idle_timeout`: without any frame (Asterisk sends one each 20 ms); `grace`: for sinks to end."""
+        """`accept` gives the sink of an expected stream, or `None` to refuse. `port` 0: any free one.
+
+        Times in seconds; `idle_timeout`: without any frame (Asterisk sends one each 20 ms); `grace`: what
+        sinks have to end in when the server stops.
+        """
         self._host, self._port, self._accept = host, port, accept
         self._handshake_timeout, self._idle_timeout = handshake_timeout, idle_timeout
         self._max_connections, self._grace = max_connections, grace
@@ -119,7 +122,7 @@ class AudioSocketServer:
             log.info("audiosocket_ended", stream=str(stream), reason=reason)
             writer.transport.abort()  # the peer need not wait for what the sink still has to do
             await sink.ended(reason)
-        except (_Broken, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+        except (_ProtocolError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             log.info("audiosocket_no_handshake", error=str(error) or type(error).__name__)
         except Exception:
             log.exception("audiosocket_sink_failed", stream=str(stream))
@@ -133,7 +136,7 @@ class AudioSocketServer:
         async with asyncio.timeout(self._handshake_timeout):
             kind, payload = await _frame(reader)
         if kind != UUID_KIND or len(payload) != 16:
-            raise _Broken(f"begins with kind {kind:#04x} of {len(payload)} bytes, not with an UUID")
+            raise _ProtocolError(f"begins with kind {kind:#04x} of {len(payload)} bytes, not with an UUID")
         return UUID(bytes=payload)
 
     async def _listen(self, reader: asyncio.StreamReader, sink: FrameSink, stream: UUID) -> str:
@@ -152,7 +155,7 @@ class AudioSocketServer:
             return "timeout"
         except (asyncio.IncompleteReadError, OSError):
             return "shutdown" if self._stopping else "closed"
-        except _Broken as error:
+        except _ProtocolError as error:
             log.warning("audiosocket_broken", stream=str(stream), error=str(error))
             return "error"
         except Exception:
@@ -163,16 +166,16 @@ class AudioSocketServer:
     def _pass_on(kind: int, payload: bytes, sink: FrameSink) -> None:
         if rate := RATES.get(kind):
             if len(payload) % 2:
-                raise _Broken(f"{len(payload)} bytes of 16-bit sound")
+                raise _ProtocolError(f"{len(payload)} bytes of 16-bit sound")
             if payload:
                 sink.feed(payload, rate)
         elif kind == DTMF:
             digit = payload.decode("ascii", errors="replace").upper()
             if len(digit) != 1 or digit not in "0123456789*#ABCD":
-                raise _Broken("a key that no telephone has")
+                raise _ProtocolError("a key that no telephone has")
             sink.dtmf(digit)
         elif kind == UUID_KIND:
-            raise _Broken("a second UUID")
+            raise _ProtocolError("a second UUID")
         # Other kinds may come with later versions of Asterisk and carry nothing we need.
 
 

@@ -36,14 +36,17 @@ async def transcribe_span(
     cover, clipped to what was recorded. Raises EngineError.
     """
     found = await asyncio.to_thread(_sounds, samples, offset, spans)
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(pool.transcribe(sound.samples, request, priority=_PRIORITY))
-            for _, sound in found
-        ]
+    tasks = [
+        asyncio.create_task(pool.transcribe(sound.samples, request, priority=_PRIORITY)) for _, sound in found
+    ]
+    try:
+        results = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
     spoken = (
-        utterance(call_id, side, start + sound.start, start + sound.end, task.result(), Source.RECORDING)
-        for (start, sound), task in zip(found, tasks, strict=True)
+        utterance(call_id, side, start + sound.start, start + sound.end, phrases, Source.RECORDING)
+        for (start, sound), phrases in zip(found, results, strict=True)
     )
     return [said for said in spoken if said is not None]
 

@@ -38,6 +38,8 @@ class _Passed:
     start: float
     end: float
     sound: Sound | None = None
+    spoken_from: float = 0.0
+    """Call time at which `sound` begins."""
 
 
 class LiveLeg:
@@ -145,7 +147,7 @@ class LiveLeg:
             if sound is None:
                 add(self._heard, item.start, item.end)
                 continue
-            before = item.end - (sound.end - sound.start)
+            before = max(item.start, item.spoken_from)
             add(self._heard, item.start, before)
             try:
                 phrases = await self._pool.transcribe(sound.samples, self._request)
@@ -194,7 +196,7 @@ class _Stretch:
     def _account(self, sounds: list[Sound]) -> list[_Passed]:
         result = []
         for sound in sounds:
-            end = self.start + sound.end
-            result.append(_Passed(self._passed, end, sound))
+            end = min(self.start + sound.end, self.position)  # the last window may be filled up
+            result.append(_Passed(self._passed, end, sound, self.start + sound.start))
             self._passed = end
         return result

@@ -1,4 +1,4 @@
-"""The engines of all calls: worker processes that may crash or hang without losing sound or blocking anyone."""
+"""The engines of all calls: worker processes that may crash or hang without losing sound or blocking us."""
 
 import asyncio
 import itertools
@@ -48,9 +48,10 @@ class EnginePool:
         start_timeout: float = 300.0,
         hang_timeout: float = 60.0,
     ) -> None:
-        """`factory`: what makes the engine in the worker, as an importable callable or `module:name`; default:
-        by `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a request may
-        take, besides four times the sound's own length. Raises EngineError for an unknown engine."""
+        """`factory`: what makes the engine in the worker, an importable callable or `module:name`; default: by
+        `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a request may
+        take, besides four times the sound's own length. Raises EngineError for an unknown engine.
+        """
         cores = os.cpu_count() or 1
         self._config = replace(config, threads=config.threads or max(1, cores // config.workers))
         if factory is None:
@@ -109,14 +110,14 @@ class EnginePool:
             self._changed.notify_all()
 
     async def wait_ready(self, timeout: float | None = None) -> None:
-        """Return when a worker is ready. Raises EngineError when none can start or `timeout` seconds are over."""
+        """Return when a worker is ready. Raises EngineError: none can start, or `timeout` seconds are over."""
         try:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(lambda: self.ready or self._fault or not self._open)
         except TimeoutError:
             raise EngineError(
-                f"the recogniser was not ready after {timeout:g} s; a slow disk, or a model too large for this"
-                " machine (asr.model, asr.compute_type)"
+                f"the recogniser was not ready after {timeout:g} s; a slow disk, or a model too large for"
+                " this machine (asr.model, asr.compute_type)"
             ) from None
         if not self.ready:
             raise EngineError(self._fault or "the recogniser is stopped")

@@ -28,7 +28,7 @@ class Worker:
 
     @classmethod
     async def start(cls, config: AsrConfig, factory: str, timeout: float) -> Self:
-        """Start a process and wait for its engine. Raises WorkerLost, EngineError (the engine refused), OSError."""
+        """Start it and wait for its engine. Raises WorkerLost, EngineError (the engine refused), OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

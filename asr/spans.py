@@ -18,7 +18,7 @@ def add(spans: Spans, start: float, end: float) -> None:
 
 
 def subtract(spans: Spans, heard: Spans) -> Spans:
-    """What of `spans` is in none of `heard`, in order, without slivers. Neither need be sorted or disjoint."""
+    """What of `spans` is in none of `heard`, in order, without slivers. Neither need be sorted."""
     left: Spans = []
     taken: Spans = []
     for start, end in sorted(heard):
