@@ -1,7 +1,7 @@
 """The composition root: makes every part, plugs the ports, starts and stops them in order.
 
-To follow "what happens when a call is answered": `Picture.on_event` → `CallTracker` → facts → `_on_fact` here →
-`Listening.start` → utterances → `Orders.on_fact` → after the hang-up `Finishing` → the outbox → `DeliveryWorker`.
+What happens when a call is answered: `Picture.on_event` → `CallTracker` → facts → `_on_fact` here →
+`Listening.start` → utterances → `Orders.on_fact` → after the hang-up `Finishing` → outbox → `DeliveryWorker`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A gateway that needs nothing: example lines, demo agents, a PBX of its own, a work-order system to deliver to.
+"""A gateway that needs nothing: example lines, demo agents, its own PBX and work-order system.
 
 The PBX is a private Asterisk where one can be run, else the demo PBX; either way calls come over the real
 protocols, and the gateway does not know the difference.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+from pydantic import AnyHttpUrl
 
 from agents.accounts import Role
 from gateway.app import Running, run_gateway
@@ -69,9 +70,9 @@ def embedded_settings(settings: Settings, receiver: DemoReceiver, secret_file: P
     ]
     endpoint = WorkOrderEndpoint(
         id="demo",
-        url=receiver.url,
+        url=AnyHttpUrl(receiver.url),
         secret_file=secret_file,
-        first_retry_s=1.0,  # type: ignore[arg-type]
+        first_retry_s=1.0,
     )
     return settings.model_copy(
         update={

@@ -48,7 +48,7 @@ class Endpoint(Struct, frozen=True):
 
 
 def sign(secret: str, identity: str, stamp: int, body: bytes) -> str:
-    """The `webhook-signature` header. A secret beginning with `whsec_` is base64, any other is taken as is."""
+    """The `webhook-signature` header. A secret beginning with `whsec_` is base64, any other plain."""
     encoded = secret.removeprefix("whsec_")
     key = base64.b64decode(encoded) if encoded != secret else secret.encode()
     digest = hmac.new(key, f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
@@ -78,7 +78,7 @@ class DeliveryWorker:
             event.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled. What was being sent then is sent again after its lease, as a repetition."""
+        """Deliver until cancelled. What was being sent then is sent again after its lease."""
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             asyncio.TaskGroup() as group,

@@ -1,4 +1,4 @@
-"""What extraction matches against: places, units, enterprises, words. Data files, replaceable by configuration.
+"""What extraction matches against: places, units, enterprises, words; data files, replaceable.
 
 Formats (UTF-8, tabs, `#` begins a comment line, the first other line names the columns):
 places.tsv: `town`, `village` (empty: the town itself); units.tsv: `unit`, `aliases`, `words`, `categories`

@@ -38,8 +38,8 @@ def run(
 ) -> None:
     """Start the gateway and stay until Ctrl-C or SIGTERM.
 
-    Where the configuration names a PBX it is used. Otherwise the gateway brings one of its own, plays a recorded
-    call now and then, and delivers the work orders to a demo receiver: nothing else is needed to look around.
+    Where the configuration names a PBX it is used. Otherwise the gateway brings one of its own, plays a
+    recorded call now and then, and delivers the work orders to a demo receiver.
     """
     settings = read_settings(config)
     configure(settings.log.level, settings.log.format)
@@ -86,13 +86,14 @@ async def _until_told() -> None:
 
 async def _run(settings: Settings, kind: PbxKind) -> None:
     from gateway.app import run_gateway
-    from gateway.embedded import CALLS, run_embedded
 
     if settings.pbx:
         async with run_gateway(settings, say=_say) as running:
             out.print(f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/")
             await _until_told()
         return
+    from gateway.embedded import CALLS, run_embedded
+
     async with run_embedded(settings, kind=kind.value, say=_say) as embedded:
         running = embedded.running
         out.print(

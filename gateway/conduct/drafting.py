@@ -148,7 +148,7 @@ class Orders:
     def forget(self, call_id: str) -> None:
         """Let go of what only a live call needs."""
         for table in (self._said, self._live, self._call_of, self._locks):
-            table.pop(call_id, None)  # type: ignore[attr-defined]
+            table.pop(call_id, None)
 
     async def on_delivered(self, order_id: str, external_id: str | None, at: float) -> None:
         """An endpoint has the order; when all have, it is delivered."""

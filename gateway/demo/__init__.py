@@ -8,7 +8,7 @@ CALLS = Path(__file__).parent / "calls"
 def install_calls(sounds: Path) -> None:
     """Put the recorded legs where Asterisk's Playback finds them: `<sounds>/hotline-demo/<name>-<side>`.
 
-    Asterisk plays headerless A-law as it is; the WAV header (A-law in WAV is not a format it knows) is cut off.
+    Asterisk plays headerless A-law as it is, but does not know A-law in WAV: the header is cut off.
     """
     target = sounds / "hotline-demo"
     target.mkdir(parents=True, exist_ok=True)

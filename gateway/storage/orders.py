@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -32,9 +32,9 @@ class OrderRepository:
         """The order of that call."""
         return await self._one(orders.c.call_id == call_id)
 
-    async def _one(self, condition: object) -> Order | None:
+    async def _one(self, condition: ColumnElement[bool]) -> Order | None:
         async with self._database.reading() as connection:
-            data = await connection.scalar(select(orders.c.data).where(condition))  # type: ignore[arg-type]
+            data = await connection.scalar(select(orders.c.data).where(condition))
         return None if data is None else msgspec.json.decode(data, type=Order)
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
@@ -199,7 +199,7 @@ class SqlOutbox:
             return {state: int(count) for state, count in (await connection.execute(query)).all()}
 
 
-def _later(one: object, other: object, sqlite: bool) -> object:
+def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElement[float]:
     return func.max(one, other) if sqlite else func.greatest(one, other)
 
 

@@ -1,0 +1,74 @@
+"""Text as heard, with the way back: from a span of characters to utterance, seconds and quote. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from gateway.models.call import Side
+from gateway.models.order import Evidence
+from gateway.models.transcript import Utterance
+
+SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]?")
+
+
+class Span(Struct, frozen=True):
+    """Characters `start` to `end` of one utterance's text."""
+
+    utterance: Utterance
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.utterance.text[self.start : self.end]
+
+    def evidence(self) -> Evidence:
+        """Audio times are interpolated: speech within an utterance is taken as even."""
+        said = self.utterance
+        rate = (said.end - said.start) / max(1, len(said.text))
+        return Evidence(
+            utterance_id=said.id,
+            start=self.start,
+            end=self.end,
+            quote=self.text,
+            audio_start=round(said.start + self.start * rate, 2),
+            audio_end=round(said.start + self.end * rate, 2),
+        )
+
+
+def find(utterances: Iterable[Utterance], words: Sequence[str]) -> list[Span]:
+    """Every occurrence of any of the words, in order of time."""
+    found = []
+    for said in utterances:
+        for word in words:
+            start = said.text.find(word)
+            while start >= 0:
+                found.append(Span(said, start, start + len(word)))
+                start = said.text.find(word, start + 1)
+    return found
+
+
+def sentence_of(span: Span) -> Span:
+    """The sentence that holds the span."""
+    for match in SENTENCE.finditer(span.utterance.text):
+        if match.start() <= span.start < match.end():
+            return Span(span.utterance, match.start(), match.end())
+    return span
+
+
+def answers(utterances: Sequence[Utterance], questions: Sequence[str]) -> list[Utterance]:
+    """What the caller says right after the agent asked something with one of these words in it."""
+    found = []
+    asked = False
+    for said in utterances:
+        if said.side is Side.AGENT:
+            asked = any(word in said.text for word in questions)
+        elif asked:
+            found.append(said)
+    return found
+
+
+def of(utterances: Iterable[Utterance], side: Side) -> list[Utterance]:
+    """One side's utterances."""
+    return [said for said in utterances if said.side is side]
