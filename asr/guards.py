@@ -59,6 +59,25 @@ def shipped_phantoms() -> Phantoms:
     return parse_phantoms(text.splitlines())
 
 
+_ECHO = 6
+"""Characters in common with the end of the prompt that are no coincidence."""
+
+
+def without_echo(text: str, prompt: str) -> str:
+    """The text without the prompt's own words at its end, which Whisper likes to add after a short phrase."""
+    for start in range(len(prompt) - _ECHO + 1):
+        if text.endswith(prompt[start:]) and len(bare(prompt[start:])) >= _ECHO:
+            return text[: -len(prompt[start:])].rstrip("，,、 ")
+    return text
+
+
+def chinese_marks(text: str) -> str:
+    """Half-width marks made Chinese; 12,345 loses its comma, a space between Han characters becomes one."""
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.strip())
+    text = text.translate(str.maketrans(",?!;", "，？！；"))
+    return re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef])\s+(?=[\u3000-\u9fff\uff00-\uffef])", "，", text)
+
+
 def shorten_loops(text: str) -> str:
     """The text with each phrase said over and over kept once; repeated digits are left alone."""
     return _STUTTER.sub(lambda match: match["unit"], _LOOP.sub(lambda match: match["unit"], text))
@@ -85,13 +104,14 @@ def spoken(text: str, evidence: Evidence, prompt: str = "", phantoms: Phantoms |
         return None
     if evidence.no_speech > MAX_NO_SPEECH and evidence.log_probability < SURE_LOG_PROBABILITY:
         return None
-    shortened = shorten_loops(text.strip())
+    text = without_echo(chinese_marks(text), prompt)
+    shortened = shorten_loops(text)
     letters = bare(shortened)
     if not letters or (phantoms or shipped_phantoms()).match(letters):
         return None
     if len(letters) >= 6 and letters in bare(prompt):
         return None
-    if evidence.compression > MAX_COMPRESSION and shortened == text.strip():
+    if evidence.compression > MAX_COMPRESSION and shortened == text:
         return None
     if len(letters) > 6 + MAX_CHARACTERS_PER_SECOND * evidence.duration:
         return None

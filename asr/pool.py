@@ -48,7 +48,7 @@ class EnginePool:
         start_timeout: float = 300.0,
         hang_timeout: float = 60.0,
     ) -> None:
-        """`factory`: what makes the engine in the worker, an importable callable or `module:name`; default: by
+        """`factory` makes the engine in the worker: an importable callable or `module:name`; default: by
         `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a request may
         take, besides four times the sound's own length. Raises EngineError for an unknown engine.
         """
@@ -110,7 +110,7 @@ class EnginePool:
             self._changed.notify_all()
 
     async def wait_ready(self, timeout: float | None = None) -> None:
-        """Return when a worker is ready. Raises EngineError: none can start, or `timeout` seconds are over."""
+        """Return when a worker is ready. Raises EngineError: none can start, or `timeout` (s) is over."""
         try:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(lambda: self.ready or self._fault or not self._open)

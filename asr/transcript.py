@@ -19,7 +19,7 @@ def utterance(
         said = phrase.text.strip()
         if not said:
             continue
-        if text and text[-1].isalnum():
+        if text and text[-1].isalnum() and said[0].isalnum():
             text += "，"  # the engine paused here but wrote no mark
         text += said
         weight += len(said)

@@ -1,0 +1,35 @@
+"""Real engines for the pool's tests; they run in a worker process and do what the sound tells them."""
+
+import os
+import time
+
+import numpy as np
+
+from asr.config import AsrConfig
+from asr.engine import EngineError, EngineRequest, EngineSegment, Samples
+
+ECHO, CRASH, HANG, RAISE, CRASH_ONCE = 0.0, 0.25, 0.5, 0.75, 1.0
+"""First sample of a sound, and what the engine does with it."""
+
+
+class Obedient:
+    """Says how long the sound was; `config.model` is a file it makes when it has crashed once."""
+
+    def __init__(self, config: AsrConfig) -> None:
+        if config.model == "missing":
+            raise EngineError("the model is not there; fetch it")
+        self._mark = config.model
+
+    def transcribe(self, samples: Samples, request: EngineRequest) -> list[EngineSegment]:
+        order = float(samples[0])
+        if order == CRASH or (order == CRASH_ONCE and not os.path.exists(self._mark)):  # noqa: PTH110
+            open(self._mark, "w").close()  # noqa: PTH123
+            os._exit(11)
+        if order == HANG:
+            time.sleep(600)
+        if order == RAISE:
+            raise ValueError("cannot read this")
+        print("libraries write to stdout")
+        seconds = samples.size / 16_000
+        text = f"{request.hotwords}{os.getpid()} {seconds:.2f}"
+        return [EngineSegment(0.0, seconds, text, 0.5)] if np.isfinite(samples).all() else []
