@@ -26,7 +26,7 @@ def alaw_of_wav(path: Path) -> bytes:
 
 
 class RtpVoice:
-    """One end of a call's audio: silence until `say()`. Threads drive it, so a busy event loop does no harm."""
+    """One end of a call's audio: silence until `say()`. Threads drive it, a busy event loop does no harm."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,0 +1,183 @@
+"""The offline model on real telephone sound: how well it hears, and that it hears nothing in noise."""
+
+import asyncio
+import json
+import os
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from asr.config import AsrConfig
+from asr.evaluate import Score, cer, score
+from asr.files import subtract, transcribe_span
+from asr.live import LiveLeg
+from asr.pool import EnginePool
+from gateway.models.call import Side
+from gateway.models.transcript import Source, Utterance
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / ".cache/models/whisper-base"
+CALLS = ROOT / "gateway/demo/calls"
+RATE = 8_000
+# Measured (docs/asr.md) plus a margin for other processors' arithmetic.
+CALLER_BOUND, AGENT_BOUND = 0.42, 0.22
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+Pcm = NDArray[np.int16]
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[EnginePool]:
+    if not (MODEL / ".complete").exists():
+        message = f"the offline model is not in {MODEL}; `make model` fetches it"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    async with EnginePool(AsrConfig(model=str(MODEL))) as pool:
+        await pool.wait_ready(120)
+        yield pool
+
+
+def leg(call: str, side: Side) -> Pcm:
+    """One leg of a demo call, from G.711 A-law as ITU-T G.711 defines it."""
+    data = (CALLS / f"{call}-{side}.wav").read_bytes()
+    at = data.index(b"data")
+    (size,) = struct.unpack_from("<I", data, at + 4)
+    code = np.frombuffer(data, np.uint8, size, at + 8).astype(np.int32) ^ 0x55
+    exponent, mantissa = (code >> 4) & 7, code & 15
+    level = np.where(
+        exponent == 0, (mantissa << 4) + 8, ((mantissa << 4) + 0x108) << np.maximum(exponent - 1, 0)
+    )
+    return np.where(code & 0x80, level, -level).astype(np.int16)
+
+
+def said(call: str, side: Side) -> str:
+    turns = json.loads((CALLS / f"{call}.json").read_text())["turns"]
+    return "".join(turn["text"] for turn in turns if turn["speaker"] == side)
+
+
+def text(utterances: list[Utterance]) -> str:
+    return "".join(utterance.text for utterance in utterances)
+
+
+@dataclass
+class Heard:
+    utterances: list[Utterance]
+    spans: list[tuple[float, float]]
+
+
+async def listen(pool: EnginePool, pcm: Pcm, start: float = 0.0) -> Heard:
+    """Feed a live leg in frames of 20 ms, as fast as it takes them."""
+    heard = Heard([], [])
+    now = start
+
+    async def receive(utterance: Utterance, spans: list[tuple[float, float]]) -> None:
+        heard.utterances.append(utterance)
+        assert spans[-1][1] >= utterance.end - 0.01
+        assert not subtract([(utterance.start, utterance.end)], spans)
+
+    live = LiveLeg(pool, "t-1", Side.CALLER, lambda: now, receive)
+    for at in range(0, pcm.size, 160):
+        frame = pcm[at : at + 160]
+        now += frame.size / RATE
+        live.feed(frame.astype("<i2").tobytes(), RATE)
+        if at % 16_000 == 0:
+            await asyncio.sleep(0)
+    heard.spans = await live.ended("hangup")
+    return heard
+
+
+async def test_error_rate_on_both_legs_is_below_the_bound(pool: EnginePool) -> None:
+    scores = {Side.CALLER: Score(0, 0), Side.AGENT: Score(0, 0)}
+    for call in ("d03", "d04", "d10"):
+        for side in Side:
+            pcm = leg(call, side)
+            utterances = await transcribe_span(
+                pool, pcm, call_id=call, side=side, offset=0.0, spans=[(0.0, pcm.size / RATE)]
+            )
+            scores[side] += score(said(call, side), text(utterances))
+            assert all(utterance.source is Source.RECORDING for utterance in utterances)
+            turns = [
+                t for t in json.loads((CALLS / f"{call}.json").read_text())["turns"] if t["speaker"] == side
+            ]
+            assert utterances[0].start == pytest.approx(turns[0]["start"], abs=1.0)
+            assert utterances[-1].end == pytest.approx(turns[-1]["end"], abs=1.5)
+    print({str(side): round(value.rate, 3) for side, value in scores.items()})
+    assert scores[Side.CALLER].rate < CALLER_BOUND
+    assert scores[Side.AGENT].rate < AGENT_BOUND
+
+
+async def test_live_hears_what_the_file_path_hears(pool: EnginePool) -> None:
+    pcm = leg("d10", Side.CALLER)
+    file = await transcribe_span(
+        pool, pcm, call_id="t-1", side=Side.CALLER, offset=100.0, spans=[(100.0, 100.0 + pcm.size / RATE)]
+    )
+    live = await listen(pool, pcm, start=100.0)
+    assert live.spans == [(pytest.approx(100.0), pytest.approx(100.0 + pcm.size / RATE, abs=0.05))]
+    assert cer(text(file), text(live.utterances)) <= 0.01
+    assert [u.start for u in live.utterances] == pytest.approx([u.start for u in file], abs=0.1)
+    assert all(u.final and u.source is Source.LIVE for u in live.utterances)
+    assert len({u.id for u in live.utterances}) == len(live.utterances) > 1
+
+
+async def test_what_was_not_heard_live_comes_from_the_recording(pool: EnginePool) -> None:
+    pcm = leg("d10", Side.CALLER)
+    whole = pcm.size / RATE
+    live = await listen(pool, pcm[: 16 * RATE])
+    missing = subtract([(0.0, whole)], live.spans)
+    assert missing == [(pytest.approx(16.0, abs=0.1), pytest.approx(whole))]
+    rest = await transcribe_span(pool, pcm, call_id="t-1", side=Side.CALLER, offset=0.0, spans=missing)
+    assert cer(said("d10", Side.CALLER), text([*live.utterances, *rest])) < CALLER_BOUND
+
+
+def _tone(seconds: float, pitch: float, on: float, off: float) -> Pcm:
+    at = np.arange(int(seconds * RATE)) / RATE
+    return (np.sin(2 * np.pi * pitch * at) * 8_000 * (at % (on + off) < on)).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        pytest.param(np.zeros(20 * RATE, dtype=np.int16), id="silence"),
+        pytest.param(np.random.default_rng(7).normal(0, 60, 20 * RATE).astype(np.int16), id="line-noise"),
+        pytest.param(np.random.default_rng(7).normal(0, 3_000, 20 * RATE).astype(np.int16), id="loud-noise"),
+        pytest.param(_tone(20, 450, 1.0, 4.0), id="ring-back"),
+        pytest.param(_tone(20, 450, 0.35, 0.35), id="busy"),
+        pytest.param(_tone(10, 25, 10.0, 0.0), id="hum"),
+    ],
+)
+async def test_nothing_is_heard_where_nobody_speaks(pool: EnginePool, pcm: Pcm) -> None:
+    live = await listen(pool, pcm)
+    assert live.utterances == []
+    assert live.spans == [(0.0, pytest.approx(pcm.size / RATE, abs=0.05))]
+
+
+async def test_the_engine_itself_stays_silent_on_noise(pool: EnginePool) -> None:
+    """Past the voice detector: a cough or music that it takes for speech."""
+    noise = np.random.default_rng(3).normal(0, 0.05, 5 * 16_000).astype(np.float32)
+    for sound in (np.zeros(5 * 16_000, dtype=np.float32), noise):
+        assert await pool.transcribe(sound) == []
+
+
+async def test_characters_are_simplified_even_with_a_traditional_prompt(pool: EnginePool) -> None:
+    from asr.engine import EngineRequest
+
+    pcm = leg("d03", Side.AGENT)
+    utterances = await transcribe_span(
+        pool,
+        pcm,
+        call_id="t-1",
+        side=Side.AGENT,
+        offset=0.0,
+        spans=[(0.0, pcm.size / RATE)],
+        request=EngineRequest(initial_prompt="以下是電話錄音，請問您需要什麼幫助？"),
+    )
+    han = "".join(char for char in text(utterances) if "\u4e00" <= char <= "\u9fff")
+    assert len(han) > 20
+    for traditional in "電話請問務熱線聯補貼業員這們職參":
+        assert traditional not in han
