@@ -1,0 +1,125 @@
+"""`hotline doctor`, `hotline deploy asterisk`, `hotline asr transcribe`."""
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.main import ConfigOption, app, asr_app, deploy_app, err, out, read_settings
+from gateway.settings import Settings
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check PBX login, privileges, queues, recordings, clock, model, disk, database and work-order endpoints.
+
+    Each failure says the mend. Exit code 1 if anything failed.
+    """
+    settings = read_settings(config)
+    if asyncio.run(_doctor(settings)):
+        raise typer.Exit(1)
+
+
+async def _doctor(settings: Settings) -> int:
+    from gateway.doctor import examine
+    from gateway.logs import configure
+
+    configure("CRITICAL")
+    failed = 0
+    async for finding in examine(settings):
+        mark = "warn" if finding.warning else "ok" if finding.ok else "FAIL"
+        out.print(f"{mark:<5}{finding.what}: {finding.detail}")
+        if not finding.ok:
+            failed += 1
+            out.print(f"     mend: {finding.mend or 'see above'}")
+    out.print(f"{failed} failed" if failed else "all is well")
+    return failed
+
+
+@deploy_app.command("asterisk")
+def deploy_asterisk(
+    directory: Annotated[Path, typer.Argument(help="Where to write the files.")],
+    config: ConfigOption = None,
+    pbx: Annotated[
+        str | None, typer.Option(help="Which PBX of the configuration; default: the first.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are not ours.")] = False,
+) -> None:
+    """Render a complete, commented Asterisk configuration from the same lines and agents.
+
+    Passwords of agents' SIP phones are made once and kept in DIRECTORY/phones.secret (mode 0600).
+    """
+    from gateway.pbx.provision import ProvisionError, ProvisionOptions, render, write
+
+    settings = read_settings(config)
+    chosen = next((one for one in settings.pbx if pbx in (None, one.name)), None)
+    if chosen is None:
+        err.print(f"no PBX {pbx or ''} in the configuration: add [[pbx]]")
+        raise typer.Exit(2)
+    try:
+        options = ProvisionOptions(
+            ami_secret=chosen.read_secret(),
+            ami_port=chosen.port,
+            recordings_prefix=chosen.recordings_prefix,
+            agi=settings.agi.advertise or f"{settings.agi.host}:{settings.agi.port}",
+            audiosocket=settings.audiosocket.advertise
+            or f"{settings.audiosocket.host}:{settings.audiosocket.port}",
+            phone_passwords=phone_passwords(settings, directory / "phones.secret"),
+        )
+        written = write(render(settings, chosen, options), directory, force=force)
+    except (ProvisionError, ValueError, OSError) as error:
+        err.print(str(error))
+        raise typer.Exit(2) from None
+    out.print(f"wrote {len(written)} files to {directory}; docs/asterisk.md says how to take them into use")
+
+
+def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:
+    """SIP user → password for each PJSIP phone; new ones are made and kept in the file."""
+    known: dict[str, str] = {}
+    if path.exists():
+        known = dict(line.split("\t", 1) for line in path.read_text().splitlines() if "\t" in line)
+    users = [a.phone.removeprefix("PJSIP/") for a in settings.agents if a.phone.startswith("PJSIP/")]
+    for user in users:
+        known.setdefault(user, secrets.token_urlsafe(18))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.writelines(f"{user}\t{password}\n" for user, password in known.items())
+    return known
+
+
+@asr_app.command("transcribe")
+def transcribe(
+    file: Annotated[
+        Path, typer.Argument(help="A WAV file: 8 kHz, 16-bit, stereo (caller left, agent right).")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Transcribe a recording of ours and print who said what, when."""
+    asyncio.run(_transcribe(read_settings(config), file))
+
+
+async def _transcribe(settings: Settings, file: Path) -> None:
+    from asr.config import AsrConfig
+    from asr.files import transcribe_span
+    from asr.pool import EnginePool
+    from gateway.app import model_of
+    from recordings.pcm import RATE, read_wav
+
+    try:
+        legs = read_wav(file)
+    except (OSError, ValueError, EOFError) as error:
+        err.print(f"{file}: {error}")
+        raise typer.Exit(2) from None
+    async with EnginePool(AsrConfig(model=model_of(settings), beam_size=settings.asr.beam_size)) as pool:
+        said = []
+        for side, samples in legs.items():
+            spans = [(0.0, len(samples) / RATE)]
+            said += await transcribe_span(
+                pool, samples, call_id=file.stem, side=side, offset=0.0, spans=spans
+            )
+    for utterance in sorted(said, key=lambda one: one.start):
+        out.print(f"{utterance.start:8.2f} {utterance.side.value:<7}{utterance.text}")
