@@ -1,9 +1,10 @@
-"""The HTTP API. Nothing is open but /healthz, /readyz and the login."""
+"""The HTTP API and the page. Nothing is open but /healthz, /readyz, the login and the page's own files."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
+from pathlib import Path
 from time import time
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
 
 from agents.accounts import Identity, LoginRefusedError, LoginThrottledError, Permission
 from gateway.stream.origin import own_origin
@@ -22,6 +25,7 @@ from gateway.web.services import Check, OrderRefusedError, ReadinessCheck, WebSe
 T = TypeVar("T")
 CSRF_HEADER = "X-CSRF-Token"
 MAX_BODY = 64 * 1024
+STATIC = Path(__file__).with_name("static")
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?")
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -91,12 +95,14 @@ def create_app(services: WebServices) -> FastAPI:
         else:
             response = await go(request)
         response.headers["Content-Security-Policy"] = (
-            f"default-src 'self'; connect-src 'self' {stream_url(request)}; base-uri 'none';"
-            " form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+            f"default-src 'self'; img-src 'self' data:; connect-src 'self' {stream_url(request)};"
+            " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cache-Control"] = "no-store"
+        page = request.url.path == "/" or request.url.path.startswith("/static/")
+        # The page's files are asked for again each time (ETag); data is never kept.
+        response.headers["Cache-Control"] = "no-cache" if page else "no-store"
         return response
 
     @app.exception_handler(StarletteHTTPException)
@@ -240,4 +246,9 @@ def create_app(services: WebServices) -> FastAPI:
             need(await signed_in(request), Permission.SEE_METRICS)
         return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
