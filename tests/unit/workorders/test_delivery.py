@@ -1,0 +1,243 @@
+"""Delivery to a real HTTP receiver that misbehaves in every way there is."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from workorders.delivery import DeliveryWorker, Endpoint, Outcome
+from workorders.outbox import Delivery
+from workorders.retry import delay, retry_after, verdict
+
+SECRET = "a secret"
+Answer = Callable[[web.Request, int], Awaitable[web.StreamResponse]]
+
+
+class Receiver:
+    """A real HTTP server; `answer` decides, given the request and how many came before it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.read())
+        self.headers.append({key.lower(): value for key, value in request.headers.items()})
+        return await self._answer(request, len(self.bodies) - 1)
+
+
+@contextlib.asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_route("*", "/{tail:.*}", receiver.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/orders"
+    finally:
+        await runner.cleanup()
+
+
+class MemoryOutbox:
+    """The store's contract, kept in memory."""
+
+    def __init__(self, *deliveries: Delivery) -> None:
+        self.pending = {delivery.id: delivery for delivery in deliveries}
+        self.leased: dict[str, float] = {}
+        self.settled: dict[str, tuple[str, int | None, str | None]] = {}
+        self.tries: list[tuple[int | None, str]] = []
+
+    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
+        due = [
+            one
+            for one in self.pending.values()
+            if one.endpoint == endpoint and one.next_attempt_at <= now and self.leased.get(one.id, 0) <= now
+        ][:limit]
+        self.leased |= {one.id: now + lease_s for one in due}
+        return due
+
+    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None:
+        del self.pending[delivery_id]
+        self.settled[delivery_id] = ("delivered", status, external_id)
+
+    async def retry(
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, error: str
+    ) -> None:
+        one = self.pending[delivery_id]
+        self.tries.append((status, error))
+        self.leased[delivery_id] = 0
+        self.pending[delivery_id] = structs.replace(
+            one, attempts=one.attempts + 1, next_attempt_at=next_attempt_at
+        )
+
+    async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None:
+        del self.pending[delivery_id]
+        self.settled[delivery_id] = ("dead", status, error)
+
+    async def next_due(self, endpoint: str) -> float | None:
+        times = [
+            max(one.next_attempt_at, self.leased.get(one.id, 0))
+            for one in self.pending.values()
+            if one.endpoint == endpoint
+        ]
+        return min(times, default=None)
+
+
+def delivery(number: int = 1, endpoint: str = "main") -> Delivery:
+    return Delivery(f"d{number}", f"o{number}", endpoint, f"o{number}.3", b'{"\xe5\xb7\xa5": 1}', 0, 0.0, 0.0)
+
+
+def endpoint(url: str, name: str = "main", **more: float) -> Endpoint:
+    made = Endpoint(name, url, SECRET, timeout_s=0.3, max_attempts=4, first_retry_s=0.02, max_retry_s=0.05)
+    return structs.replace(made, **more)
+
+
+async def deliver(
+    store: MemoryOutbox, *endpoints: Endpoint, until: Callable[[], object], timeout: float = 5
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+
+    async def on_outcome(_: Delivery, outcome: Outcome) -> None:
+        outcomes.append(outcome)
+
+    worker = DeliveryWorker(store, endpoints, on_outcome=on_outcome)
+    task = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(timeout):
+            while not until():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return outcomes
+
+
+async def ok(_: web.Request, __: int) -> web.StreamResponse:
+    return web.json_response({"id": "GD-2026/1"}, status=201)
+
+
+async def test_delivered_once_signed_with_the_receivers_number() -> None:
+    receiver = Receiver(ok)
+    store = MemoryOutbox(delivery())
+    async with listening(receiver) as url:
+        await deliver(store, endpoint(url), until=lambda: store.settled)
+    assert store.settled == {"d1": ("delivered", 201, "GD-2026/1")}
+    (body,), (headers,) = receiver.bodies, receiver.headers
+    assert body == delivery().body
+    assert headers["webhook-id"] == "o1.3"
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 5
+    signed = f"o1.3.{headers['webhook-timestamp']}.".encode() + body
+    digest = base64.b64encode(hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{digest}"
+
+
+async def test_an_endpoint_that_recovers_gets_it() -> None:
+    async def flaky(request: web.Request, before: int) -> web.StreamResponse:
+        return web.Response(status=503, text="later") if before < 2 else await ok(request, before)
+
+    receiver = Receiver(flaky)
+    store = MemoryOutbox(delivery())
+    async with listening(receiver) as url:
+        outcomes = await deliver(store, endpoint(url), until=lambda: store.settled)
+    assert [one.state for one in outcomes] == ["retry", "retry", "delivered"]
+    assert {headers["webhook-id"] for headers in receiver.headers} == {"o1.3"}
+
+
+async def test_an_endpoint_that_is_down_is_tried_until_given_up() -> None:
+    store = MemoryOutbox(delivery())
+    await deliver(store, endpoint("http://127.0.0.1:9/orders"), until=lambda: store.settled)
+    state, status, reason = store.settled["d1"]
+    assert (state, status) == ("dead", None)
+    assert reason is not None
+    assert "given up after 4 tries" in reason
+    assert len(store.tries) == 3
+
+
+@pytest.mark.parametrize(("status", "words"), [(410, "HTTP 410"), (302, "redirects are not followed")])
+async def test_a_refusal_for_good_is_dead_at_once(status: int, words: str) -> None:
+    async def refuse(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": "/elsewhere"}, text="no\x00\r\nway")
+
+    receiver = Receiver(refuse)
+    store = MemoryOutbox(delivery())
+    async with listening(receiver) as url:
+        await deliver(store, endpoint(url), until=lambda: store.settled)
+    assert len(receiver.bodies) == 1
+    reason = store.settled["d1"][2]
+    assert reason is not None
+    assert words in reason
+    assert reason.isprintable()
+
+
+async def test_a_slow_endpoint_is_not_waited_for_and_stalls_nobody() -> None:
+    async def slow(_: web.Request, __: int) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    store = MemoryOutbox(*(delivery(n, "slow") for n in range(5)), delivery(9, "quick"))
+    async with listening(Receiver(slow)) as slow_url, listening(Receiver(ok)) as quick_url:
+        began = time.monotonic()
+        await deliver(
+            store,
+            endpoint(slow_url, "slow"),
+            endpoint(quick_url, "quick"),
+            until=lambda: "d9" in store.settled,
+        )
+        assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    "reply", [b"\xff\xfe garbage", b"x" * 10_000_000, b'{"id": "<script>"}', b"[" * 50_000]
+)
+async def test_a_hostile_reply_counts_as_delivered_without_a_number(reply: bytes) -> None:
+    async def hostile(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(body=reply)
+
+    store = MemoryOutbox(delivery())
+    async with listening(Receiver(hostile)) as url:
+        await deliver(store, endpoint(url, timeout_s=3.0), until=lambda: store.settled)
+    assert store.settled["d1"] == ("delivered", 200, None)
+
+
+async def test_retry_after_is_honoured() -> None:
+    async def busy(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(status=429, headers={"Retry-After": "120"})
+
+    store = MemoryOutbox(delivery())
+    async with listening(Receiver(busy)) as url:
+        await deliver(store, endpoint(url), until=lambda: store.tries)
+    assert store.pending["d1"].next_attempt_at - time.time() > 100
+
+
+def test_what_a_status_means() -> None:
+    assert {verdict(status) for status in (200, 201, 204, 409)} == {"delivered"}
+    assert {verdict(status) for status in (408, 425, 429, 500, 503)} == {"retry"}
+    assert {verdict(status) for status in (301, 400, 401, 404, 410, 422)} == {"dead"}
+    assert retry_after("7") == 7.0
+    assert retry_after("Wed, 21 Oct 2026 07:28:00 GMT") is None
+    assert retry_after("-1") is None
+    assert retry_after("9" * 30) == 24 * 3600
+
+
+@given(st.integers(1, 1000), st.floats(0.1, 60), st.floats(60, 7200), st.floats(0, 1))
+def test_the_wait_doubles_with_jitter_to_its_limit(
+    tries: int, first: float, limit: float, chance: float
+) -> None:
+    wait = delay(tries, first, limit, chance=chance)
+    assert 0.5 * min(limit, first) <= wait <= limit
+    assert delay(tries + 1, first, limit, chance=chance) >= wait
+
+
+def test_an_endpoints_secret_does_not_show() -> None:
+    assert SECRET not in repr(endpoint("http://x/"))
