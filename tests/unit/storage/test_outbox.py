@@ -1,0 +1,76 @@
+"""The outbox in SQL keeps the port's promises on both databases."""
+
+import asyncio
+
+from msgspec import structs
+
+from gateway.models.order import FieldValue, Method, Order, OrderState
+from gateway.storage.database import Database
+from gateway.storage.orders import OrderRepository, SqlOutbox
+from workorders.draft import order_id
+
+ORDER = Order(
+    id=order_id("main-1.1"),
+    call_id="main-1.1",
+    line="12345",
+    state=OrderState.SUBMITTED,
+    fields={"town": FieldValue("刘桥镇'); DROP TABLE orders;--", 0.9, Method.GAZETTEER)},
+    created_at=1.0,
+    updated_at=2.0,
+    revision=3,
+    submitted_at=2.0,
+)
+
+
+async def test_submitting_is_one_act_and_repeating_it_adds_nothing(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    for _ in range(2):
+        await orders.submit(ORDER, {"main": b"\x00\xff", "copy": b"2"}, 10.0)
+    assert await orders.get_order(ORDER.id) == ORDER
+    assert await orders.order_of_call("main-1.1") == ORDER
+    assert await outbox.counts() == {"pending": 2}
+    (claimed,) = await outbox.claim("main", 10.0, 60.0, 5)
+    assert (claimed.order_id, claimed.key, claimed.body) == (ORDER.id, f"{ORDER.id}.3", b"\x00\xff")
+
+
+async def test_a_claimed_delivery_is_nobody_elses_until_its_lease_ends(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    await orders.submit(ORDER, {"main": b"1"}, 10.0)
+    claims = await asyncio.gather(*(outbox.claim("main", 10.0, 60.0, 5) for _ in range(4)))
+    assert sorted(len(claim) for claim in claims) == [0, 0, 0, 1]
+    assert await outbox.next_due("main") == 70.0
+    assert len(await outbox.claim("main", 70.0, 60.0, 5)) == 1
+    assert await outbox.next_due("other") is None
+
+
+async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    await orders.submit(ORDER, {"main": b"1", "copy": b"2"}, 10.0)
+    (main,) = await outbox.claim("main", 10.0, 60.0, 5)
+    await outbox.retry(main.id, 11.0, 20.0, 503, "HTTP 503" + "x" * 1000)
+    assert await outbox.next_due("main") == 20.0
+    assert await outbox.claim("main", 19.0, 60.0, 5) == []
+    (again,) = await outbox.claim("main", 20.0, 60.0, 5)
+    assert again.attempts == 1
+    await outbox.dead(main.id, 21.0, 410, "gone")
+    assert await outbox.next_due("main") is None
+    revived = await outbox.retry_delivery(main.id)
+    assert revived is not None
+    assert (revived.state, revived.attempts) == ("pending", 0)
+    await outbox.delivered(main.id, 30.0, 201, "GD1")
+    done = await outbox.retry_delivery(main.id)
+    assert done is not None
+    assert (done.state, done.delivered_at) == ("delivered", 30.0)
+    assert await orders.pending_deliveries(ORDER.id) == 1
+    assert await outbox.retry_delivery("nope") is None
+    assert {view.endpoint for view in await outbox.list_deliveries()} == {"main", "copy"}
+    assert [view.endpoint for view in await outbox.list_deliveries(state="delivered")] == ["main"]
+
+
+async def test_orders_are_listed_newest_first(database: Database) -> None:
+    orders = OrderRepository(database)
+    for number in range(3):
+        call = f"main-{number}"
+        await orders.save(structs.replace(ORDER, id=order_id(call), call_id=call, created_at=float(number)))
+    assert [order.created_at for order in await orders.list_orders(limit=2)] == [2.0, 1.0]
+    assert await orders.list_orders(state=OrderState.DEAD) == []
