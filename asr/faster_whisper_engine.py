@@ -16,6 +16,10 @@ _TEMPERATURES = (0.0, 0.4)
 """The second is tried when the first loops or is unsure; more tries cost time and add phantoms."""
 
 
+SILENCE_RMS = 0.0005
+"""About -66 dB of full scale: far below a telephone line's own noise under speech."""
+
+
 class FasterWhisperEngine:
     """Whisper through CTranslate2. Making it loads the model (seconds) and warms it up.
 
@@ -67,7 +71,8 @@ class FasterWhisperEngine:
 
     def transcribe(self, samples: Samples, request: EngineRequest) -> list[EngineSegment]:
         """See `Engine.transcribe`."""
-        if not samples.size:
+        # Whisper makes words of pure silence, and is sure of them: it is not asked.
+        if samples.size == 0 or float(np.sqrt(np.mean(np.square(samples)))) < SILENCE_RMS:
             return []
         duration = samples.size / RATE
         prompt = self._config.initial_prompt if request.initial_prompt is None else request.initial_prompt
