@@ -1,6 +1,7 @@
 """Reading the configuration, and saying what is wrong with it in words that lead to the mend."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.settings.schema import Settings
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
 DEFAULT_FILE = Path("hotline.toml")
 SECRET_KEYS = frozenset({"secret", "password"})
+URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@\s]*:[^/@\s]+@")
 
 
 class SettingsError(Exception):
@@ -76,7 +78,7 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
     if isinstance(data, Mapping):
         for key, value in data.items():
             name = f"{prefix}{key}"
-            if key in SECRET_KEYS and isinstance(value, str):
+            if isinstance(value, str) and (key in SECRET_KEYS or URL_WITH_PASSWORD.match(value)):
                 found.append(name)
             found += _inline_secrets(value, f"{name}.")
     elif isinstance(data, list):

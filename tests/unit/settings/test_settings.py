@@ -35,6 +35,7 @@ def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
         ("x = [", "not valid TOML"),
         ('[[pbx]]\nname = "main"\nsecret = "hunter2"\n', "secret_file"),
         ('[database]\nurl = "mysql://x"\n', "sqlite+aiosqlite"),
+        ('[database]\nurl = "postgresql+asyncpg://u:hunter2@h/d"\n', "database.url: a secret must not stand"),
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = { nope = 0 }\n', "unknown line nope"),
         ('[[pbx]]\nname = "a"\n[[pbx]]\nname = "a"\n', "given twice"),
         ('[[lines]]\nid = "a"\nname = "x\\ny"\nqueue = "q"\n', "one line"),

@@ -1,0 +1,76 @@
+"""The rendered configuration: complete, and nothing a name holds can become configuration."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.pbx.provision import MARKER, ProvisionError, ProvisionOptions, plain, render, write
+from gateway.settings import AgentSettings, Settings, load_settings
+from gateway.settings.load import EXAMPLE
+
+OPTIONS = ProvisionOptions(
+    ami_secret="a-long-secret",
+    phone_passwords={"1001": "password-1", "1002": "password-2", "1003": "password-3"},
+)
+
+
+def rendered(settings: Settings | None = None, options: ProvisionOptions = OPTIONS) -> dict[str, str]:
+    settings = settings or load_settings(EXAMPLE)
+    return render(settings, settings.pbx[0], options)
+
+
+def test_lines_and_agents_are_there_and_each_file_says_whence() -> None:
+    files = rendered()
+    assert {"manager.conf", "pjsip.conf", "queues.conf", "extensions.conf", "rtp.conf"} <= set(files)
+    assert all(MARKER in text for text in files.values())
+    assert "member => PJSIP/1002,5,1002,PJSIP/1002" in files["queues.conf"]
+    assert "Gosub(hotline-answer,s,1(yiqilai,yiqilai,12346))" in files["extensions.conf"]
+    assert "hotline-demo" not in files["extensions.conf"]
+
+
+def test_ami_gets_the_least_privilege() -> None:
+    text = rendered()["manager.conf"]
+    write = next(line for line in text.splitlines() if line.startswith("write ="))
+    assert set(write.partition("= ")[2].split(",")) == {"system", "call", "agent", "reporting", "originate"}
+    assert "deny = 0.0.0.0/0.0.0.0" in text
+
+
+def test_a_hostile_name_stays_a_name() -> None:
+    settings = load_settings(EXAMPLE)
+    hostile = AgentSettings(
+        id="1009",
+        name='x" <1>;comment\\ [trunk] ${SHELL(id)}',
+        phone="PJSIP/1009",
+        lines={"12345": 0},
+    )
+    changed = settings.model_copy(update={"agents": [hostile]})
+    options = ProvisionOptions(ami_secret="a-long-secret", phone_passwords={"1009": "password-9"})
+    text = rendered(changed, options)["pjsip.conf"]
+    caller_id = next(line for line in text.splitlines() if line.startswith("callerid ="))
+    assert caller_id.count('"') == 2
+    assert not set(";[]$\\") & set(caller_id)
+    assert plain("a\r\nb;c") == "a  b c"
+
+
+@pytest.mark.parametrize("secret", ["short", "with space in it", "semi;colon;secret", "line\nbreak-secret"])
+def test_a_secret_asterisk_would_misread_is_refused(secret: str) -> None:
+    with pytest.raises(ProvisionError, match="8 to 128"):
+        rendered(options=ProvisionOptions(ami_secret=secret))
+
+
+def test_a_phone_without_a_password_is_named() -> None:
+    with pytest.raises(ProvisionError, match="PJSIP/1001"):
+        rendered(options=ProvisionOptions(ami_secret="a-long-secret"))
+
+
+def test_foreign_files_are_not_overwritten_and_secrets_are_private(tmp_path: Path) -> None:
+    files = rendered()
+    (tmp_path / "pjsip.conf").write_text("; mine\n")
+    with pytest.raises(ProvisionError, match=r"pjsip\.conf"):
+        write(files, tmp_path)
+    assert (tmp_path / "pjsip.conf").read_text() == "; mine\n"
+    write(files, tmp_path, force=True)
+    write(files, tmp_path)
+    for name in ("manager.conf", "pjsip.conf"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
