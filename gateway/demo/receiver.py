@@ -34,7 +34,7 @@ class DemoReceiver:
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_post("/orders", self._receive)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._wanted)
         await site.start()

@@ -40,7 +40,7 @@ class Receiver:
 async def listening(receiver: Receiver) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_route("*", "/{tail:.*}", receiver.handle)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
