@@ -5,16 +5,17 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlalchemy.engine import make_url
 
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SecretHolder, Settings
 
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
 DEFAULT_FILE = Path("hotline.toml")
+Holder = TypeVar("Holder", bound=SecretHolder)
 SECRET_KEYS = frozenset({"secret", "password"})
 URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@\s]*:[^/@\s]+@")
 
@@ -119,10 +120,25 @@ class _FileFirst(Settings):
 
 def _build(source: str, data: dict[str, Any], overrides: dict[str, Any]) -> Settings:
     try:
-        settings = _FileFirst(**data)
+        settings = _with_secrets(_FileFirst(**data))
         return settings.model_copy(update=overrides) if overrides else settings
     except ValidationError as error:
         raise SettingsError(source, [_say(e) for e in error.errors(include_url=False)]) from None
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    """Each PBX's and endpoint's secret from its own variable, where that is set."""
+
+    def filled(holder: Holder) -> Holder:
+        secret = os.environ.get(holder.secret_variable)
+        return holder.model_copy(update={"secret": SecretStr(secret)}) if secret else holder
+
+    return settings.model_copy(
+        update={
+            "pbx": [filled(pbx) for pbx in settings.pbx],
+            "workorders": [filled(endpoint) for endpoint in settings.workorders],
+        }
+    )
 
 
 def _say(error: Any) -> str:

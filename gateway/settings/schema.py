@@ -32,6 +32,10 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _shell(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
 Text = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -45,6 +49,11 @@ class _Section(BaseModel):
 class SecretHolder(_Section):
     """A secret comes from `secret_file` or from the environment, never from the TOML file's own text."""
 
+    @property
+    def secret_variable(self) -> str:
+        """The environment variable that holds this secret; it wins over `secret_file`."""
+        raise NotImplementedError
+
     secret: SecretStr | None = Field(default=None, description="from the environment only")
     secret_file: Path | None = None
 
@@ -57,7 +66,7 @@ class SecretHolder(_Section):
         if self.secret is not None:
             return self.secret.get_secret_value()
         if self.secret_file is None:
-            raise ValueError("no secret: set secret_file, or the secret in the environment")
+            raise ValueError(f"no secret: set secret_file, or {self.secret_variable} in the environment")
         try:
             return self.secret_file.read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -108,6 +117,10 @@ class PbxSettings(SecretHolder):
     ping_interval_s: Annotated[float, Field(gt=0)] = 10.0
     action_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     reconnect_max_s: Annotated[float, Field(gt=0)] = 30.0
+
+    @property
+    def secret_variable(self) -> str:
+        return f"HOTLINE_PBX_{_shell(self.name)}_SECRET"
 
 
 class AgiSettings(_Section):
@@ -186,6 +199,10 @@ class WorkOrderEndpoint(SecretHolder):
     max_attempts: Annotated[int, Field(ge=1)] = 20
     first_retry_s: Annotated[float, Field(gt=0)] = 5.0
     max_retry_s: Annotated[float, Field(gt=0)] = 3600.0
+
+    @property
+    def secret_variable(self) -> str:
+        return f"HOTLINE_WORKORDERS_{_shell(self.id)}_SECRET"
 
 
 class DistrictSettings(_Section):
