@@ -9,6 +9,7 @@ from time import time
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import structlog
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -23,9 +24,11 @@ from gateway.stream.server import COOKIE
 from gateway.web.services import Check, OrderRefusedError, ReadinessCheck, WebServices
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 CSRF_HEADER = "X-CSRF-Token"
 MAX_BODY = 64 * 1024
 STATIC = Path(__file__).with_name("static")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?")
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -93,7 +96,12 @@ def create_app(services: WebServices) -> FastAPI:
         elif "transfer-encoding" in request.headers or not length.isdigit() or int(length) > MAX_BODY:
             response = _problem(413, f"send at most {MAX_BODY} bytes, with Content-Length")
         else:
-            response = await go(request)
+            try:
+                response = await go(request)
+            except Exception:
+                # Here and not in an exception handler: that one's answers would lack the headers below.
+                log.exception("http.failed", method=request.method, path=request.url.path)
+                response = _problem(500, "internal error; the gateway's log says more")
         response.headers["Content-Security-Policy"] = (
             f"default-src 'self'; img-src 'self' data:; connect-src 'self' {stream_url(request)};"
             " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -241,7 +249,10 @@ def create_app(services: WebServices) -> FastAPI:
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
         # A proxy on this machine is a loopback peer too: its header gives it away.
-        near = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+        # So does the name a rebound page in a browser asked for.
+        host = _HOST.fullmatch(request.headers.get("host", ""))
+        peer = request.client.host if request.client else ""
+        near = peer in ("127.0.0.1", "::1") and host is not None and host[1] in LOOPBACK
         if not near or any(h in request.headers for h in ("forwarded", "x-forwarded-for", "via")):
             need(await signed_in(request), Permission.SEE_METRICS)
         return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)

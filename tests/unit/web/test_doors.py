@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from agents.accounts import Account, AccountService, Role, Session
+from agents.accounts import AccountService, Role
 from agents.passwords import Passwords
 from gateway.models.facts import PbxLinkChanged, QueueChanged
 from gateway.models.queue import Queue, Waiting
@@ -21,38 +21,13 @@ from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
 
 
-class Memory:
-    def __init__(self) -> None:
-        self.accounts: dict[str, Account] = {}
-        self.sessions: dict[str, Session] = {}
-
-    async def get_account(self, username: str) -> Account | None:
-        return self.accounts.get(username)
-
-    async def put_account(self, account: Account) -> None:
-        self.accounts[account.username] = account
-
-    async def add_session(self, session: Session) -> None:
-        self.sessions[session.token_hash] = session
-
-    async def get_session(self, token_hash: str) -> Session | None:
-        return self.sessions.get(token_hash)
-
-    async def delete_session(self, token_hash: str) -> None:
-        self.sessions.pop(token_hash, None)
-
-    async def delete_expired_sessions(self, now: float) -> int:
-        return 0
-
-
 async def ask(http: aiohttp.ClientSession, method: str, url: str, **more: Any) -> aiohttp.ClientResponse:
     async with http.request(method, url, **more) as response:
         await response.read()
         return response
 
 
-async def test_from_login_to_logout() -> None:
-    store = cast(Any, Memory())
+async def test_from_login_to_logout(store: Any) -> None:
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     accounts = AccountService(store, store, passwords=cheap)
     await accounts.create_account("zhang", "correct-horse", Role.AGENT, "1001")
