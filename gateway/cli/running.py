@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import json
 import signal
 import sys
+from collections.abc import Coroutine
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
@@ -19,6 +21,7 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 DEMO_CALL_DEADLINE_S = 240.0
+Result = TypeVar("Result")
 
 
 class PbxKind(StrEnum):
@@ -44,7 +47,7 @@ def run(
     settings = read_settings(config)
     configure(settings.log.level, settings.log.format)
     try:
-        asyncio.run(_run(settings, pbx))
+        _until_done(_run(settings, pbx))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -65,10 +68,25 @@ def demo(
     """
     settings = read_settings(config)
     configure("WARNING" if settings.log.level == "INFO" else settings.log.level, settings.log.format)
-    missing = asyncio.run(_demo(settings, pbx, calls, exit_, as_json))
+    missing = _until_done(_demo(settings, pbx, calls, exit_, as_json))
     if missing:
         err.print(f"{missing} of {calls} work orders did not arrive")
         raise typer.Exit(1)
+
+
+def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work`; an address of ours that cannot be had ends in words, not in a traceback."""
+    try:
+        return asyncio.run(work)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        err.print(
+            f"cannot listen: {error.strerror or error}\nIs another gateway running? Otherwise set http.host,"
+            " http.port, http.stream_port, agi.port or audiosocket.port in hotline.toml.",
+            markup=False,
+        )
+        raise typer.Exit(1) from None
 
 
 def _say(text: str) -> None:
