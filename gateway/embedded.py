@@ -24,7 +24,7 @@ from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk, find_asterisk
 from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint, load_settings
 from gateway.settings.load import EXAMPLE
-from ivr import prompts
+from ivr.prompts import render as prompts
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +147,9 @@ class _AsteriskHost:
         self._say("starting a private Asterisk on spare loopback ports")
 
         def provide(sounds: Path) -> None:
-            prompts.install(sounds)
+            _, problems = prompts.provide(sounds, [line.model() for line in self._settings.lines])
+            for problem in problems:
+                self._say(problem)
             install_calls(sounds)
 
         self._asterisk = PrivateAsterisk(

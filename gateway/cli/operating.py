@@ -1,4 +1,4 @@
-"""`hotline doctor`, `hotline deploy asterisk`, `hotline asr transcribe`."""
+"""`hotline doctor`, `hotline deploy asterisk` and `prompts`, `hotline asr transcribe`."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from gateway.settings import Settings
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check PBX login, privileges, queues, recordings, clock, model, disk, database and work-order endpoints.
+    """Check each PBX (login, privileges, queues, clock, live audio), model, disk, database and endpoints.
 
     Each failure says the mend. Exit code 1 if anything failed.
     """
@@ -74,6 +74,33 @@ def deploy_asterisk(
         err.print(str(error))
         raise typer.Exit(2) from None
     out.print(f"wrote {len(written)} files to {directory}; docs/asterisk.md says how to take them into use")
+
+
+@deploy_app.command("prompts")
+def deploy_prompts(
+    directory: Annotated[
+        Path, typer.Argument(help="Asterisk's sounds directory, e.g. /usr/share/asterisk/sounds.")
+    ],
+    config: ConfigOption = None,
+    language: Annotated[str, typer.Option(help="Subdirectory of that language, e.g. zh.")] = "",
+) -> None:
+    """Put the greeting's prompts where Asterisk finds them; names of your own lines are spoken by espeak-ng.
+
+    A file that is there already (your own recording) stays. Exit code 1 if a prompt is missing.
+    """
+    from ivr.prompts.render import provide
+
+    settings = read_settings(config)
+    try:
+        written, problems = provide(directory, [line.model() for line in settings.lines], language=language)
+    except OSError as error:
+        err.print(f"{directory}: {error.strerror or error}", markup=False)
+        raise typer.Exit(2) from None
+    out.print(f"wrote {len(written)} prompts to {directory / language / 'hotline'}")
+    for problem in problems:
+        err.print(f"missing: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
 
 
 def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-from msgspec import Struct
 
 from gateway.app import model_of, open_database
+from gateway.doctor.audio import examine_audio
+from gateway.doctor.findings import Finding
 from gateway.pbx.errors import ActionRefused, PbxError
 from gateway.pbx.link import PbxLink
 from gateway.pbx.snapshot import PbxSnapshot
@@ -20,16 +21,6 @@ from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint
 LOGIN_S = 8.0
 MIN_FREE = 2 * 1024**3
 MAX_SKEW_S = 2.0
-
-
-class Finding(Struct, frozen=True):
-    """One thing looked at. `mend` is what to do where `ok` is false; `warning`: it works, but not well."""
-
-    what: str
-    ok: bool
-    detail: str = ""
-    mend: str = ""
-    warning: bool = False
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -117,6 +108,7 @@ async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
             yield finding
         yield _recordings(name, pbx)
         yield await _clock(name, link)
+        yield await examine_audio(name, settings, link)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,121 @@
+"""Does live audio come through? The PBX is asked to send a known tone the way it sends a caller's voice.
+
+The tone goes PBX → `[hotline-listen]` in the dialplan → AudioSocket → network → here, and is measured.
+"""
+
+import asyncio
+import errno
+import math
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from asr.audiosocket import AudioSocketServer
+from gateway.doctor.findings import Finding
+from gateway.pbx.commands import LISTEN_CONTEXT
+from gateway.pbx.errors import PbxError
+from gateway.pbx.link import PbxLink
+from gateway.settings import Settings
+
+TONE_HZ = 1004.0
+"""Asterisk's Milliwatt application."""
+WANTED_S = 1.0
+DEADLINE_S = 8.0
+
+
+class _Ear:
+    """A `FrameSink` that keeps the first second and a half."""
+
+    def __init__(self) -> None:
+        self.pcm = bytearray()
+        self.rate = 8000
+        self.done = asyncio.Event()
+        self.came = asyncio.Event()
+
+    def feed(self, pcm: bytes, rate: int) -> None:
+        self.came.set()
+        self.rate = rate
+        self.pcm += pcm
+        if len(self.pcm) >= (WANTED_S + 0.5) * rate * 2:
+            self.done.set()
+
+    def dtmf(self, digit: str) -> None: ...
+
+    async def ended(self, reason: str) -> None:
+        self.done.set()
+
+
+def tone_share(pcm: bytes, rate: int, hertz: float = TONE_HZ) -> float:
+    """How much of the sound's energy lies within 20 Hz of `hertz`, 0..1; 0 for silence."""
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float64)
+    if samples.size < rate // 10 or math.sqrt(float(np.mean(samples**2))) < 50:
+        return 0.0
+    power = np.abs(np.fft.rfft(samples * np.hanning(samples.size))) ** 2
+    near = np.abs(np.fft.rfftfreq(samples.size, 1 / rate) - hertz) <= 20
+    return float(power[near].sum() / power.sum())
+
+
+async def examine_audio(name: str, settings: Settings, link: PbxLink) -> Finding:
+    """Have the PBX send a tone and measure what arrives."""
+    what = f"{name}: live audio"
+    address = settings.audiosocket
+    ear, feed = _Ear(), uuid4()
+
+    def accept(stream: UUID) -> _Ear | None:
+        return ear if stream == feed else None
+
+    try:
+        server = AudioSocketServer(address.host, address.port, accept)
+        await server.__aenter__()
+        own = True
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            mend = "set audiosocket.host and audiosocket.port to an address of this machine"
+            return Finding(what, False, f"cannot listen at {address.host}:{address.port}: {error}", mend)
+        # A gateway runs here already: the PBX is told another port for this one stream.
+        server, own = AudioSocketServer(address.host, 0, accept), False
+        await server.__aenter__()
+    told = (address.advertise or f"{address.host}:{address.port}") if own else f"{address.host}:{server.port}"
+    try:
+        try:
+            await _send_tone(link, feed, None if own else told)
+        except PbxError as error:
+            return Finding(what, False, str(error), "see the privilege originate, and load chan_local")
+        try:
+            await asyncio.wait_for(ear.done.wait(), DEADLINE_S)
+        except TimeoutError:
+            return Finding(
+                what,
+                False,
+                "the stream stayed short" if ear.came.is_set() else f"nothing arrived at {told}",
+                f"can the PBX reach {told} (audiosocket.advertise, firewall)? Are app_audiosocket and"
+                f" app_milliwatt loaded, and is [{LISTEN_CONTEXT}] in its dialplan?",
+            )
+    finally:
+        await server.__aexit__(None, None, None)
+    share = tone_share(bytes(ear.pcm[ear.rate :]), ear.rate)
+    if share < 0.9:
+        return Finding(
+            what,
+            False,
+            f"{share:.0%} of what arrived is the test tone",
+            "check the PBX's codecs and its load",
+        )
+    other = "" if own else f" (a gateway holds {address.host}:{address.port}; tried {told})"
+    return Finding(what, True, f"the test tone arrived at {told}{other}" if own else f"tone heard{other}")
+
+
+async def _send_tone(link: PbxLink, feed: UUID, elsewhere: str | None) -> None:
+    variables = [f"__HOTLINE_FEED={feed}"]
+    if elsewhere is not None:
+        variables.append(f"__HOTLINE_AUDIO={elsewhere}")
+    await link.action(
+        "Originate",
+        {
+            "Channel": f"Local/feed@{LISTEN_CONTEXT}/n",
+            "Application": "Milliwatt",
+            "Async": "true",
+            "Timeout": "5000",
+            "Variable": variables,
+        },
+    )

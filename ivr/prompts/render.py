@@ -1,0 +1,84 @@
+"""Prompts for lines of one's own, spoken by espeak-ng where it is installed; better is a recording."""
+
+import io
+import shutil
+import subprocess
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from gateway.models.line import Line
+from ivr.prompts import install, texts
+
+RATE = 8000
+MEND = "install espeak-ng, or record it as 8 kHz mono and put it there"
+
+
+class PromptError(Exception):
+    """A prompt cannot be rendered; the text names the mend."""
+
+
+def render(text: str) -> bytes:
+    """`text` as signed 16-bit little-endian mono at 8 kHz: what Asterisk plays as `.sln`.
+
+    Raises:
+        PromptError: no espeak-ng, or it failed.
+    """
+    if shutil.which("espeak-ng") is None:
+        raise PromptError(f"no voice for {text!r}: {MEND}")
+    command = ["espeak-ng", "-v", "cmn", "-s", "170", "--stdout", "--", text]
+    try:
+        spoken = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+        with wave.open(io.BytesIO(_with_sizes(spoken))) as file:
+            rate = file.getframerate()
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
+    except (subprocess.SubprocessError, OSError, wave.Error, EOFError) as error:
+        raise PromptError(f"espeak-ng could not say {text!r} ({error}): {MEND}") from error
+    if samples.size == 0 or not samples.any():
+        raise PromptError(f"espeak-ng has no sound for {text!r}: {MEND}")
+    narrow = soxr.resample(samples, rate, RATE)
+    return bytes((narrow / np.abs(narrow).max() * 0.7 * 32767).astype("<i2").tobytes())
+
+
+def _with_sizes(stream: bytes) -> bytes:
+    """A WAV written to a pipe has no true sizes in its header; `wave` wants them."""
+    at = stream.find(b"data") + 4
+    if at < 4:
+        raise EOFError("no audio")
+    size = (len(stream) - at - 4) // 2 * 2
+    return (
+        stream[:4]
+        + (len(stream) - 8).to_bytes(4, "little")
+        + stream[8:at]
+        + size.to_bytes(4, "little")
+        + stream[at + 4 : at + 4 + size]
+    )
+
+
+def provide(directory: Path, lines: Sequence[Line], *, language: str = "") -> tuple[list[Path], list[str]]:
+    """Everything the greeting of `lines` plays: the shipped prompts, and the names of other lines rendered.
+
+    What is there already stays. Returns the files written and, for each prompt that could not be had, why.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    written = install(directory, language=language)
+    target = directory / language / "hotline"
+    problems: list[str] = []
+    for line in lines:
+        name = f"line-{line.id}"
+        if name in texts() or any(target.glob(f"{name}.*")):
+            continue
+        try:
+            sound = render(line.name)
+        except PromptError as error:
+            problems.append(f"{target / name}: {error}")
+            continue
+        path = target / f"{name}.sln"
+        path.write_bytes(sound)
+        written.append(path)
+    return written, problems
