@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
+from gateway.conduct.desks import Desks
 from gateway.conduct.drafting import Orders
 from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
@@ -66,6 +67,7 @@ class Running:
     orders: Orders
     links: dict[str, PbxLink]
     pictures: dict[str, Picture]
+    desks: dict[str, Desks]
     finishing: Finishing
     outbox: SqlOutbox
     pool: EnginePool | None
@@ -150,6 +152,7 @@ async def run_gateway(
             orders=orders,
             links={},
             pictures={},
+            desks={},
             finishing=finishing,
             outbox=outbox,
             pool=pool,
@@ -262,10 +265,19 @@ def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter
         for agent in settings.agents
         if (agent.pbx or first) == pbx.name
     ]
-    tracker = CallTracker(pbx.name, [line.model() for line in settings.lines], profiles)
+    tracker = CallTracker(
+        pbx.name,
+        [line.model() for line in settings.lines],
+        profiles,
+        missed_limit=settings.desk.missed_limit,
+    )
     picture = Picture(tracker, journal, running.bus, running.calls)
     link = PbxLink(pbx, picture.on_event, picture.on_state, picture.on_snapshot)
+    desks = Desks(picture.floor, link, picture.tell)
+    picture.after = desks.wake
     running.pictures[pbx.name], running.links[pbx.name] = picture, link
+    running.desks[pbx.name] = desks
+    tasks.start(desks.run(), f"desks {pbx.name}")
     tasks.start(link.run(), f"pbx {pbx.name}")
 
 

@@ -23,9 +23,11 @@ from gateway.pbx.events import AnyPbxEvent, ChannelEvent
 class CallTracker:
     """One PBX's calls (`calls`, live ones by id), queues and agents (`floor`)."""
 
-    def __init__(self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile]) -> None:
+    def __init__(
+        self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
+    ) -> None:
         self.pbx = pbx
-        self.floor = Floor(pbx, lines, profiles)
+        self.floor = Floor(pbx, lines, profiles, missed_limit=missed_limit)
         self.calls: dict[str, Call] = {}
         self.channels: dict[str, Channel] = {}
         self._lines = {line.id: line for line in lines}
@@ -61,8 +63,9 @@ class CallTracker:
 
     def apply(self, event: AnyPbxEvent) -> list[AnyFact]:
         """Fold one event in; the facts that follow, in order. An event that says nothing new says nothing."""
+        facts = self.floor.observe(event)
         handler = self._handlers.get(type(event))
-        return handler(event) if handler else []
+        return [*facts, *handler(event)] if handler else facts
 
     # -- calls and legs --------------------------------------------------------------------------------
     def call_id(self, linkedid: str) -> str:
@@ -245,10 +248,7 @@ class CallTracker:
             call, state=CallState.ENDED, ended_at=at, end_reason=reason, recordings=recordings
         )
         self.calls.pop(call.id, None)
-        for status in list(self.floor.agents.values()):
-            if status.call_id == call.id:
-                facts += self.floor.phone(at, status.id, call_id=None)
-        return [*facts, f.CallEnded(at=at, call=call)]
+        return [*facts, *self.floor.release(at, call.id), f.CallEnded(at=at, call=call)]
 
     # -- what the dialplan tells -------------------------------------------------------------------------
     def _var_set(self, event: e.VarSet) -> list[AnyFact]:

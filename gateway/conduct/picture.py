@@ -1,10 +1,12 @@
 """One PBX's picture kept true: events through the tracker, facts to the journal and the bus."""
 
 import time
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from gateway.bus import LocalBus
+from gateway.calls.floor import Floor
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Call
@@ -31,6 +33,8 @@ class Picture:
         self.link = LinkState(pbx=tracker.pbx, phase="disconnected", reason="not connected yet")
         self.events = 0
         """PBX events folded since the start."""
+        self.after: Callable[[], None] = lambda: None
+        """Called after each fold: the floor may have effects to carry out."""
 
     @property
     def live_calls(self) -> list[Call]:
@@ -41,10 +45,20 @@ class Picture:
         """The call of that id, if it is going on."""
         return self._tracker.calls.get(call_id)
 
+    @property
+    def floor(self) -> Floor:
+        """Its queues and agents."""
+        return self._tracker.floor
+
     async def on_event(self, event: AnyPbxEvent) -> None:
         """Fold one event; journal and publish what follows."""
         self.events += 1
-        for fact in self._tracker.apply(event):
+        self.tell(self._tracker.apply(event))
+        self.after()
+
+    def tell(self, facts: Iterable[AnyFact]) -> None:
+        """Journal and publish facts of this PBX."""
+        for fact in facts:
             self._tell(fact)
 
     async def on_snapshot(self, snapshot: PbxSnapshot) -> None:
@@ -60,8 +74,8 @@ class Picture:
             reopened=len(known),
             facts=len(facts),
         )
-        for fact in facts:
-            self._tell(fact)
+        self.tell(facts)
+        self.after()
 
     async def on_state(self, state: LinkState) -> None:
         """The link changed; screens are told."""

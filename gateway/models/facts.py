@@ -4,13 +4,13 @@ Each fact carries its instant (`at`, POSIX seconds, from the PBX where it says s
 so that a reader needs no fold of its own. The JSON form is tagged by `kind`.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from gateway.models.call import Call
 from gateway.models.order import Order
-from gateway.models.queue import AgentStatus, Queue
+from gateway.models.queue import AgentStatus, Queue, QueueVisit
 from gateway.models.transcript import Utterance
 
 
@@ -90,6 +90,14 @@ class QueueChanged(Fact, frozen=True, kw_only=True):
     queue: Queue
 
 
+class QueueVisitChanged(Fact, frozen=True, kw_only=True):
+    """A caller's stay in a queue came one stage further; each stage is told once. Figures are their sum."""
+
+    visit: QueueVisit
+    stage: Literal["entered", "left", "served", "wrapped_up"]
+    """`left`: the wait is over, `visit.outcome` says how; `served`: the conversation is over."""
+
+
 class AgentChanged(Fact, frozen=True, kw_only=True):
     agent: AgentStatus
 
@@ -124,6 +132,7 @@ AnyFact = (
     | CallTransferred
     | CallEnded
     | QueueChanged
+    | QueueVisitChanged
     | AgentChanged
     | PbxLinkChanged
     | UtteranceHeard

@@ -17,6 +17,15 @@ class Line(Struct, frozen=True):
     digit: str = ""
     """The key that chooses it in the greeting menu; empty: not offered there."""
     service_level_s: float = 15.0
+    """Answered within so many seconds counts for the service level (GB/T 33358: 15 s)."""
+    abandon_after_s: float = 5.0
+    """Who hangs up earlier is a short abandon (短时放弃), counted apart."""
+    wrap_up_s: float = 0.0
+    """Wrap-up (话后处理) after each call, seconds; 0: none."""
+    wrap_up_max_s: float = 300.0
+    """Wrap-up with all its extensions."""
+    timezone: str = "Asia/Shanghai"
+    """Whose midnight its day begins at."""
     form: str = "general"
     """Which fields its orders have: `general`, `enterprise`, `talent`."""
     colour: str = "#1677ff"

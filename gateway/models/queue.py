@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from gateway.models.call import Direction
+
 
 class AgentState(StrEnum):
     LOGGED_OUT = "logged_out"
@@ -15,6 +17,17 @@ class AgentState(StrEnum):
     PAUSED = "paused"
     UNREACHABLE = "unreachable"
     """The agent's phone is not registered."""
+
+
+MISSED_REASON = "未接自动置忙"
+"""The pause reason after too many calls that rang and were not answered."""
+WRAP_UP_REASON = "wrap-up"
+"""How the pause reason of a wrap-up begins; its end follows (`agents.machine`)."""
+
+
+def reserved_reason(reason: str) -> bool:
+    """Whether a pause reason is the gateway's own: people may not choose it."""
+    return reason == MISSED_REASON or reason.startswith(WRAP_UP_REASON)
 
 
 class AgentStatus(Struct, frozen=True):
@@ -30,6 +43,14 @@ class AgentStatus(Struct, frozen=True):
     """Why paused (小休, 培训, 会议 …)."""
     call_id: str | None = None
     queues: tuple[str, ...] = ()
+    direction: Direction | None = None
+    """Of the call that rings or is talked on; `None` also where the phone is in a call unknown to us."""
+    wrap_up_until: float | None = None
+    """Wrap-up (话后处理) ends then, unless extended or done before."""
+    missed: int = 0
+    """Queue calls in a row that rang and were not answered."""
+    phones: tuple[str, ...] = ()
+    """The interfaces by which the agent is logged in: more than one only where the PBX was told so."""
 
 
 class Waiting(Struct, frozen=True):
@@ -43,7 +64,7 @@ class Waiting(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """A queue now. Figures over time (service level …) come with later work."""
+    """A queue now; its figures over time are `gateway.models.figures`."""
 
     name: str
     pbx: str
@@ -51,3 +72,48 @@ class Queue(Struct, frozen=True):
     waiting: tuple[Waiting, ...] = ()
     members: tuple[str, ...] = ()
     """Ids of the agents logged in to it."""
+
+
+class VisitOutcome(StrEnum):
+    """How a caller's wait in a queue ended; the values follow queue_log and QUEUESTATUS."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    """The caller hung up while waiting."""
+    TIMEOUT = "timeout"
+    EMPTY = "empty"
+    """Let go since no agent was there (JOINEMPTY, LEAVEEMPTY and the like)."""
+    FULL = "full"
+    WITHDRAWN = "withdrawn"
+    """Picked up from the queue by an agent."""
+    LEFT = "left"
+    """Left by a key, or by a dialplan that went on for a reason it did not say."""
+    UNSEEN = "unseen"
+    """The wait ended while the gateway was not watching."""
+
+
+class QueueVisit(Struct, frozen=True):
+    """One stay of one caller in one queue, with the conversation it led to. A call may make several.
+
+    Seconds are app_queue's own (HoldTime, TalkTime), so that figures equal its queue_log.
+    """
+
+    pbx: str
+    queue: str
+    line: str | None
+    call_id: str
+    uniqueid: str
+    """The caller's channel."""
+    entered_at: float
+    outcome: VisitOutcome | None = None
+    """`None`: still waiting."""
+    left_at: float | None = None
+    waited: float | None = None
+    agent: str | None = None
+    """Who answered."""
+    talked: float | None = None
+    """Seconds with that agent, holds included; `None`: not yet over, or its end was not seen."""
+    transferred: bool = False
+    """The agent passed the caller on (转接)."""
+    wrapped_up: float | None = None
+    """Seconds of wrap-up after it."""

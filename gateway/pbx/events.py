@@ -66,7 +66,7 @@ class Unhold(ChannelEvent, frozen=True, kw_only=True):
 
 
 class VarSet(ChannelEvent, frozen=True, kw_only=True):
-    """Only variables whose names begin with `HOTLINE_` are passed on."""
+    """Only `HOTLINE_*` and `QUEUESTATUS` are passed on."""
 
     variable: str
     value: str

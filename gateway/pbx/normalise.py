@@ -181,6 +181,11 @@ WANTED = frozenset({*_TABLE, "Shutdown"})
 """The event names worth parsing at all."""
 
 
+def _tells(variable: str) -> bool:
+    """Ours, and app_queue's word on how a wait ended."""
+    return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
+
+
 def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | None:
     """One AMI event, typed; None for what nobody reads.
 
@@ -195,7 +200,7 @@ def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | N
     row = _TABLE.get(name)
     if row is None:
         return None
-    if name == "VarSet" and not headers.get("Variable", "").startswith("HOTLINE_"):
+    if name == "VarSet" and not _tells(headers.get("Variable", "")):
         return None
     cls, prefix, fields = row
     kwargs = _base(headers, pbx, received_at)

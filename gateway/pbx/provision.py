@@ -3,6 +3,7 @@
 The templates lie in `deploy/asterisk/`; each file names its purpose. Rendering is pure; `write` is the edge.
 """
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from gateway.settings import PbxSettings, Settings
 
 MARKER = "Rendered by `hotline deploy asterisk` from hotline.toml: change it there."
 SECRET_FILES = frozenset({"manager.conf", "pjsip.conf"})
+
+
+WRAP_UP_BRIDGE_S = 5
+"""How long Asterisk itself keeps calls away after one: until the gateway's pause is there."""
 
 
 class ProvisionError(Exception):
@@ -120,6 +125,9 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
             "comment": plain(line.name),
             "service_level": round(line.service_level_s),
             "queue_timeout": line.queue_timeout_s,
+            "priority": line.priority,
+            "wrap_up": min(WRAP_UP_BRIDGE_S, math.ceil(line.wrap_up_s)),
+            "overflow": line.overflow_steps,
             "members": [
                 {
                     "id": agent.id,

@@ -1,8 +1,10 @@
 """What can be configured. `gateway/settings/hotline.example.toml` is the documented form of this file."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.models.line import Line
+from gateway.models.queue import reserved_reason
 
 # Ids, queues and phones end up in Asterisk's configuration and in AMI actions: the alphabet is closed.
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -30,6 +33,14 @@ def _one_line(text: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise ValueError("must be one line without control characters")
     return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not a time zone known here; write it as in Asia/Shanghai") from error
+    return name
 
 
 def _shell(name: str) -> str:
@@ -139,6 +150,13 @@ class AudioSocketSettings(_Section):
     advertise: str | None = None
 
 
+class OverflowStep(_Section):
+    """From `after_s` seconds of waiting on, agents with a penalty up to `max_penalty` are rung."""
+
+    after_s: Annotated[int, Field(ge=0, le=86400)]
+    max_penalty: Annotated[int, Field(ge=0, le=100)]
+
+
 class LineSettings(_Section):
     id: Identifier
     name: Text
@@ -146,12 +164,45 @@ class LineSettings(_Section):
     queue: Identifier
     digit: Annotated[str, Field(pattern=r"^[0-9*#]?$")] = ""
     service_level_s: Annotated[float, Field(gt=0)] = 15.0
+    abandon_after_s: Annotated[float, Field(ge=0)] = Field(
+        default=5.0, description="who hangs up earlier is a short abandon (短时放弃), counted apart"
+    )
+    wrap_up_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=0.0, description="wrap-up (话后处理) after each call; 0: none"
+    )
+    wrap_up_max_s: Annotated[float, Field(gt=0, le=14400)] = Field(
+        default=300.0, description="wrap-up with all its extensions"
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="Asia/Shanghai", description="whose midnight its figures begin at"
+    )
+    priority: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="an agent of several lines gets the line of the highest priority first"
+    )
+    overflow: list[OverflowStep] = Field(
+        default_factory=list, description="who is rung after how long; empty: all at once, by penalty"
+    )
     queue_timeout_s: Annotated[int, Field(ge=0)] = Field(default=0, description="0: wait without end")
     form: Literal["general", "enterprise", "talent"] = "general"
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1677ff"
     submit: Literal["on_hangup", "agent"] = Field(
         default="on_hangup", description="who sends the order off: the gateway at hang-up, or the agent"
     )
+
+    @field_validator("overflow")
+    @classmethod
+    def _ever_more(cls, steps: list[OverflowStep]) -> list[OverflowStep]:
+        for before, after in pairwise(steps):
+            if after.after_s <= before.after_s or after.max_penalty <= before.max_penalty:
+                raise ValueError("each step must come later and reach further than the one before it")
+        return steps
+
+    @property
+    def overflow_steps(self) -> list[OverflowStep]:
+        """The steps from the first second on; what is not said begins with penalty 0 alone."""
+        if self.overflow and self.overflow[0].after_s > 0:
+            return [OverflowStep(after_s=0, max_penalty=0), *self.overflow]
+        return self.overflow
 
     def model(self) -> Line:
         """The pure form that the rooms use."""
@@ -162,6 +213,10 @@ class LineSettings(_Section):
             queue=self.queue,
             digit=self.digit,
             service_level_s=self.service_level_s,
+            abandon_after_s=self.abandon_after_s,
+            wrap_up_s=self.wrap_up_s,
+            wrap_up_max_s=max(self.wrap_up_max_s, self.wrap_up_s),
+            timezone=self.timezone,
             form=self.form,
             colour=self.colour,
         )
@@ -175,6 +230,28 @@ class AgentSettings(_Section):
     lines: dict[Identifier, Annotated[int, Field(ge=0, le=100)]] = Field(
         default_factory=dict, description="line id -> penalty (0 first)"
     )
+
+
+class DeskSettings(_Section):
+    """What agents may do and what is done for them."""
+
+    pause_reasons: list[Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_one_line)]] = (
+        Field(
+            default=["小休", "培训", "会议", "用餐"], min_length=1, description="offered for a pause (置忙)"
+        )
+    )
+    missed_limit: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=3, description="queue calls in a row not answered, after which the agent is paused; 0: never"
+    )
+
+    @field_validator("pause_reasons")
+    @classmethod
+    def _free(cls, reasons: list[str]) -> list[str]:
+        if taken := [reason for reason in reasons if reserved_reason(reason)]:
+            raise ValueError(f"{', '.join(taken)}: the gateway's own reason; choose another word")
+        if len(set(reasons)) < len(reasons):
+            raise ValueError("a reason is given twice; make each one unique")
+        return reasons
 
 
 class AsrSettings(_Section):
@@ -238,6 +315,7 @@ class Settings(BaseSettings):
     audiosocket: AudioSocketSettings = AudioSocketSettings()
     lines: list[LineSettings] = Field(default_factory=list)
     agents: list[AgentSettings] = Field(default_factory=list)
+    desk: DeskSettings = DeskSettings()
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
     district: DistrictSettings = DistrictSettings()
@@ -260,6 +338,13 @@ class Settings(BaseSettings):
             if twice:
                 raise ValueError(f"{what}: {', '.join(twice)} is given twice; make each one unique")
         known = {line.id for line in self.lines}
+        for line in self.lines:
+            penalties = [agent.lines[line.id] for agent in self.agents if line.id in agent.lines]
+            if line.overflow and penalties and max(penalties) > line.overflow[-1].max_penalty:
+                raise ValueError(
+                    f"lines.overflow: line {line.id} never rings agents with penalty {max(penalties)};"
+                    f" add a step, or give its last one max_penalty = {max(penalties)}"
+                )
         for agent in self.agents:
             if strangers := sorted(set(agent.lines) - known):
                 raise ValueError(
