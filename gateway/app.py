@@ -26,6 +26,7 @@ from gateway.conduct.drafting import Orders
 from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
 from gateway.conduct.picture import Picture
+from gateway.conduct.reporting import Reporting
 from gateway.metrics import Metrics
 from gateway.models.call import CallState
 from gateway.models.facts import AnyFact, CallAnswered, CallEnded, CallUpdated
@@ -112,6 +113,8 @@ async def run_gateway(
         bus = LocalBus()
         journal = await stack.enter_async_context(JournalWriter(database))
         calls = CallRepository(database)
+        reporting = Reporting([line.model() for line in settings.lines], settings.timezone, bus)
+        await reporting.rebuild(calls)
         outbox = SqlOutbox(database)
         reference = await asyncio.to_thread(
             load_reference, settings.district.places, settings.district.units, settings.district.enterprises
@@ -169,6 +172,8 @@ async def run_gateway(
         _start_delivery(settings, orders, outbox, tasks)
         for pbx in linked:
             _link(running, pbx, linked[0].name, journal, tasks)
+            running.pictures[pbx.name].floor.restore(*reporting.left_of(pbx.name))
+        tasks.start(reporting.run(), "figures")
         reopened = await finishing.resume()
         if reopened:
             log.info("resumed_unfinished_calls", calls=reopened)

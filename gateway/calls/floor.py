@@ -63,6 +63,8 @@ class Floor:
             line.queue: Queue(name=line.queue, pbx=pbx, line=line.id) for line in lines
         }
         self.agents: dict[str, AgentStatus] = {}
+        self._untold: set[str] = set()
+        """Known from an earlier run: screens have not seen them yet."""
         self.visits = Visits(pbx, {line.queue: line.id for line in lines})
         self._handlers: dict[type[e.PbxEvent], Callable[[Any], list[AnyFact]]] = {
             e.QueueCallerJoin: self._caller_joined,
@@ -149,6 +151,7 @@ class Floor:
 
     def _missed(self, event: e.AgentRingNoAnswer) -> list[AnyFact]:
         agent = self.agent_of(event.member, event.interface)
+        self.visits.missed(event)
         self._take(event.at, agent, machine.rang_unanswered(agent, self._seen_of(agent), self._missed_limit))
         return self._refresh(event.at, agent)
 
@@ -339,10 +342,12 @@ class Floor:
             direction=seen.direction,
             wrap_up_until=seen.wrap_up_until or None,
             missed=seen.missed,
+            pbx=self._pbx,
             phones=phones,
         )
-        if after == before:
+        if after == before and agent not in self._untold:
             return []
+        self._untold.discard(agent)
         self.agents[agent] = after
         return [AgentChanged(at=at, agent=after)]
 
@@ -351,6 +356,7 @@ class Floor:
         """What an earlier run knew last; the PBX is asked next, and `resync` reconciles."""
         for status in agents:
             self.agents[status.id] = status
+            self._untold.add(status.id)
             until = status.wrap_up_until or 0.0
             started = status.since if status.state is AgentState.WRAP_UP else until
             self._seen[status.id] = Seen(wrap_up_until=until, wrap_up_from=started, missed=status.missed)

@@ -60,6 +60,12 @@ class Visits:
         self.waiting[uniqueid] = visit
         return [*facts, _told(at, visit, "entered")]
 
+    def missed(self, event: e.AgentRingNoAnswer) -> None:
+        """An agent's phone rang for the caller and was not answered; told when the wait is over."""
+        visit = self.waiting.get(event.uniqueid)
+        if visit is not None:
+            self.waiting[event.uniqueid] = structs.replace(visit, missed=visit.missed + 1)
+
     def left(self, at: float, uniqueid: str) -> None:
         """QueueCallerLeave: the wait is over; how, the next event says."""
         visit = self.waiting.get(uniqueid)

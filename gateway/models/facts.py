@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from gateway.models.call import Call
+from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.order import Order
 from gateway.models.queue import AgentStatus, Queue, QueueVisit
 from gateway.models.transcript import Utterance
@@ -98,6 +99,18 @@ class QueueVisitChanged(Fact, frozen=True, kw_only=True):
     """`left`: the wait is over, `visit.outcome` says how; `served`: the conversation is over."""
 
 
+class QueueFiguresChanged(Fact, frozen=True, kw_only=True):
+    """A queue's day or one of its intervals; at most once a second. Derived: published, not journalled."""
+
+    figures: QueueFigures
+
+
+class AgentFiguresChanged(Fact, frozen=True, kw_only=True):
+    """An agent's day so far. Derived: published, not journalled."""
+
+    figures: AgentFigures
+
+
 class AgentChanged(Fact, frozen=True, kw_only=True):
     agent: AgentStatus
 
@@ -133,6 +146,8 @@ AnyFact = (
     | CallEnded
     | QueueChanged
     | QueueVisitChanged
+    | QueueFiguresChanged
+    | AgentFiguresChanged
     | AgentChanged
     | PbxLinkChanged
     | UtteranceHeard

@@ -49,6 +49,7 @@ class AgentStatus(Struct, frozen=True):
     """Wrap-up (话后处理) ends then, unless extended or done before."""
     missed: int = 0
     """Queue calls in a row that rang and were not answered."""
+    pbx: str = ""
     phones: tuple[str, ...] = ()
     """The interfaces by which the agent is logged in: more than one only where the PBX was told so."""
 
@@ -115,5 +116,7 @@ class QueueVisit(Struct, frozen=True):
     """Seconds with that agent, holds included; `None`: not yet over, or its end was not seen."""
     transferred: bool = False
     """The agent passed the caller on (转接)."""
+    missed: int = 0
+    """Times an agent's phone rang for this caller and was not answered."""
     wrapped_up: float | None = None
     """Seconds of wrap-up after it."""

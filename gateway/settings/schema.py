@@ -308,6 +308,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("var")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="Asia/Shanghai", description="whose midnight agents' days begin at; lines may have their own"
+    )
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
     pbx: list[PbxSettings] = Field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from gateway.models.call import Call, Side
 from gateway.models.facts import AnyFact
@@ -77,6 +77,21 @@ class CallRepository:
         query = select(journal.c.data).where(journal.c.call_id == call_id).order_by(journal.c.seq)
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
+
+    async def facts_since(self, at: float, kinds: Sequence[str]) -> list[AnyFact]:
+        """The journal's facts of those kinds since then (POSIX seconds), oldest first."""
+        first = select(func.min(journal.c.seq)).where(journal.c.at >= at)
+        async with self._database.reading() as connection:
+            begin = await connection.scalar(first)
+            if begin is None:
+                return []
+            query = (
+                select(journal.c.data)
+                .where(journal.c.seq >= begin, journal.c.kind.in_(kinds))
+                .order_by(journal.c.seq)
+            )
+            decode = msgspec.json.Decoder(AnyFact).decode
+            return [decode(data) for data in await connection.scalars(query)]
 
     # -- what was heard live ---------------------------------------------------------------------
     async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:

@@ -18,17 +18,19 @@ from agents.accounts import Identity, Permission, Role
 from gateway.models.call import CallState
 from gateway.models.facts import (
     AgentChanged,
+    AgentFiguresChanged,
     AnyFact,
     CallFact,
     Fact,
     OrderChanged,
     PbxLinkChanged,
     QueueChanged,
+    QueueFiguresChanged,
     UtteranceHeard,
 )
 from gateway.stream.masking import mask
 
-TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx")
+TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx", "figures")
 Key = tuple[str, str]
 Mask = Callable[[str, Any], Any]
 
@@ -124,6 +126,16 @@ class LiveView:
     @apply.register
     def _(self, fact: AgentChanged) -> None:
         self._put(("agents", fact.agent.id), fact.agent, agent=fact.agent.id)
+
+    @apply.register
+    def _(self, fact: QueueFiguresChanged) -> None:
+        one = fact.figures
+        span = "day" if one.interval is None else str(one.interval)
+        self._put(("figures", f"{one.pbx}/{one.queue}/{span}"), one, public=True)
+
+    @apply.register
+    def _(self, fact: AgentFiguresChanged) -> None:
+        self._put(("figures", f"agent/{fact.figures.agent}"), fact.figures, agent=fact.figures.agent)
 
     @apply.register
     def _(self, fact: PbxLinkChanged) -> None:

@@ -1,0 +1,50 @@
+"""Figures kept up: rebuilt from the journal at the start, folded live, told at most once a second."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.bus import LocalBus
+from gateway.calls.figures import FiguresBook, rebuilt
+from gateway.models.line import Line
+from gateway.models.queue import AgentStatus, QueueVisit
+from gateway.storage.calls import CallRepository
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 1.0
+BACK_S = 36 * 3600.0
+"""How far back the journal is read: every line's day, and what was going on when it began."""
+KINDS = ("QueueVisitChanged", "AgentChanged")
+
+
+class Reporting:
+    """The figures of everything, on one bus."""
+
+    def __init__(self, lines: Sequence[Line], timezone: str, bus: LocalBus) -> None:
+        self.book = FiguresBook(lines, timezone)
+        self._bus = bus
+
+    async def rebuild(self, calls: CallRepository) -> None:
+        """Fold what the journal holds of the day; before anything new happens."""
+        now = time.time()
+        facts = await calls.facts_since(now - BACK_S, KINDS)
+        rebuilt(self.book, facts, now)
+        self._bus.listen(self.book.apply)
+        log.info("figures_rebuilt", facts=len(facts), took_s=round(time.time() - now, 2))
+
+    def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueVisit]]:
+        """What an earlier run knew last of that PBX: agents, and stays that were not over."""
+        return (
+            [status for status in self.book.statuses.values() if status.pbx == pbx],
+            [visit for visit in self.book.open_visits.values() if visit.pbx == pbx],
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            for fact in self.book.take(time.time()):
+                self._bus.publish(fact)
+            await asyncio.sleep(EVERY_S)

@@ -1,0 +1,69 @@
+"""Figures over time, of queues and agents. docs/metrics.md defines each with formula and source."""
+
+from msgspec import Struct
+
+
+class QueueFigures(Struct, frozen=True):
+    """One queue over one span: a day of its line, or one interval of it.
+
+    A stay in the queue counts in the span in which the caller entered, so that the sums always agree:
+    offered = answered + abandoned + short_abandoned + timeout + other + withdrawn + unseen + still waiting.
+    Ratios are 0..1, averages seconds; `None` where there is nothing to divide by.
+    """
+
+    pbx: str
+    queue: str
+    line: str | None
+    start: float
+    """POSIX seconds; `end` is not in it."""
+    end: float
+    interval: int | None
+    """The how manieth of its day, from 0; `None`: the whole day since midnight."""
+    offered: int = 0
+    answered: int = 0
+    answered_in_time: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    timeout: int = 0
+    other: int = 0
+    """Let go by the queue for another reason: empty, full, a key."""
+    withdrawn: int = 0
+    """Picked up from the queue."""
+    unseen: int = 0
+    transferred: int = 0
+    missed: int = 0
+    """Times an agent's phone rang for a caller of this span and was not answered."""
+    served: int = 0
+    """Conversations that are over and whose length is known."""
+    longest_wait_s: float = 0.0
+    talk_s: float = 0.0
+    wrap_up_s: float = 0.0
+    service_level: float | None = None
+    connection_rate: float | None = None
+    abandon_rate: float | None = None
+    average_speed_of_answer_s: float | None = None
+    average_time_to_abandon_s: float | None = None
+    average_handling_time_s: float | None = None
+    occupancy: float | None = None
+
+
+class AgentFigures(Struct, frozen=True):
+    """One agent's day so far, seconds in each state."""
+
+    agent: str
+    start: float
+    """Midnight, POSIX seconds."""
+    taken: int = 0
+    """Queue calls answered."""
+    missed: int = 0
+    available_s: float = 0.0
+    ringing_s: float = 0.0
+    talk_s: float = 0.0
+    """All conversations, in, out and internal, without holds."""
+    hold_s: float = 0.0
+    wrap_up_s: float = 0.0
+    paused_s: float = 0.0
+    paused_by_reason: dict[str, float] = {}
+    unreachable_s: float = 0.0
+    logged_in_s: float = 0.0
+    occupancy: float | None = None
