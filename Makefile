@@ -43,13 +43,13 @@ $(BIN)/python:
 
 $(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "==> installing the locked requirements (about 400 MB once; a minute or two)"
-	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python scripts/install.py requirements.lock
 	@$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "==> installing the locked development tools"
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(BIN)/python scripts/install.py requirements-dev.lock
 	@touch $@
 
 model: $(MODEL)/.complete  ## the offline Whisper model

@@ -32,6 +32,8 @@ MIRROR=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | he
 say "bootstrapping Asterisk 22 into $DIR (about a minute, 500 MB, once)"
 rm -rf "$DIR.partial"
 mkdir -p "$(dirname "$DIR")"
+{ while sleep 10; do echo "    $(du -sm "$DIR.partial" 2>/dev/null | cut -f1 || true) of about 500 MB"; done; } & beat=$!
+trap 'kill $beat 2>/dev/null || true' EXIT
 # The suite's own script may be missing from an older debootstrap; sid's is the same.
 if ! debootstrap --variant=minbase --include=asterisk "$SUITE" "$DIR.partial" "$MIRROR" \
      /usr/share/debootstrap/scripts/sid >"$DIR.log" 2>&1; then
