@@ -1,6 +1,6 @@
 """What the recogniser needs to know; a plain value that travels to the worker processes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_PROMPT = "以下是政务服务便民热线的通话，使用简体中文和标点。"
 
@@ -10,7 +10,7 @@ class AsrConfig:
     """How to recognise."""
 
     model: str
-    """A directory (then nothing is ever fetched) or a hub name."""
+    """A directory (then nothing is ever fetched) or a hub name; for `http` the endpoint's model name."""
     device: str = "cpu"
     """`cpu`, `cuda` or `auto`."""
     compute_type: str = "int8"
@@ -19,7 +19,24 @@ class AsrConfig:
     """Per worker; 0: cores / workers."""
     workers: int = 1
     """Processes; each loads the model once."""
+    batch: int = 0
+    """Most stretches, of any calls, computed together; 0: 1 on the CPU, 16 elsewhere."""
     beam_size: int = 1
     initial_prompt: str = DEFAULT_PROMPT
     """Context that steers script and punctuation; without it Whisper may write traditional characters."""
+    hotwords: str = ""
+    """Names to expect on every line, separated by spaces."""
+    full_window: bool = False
+    """Compute Whisper's whole 30 s for every utterance, however short it is."""
     engine: str = "faster-whisper"
+    url: str = ""
+    """`http` engine: the endpoint's base, up to and without `/audio/transcriptions`."""
+    api_key: str = field(default="", repr=False)
+    """`http` engine: bearer token; may be empty."""
+    timeout_s: float = 30.0
+    """`http` engine: how long one request may take."""
+
+    @property
+    def batch_size(self) -> int:
+        """Most stretches given to a worker at once."""
+        return self.batch or (1 if self.device == "cpu" and self.engine != "http" else 16)

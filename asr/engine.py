@@ -1,5 +1,6 @@
-"""The one interface of every recogniser: a stretch of speech in, text with times out."""
+"""The one interface of every recogniser: stretches of speech in, text with times out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,9 @@ Samples = NDArray[np.float32]
 RATE = 16_000
 """Samples per second of everything an engine is given."""
 
+LONGEST_S = 29.0
+"""What an engine is given at once: Whisper's window of 30 s, less the silence put around the speech."""
+
 
 class EngineError(Exception):
     """The engine could not transcribe; the message names the cause and the mend."""
@@ -23,8 +27,16 @@ class EngineRequest:
 
     initial_prompt: str | None = None
     hotwords: str = ""
-    """Names the engine should expect, separated by spaces."""
+    """Names the engine should expect, separated by spaces; besides the configured ones."""
     beam_size: int | None = None
+
+
+@dataclass(frozen=True)
+class EngineJob:
+    """One stretch of speech, at most `LONGEST_S`."""
+
+    samples: Samples
+    request: EngineRequest = EngineRequest()
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,11 @@ class EngineSegment:
 
 
 class Engine(Protocol):
-    """A recogniser. It is made, warmed up and used in one worker process, one request at a time."""
+    """A recogniser. It is made, warmed up and used in one worker process, one batch at a time."""
 
-    def transcribe(self, samples: Samples, request: EngineRequest) -> list[EngineSegment]:
-        """The text of `samples` (16 kHz mono); empty when nobody speaks."""
+    def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
+        """The text of each stretch, in the order given; empty where nobody speaks.
+
+        The stretches may come from different calls; an engine that can computes them together.
+        """
         ...

@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from asr.engine import EngineRequest
 from asr.listener import Listener, Sound
 from asr.pool import EnginePool
+from asr.schedule import Urgency
 from asr.spans import Spans, subtract
 from asr.transcript import utterance
 from gateway.models.call import Side
 from gateway.models.transcript import Source, Utterance
 
 __all__ = ["subtract", "transcribe_span"]
-
-_RATE = 8_000
-_PRIORITY = 1
-"""After live speech."""
 
 
 async def transcribe_span(
@@ -28,16 +25,20 @@ async def transcribe_span(
     side: Side,
     offset: float,
     spans: Spans,
+    rate: int = 8_000,
     request: EngineRequest | None = None,
 ) -> list[Utterance]:
     """What one side said in `spans`.
 
-    `samples`: one leg of the recording, 8 kHz; `offset`: call time of its first sample; `spans`: call time to
-    cover, clipped to what was recorded. Raises EngineError.
+    `samples`: one leg of the recording, `rate` per second; `offset`: call time of its first sample; `spans`:
+    call time to cover, clipped to what was recorded. Raises EngineError.
     """
-    found = await asyncio.to_thread(_sounds, samples, offset, spans)
+    found = await asyncio.to_thread(_sounds, samples, rate, offset, spans)
     tasks = [
-        asyncio.create_task(pool.transcribe(sound.samples, request, priority=_PRIORITY)) for _, sound in found
+        asyncio.create_task(
+            pool.transcribe(sound.samples, request, urgency=Urgency.RECORDING, call_id=call_id)
+        )
+        for _, sound in found
     ]
     try:
         results = await asyncio.gather(*tasks)
@@ -51,15 +52,15 @@ async def transcribe_span(
     return [said for said in spoken if said is not None]
 
 
-def _sounds(samples: NDArray[np.int16], offset: float, spans: Spans) -> list[tuple[float, Sound]]:
+def _sounds(samples: NDArray[np.int16], rate: int, offset: float, spans: Spans) -> list[tuple[float, Sound]]:
     """The utterances of sound, each with the call time its stretch begins at."""
     found = []
     for start, end in sorted(spans):
-        first = max(0, round((start - offset) * _RATE))
-        last = min(samples.size, round((end - offset) * _RATE))
+        first = max(0, round((start - offset) * rate))
+        last = min(samples.size, round((end - offset) * rate))
         if last <= first:
             continue
-        listener = Listener(_RATE)
+        listener = Listener(rate)
         sounds = listener.push(samples[first:last]) + listener.flush()
-        found += [(offset + first / _RATE, sound) for sound in sounds]
+        found += [(offset + first / rate, sound) for sound in sounds]
     return found

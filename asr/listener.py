@@ -1,4 +1,4 @@
-"""From raw telephone audio to utterances of sound: resampling, voice activity and endpointing in one.
+"""From raw telephone audio to utterances of sound: keys' tones out, resampling, voice activity, endpointing.
 
 The live path and the file path both go through here, so they hear the same.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.dtmf import ToneMask
 from asr.engine import RATE, Samples
 from asr.resample import Resampler
 from asr.segmenter import Endpointing, Segmenter, Span
@@ -23,11 +24,20 @@ class Sound:
     samples: Samples
 
 
+@dataclass(frozen=True)
+class Preview:
+    """An utterance that is still being spoken. `settled`: if the speaker is done, this is all of it."""
+
+    sound: Sound
+    settled: bool
+
+
 class Listener:
     """One uninterrupted stretch of one leg. Computes: call it off the event loop. Holds ≤ 15 s."""
 
     def __init__(self, rate: int, rules: Endpointing | None = None) -> None:
         """`rate`: samples per second of what will be pushed. Raises ValueError."""
+        self._tones = ToneMask(rate)
         self._resampler = Resampler(rate)
         self._voice = VoiceActivity()
         self._segmenter = Segmenter(rules)
@@ -39,16 +49,29 @@ class Listener:
 
     def push(self, samples: NDArray[np.int16]) -> list[Sound]:
         """The next samples; returns the utterances they complete."""
-        return self._take(self._resampler.push(samples))
+        return self._take(self._resampler.push(self._tones.push(samples)))
 
     def flush(self) -> list[Sound]:
         """The audio is over; returns what was still open. Nothing may be pushed afterwards."""
-        rest = self._resampler.flush()
+        rest = np.concatenate([self._resampler.push(self._tones.flush()), self._resampler.flush()])
         short = -(self._audio.size + rest.size) % WINDOW
         sounds = self._take(np.concatenate([rest, np.zeros(short, dtype=np.float32)]))
         if last := self._segmenter.flush():
             sounds.append(self._sound(last))
         return sounds
+
+    def preview(self, after: float = 0.0, step: float = 1.0) -> Preview | None:
+        """What is being said now: once it has grown by `step` seconds beyond `after`, and when silence comes.
+
+        `after`: the end of the last preview, seconds since the stretch began.
+        """
+        now = self._segmenter.open
+        if now is None:
+            return None
+        end = now.span.end * WINDOW / RATE
+        if end <= after or (not now.settled and end - max(after, now.span.start * WINDOW / RATE) < step):
+            return None
+        return Preview(self._sound(now.span), now.settled)
 
     def _take(self, fresh: Samples) -> list[Sound]:
         self._audio = np.concatenate([self._audio, fresh])

@@ -1,4 +1,9 @@
-"""One leg of a call while it is spoken: sound in, utterances out, and an account of what was heard."""
+"""One leg of a call while it is spoken: sound in, utterances out, and an account of what was heard.
+
+While an utterance is spoken its text so far is asked for about once a second, as a partial. When silence
+begins it is asked for once more: if the speaker is done, that answer is the final one, and it is there when
+endpointing says so. Partials are the pool's to drop; finals are not.
+"""
 
 import asyncio
 from collections import deque
@@ -8,19 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from asr.engine import EngineError, EngineRequest
-from asr.listener import Listener, Sound
-from asr.pool import EnginePool
+from asr.engine import EngineError, EngineRequest, EngineSegment
+from asr.listener import Listener, Preview, Sound
+from asr.pool import EnginePool, Ticket
+from asr.schedule import Urgency
+from asr.segmenter import Endpointing
 from asr.spans import Spans, add
 from asr.timeline import Placed, Timeline
 from asr.transcript import utterance
 from gateway.models.call import Side
-from gateway.models.transcript import Source, Utterance
+from gateway.models.transcript import Source, Utterance, utterance_id
 
 log = structlog.get_logger(__name__)
 
 _GATHER_S = 0.1
 """Frames are judged in lots of this length: fewer hops to a thread."""
+_PARTIAL_S = 1.0
+"""New speech that is worth another partial."""
+_POST_ROLL_S = Endpointing().post_roll
 _LOT_BYTES = 1 << 20
 """At most this much sound at once, so that a backlog does not hold a thread for long."""
 
@@ -41,6 +51,22 @@ class _Passed:
     spoken_from: float = 0.0
     """Call time at which `sound` begins."""
 
+    @property
+    def begin(self) -> float:
+        """Call time at which the utterance begins."""
+        return max(self.start, self.spoken_from)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A partial the pool was asked for."""
+
+    begin: float
+    end: float
+    size: int
+    """Samples: the same begin and size are the same sound."""
+    ticket: Ticket
+
 
 class LiveLeg:
     """A `FrameSink` that transcribes. Sound waits for the engine as long as it must; none is dropped.
@@ -57,16 +83,23 @@ class LiveLeg:
         offset: Callable[[], float],
         on_utterance: Callable[[Utterance, Spans], Awaitable[None]],
         *,
+        on_partial: Callable[[Utterance], None] | None = None,
         request: EngineRequest | None = None,
     ) -> None:
         """`offset` tells the call time now, in seconds. `on_utterance` gets each final, in order, with all
-        stretches of call time heard up to its end."""
+        stretches of call time heard up to its end. `on_partial` gets what is being said, under the id that
+        the final will have; empty text takes it back. Without it no partials are asked for.
+        """
         self._pool, self._call_id, self._side, self._request = pool, call_id, side, request
-        self._offset, self._on_utterance = offset, on_utterance
+        self._offset, self._on_utterance, self._on_partial = offset, on_utterance, on_partial
         self._timeline: Timeline[_Frame] = Timeline()
         self._inbox: deque[Placed[_Frame]] = deque()
         self._arrived = asyncio.Event()
-        self._passed: asyncio.Queue[_Passed | None] = asyncio.Queue()
+        self._passed: asyncio.Queue[tuple[_Passed, Ticket | None] | None] = asyncio.Queue()
+        self._asked: _Asked | None = None
+        self._shown: str | None = None
+        """Id of the utterance whose partial is shown."""
+        self._muted: list[list[float]] = []
         self._closed = False
         self._heard: Spans = []
         self._work: asyncio.Task[None] | None = None
@@ -78,11 +111,27 @@ class LiveLeg:
             return
         if self._work is None:
             self._work = asyncio.create_task(self._run(), name=f"live {self._call_id} {self._side}")
-        self._inbox += self._timeline.place(_Frame(pcm, rate), len(pcm) / 2 / rate, self._offset())
+        now, duration = self._offset(), len(pcm) / 2 / rate
+        if self._mute_at(now - duration / 2):
+            pcm = bytes(len(pcm))
+        self._inbox += self._timeline.place(_Frame(pcm, rate), duration, now)
         self._arrived.set()
 
+    def mute(self, since: float) -> None:
+        """From call time `since` on nothing is heard: the call is on hold, and what sounds is music."""
+        if not self._muted or self._muted[-1][1] != float("inf"):
+            self._muted.append([since, float("inf")])
+
+    def unmute(self, since: float) -> None:
+        """The conversation goes on at call time `since`."""
+        if self._muted and self._muted[-1][1] == float("inf"):
+            self._muted[-1][1] = since
+
+    def _mute_at(self, at: float) -> bool:
+        return any(start <= at < end for start, end in self._muted)
+
     def dtmf(self, digit: str) -> None:
-        """Keys are heard by the PBX; here they mean nothing."""
+        """Keys are the PBX's to tell; they are never part of what was said."""
 
     async def ended(self, reason: str) -> Spans:
         """The stream is over; see `close`."""
@@ -104,8 +153,8 @@ class LiveLeg:
             group.create_task(self._listen())
             group.create_task(self._transcribe())
 
+    # -- sound → utterances of sound, off the event loop -----------------------------------------------------
     async def _listen(self) -> None:
-        """Frames → utterances of sound, off the event loop."""
         stretch: _Stretch | None = None
         while self._inbox or not self._closed:
             await self._arrived.wait()
@@ -118,6 +167,8 @@ class LiveLeg:
                         self._put(await asyncio.to_thread(stretch.flush))
                     stretch = _Stretch(begin, rate)
                 self._put(await asyncio.to_thread(stretch.push, pcm))
+                if self._on_partial is not None and not self._inbox:
+                    self._ask(stretch)
             if not self._closed:
                 await asyncio.sleep(_GATHER_S)
         if stretch is not None:
@@ -138,34 +189,92 @@ class LiveLeg:
 
     def _put(self, passed: list[_Passed]) -> None:
         for item in passed:
-            self._passed.put_nowait(item)
+            self._passed.put_nowait((item, None if item.sound is None else self._final(item, item.sound)))
 
+    # -- what the pool is asked ------------------------------------------------------------------------------
+    def _ask(self, stretch: "_Stretch") -> None:
+        """Ask for what is being said, if it is time to; one question at a time."""
+        asked = self._asked
+        found = stretch.preview(asked.end if asked is not None else 0.0)
+        if found is None or (not found.settled and asked is not None and not asked.ticket.done):
+            return
+        if asked is not None:
+            asked.ticket.withdraw()
+        sound = found.sound
+        begin = max(stretch.passed, stretch.start + sound.start)
+        try:
+            ticket = self._submit(sound, Urgency.PARTIAL)
+        except EngineError:
+            return
+        new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)
+        self._asked = new
+        ticket.on_done(lambda phrases: self._partial(new, phrases))
+
+    def _partial(self, asked: _Asked, phrases: list[EngineSegment]) -> None:
+        """The text so far is there; it is shown unless the utterance is over or has grown since."""
+        if asked is not self._asked or self._on_partial is None:
+            return
+        said = utterance(self._call_id, self._side, asked.begin, asked.end, phrases, Source.LIVE, final=False)
+        if said is not None:
+            self._shown = said.id
+            self._on_partial(said)
+
+    def _submit(self, sound: Sound, urgency: Urgency) -> Ticket:
+        return self._pool.submit(sound.samples, self._request, urgency=urgency, call_id=self._call_id)
+
+    def _final(self, item: _Passed, sound: Sound) -> Ticket | None:
+        """The question whose answer is the final text: the last partial's, if it was about the same sound."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            if asked.begin == item.begin and asked.size == sound.samples.size and not asked.ticket.dropped:
+                asked.ticket.promote()
+                return asked.ticket
+            asked.ticket.withdraw()
+        try:
+            return self._submit(sound, Urgency.FINAL)
+        except EngineError as error:
+            self._left(error)
+            return None
+
+    def _left(self, error: EngineError) -> None:
+        log.error("live_sound_left_to_recording", call=self._call_id, side=self._side, error=str(error))
+
+    # -- utterances of sound → text, in order ----------------------------------------------------------------
     async def _transcribe(self) -> None:
-        """Utterances of sound → text, in order."""
-        while (item := await self._passed.get()) is not None:
-            sound = item.sound
-            if sound is None:
+        while (entry := await self._passed.get()) is not None:
+            item, ticket = entry
+            if item.sound is None:
                 add(self._heard, item.start, item.end)
                 continue
-            before = max(item.start, item.spoken_from)
-            add(self._heard, item.start, before)
-            try:
-                phrases = await self._pool.transcribe(sound.samples, self._request)
-            except EngineError as error:
-                log.error(
-                    "live_sound_left_to_recording", call=self._call_id, side=self._side, error=str(error)
-                )
+            add(self._heard, item.start, item.begin)
+            if ticket is None:
                 continue
-            said = utterance(self._call_id, self._side, before, item.end, phrases, Source.LIVE)
+            try:
+                phrases = await ticket.result()
+            except EngineError as error:
+                self._left(error)
+                continue
+            said = utterance(self._call_id, self._side, item.begin, item.end, phrases, Source.LIVE)
             heard = list(self._heard)
-            add(heard, before, item.end)
-            if said is not None:
+            add(heard, item.begin, item.end)
+            if said is None:
+                self._take_back(item)
+            else:
                 try:
                     await self._on_utterance(said, list(heard))
                 except Exception:
                     log.exception("live_utterance_not_taken", call=self._call_id, utterance=said.id)
                     continue
+                self._pool.stats.latency.observe(max(0.0, self._offset() - (said.end - _POST_ROLL_S)))
             self._heard = heard
+
+    def _take_back(self, item: _Passed) -> None:
+        """Nothing was said after all: the partial that is shown goes."""
+        identity = utterance_id(self._call_id, self._side, item.begin)
+        if self._on_partial is not None and self._shown == identity:
+            self._on_partial(
+                Utterance(identity, self._call_id, self._side, item.begin, item.end, "", final=False)
+            )
 
 
 class _Stretch:
@@ -175,7 +284,8 @@ class _Stretch:
         self.start, self.rate = start, rate
         self._listener = Listener(rate)
         self._samples = 0
-        self._passed = start
+        self.passed = start
+        """Call time that has been accounted for."""
 
     @property
     def position(self) -> float:
@@ -189,14 +299,18 @@ class _Stretch:
 
     def flush(self) -> list[_Passed]:
         passed = self._account(self._listener.flush())
-        if self._passed < self.position:
-            passed.append(_Passed(self._passed, self.position))
+        if self.passed < self.position:
+            passed.append(_Passed(self.passed, self.position))
         return passed
+
+    def preview(self, after: float) -> Preview | None:
+        """What is being said; `after`: call time of the end of the last preview."""
+        return self._listener.preview(max(0.0, after - self.start), _PARTIAL_S)
 
     def _account(self, sounds: list[Sound]) -> list[_Passed]:
         result = []
         for sound in sounds:
             end = min(self.start + sound.end, self.position)  # the last window may be filled up
-            result.append(_Passed(self._passed, end, sound, self.start + sound.start))
-            self._passed = end
+            result.append(_Passed(self.passed, end, sound, self.start + sound.start))
+            self.passed = end
         return result

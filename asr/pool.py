@@ -3,41 +3,87 @@
 import asyncio
 import itertools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from asr.config import AsrConfig
-from asr.engine import RATE, Engine, EngineError, EngineRequest, EngineSegment, Samples
+from asr.engine import LONGEST_S, RATE, Engine, EngineError, EngineJob, EngineRequest, EngineSegment, Samples
 from asr.process import Worker, WorkerLost
-from asr.wire import MAX_MESSAGE
+from asr.schedule import Job, Schedule, Urgency
+from asr.stats import Stats
+from gateway.models.recogniser import Recogniser
 
 log = structlog.get_logger(__name__)
 
-_FACTORIES = {"faster-whisper": "asr.faster_whisper_engine:FasterWhisperEngine"}
+ENGINES = {
+    "faster-whisper": "asr.faster_whisper_engine:FasterWhisperEngine",
+    "http": "asr.http_engine:HttpEngine",
+}
 _ATTEMPTS = 2
 _STARTS_BEFORE_GIVING_UP = 3
 _MAX_PAUSE_S = 30.0
 
 
-@dataclass(order=True)
-class _Job:
-    priority: int
-    number: int
-    samples: Samples = field(compare=False)
-    request: EngineRequest = field(compare=False)
-    future: "asyncio.Future[list[EngineSegment]]" = field(compare=False)
-    failures: int = field(default=0, compare=False)
+class DroppedError(EngineError):
+    """A partial that was not computed for want of time, or is not wanted any more."""
+
+
+@dataclass(eq=False)
+class _Item:
+    work: EngineJob
+    future: "asyncio.Future[list[EngineSegment]]"
+    failures: int = 0
+
+
+class Ticket:
+    """A stretch given to the pool."""
+
+    def __init__(self, pool: "EnginePool", job: Job[_Item]) -> None:
+        self._pool, self._job = pool, job
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` returns or raises at once."""
+        return self._job.item.future.done()
+
+    @property
+    def dropped(self) -> bool:
+        """It was let go, or failed: `result` raises."""
+        future = self._job.item.future
+        return future.done() and (future.cancelled() or future.exception() is not None)
+
+    async def result(self) -> list[EngineSegment]:
+        """The text. Raises EngineError; `DroppedError` for a partial that was let go."""
+        return await asyncio.shield(self._job.item.future)
+
+    def on_done(self, callback: Callable[[list[EngineSegment]], None]) -> None:
+        """Call with the text when it is there; never when it failed or was dropped."""
+
+        def call(future: "asyncio.Future[list[EngineSegment]]") -> None:
+            if not future.cancelled() and future.exception() is None:
+                callback(future.result())
+
+        self._job.item.future.add_done_callback(call)
+
+    def promote(self) -> None:
+        """It turned out to be the whole utterance."""
+        self._pool.promote(self._job)
+
+    def withdraw(self) -> None:
+        """Nobody wants it any more."""
+        self._pool.withdraw(self._job)
 
 
 class EnginePool:
     """`async with EnginePool(config) as pool:` starts the workers; they load the model by themselves.
 
-    Jobs wait without limit and are done by priority, then by age. A worker that crashes or hangs is replaced
-    and its job tried once more on a fresh one.
+    Stretches wait without limit; `asr.schedule` says which is next. A worker that crashes or hangs is
+    replaced and its stretches tried once more, each by itself, on a fresh one.
     """
 
     def __init__(
@@ -49,28 +95,29 @@ class EnginePool:
         hang_timeout: float = 60.0,
     ) -> None:
         """`factory` makes the engine in the worker: an importable callable or `module:name`; default: by
-        `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a request may
+        `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a batch may
         take, besides four times the sound's own length. Raises EngineError for an unknown engine.
         """
         cores = os.cpu_count() or 1
         self._config = replace(config, threads=config.threads or max(1, cores // config.workers))
         if factory is None:
-            if config.engine not in _FACTORIES:
-                known = ", ".join(_FACTORIES)
+            if config.engine not in ENGINES:
+                known = ", ".join(ENGINES)
                 raise EngineError(f"asr.engine {config.engine!r} is unknown; choose one of: {known}")
-            factory = _FACTORIES[config.engine]
+            factory = ENGINES[config.engine]
         self._factory = (
             factory if isinstance(factory, str) else f"{factory.__module__}:{factory.__qualname__}"
         )
         self._start_timeout, self._hang_timeout = start_timeout, hang_timeout
-        self._jobs: asyncio.PriorityQueue[_Job] = asyncio.PriorityQueue()
-        self._numbers = itertools.count()
+        self._schedule: Schedule[_Item] = Schedule()
+        self._arrived = asyncio.Event()
         self._pending: set[asyncio.Future[list[EngineSegment]]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = 0
         self._changed = asyncio.Condition()
         self._fault: str | None = None
         self._open = False
+        self.stats = Stats()
 
     @property
     def ready(self) -> bool:
@@ -78,14 +125,29 @@ class EnginePool:
         return self._warm > 0
 
     @property
-    def waiting(self) -> int:
-        """Jobs not yet begun."""
-        return self._jobs.qsize()
-
-    @property
     def fault(self) -> str | None:
         """Why no worker can be started, while that is so."""
         return self._fault
+
+    def waiting(self, urgency: Urgency | None = None) -> int:
+        """Stretches not yet begun, of one kind or all."""
+        return len(self._schedule) if urgency is None else self._schedule.waiting(urgency)
+
+    def state(self) -> Recogniser:
+        """How it keeps up now."""
+        now = time.monotonic()
+        return Recogniser(
+            load=self._schedule.load(now),
+            ready=self.ready,
+            waiting=self._schedule.waiting(Urgency.FINAL),
+            lag=round(self._schedule.lag(now), 1),
+            partials_dropped=self._schedule.partials_dropped,
+            fault=self._fault,
+        )
+
+    def focus(self, call_ids: Iterable[str]) -> None:
+        """These calls go before others of the same urgency: their agents have the desk open."""
+        self._schedule.focus = frozenset(call_ids)
 
     async def __aenter__(self) -> Self:
         self._open = True
@@ -101,11 +163,8 @@ class EnginePool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for future in self._pending:
-            if not future.done():
-                future.set_exception(
-                    EngineError("the gateway is stopping; the recording still holds this sound")
-                )
+        for future in list(self._pending):
+            _fail(future, EngineError("the gateway is stopping; the recording still holds this sound"))
         async with self._changed:
             self._changed.notify_all()
 
@@ -122,37 +181,73 @@ class EnginePool:
         if not self.ready:
             raise EngineError(self._fault or "the recogniser is stopped")
 
-    async def transcribe(
-        self, samples: Samples, request: EngineRequest | None = None, *, priority: int = 0
-    ) -> list[EngineSegment]:
-        """The text of `samples` (float32, 16 kHz mono, at most 15 minutes). Lower `priority` goes first.
+    def submit(
+        self,
+        samples: Samples,
+        request: EngineRequest | None = None,
+        *,
+        urgency: Urgency = Urgency.FINAL,
+        call_id: str = "",
+    ) -> Ticket:
+        """Give `samples` (float32, 16 kHz mono, at most `LONGEST_S`) to the pool.
 
-        Raises EngineError: two workers failed on it, none can be started, or the pool is closed.
+        Raises EngineError: the pool is closed, no worker can be started, or the sound is too long. The
+        ticket's result raises it where two workers failed on it.
         """
         if not self._open:
             raise EngineError("the recogniser is stopped")
         if self._fault:
             raise EngineError(self._fault)
-        if samples.nbytes >= MAX_MESSAGE:
+        if samples.size > LONGEST_S * RATE:
             raise EngineError(f"{samples.size / RATE:.0f} s of sound are too much at once; segment it")
         future: asyncio.Future[list[EngineSegment]] = asyncio.get_running_loop().create_future()
         self._pending.add(future)
+        future.add_done_callback(self._settled)
+        item = _Item(EngineJob(samples, request or EngineRequest()), future)
+        job = Job(item, urgency, call_id, time.monotonic())
+        self._schedule.put(job)
+        self._arrived.set()
+        return Ticket(self, job)
+
+    def _settled(self, future: "asyncio.Future[list[EngineSegment]]") -> None:
+        self._pending.discard(future)
+        if not future.cancelled():
+            future.exception()  # who still wants it has it; a withdrawn one is nobody's error
+
+    async def transcribe(
+        self,
+        samples: Samples,
+        request: EngineRequest | None = None,
+        *,
+        urgency: Urgency = Urgency.FINAL,
+        call_id: str = "",
+    ) -> list[EngineSegment]:
+        """The text of `samples`; see `submit`."""
+        ticket = self.submit(samples, request, urgency=urgency, call_id=call_id)
         try:
-            self._jobs.put_nowait(
-                _Job(priority, next(self._numbers), samples, request or EngineRequest(), future)
-            )
-            return await future
-        finally:
-            self._pending.discard(future)
+            return await ticket.result()
+        except asyncio.CancelledError:
+            ticket.withdraw()
+            raise
+
+    def promote(self, job: Job[_Item]) -> None:
+        """See `Ticket.promote`."""
+        self._schedule.promote(job, time.monotonic())
+
+    def withdraw(self, job: Job[_Item]) -> None:
+        """See `Ticket.withdraw`."""
+        self._schedule.withdraw(job)
+        _fail(job.item.future, DroppedError("not wanted any more"))
 
     async def _serve(self) -> None:
-        """One worker's place: keeps a process in it and gives it jobs."""
+        """One worker's place: keeps a process in it and gives it work."""
         while True:
             worker = await self._hire()
             try:
                 await self._count(+1)
                 await self._employ(worker)
             except WorkerLost as loss:
+                self.stats.workers_lost += 1
                 log.warning("asr_worker_lost", pid=worker.pid, reason=str(loss))
             finally:
                 await worker.kill()
@@ -180,10 +275,8 @@ class EnginePool:
         async with self._changed:
             self._fault = fault
             self._changed.notify_all()
-        while not self._jobs.empty():
-            job = self._jobs.get_nowait()
-            if not job.future.done():
-                job.future.set_exception(EngineError(fault))
+        for job in self._schedule.drain():
+            _fail(job.item.future, EngineError(fault))
 
     async def _count(self, change: int) -> None:
         async with self._changed:
@@ -192,36 +285,66 @@ class EnginePool:
                 self._fault = None
             self._changed.notify_all()
 
-    async def _employ(self, worker: Worker) -> None:
-        """Give it jobs until it is lost. Raises WorkerLost."""
+    async def _take(self) -> list[Job[_Item]]:
+        """What is next, as soon as there is something."""
         while True:
-            job = await self._jobs.get()
-            if job.future.done():
-                continue
+            batch, dropped = self._schedule.take(time.monotonic(), self._config.batch_size)
+            for job in dropped:
+                _fail(job.item.future, DroppedError("dropped: there was more speech than time"))
+            batch = [job for job in batch if not job.item.future.done()]
+            if batch:
+                return batch
+            if not len(self._schedule):
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    async def _employ(self, worker: Worker) -> None:
+        """Give it work until it is lost. Raises WorkerLost."""
+        while True:
+            batch = await self._take()
             if not worker.alive:
-                self._jobs.put_nowait(job)  # it died of something else: no mark against this job
+                for job in batch:  # it died of something else: no mark against these
+                    self._schedule.put(job)
+                self._arrived.set()
                 raise WorkerLost("died while idle")
-            limit = self._hang_timeout + 4 * job.samples.size / RATE
+            seconds = sum(job.item.work.samples.size for job in batch) / RATE
+            began = time.monotonic()
             try:
-                segments = await worker.ask(job.samples, job.request, limit)
+                texts = await worker.ask([job.item.work for job in batch], self._hang_timeout + 4 * seconds)
             except (WorkerLost, EngineError) as error:
-                self._failed(job, error)
+                for job in batch:
+                    self._failed(job, error)
                 if isinstance(error, WorkerLost):
                     raise
-            else:
-                if not job.future.done():
-                    job.future.set_result(segments)
+                continue
+            self.stats.busy_s += time.monotonic() - began
+            self.stats.batches += 1
+            self.stats.stretches += len(batch)
+            self.stats.audio_s += seconds
+            for job, segments in zip(batch, texts, strict=True):
+                if not job.item.future.done():
+                    job.item.future.set_result(segments)
 
-    def _failed(self, job: _Job, error: Exception) -> None:
-        job.failures += 1
-        if job.future.done():
+    def _failed(self, job: Job[_Item], error: Exception) -> None:
+        job.item.failures += 1
+        if job.item.future.done():
             return
-        if job.failures < _ATTEMPTS:
-            self._jobs.put_nowait(job)  # keeps its number, so it is next of its priority
-            return
-        seconds = job.samples.size / RATE
-        job.future.set_exception(
-            EngineError(
-                f"the engine failed twice on {seconds:.1f} s of sound ({error}); see the log before this"
+        if job.urgency is Urgency.PARTIAL:
+            _fail(job.item.future, DroppedError(f"the engine failed on a partial ({error})"))
+        elif job.item.failures < _ATTEMPTS:
+            job.alone = True
+            self._schedule.put(job)  # keeps its number, so it is next of its kind
+            self._arrived.set()
+        else:
+            length = job.item.work.samples.size / RATE
+            _fail(
+                job.item.future,
+                EngineError(
+                    f"the engine failed twice on {length:.1f} s of sound ({error}); see the log before this"
+                ),
             )
-        )
+
+
+def _fail(future: "asyncio.Future[list[EngineSegment]]", error: EngineError) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -10,8 +11,8 @@ import msgspec
 import numpy as np
 
 from asr.config import AsrConfig
-from asr.engine import EngineError, EngineRequest, EngineSegment, Samples
-from asr.wire import LENGTH, MAX_MESSAGE, Done, Fault, Hello, Ready, Work, pack, unpack_reply
+from asr.engine import EngineError, EngineJob, EngineSegment
+from asr.wire import LENGTH, MAX_MESSAGE, Done, Fault, Hello, Ready, Stretch, Work, pack, unpack_reply
 
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from asr.worker import main; main()"
 
@@ -59,15 +60,20 @@ class Worker:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, samples: Samples, request: EngineRequest, timeout: float) -> list[EngineSegment]:
-        """Raises WorkerLost, EngineError (the engine raised)."""
-        work = Work(np.ascontiguousarray(samples, dtype=np.float32).tobytes(), request)
-        reply = await self._exchange(pack(work), timeout)
+    async def ask(self, batch: Sequence[EngineJob], timeout: float) -> list[list[EngineSegment]]:
+        """The text of each stretch. Raises WorkerLost, EngineError (the engine raised)."""
+        stretches = [
+            Stretch(np.ascontiguousarray(job.samples, dtype=np.float32).tobytes(), job.request)
+            for job in batch
+        ]
+        reply = await self._exchange(pack(Work(stretches)), timeout)
         if isinstance(reply, Fault):
             raise EngineError(reply.error)
         if not isinstance(reply, Done):
             raise WorkerLost("answered out of turn")
-        return reply.segments
+        if len(reply.texts) != len(batch):
+            raise WorkerLost(f"gave {len(reply.texts)} texts for {len(batch)} stretches")
+        return reply.texts
 
     async def _exchange(self, message: bytes, timeout: float) -> Ready | Done | Fault:
         stdin, stdout = self._process.stdin, self._process.stdout

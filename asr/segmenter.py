@@ -14,9 +14,9 @@ class Endpointing:
     """Probability of speech from which an utterance begins."""
     stay: float = 0.35
     """Probability above which it goes on."""
-    pre_roll: float = 0.2
+    pre_roll: float = 0.3
     """Kept before the first sound: soft initials (h, f, s) come before the network is sure."""
-    post_roll: float = 0.2
+    post_roll: float = 0.3
     silence: float = 0.6
     """Silence that ends an utterance."""
     minimum: float = 0.1
@@ -31,6 +31,14 @@ class Span:
 
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Open:
+    """An utterance so far. `settled`: silence has begun; if it lasts, the utterance is exactly `span`."""
+
+    span: Span
+    settled: bool
 
 
 def _windows(seconds: float) -> int:
@@ -60,6 +68,14 @@ class Segmenter:
         if self._start is not None:
             return self._start
         return max(self._floor, self._position - self._pre)
+
+    @property
+    def open(self) -> "Open | None":
+        """The utterance that is being spoken, if any."""
+        if self._start is None or self._speech < self._minimum:
+            return None
+        end = min(self._last_speech + 1 + self._post, self._position)
+        return Open(Span(self._start, end), settled=self._position - self._last_speech - 1 >= self._post)
 
     def push(self, probability: float, level: float) -> Span | None:
         """The next window, with any measure of loudness. Returns the utterance it completes, if any."""

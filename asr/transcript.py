@@ -8,9 +8,16 @@ from gateway.models.transcript import Source, Utterance, utterance_id
 
 
 def utterance(
-    call_id: str, side: Side, start: float, end: float, phrases: Sequence[EngineSegment], source: Source
+    call_id: str,
+    side: Side,
+    start: float,
+    end: float,
+    phrases: Sequence[EngineSegment],
+    source: Source,
+    *,
+    final: bool = True,
 ) -> Utterance | None:
-    """One final utterance from `start` to `end` of call time, or `None` when nothing was said.
+    """One utterance from `start` to `end` of call time, or `None` when nothing was said.
 
     Confidence is the phrases' mean, weighted by their length in characters.
     """
@@ -34,6 +41,7 @@ def utterance(
         start=start,
         end=max(start, end),
         text=text,
+        final=final,
         confidence=round(total / weight, 3),
         source=source,
     )

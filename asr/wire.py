@@ -11,8 +11,8 @@ from asr.config import AsrConfig
 from asr.engine import EngineRequest, EngineSegment
 
 LENGTH = struct.Struct("!I")
-MAX_MESSAGE = 64 << 20
-"""Bytes; fifteen minutes of sound. Longer is a broken peer."""
+MAX_MESSAGE = 256 << 20
+"""Bytes; more than the largest batch of the longest stretches. Longer is a broken peer."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -23,11 +23,17 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     """`module:name` of a callable that takes the configuration and returns an `Engine`."""
 
 
-class Work(msgspec.Struct, frozen=True, tag=True):
-    """Transcribe; `samples` are float32 in the machine's byte order."""
+class Stretch(msgspec.Struct, frozen=True):
+    """`samples` are float32 in the machine's byte order."""
 
     samples: bytes
     request: EngineRequest
+
+
+class Work(msgspec.Struct, frozen=True, tag=True):
+    """Transcribe these together."""
+
+    batch: list[Stretch]
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -35,7 +41,9 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    segments: list[EngineSegment]
+    """As many texts as there were stretches."""
+
+    texts: list[list[EngineSegment]]
 
 
 class Fault(msgspec.Struct, frozen=True, tag=True):

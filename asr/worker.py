@@ -1,4 +1,4 @@
-"""A worker process: one engine, one request at a time, over stdin and stdout. It ends with its parent."""
+"""A worker process: one engine, one batch at a time, over stdin and stdout. It ends with its parent."""
 
 import importlib
 import os
@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from asr.engine import Engine
+from asr.engine import Engine, EngineJob
 from asr.wire import LENGTH, Done, Fault, Hello, Ready, Work, pack, unpack_request
 
 _NICENESS = 5
@@ -38,8 +38,11 @@ def main() -> None:
             elif engine is None:
                 reply = Fault("there is no engine yet")
             else:
-                samples = np.frombuffer(message.samples, dtype=np.float32)
-                reply = Done(engine.transcribe(samples, message.request))
+                batch = [
+                    EngineJob(np.frombuffer(one.samples, dtype=np.float32), one.request)
+                    for one in message.batch
+                ]
+                reply = Done(engine.transcribe(batch))
         except Exception as error:
             reply = Fault(f"{type(error).__name__}: {error}")
         _write(replies, pack(reply))

@@ -29,7 +29,16 @@ from gateway.conduct.picture import Picture
 from gateway.conduct.reporting import Reporting
 from gateway.metrics import Metrics
 from gateway.models.call import CallState
-from gateway.models.facts import AnyFact, CallAnswered, CallEnded, CallUpdated
+from gateway.models.facts import (
+    AnyFact,
+    CallAnswered,
+    CallEnded,
+    CallHeld,
+    CallUpdated,
+    RecogniserChanged,
+    UtteranceHeard,
+)
+from gateway.models.recogniser import Recogniser
 from gateway.pbx.link import PbxLink
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
@@ -79,9 +88,29 @@ class Running:
     pbxs: dict[str, PbxSettings] = field(default_factory=dict)
 
 
-def model_of(settings: Settings) -> str:
-    """The speech model to load: as configured, else the offline default."""
-    return settings.asr.model or str(OFFLINE_MODEL.absolute())
+def asr_config(settings: Settings) -> AsrConfig:
+    """What the engine pool is to know; the model as configured, else the offline default.
+
+    Raises ValueError: the secret's file cannot be read.
+    """
+    asr = settings.asr
+    remote = asr.engine == "http"
+    return AsrConfig(
+        model=asr.model or ("whisper-1" if remote else str(OFFLINE_MODEL.absolute())),
+        device=asr.device,
+        compute_type=asr.compute_type,
+        threads=asr.threads,
+        workers=asr.workers,
+        batch=asr.batch,
+        beam_size=asr.beam_size,
+        initial_prompt=asr.initial_prompt,
+        hotwords=asr.hotwords,
+        full_window=asr.full_window,
+        engine=asr.engine,
+        url=str(asr.url or ""),
+        api_key=asr.read_secret() if remote and (asr.secret or asr.secret_file) else "",
+        timeout_s=asr.timeout_s,
+    )
 
 
 def open_database(settings: Settings) -> Database:
@@ -128,7 +157,9 @@ async def run_gateway(
         hub = Hub(view)
         bus.listen(hub.publish)
         pool = await _engine_pool(settings, stack, say)
-        listening = Listening(pool, journal, bus, calls) if pool is not None else None
+        listening = (
+            Listening(pool, journal, bus, calls, partials=settings.asr.partials) if pool is not None else None
+        )
         archive = Archive(settings.data_dir / "recordings")
         agi = await stack.enter_async_context(
             FastAgiServer(
@@ -212,6 +243,8 @@ async def run_gateway(
         running.stream_port = stream.port
         accounts.on_revoked(stream.revoke)
         tasks.start(_tick(hub), "tick")
+        if pool is not None:
+            tasks.start(_watch_recogniser(pool, running, hub), "recogniser")
         log.info("gateway_started", web=running.web_port, stream=running.stream_port, pbxs=sorted(by_name))
         yield running
         log.info("gateway_stopping")
@@ -245,22 +278,12 @@ async def _engine_pool(
 ) -> EnginePool | None:
     if settings.asr.engine == "none":
         return None
-    asr = settings.asr
-    say(f"loading the speech model {Path(model_of(settings)).name} ({asr.device}, {asr.compute_type})")
-    return await stack.enter_async_context(
-        EnginePool(
-            AsrConfig(
-                model=model_of(settings),
-                device=asr.device,
-                compute_type=asr.compute_type,
-                threads=asr.threads,
-                workers=asr.workers,
-                beam_size=asr.beam_size,
-                initial_prompt=asr.initial_prompt,
-                engine=asr.engine,
-            )
-        )
-    )
+    config = asr_config(settings)
+    if config.engine == "http":
+        say(f"speech is transcribed by {config.url}")
+    else:
+        say(f"loading the speech model {Path(config.model).name} ({config.device}, {config.compute_type})")
+    return await stack.enter_async_context(EnginePool(config))
 
 
 def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter, tasks: _Tasks) -> None:
@@ -290,7 +313,9 @@ async def _conduct(bus: LocalBus, running: Running, listening: Listening | None)
     """Act on facts, in order: listen when somebody answers, draft, finish when the call is over."""
 
     def wanted(fact: AnyFact) -> bool:
-        return isinstance(fact, CallAnswered | CallEnded | CallUpdated) or hasattr(fact, "utterance")
+        return isinstance(fact, CallAnswered | CallEnded | CallUpdated | CallHeld) or (
+            isinstance(fact, UtteranceHeard) and fact.utterance.final
+        )
 
     async for fact in bus.subscribe(wanted):
         try:
@@ -307,6 +332,9 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
             running.finishing.begin(fact.call)
         return
     if listening is None:
+        return
+    if isinstance(fact, CallHeld):
+        listening.hold(fact.call, fact.at)
         return
     resumed = isinstance(fact, CallUpdated) and fact.what == "resync" and fact.call.state is CallState.TALKING
     if isinstance(fact, CallAnswered):
@@ -352,6 +380,24 @@ def _start_delivery(settings: Settings, orders: Orders, outbox: SqlOutbox, tasks
 async def _tick(hub: Hub) -> None:
     while True:
         hub.tick(time.time())
+        await asyncio.sleep(LIVE_TICK_S)
+
+
+async def _watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None:
+    """Which calls go first, and how the recogniser keeps up: told when it changes."""
+    told: Recogniser | None = None
+    while True:
+        desks = {client.audience.agent for client in hub.clients if client.audience.agent}
+        pool.focus(
+            call.id
+            for picture in running.pictures.values()
+            for call in picture.live_calls
+            if call.agent in desks
+        )
+        state = pool.state()
+        if state != told:
+            told = state
+            running.bus.publish(RecogniserChanged(at=time.time(), recogniser=state))
         await asyncio.sleep(LIVE_TICK_S)
 
 

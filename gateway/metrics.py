@@ -4,9 +4,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from asr.pool import EnginePool
+from asr.schedule import Urgency
+from gateway.models.recogniser import Load
 from gateway.storage.journal import JournalWriter
 
 if TYPE_CHECKING:
@@ -45,3 +53,41 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "hotline_calls_finishing", "Calls over, not yet finished", value=self._running.finishing.backlog
         )
+        if self._running.pool is not None:
+            yield from _recogniser(self._running.pool)
+
+
+def _recogniser(pool: EnginePool) -> Iterable[Metric]:
+    """How speech recognition keeps up."""
+    state, stats = pool.state(), pool.stats
+    queue = GaugeMetricFamily("hotline_asr_queue", "Stretches of speech that wait", labels=["urgency"])
+    for urgency in Urgency:
+        queue.add_metric([urgency.name.lower()], pool.waiting(urgency))
+    load = GaugeMetricFamily("hotline_asr_load", "1 for how the recogniser keeps up now", labels=["load"])
+    for one in Load:
+        load.add_metric([one.value], float(one is state.load))
+    latency = HistogramMetricFamily(
+        "hotline_asr_latency_seconds",
+        "From the end of speech to its final text, live calls",
+        buckets=stats.latency.cumulative(),
+        sum_value=stats.latency.total,
+    )
+    yield from (queue, load, latency)
+    for name, text, value in (
+        (
+            "hotline_asr_lag_seconds",
+            "For how long the oldest final utterance of a live call waits",
+            state.lag,
+        ),
+        ("hotline_asr_ready", "1 while a worker with a loaded model is there", float(state.ready)),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
+    for name, text, value in (
+        ("hotline_asr_partials_dropped", "Partial texts dropped for want of time", state.partials_dropped),
+        ("hotline_asr_stretches", "Stretches of speech transcribed, of any kind", stats.stretches),
+        ("hotline_asr_batches", "Times the engine was asked", stats.batches),
+        ("hotline_asr_audio_seconds", "Seconds of speech transcribed, of any kind", stats.audio_s),
+        ("hotline_asr_busy_seconds", "Seconds the workers computed", stats.busy_s),
+        ("hotline_asr_workers_lost", "Workers that crashed, hung or spoke nonsense", stats.workers_lost),
+    ):
+        yield CounterMetricFamily(name, text, value=value)

@@ -1,6 +1,6 @@
 """`hotline`: the command line."""
 
-from gateway.cli import operating, running
+from gateway.cli import hearing, operating, running
 from gateway.cli.main import app, main
 
-__all__ = ["app", "main", "operating", "running"]
+__all__ = ["app", "hearing", "main", "operating", "running"]

@@ -1,4 +1,4 @@
-"""`hotline doctor`, `hotline deploy asterisk` and `prompts`, `hotline asr transcribe`."""
+"""`hotline doctor`, `hotline deploy asterisk` and `prompts`."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.main import ConfigOption, app, asr_app, deploy_app, err, out, read_settings
+from gateway.cli.main import ConfigOption, app, deploy_app, err, out, read_settings
 from gateway.settings import Settings
 
 
@@ -116,37 +116,3 @@ def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:
     with os.fdopen(descriptor, "w") as file:
         file.writelines(f"{user}\t{password}\n" for user, password in known.items())
     return known
-
-
-@asr_app.command("transcribe")
-def transcribe(
-    file: Annotated[
-        Path, typer.Argument(help="A WAV file: 8 kHz, 16-bit, stereo (caller left, agent right).")
-    ],
-    config: ConfigOption = None,
-) -> None:
-    """Transcribe a recording of ours and print who said what, when."""
-    asyncio.run(_transcribe(read_settings(config), file))
-
-
-async def _transcribe(settings: Settings, file: Path) -> None:
-    from asr.config import AsrConfig
-    from asr.files import transcribe_span
-    from asr.pool import EnginePool
-    from gateway.app import model_of
-    from recordings.pcm import RATE, read_wav
-
-    try:
-        legs = read_wav(file)
-    except (OSError, ValueError, EOFError) as error:
-        err.print(f"{file}: {error}")
-        raise typer.Exit(2) from None
-    async with EnginePool(AsrConfig(model=model_of(settings), beam_size=settings.asr.beam_size)) as pool:
-        said = []
-        for side, samples in legs.items():
-            spans = [(0.0, len(samples) / RATE)]
-            said += await transcribe_span(
-                pool, samples, call_id=file.stem, side=side, offset=0.0, spans=spans
-            )
-    for utterance in sorted(said, key=lambda one: one.start):
-        out.print(f"{utterance.start:8.2f} {utterance.side.value:<7}{utterance.text}")

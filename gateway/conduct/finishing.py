@@ -6,7 +6,7 @@ begins again where the database says it is open.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -16,8 +16,8 @@ from asr.pool import EnginePool
 from gateway.bus import LocalBus
 from gateway.conduct.drafting import Orders
 from gateway.conduct.listening import Listening
-from gateway.models.call import Call, Side
-from gateway.models.facts import UtteranceHeard
+from gateway.models.call import Call, CallState, Side
+from gateway.models.facts import AnyFact, CallHeld, UtteranceHeard
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository, Span, StoredRecording
 from gateway.storage.journal import JournalWriter
@@ -157,6 +157,8 @@ class Finishing:
             )
             for talk in call.talks
         ]
+        # On hold there is music on the recording, and nobody to be heard.
+        talks = subtract(talks, holds(await self._calls.facts_of(call.id), call))
         legs = await asyncio.to_thread(read_wav, self._path(recording))
         for side in Side:
             spans = subtract([span for span in talks if span[1] > span[0]], heard.get(side, []))
@@ -181,3 +183,21 @@ class Finishing:
 
     def _path(self, recording: StoredRecording) -> Path:
         return self._archive.locate(recording.path)
+
+
+def holds(facts: Sequence[AnyFact], call: Call) -> list[Span]:
+    """The spans of call time during which the call was on hold. Pure."""
+    found: list[Span] = []
+    since: float | None = None
+    for fact in facts:
+        if not isinstance(fact, CallHeld):
+            continue
+        at = fact.at - call.started_at
+        if fact.call.state is CallState.HELD:
+            since = at if since is None else since
+        elif since is not None:
+            found.append((since, at))
+            since = None
+    if since is not None and call.ended_at is not None:
+        found.append((since, call.ended_at - call.started_at))
+    return found

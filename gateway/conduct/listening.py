@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import structlog
 
 from asr.audiosocket import AudioSocketServer, FrameSink
+from asr.engine import EngineRequest
 from asr.live import LiveLeg
 from asr.pool import EnginePool
 from gateway.bus import LocalBus
-from gateway.models.call import Call, Side
+from gateway.models.call import Call, CallState, Side
 from gateway.models.facts import UtteranceHeard
 from gateway.models.transcript import Utterance
 from gateway.pbx.commands import originate_listener
@@ -29,9 +31,19 @@ class Listening:
     """Sets listeners, receives their audio, publishes what was heard."""
 
     def __init__(
-        self, pool: EnginePool, journal: JournalWriter, bus: LocalBus, calls: CallRepository
+        self,
+        pool: EnginePool,
+        journal: JournalWriter,
+        bus: LocalBus,
+        calls: CallRepository,
+        *,
+        request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
+        partials: bool = True,
     ) -> None:
+        """`request` gives what a call's line wants of the engine: its hot words, its prompt."""
         self._pool = pool
+        self._request = request
+        self._partials = partials
         self._journal = journal
         self._bus = bus
         self._calls = calls
@@ -69,7 +81,21 @@ class Listening:
             await self._journal.flush()
             await self._calls.set_heard(call.id, side, [*before, *spans])
 
-        leg = LiveLeg(self._pool, call.id, side, lambda: time.time() - began, heard)
+        def partial(utterance: Utterance) -> None:
+            # For the screens alone: no order is filled from it, and it is not kept.
+            self._bus.publish(UtteranceHeard(at=time.time(), utterance=utterance))
+
+        leg = LiveLeg(
+            self._pool,
+            call.id,
+            side,
+            lambda: time.time() - began,
+            heard,
+            on_partial=partial if self._partials else None,
+            request=self._request(call),
+        )
+        if call.state is CallState.HELD:
+            leg.mute(0.0)
         feed = uuid4()
         self._expected[feed] = leg
         self._legs[call.id, side, channel] = leg
@@ -81,6 +107,16 @@ class Listening:
             log.warning("live_audio_refused", call=call.id, side=side.value, error=str(error))
             self._expected.pop(feed, None)
             self._legs.pop((call.id, side, channel), None)
+
+    def hold(self, call: Call, at: float) -> None:
+        """The call was put on hold or taken back at the instant `at`: while held, it is not listened to.
+
+        What sounds then is music, or somebody who is not talking to the other side.
+        """
+        held, offset = call.state is CallState.HELD, at - call.started_at
+        for (call_id, _, _), leg in self._legs.items():
+            if call_id == call.id:
+                (leg.mute if held else leg.unmute)(offset)
 
     async def finish(self, call_id: str) -> dict[Side, list[Span]]:
         """The call is over: wait for what is still being transcribed; the spans of call time heard."""

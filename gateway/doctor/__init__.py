@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.app import model_of, open_database
+from gateway.app import asr_config, open_database
 from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding
 from gateway.pbx.errors import ActionRefused, PbxError
@@ -42,7 +42,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 def _model(settings: Settings) -> Finding:
     if settings.asr.engine == "none":
         return Finding("speech model", True, "speech recognition is switched off", warning=True)
-    model = model_of(settings)
+    try:
+        model = asr_config(settings).model
+    except ValueError as error:
+        return Finding("speech model", False, str(error), "see asr.secret_file")
+    if settings.asr.engine == "http":
+        return Finding("speech model", True, f"{model} at {settings.asr.url}")
     if not settings.asr.model or "/" in model:
         path = Path(model)
         if not (path / "model.bin").is_file():

@@ -12,6 +12,7 @@ from gateway.models.call import Call
 from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.order import Order
 from gateway.models.queue import AgentStatus, Queue, QueueVisit
+from gateway.models.recogniser import Recogniser
 from gateway.models.transcript import Utterance
 
 
@@ -127,6 +128,12 @@ class UtteranceHeard(Fact, frozen=True, kw_only=True):
     utterance: Utterance
 
 
+class RecogniserChanged(Fact, frozen=True, kw_only=True):
+    """How speech recognition keeps up. Shown, never journalled."""
+
+    recogniser: Recogniser
+
+
 class OrderChanged(Fact, frozen=True, kw_only=True):
     order: Order
     changed: tuple[str, ...]
@@ -151,6 +158,7 @@ AnyFact = (
     | AgentChanged
     | PbxLinkChanged
     | UtteranceHeard
+    | RecogniserChanged
     | OrderChanged
 )
 """Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""

@@ -18,7 +18,7 @@ class Utterance(Struct, frozen=True):
     """A stretch of speech by one side, as text.
 
     Times are seconds since the call's first ring (`Call.started_at`). A final utterance never changes;
-    a partial one (`final=False`) is replaced by the next of the same `id`.
+    a partial one (`final=False`) is replaced by the next of the same `id`, or taken back by an empty one.
     """
 
     id: str

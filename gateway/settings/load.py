@@ -136,6 +136,7 @@ def _with_secrets(settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "pbx": [filled(pbx) for pbx in settings.pbx],
+            "asr": filled(settings.asr),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
         }
     )

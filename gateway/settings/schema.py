@@ -254,16 +254,38 @@ class DeskSettings(_Section):
         return reasons
 
 
-class AsrSettings(_Section):
-    engine: Literal["faster-whisper", "none"] = "faster-whisper"
+class AsrSettings(SecretHolder):
+    """Speech recognition. `secret` is the HTTP endpoint's key, if it wants one."""
+
+    engine: Literal["faster-whisper", "http", "none"] = "faster-whisper"
     model: str = Field(default="", description="a directory or a hub name; empty: the offline default")
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     compute_type: str = "int8"
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="per worker; 0: cores / workers")
     workers: Annotated[int, Field(ge=1, le=64)] = 1
+    batch: Annotated[int, Field(ge=0, le=256)] = Field(
+        default=0, description="utterances of any calls computed together; 0: 1 on the CPU, 16 elsewhere"
+    )
     beam_size: Annotated[int, Field(ge=1, le=10)] = 1
     initial_prompt: str = "以下是政务服务便民热线的通话，使用简体中文和标点。"
+    hotwords: str = Field(default="", description="names to expect on every line, separated by spaces")
+    full_window: bool = Field(
+        default=False, description="compute 30 s for every utterance, however short (slower; large models)"
+    )
+    url: AnyHttpUrl | None = Field(default=None, description="engine http: …/v1 of the endpoint")
+    timeout_s: Annotated[float, Field(gt=0)] = Field(default=30.0, description="engine http: per request")
+    partials: bool = Field(default=True, description="text while an utterance is spoken")
     live: bool = Field(default=True, description="listen while the call runs; else only afterwards")
+
+    @property
+    def secret_variable(self) -> str:
+        return "HOTLINE_ASR_SECRET"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.engine == "http" and self.url is None:
+            raise ValueError('engine "http" needs url: the base of an OpenAI-compatible endpoint, up to /v1')
+        return self
 
 
 class WorkOrderEndpoint(SecretHolder):

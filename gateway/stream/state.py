@@ -26,11 +26,12 @@ from gateway.models.facts import (
     PbxLinkChanged,
     QueueChanged,
     QueueFiguresChanged,
+    RecogniserChanged,
     UtteranceHeard,
 )
 from gateway.stream.masking import mask
 
-TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx", "figures")
+TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr")
 Key = tuple[str, str]
 Mask = Callable[[str, Any], Any]
 
@@ -143,11 +144,20 @@ class LiveView:
         self._put(("pbx", fact.pbx), link, public=True)
 
     @apply.register
+    def _(self, fact: RecogniserChanged) -> None:
+        self._put(("asr", "asr"), fact.recogniser, public=True)
+
+    @apply.register
     def _(self, fact: UtteranceHeard) -> None:
         heard = fact.utterance
         keys = self._of_call.get(heard.call_id)
         key = ("transcripts", heard.id)
         if keys is None or (key not in keys and len(keys) > self._utterances_per_call):
+            return
+        if not heard.text:
+            if key in keys:
+                del keys[key]
+                self._remove(key)
             return
         agent = self._items[("calls", heard.call_id)].agent
         self._put(key, heard, agent=agent, call_id=heard.call_id)

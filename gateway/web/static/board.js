@@ -44,7 +44,7 @@ export class Board {
   now() { return Date.now() / 1000 + this.offset; }
 
   clear() {
-    for (const topic of ["calls", "queues", "agents", "transcripts", "orders", "pbx"]) this.topics[topic] = new Map();
+    for (const topic of ["calls", "queues", "agents", "transcripts", "orders", "pbx", "asr"]) this.topics[topic] = new Map();
   }
 
   set(topic, key, value) { this.topics[topic]?.set(key, value); }

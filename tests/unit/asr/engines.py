@@ -2,13 +2,14 @@
 
 import os
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from asr.config import AsrConfig
-from asr.engine import EngineError, EngineRequest, EngineSegment, Samples
+from asr.engine import EngineError, EngineJob, EngineSegment
 
-ECHO, CRASH, HANG, RAISE, CRASH_ONCE = 0.0, 0.25, 0.5, 0.75, 1.0
+ECHO, CRASH, HANG, RAISE, CRASH_ONCE, SLOW = 0.0, 0.25, 0.5, 0.75, 1.0, 0.125
 """First sample of a sound, and what the engine does with it."""
 
 
@@ -20,7 +21,11 @@ class Obedient:
             raise EngineError("the model is not there; fetch it")
         self._mark = config.model
 
-    def transcribe(self, samples: Samples, request: EngineRequest) -> list[EngineSegment]:
+    def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
+        return [self._one(job, len(batch)) for job in batch]
+
+    def _one(self, job: EngineJob, together: int) -> list[EngineSegment]:
+        samples = job.samples
         order = float(samples[0])
         if order == CRASH or (order == CRASH_ONCE and not os.path.exists(self._mark)):  # noqa: PTH110
             open(self._mark, "w").close()  # noqa: PTH123
@@ -29,7 +34,9 @@ class Obedient:
             time.sleep(600)
         if order == RAISE:
             raise ValueError("cannot read this")
+        if order == SLOW:
+            time.sleep(0.3)
         print("libraries write to stdout")
         seconds = samples.size / 16_000
-        text = f"{request.hotwords}{os.getpid()} {seconds:.2f}"
+        text = f"{job.request.hotwords}{os.getpid()} {seconds:.2f} {together}"
         return [EngineSegment(0.0, seconds, text, 0.5)] if np.isfinite(samples).all() else []

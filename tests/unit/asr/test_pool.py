@@ -14,7 +14,9 @@ import pytest
 
 from asr.config import AsrConfig
 from asr.engine import EngineError, EngineRequest, Samples
-from asr.pool import EnginePool
+from asr.pool import DroppedError, EnginePool
+from asr.schedule import Urgency
+from gateway.models.recogniser import Load
 from tests.unit.asr import engines
 
 FACTORY = "tests.unit.asr.engines:Obedient"
@@ -35,7 +37,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[EnginePool]:
 async def test_sound_goes_there_and_text_comes_back(pool: EnginePool) -> None:
     segments = await pool.transcribe(sound(seconds=2.0), EngineRequest(hotwords="金沙 "))
     assert segments[0].text.startswith("金沙 ")
-    assert segments[0].text.endswith(" 2.00")
+    assert segments[0].text.endswith(" 2.00 1")
     assert pool.ready
 
 
@@ -82,15 +84,63 @@ async def test_an_idle_worker_that_dies_costs_no_sound(pool: EnginePool) -> None
     assert await pool.transcribe(sound())
 
 
-async def test_lower_priority_number_goes_first(pool: EnginePool) -> None:
-    done: list[int] = []
+async def test_finals_go_before_recordings_and_these_before_partials(pool: EnginePool) -> None:
+    done: list[tuple[Urgency, str]] = []
 
-    async def ask(priority: int) -> None:
-        await pool.transcribe(sound(), priority=priority)
-        done.append(priority)
+    async def ask(urgency: Urgency, call: str) -> None:
+        await pool.transcribe(sound(), urgency=urgency, call_id=call)
+        done.append((urgency, call))
 
-    await asyncio.gather(*(ask(priority) for priority in (3, 2, 1, 0)))
-    assert done == [0, 1, 2, 3]
+    pool.focus({"desk"})
+    order = [(Urgency.PARTIAL, "a"), (Urgency.RECORDING, "a"), (Urgency.FINAL, "a"), (Urgency.FINAL, "desk")]
+    busy = asyncio.create_task(pool.transcribe(sound(engines.SLOW)))
+    await asyncio.sleep(0.05)
+    await asyncio.gather(busy, *(ask(*one) for one in order))
+    assert done == order[::-1]
+
+
+async def test_a_batch_is_computed_together_and_its_crash_is_not_shared(tmp_path: Path) -> None:
+    config = AsrConfig(model=str(tmp_path / "crashed"), batch=4)
+    async with EnginePool(config, FACTORY) as pool:
+        await pool.wait_ready(20)
+        texts = await asyncio.gather(*(pool.transcribe(sound()) for _ in range(4)))
+        assert {one[0].text.split()[2] for one in texts} == {"4"}
+        results = await asyncio.gather(
+            *(pool.transcribe(sound(order)) for order in (engines.CRASH, engines.ECHO, engines.ECHO)),
+            return_exceptions=True,
+        )
+        assert isinstance(results[0], EngineError)
+        assert not isinstance(results[1], BaseException)
+        assert not isinstance(results[2], BaseException)
+
+
+async def test_partials_are_dropped_when_time_is_short_and_finals_never(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asr.schedule.STALE_S", 0.2)
+    busy = [pool.submit(sound(engines.SLOW)) for _ in range(3)]
+    partial = pool.submit(sound(), urgency=Urgency.PARTIAL)
+    final = pool.submit(sound())
+    with pytest.raises(DroppedError):
+        await partial.result()
+    assert await final.result()
+    for one in busy:
+        assert await one.result()
+    assert pool.state().partials_dropped == 1
+    assert pool.state().load is Load.NO_PARTIALS
+
+
+async def test_a_partial_that_became_the_final_is_computed_once(pool: EnginePool) -> None:
+    before = pool.stats.stretches
+    busy = pool.submit(sound(engines.SLOW))
+    ticket = pool.submit(sound(seconds=0.5), urgency=Urgency.PARTIAL)
+    other = pool.submit(sound(seconds=0.25), urgency=Urgency.PARTIAL)
+    ticket.promote()
+    other.withdraw()
+    assert (await ticket.result())[0].text.split()[1] == "0.50"
+    assert other.dropped
+    assert await busy.result()
+    assert pool.stats.stretches - before == 2
 
 
 async def test_a_missing_model_is_said_at_once() -> None:

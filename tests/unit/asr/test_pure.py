@@ -30,7 +30,7 @@ def cut(probabilities: list[float], levels: list[float] | None = None) -> list[S
 
 def test_an_utterance_has_margins_and_ends_after_silence() -> None:
     (span,) = cut([0.0] * 50 + [0.9] * 30 + [0.0] * 50)
-    assert span == Span(50 - 6, 80 + 6)
+    assert span == Span(50 - 9, 80 + 9)
 
 
 def test_a_short_pause_does_not_end_it_and_a_click_is_none() -> None:
