@@ -28,7 +28,6 @@ from gateway.conduct.listening import Listening
 from gateway.conduct.picture import Picture
 from gateway.conduct.reporting import Reporting
 from gateway.metrics import Metrics
-from gateway.models.call import CallState
 from gateway.models.facts import (
     AnyFact,
     CallAnswered,
@@ -326,9 +325,11 @@ async def _conduct(bus: LocalBus, running: Running, listening: Listening | None)
 
 
 async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None) -> None:
+    if isinstance(fact, CallAnswered) and not fact.call.served:
+        return  # agents among themselves, or calling out: no work order, nothing to transcribe
     await running.orders.on_fact(fact)
     if isinstance(fact, CallEnded):
-        if fact.call.talks:
+        if fact.call.served:
             running.finishing.begin(fact.call)
         return
     if listening is None:
@@ -336,10 +337,9 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
     if isinstance(fact, CallHeld):
         listening.hold(fact.call, fact.at)
         return
-    resumed = isinstance(fact, CallUpdated) and fact.what == "resync" and fact.call.state is CallState.TALKING
     if isinstance(fact, CallAnswered):
         await listening.start(running.links[fact.call.pbx], fact.call, fact.channel)
-    elif isinstance(fact, CallUpdated) and resumed:
+    elif isinstance(fact, CallUpdated) and fact.what == "resync" and fact.call.served:
         talk = next((one for one in fact.call.talks if one.ended_at is None), None)
         if talk is not None:
             await listening.start(running.links[fact.call.pbx], fact.call, talk.channel)

@@ -2,35 +2,67 @@
 
 from msgspec import Struct
 
-LISTENERS = ("Local/spy@hotline-listen", "Local/feed@hotline-listen")
-"""Channels of our own live audio: invisible in the picture."""
+LISTENING = "@hotline-listen"
+"""The context of our own live audio: whatever is in it is invisible in the picture."""
+LOCAL = "Local/"
 
 
 class Channel(Struct):
-    """One live channel."""
+    """One live channel. Other channels are named by their unique ids."""
 
     uniqueid: str
     linkedid: str
     name: str
     state: str
     created_at: float
+    call_id: str
     caller_number: str = ""
     caller_name: str = ""
-    context: str = ""
     exten: str = ""
+    agent: str | None = None
+    """Whose phone it is."""
     bridge: str | None = None
-    call_id: str | None = None
+    """The bridge it speaks in; `None` in a parking lot."""
     queue: str | None = None
     """The queue it waits in, as caller."""
+    abandoned: bool = False
+    """app_queue said that the caller gave up."""
+    pair: str | None = None
+    """The other half of a Local channel."""
+    parent: str | None = None
+    """Who dialled it."""
+    ringing: bool = False
+    parked: str | None = None
+    """The place in the parking lot."""
+    spoke_at: str | None = None
+    """The extension it was at when it last entered a bridge."""
+    sent_to: str = ""
+    """Where it was sent since, so that the way there is told once."""
+
+    @property
+    def local(self) -> bool:
+        """Half of a Local channel: plumbing, not a telephone."""
+        return self.name.startswith(LOCAL)
 
 
 def is_listener(name: str) -> bool:
     """Whether the channel carries our own listening and belongs to no call."""
-    return name.startswith(LISTENERS)
+    return name.startswith(LOCAL) and LISTENING in name
 
 
 def phone_of(channel: str) -> str:
-    """The device of a channel name: `PJSIP/1001-0000002a` → `PJSIP/1001`; Local keeps its context."""
-    base = channel.partition(";")[0]
+    """The device of a channel name: `PJSIP/1001-0000002a` → `PJSIP/1001`; Local keeps its context.
+
+    What a masquerade adds (`<ZOMBIE>`, `<MASQ>`) is left out.
+    """
+    base = channel.partition("<")[0].partition(";")[0]
     head, dash, tail = base.rpartition("-")
     return head if dash and len(tail) == 8 else base
+
+
+def other_half(name: str) -> str:
+    """The name of a Local channel's other half; "" for any other channel."""
+    if not name.startswith(LOCAL):
+        return ""
+    base, mark, half = name.rpartition(";")
+    return f"{base};{'2' if half == '1' else '1'}" if mark else ""

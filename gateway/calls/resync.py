@@ -1,168 +1,238 @@
 """The picture anew from what the PBX says now, reconciled with what was known. Pure.
 
 Calls known to be open but no longer on the PBX are closed as `unseen`; calls on the PBX that nobody saw begin
-are begun; none is lost, none is invented.
+are begun; none is lost, none is invented. What the PBX cannot say (holds, past legs, transfers) stays as it
+was.
 """
 
 from collections.abc import Iterable
 
 from msgspec import structs
 
-from gateway.calls.channels import Channel, is_listener, phone_of
+from gateway.calls.book import Book, closed, survivor
+from gateway.calls.channels import Channel, is_listener
+from gateway.calls.conversations import HOLDING
 from gateway.calls.tracker import CallTracker
 from gateway.models import facts as f
-from gateway.models.call import Call, CallState, Direction, EndReason, Leg, Party, Recording, Side, Talk
+from gateway.models.call import Call, Direction, EndReason, Recording, Side
 from gateway.models.facts import AnyFact
 from gateway.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 
+PARKING = "parking"
+DIALLED = "AppDial"
+"""The application of a channel that was called, not one that calls."""
+
 
 def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Call]) -> list[AnyFact]:
-    """Rebuild `tracker` from `snapshot`.
+    """Rebuild `tracker` from `snapshot`; the facts that follow.
 
     `open_calls` are those the journal holds as not ended (after a restart of ours); calls the tracker itself
     holds are newer than those of the same id.
     """
+    at, book = snapshot.at, tracker.book
     known = {call.id: call for call in open_calls if call.pbx == tracker.pbx} | tracker.calls
-    rows = [row for row in snapshot.channels if not is_listener(row.channel)]
-    tracker.calls.clear()
-    tracker.channels.clear()
+    rows = sorted(
+        (row for row in snapshot.channels if row.uniqueid and not is_listener(row.channel)),
+        key=_age,
+    )
+    holding = {
+        one.bridge for one in snapshot.bridges if one.bridge_type == PARKING or one.technology == HOLDING
+    }
+    home = _homes(book, known, rows, holding)
+    book.clear()
+    begun = _calls(tracker, known, rows, home)
     waiting_in = {entry.uniqueid: queue.queue for queue in snapshot.queues for entry in queue.entries}
-    by_call: dict[str, list[ChannelSnapshot]] = {}
-    for row in sorted(rows, key=lambda row: row.started_at):
-        by_call.setdefault(tracker.call_id(row.linkedid or row.uniqueid), []).append(row)
-    facts: list[AnyFact] = []
-    call_of_channel = {row.uniqueid: call_id for call_id, legs in by_call.items() for row in legs}
+    channels = [_channel(book, row, home[row.uniqueid], holding, waiting_in) for row in rows]
+    for call_id in begun:
+        book.tell(f.CallStarted(at=at, call=book.calls[call_id]))
     for call_id, call in known.items():
-        if call_id not in by_call:
-            tracker.calls[call_id] = call
-            facts += tracker.end(snapshot.at, call, EndReason.UNSEEN)
-    floor_facts = tracker.floor.resync(snapshot, call_of_channel)
-    for call_id, legs in by_call.items():
-        facts += _restore(tracker, snapshot, known.get(call_id), call_id, legs, waiting_in)
-    return [*facts, *floor_facts]
+        if call_id not in book.calls:
+            book.tell(f.CallEnded(at=at, call=structs.replace(closed(call, at), end_reason=EndReason.UNSEEN)))
+    book.tell(*tracker.floor.resync(snapshot, home))
+    for call in list(book.calls.values()):
+        _restore(tracker, snapshot, call)
+    for channel in channels:
+        tracker.conversations.settle(at, channel)
+    for call in list(book.calls.values()):
+        after = tracker.conversations.refresh(call, given_up=True)
+        book.tell(f.CallUpdated(at=at, call=after, what="resync"))
+        for channel in book.members(call.id):
+            book.show(at, channel.agent)
+    return book.take()
 
 
-def _restore(
-    tracker: CallTracker,
-    snapshot: PbxSnapshot,
-    known: Call | None,
-    call_id: str,
-    rows: list[ChannelSnapshot],
-    waiting_in: dict[str, str],
-) -> list[AnyFact]:
-    at = snapshot.at
+def _age(row: ChannelSnapshot) -> tuple[float, int]:
+    """The order in which channels came: unique ids count up, `Duration` has whole seconds only."""
+    second, _, count = row.uniqueid.rpartition("-")[2].partition(".")
+    if second.isdigit() and count.isdigit():
+        return float(second), int(count)
+    return row.started_at, 0
+
+
+def _homes(
+    book: Book, known: dict[str, Call], rows: list[ChannelSnapshot], holding: set[str]
+) -> dict[str, str]:
+    """Each channel's call: that which had it, else that of its Linkedid; bridged ones are one call."""
+    had = {leg.uniqueid: call.id for call in known.values() for leg in call.legs if leg.ended_at is None}
+    home: dict[str, str] = {row.uniqueid: had[row.uniqueid] for row in rows if row.uniqueid in had}
+    of_linkedid: dict[str, str] = {}
     for row in rows:
-        tracker.channels[row.uniqueid] = Channel(
-            uniqueid=row.uniqueid,
-            linkedid=row.linkedid,
-            name=row.channel,
-            state=row.state,
-            created_at=row.started_at,
-            caller_number=row.caller_number,
-            caller_name=row.caller_name,
-            context=row.context,
-            exten=row.exten,
-            bridge=row.bridge or None,
+        if row.uniqueid in home:
+            of_linkedid.setdefault(row.linkedid, home[row.uniqueid])
+    for row in rows:
+        linkedid = row.linkedid or row.uniqueid
+        if row.uniqueid not in home:
+            home[row.uniqueid] = of_linkedid.setdefault(linkedid, book.call_id(linkedid))
+    # Two halves of one Local channel are in one call, and so are those who hear each other.
+    together: dict[str, str] = {}
+    for row in rows:
+        keys = [row.bridge] if row.bridge and row.bridge not in holding else []
+        if row.channel.startswith("Local/"):
+            keys.append(row.channel.partition(";")[0])
+        for key in keys:
+            one, other = together.setdefault(key, home[row.uniqueid]), home[row.uniqueid]
+            if one == other:
+                continue
+            kept, gone = _which(known, one, other)
+            for table in (home, together):
+                for name, call_id in table.items():
+                    if call_id == gone:
+                        table[name] = kept
+    return home
+
+
+def _which(known: dict[str, Call], one: str, other: str) -> tuple[str, str]:
+    """(the id that stays, the id that goes)."""
+    if one in known and other in known:
+        winner, loser = survivor(known[one], known[other])
+        return winner.id, loser.id
+    return (other, one) if other in known else (one, other)
+
+
+def _calls(
+    tracker: CallTracker, known: dict[str, Call], rows: list[ChannelSnapshot], home: dict[str, str]
+) -> list[str]:
+    """Put the calls into the book; the ids of those nobody saw begin."""
+    book = tracker.book
+    groups: dict[str, list[ChannelSnapshot]] = {}
+    for row in rows:
+        groups.setdefault(home[row.uniqueid], []).append(row)
+    begun = []
+    for call_id, group in groups.items():
+        if call_id in known:
+            book.begin(known[call_id])
+            continue
+        first = min(group, key=lambda row: _beginner(book, row))
+        channel = Channel(
+            uniqueid=first.uniqueid,
+            linkedid=first.linkedid or first.uniqueid,
+            name=first.channel,
+            state=first.state,
+            created_at=first.started_at,
             call_id=call_id,
-            queue=waiting_in.get(row.uniqueid),
+            caller_number=first.caller_number,
+            caller_name=first.caller_name,
+            exten=first.exten,
+            agent=book.agent_of(first.channel),
         )
-    facts: list[AnyFact] = []
-    call = known
-    if call is None:
-        call = _begun(tracker, call_id, rows)
-        facts.append(f.CallStarted(at=at, call=call))
-    call = structs.replace(call, legs=_legs(tracker, call, rows, at))
-    for row in rows:
-        call = _variables(tracker, call, row)
-    queued = next((waiting_in[row.uniqueid] for row in rows if row.uniqueid in waiting_in), None)
-    agent_leg = next(
-        (
-            leg
-            for leg in call.legs
-            if leg.side is Side.AGENT and leg.agent and leg.bridge and not leg.ended_at
-        ),
-        None,
+        call = tracker.lifecycle.begin(first.started_at, channel)
+        if channel.agent is None and first.application == DIALLED:
+            call = structs.replace(call, direction=Direction.OUTBOUND)
+        book.keep(structs.replace(call, legs=()))
+        begun.append(call_id)
+    return begun
+
+
+def _beginner(book: Book, row: ChannelSnapshot) -> int:
+    """Who began a call: somebody outside who called, else an agent who did, else the oldest."""
+    if row.application == DIALLED or row.channel.startswith("Local/"):
+        return 2
+    return 1 if book.agent_of(row.channel) else 0
+
+
+def _channel(
+    book: Book, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
+) -> Channel:
+    agent = book.agent_of(row.channel)
+    channel = Channel(
+        uniqueid=row.uniqueid,
+        linkedid=row.linkedid or row.uniqueid,
+        name=row.channel,
+        state=row.state,
+        created_at=row.started_at,
+        call_id=call_id,
+        caller_number=row.caller_number,
+        caller_name=row.caller_name,
+        exten=row.exten,
+        agent=agent,
+        queue=waiting_in.get(row.uniqueid),
+        ringing=row.state == "Ringing",
+        parked="" if row.bridge in holding else None,
     )
-    if queued is not None:
-        call = structs.replace(
-            call, state=CallState.QUEUED, queue=queued, queued_at=call.queued_at or at, agent=None
-        )
-    talks = tuple(
-        structs.replace(talk, ended_at=at)
-        if talk.ended_at is None and (agent_leg is None or talk.agent != agent_leg.agent)
-        else talk
-        for talk in call.talks
-    )
-    call = structs.replace(call, talks=talks)
-    tracker.calls[call_id] = call
-    if agent_leg is not None and agent_leg.agent is not None:
-        running = next((talk for talk in talks if talk.ended_at is None), None)
-        if running is None:
-            call = structs.replace(
-                call,
-                state=CallState.TALKING,
-                agent=agent_leg.agent,
-                answered_at=call.answered_at or at,
-                talks=(*talks, Talk(agent=agent_leg.agent, channel=agent_leg.channel, started_at=at)),
-            )
-            fact: AnyFact = f.CallAnswered(
-                at=at, call=call, agent=agent_leg.agent, channel=agent_leg.channel, waited=0.0
-            )
-        else:
-            call = structs.replace(call, state=CallState.TALKING)
-            fact = f.CallUpdated(at=at, call=call, what="resync")
-        tracker.calls[call_id] = call
-        return [*facts, fact, *tracker.floor.phone(at, agent_leg.agent, call_id=call_id, talking=True)]
-    return [*facts, f.CallUpdated(at=at, call=call, what="resync")]
+    book.add(channel)
+    book.alias(channel.linkedid, call_id)
+    if row.bridge and row.bridge not in holding:
+        book.set_bridge(channel, row.bridge)
+    return channel
 
 
-def _begun(tracker: CallTracker, call_id: str, rows: list[ChannelSnapshot]) -> Call:
-    first = rows[0]
-    agent = tracker.floor.agent_of_phone(phone_of(first.channel))
-    return Call(
-        id=call_id,
-        pbx=tracker.pbx,
-        linkedid=first.linkedid or first.uniqueid,
-        direction=Direction.OUTBOUND if agent else Direction.INBOUND,
-        state=CallState.IVR,
-        caller=Party(first.caller_number, first.caller_name),
-        called=first.exten,
-        started_at=first.started_at,
-    )
-
-
-def _legs(tracker: CallTracker, call: Call, rows: list[ChannelSnapshot], at: float) -> tuple[Leg, ...]:
-    live = {row.uniqueid: row for row in rows}
-    legs: list[Leg] = []
+def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
+    """A call's legs, queue and variables as the PBX has them now; what is over is ended."""
+    at, book = snapshot.at, tracker.book
+    live = {channel.uniqueid: channel for channel in book.members(call.id)}
     for leg in call.legs:
-        row = live.pop(leg.uniqueid, None)
-        if row is not None:
-            legs.append(structs.replace(leg, channel=row.channel, bridge=row.bridge or None))
-        else:
-            legs.append(leg if leg.ended_at is not None else structs.replace(leg, ended_at=at, bridge=None))
-    for row in live.values():
-        agent = tracker.floor.agent_of_phone(phone_of(row.channel))
-        has_caller = any(leg.side is Side.CALLER for leg in legs)
-        legs.append(
-            Leg(
-                uniqueid=row.uniqueid,
-                channel=row.channel,
-                side=Side.AGENT if has_caller else Side.CALLER,
-                party=Party(row.caller_number, row.caller_name),
-                created_at=row.started_at,
-                agent=agent,
-                bridge=row.bridge or None,
-            )
+        here = live.get(leg.uniqueid)
+        if here is not None:
+            if here.agent is None and leg.agent is not None and here.local:
+                book.set_agent(here, leg.agent)
+            call = book.set_leg(call, leg.uniqueid, channel=here.name, bridge=here.bridge, agent=here.agent)
+        elif leg.ended_at is None:
+            call = tracker.conversations.set_held(at, call, leg.uniqueid, False)
+            call = book.set_leg(call, leg.uniqueid, ended_at=at, bridge=None)
+            call = tracker.conversations.end_talk(at, call, leg.channel)
+    real = [one for one in live.values() if not one.local or one.agent or one.queue]
+    for channel in real or list(live.values())[:1]:
+        leg_before = call.leg(channel.uniqueid)
+        call = book.add_leg(call, channel)
+        if leg_before is None and channel.queue is not None and call.direction is Direction.INBOUND:
+            call = book.set_leg(call, channel.uniqueid, side=Side.CALLER)
+    names = {channel.name for channel in live.values()}
+    for talk in call.talks:
+        if talk.ended_at is None and talk.channel not in names:
+            call = tracker.conversations.end_talk(at, call, talk.channel)
+    queued = next((one for one in live.values() if one.queue is not None), None)
+    if queued is not None:
+        since = next(
+            (
+                at - entry.wait
+                for queue in snapshot.queues
+                for entry in queue.entries
+                if entry.uniqueid == queued.uniqueid
+            ),
+            at,
         )
-    return tuple(legs)
+        queued_at = call.queued_at if call.queued_at is not None else since
+        call = book.change(
+            call,
+            queue=queued.queue,
+            queued_at=queued_at,
+            line=book.line_of_queue.get(queued.queue or "", call.line),
+        )
+        call = book.classify(call)
+    ringing = next((one.agent for one in live.values() if one.ringing and one.agent), None)
+    if ringing is not None and not call.talking:
+        call = book.change(call, agent=ringing)
+    for row in snapshot.channels:
+        if row.uniqueid in live:
+            call = _variables(book, call, row)
 
 
-def _variables(tracker: CallTracker, call: Call, row: ChannelSnapshot) -> Call:
+def _variables(book: Book, call: Call, row: ChannelSnapshot) -> Call:
     line = row.variables.get("HOTLINE_LINE", "")
-    if line and tracker.knows_line(line):
-        call = structs.replace(call, line=line)
+    if line in book.lines and line != call.line:
+        call = book.change(call, line=line)
     path = row.variables.get("HOTLINE_RECORDING", "")
     if path and not any(one.path == path for one in call.recordings):
         recording = Recording(path=path, channel=row.channel, started_at=row.started_at)
-        call = structs.replace(call, recordings=(*call.recordings, recording))
+        call = book.change(call, recordings=(*call.recordings, recording))
     return call

@@ -20,6 +20,7 @@ class CallState(StrEnum):
     RINGING = "ringing"
     TALKING = "talking"
     HELD = "held"
+    PARKED = "parked"
     ENDED = "ended"
 
 
@@ -27,21 +28,45 @@ class EndReason(StrEnum):
     """Why a call ended."""
 
     COMPLETED = "completed"
-    """A conversation took place."""
+    """A conversation took place, and the call ended in it or right after it."""
     ABANDONED_IVR = "abandoned_ivr"
     ABANDONED_QUEUE = "abandoned_queue"
+    """Given up while waiting; `answered_at` tells whether it was a second wait, after a transfer."""
     ABANDONED_RINGING = "abandoned_ringing"
+    """Given up while a phone rang; likewise."""
+    ABANDONED_PARKED = "abandoned_parked"
     QUEUE_TIMEOUT = "queue_timeout"
     """The queue let the caller go: timeout, empty queue or full queue."""
     FAILED = "failed"
+    MERGED = "merged"
+    """It went on as part of another, `Call.merged_into`: a consultation that became a transfer, a pick-up."""
     UNSEEN = "unseen"
     """The call ended while the gateway was not watching."""
 
 
 class Direction(StrEnum):
     INBOUND = "inbound"
+    """Somebody outside called: the only calls with a work order."""
     OUTBOUND = "outbound"
+    """An agent called somebody outside."""
     INTERNAL = "internal"
+    """An agent called an agent, or a line."""
+
+
+class Manner(StrEnum):
+    """How a call came to another party."""
+
+    BLIND = "blind"
+    ATTENDED = "attended"
+    BLONDE = "blonde"
+    """Attended, but handed over while the target still rang."""
+    FORWARD = "forward"
+    """The phone that was called sent the call on."""
+    PICKUP = "pickup"
+    """Somebody answered a call that rang elsewhere."""
+    PARK = "park"
+    RETRIEVE = "retrieve"
+    """Somebody took a parked call."""
 
 
 class Party(Struct, frozen=True):
@@ -89,6 +114,48 @@ class Talk(Struct, frozen=True):
     ended_at: float | None = None
 
 
+class Hold(Struct, frozen=True):
+    """A time one party was kept on hold by another."""
+
+    uniqueid: str
+    """The channel that held."""
+    agent: str | None
+    """Whose channel it was, if an agent's."""
+    started_at: float
+    ended_at: float | None = None
+
+
+class Transfer(Struct, frozen=True):
+    """One step of a call to another party."""
+
+    at: float
+    manner: Manner
+    origin: str
+    """Agent id, else number, of the party the call came from; of a parked call, its place."""
+    target: str
+    """Agent id or number of the party it went to; of a call being parked, the place."""
+    result: str
+    """Asterisk's: `success`, `fail`, `invalid`, `not permitted`."""
+
+
+class Member(Struct, frozen=True):
+    """One party's stay in a conference."""
+
+    uniqueid: str
+    party: str
+    """Agent id, else the number."""
+    joined_at: float
+    left_at: float | None = None
+
+
+class Conference(Struct, frozen=True):
+    """A time three parties or more spoke with each other (三方通话)."""
+
+    started_at: float
+    members: tuple[Member, ...]
+    ended_at: float | None = None
+
+
 class Call(Struct, frozen=True):
     """One call and everything known of it. Instants are POSIX seconds; `None` is "not (yet)"."""
 
@@ -117,8 +184,30 @@ class Call(Struct, frozen=True):
     legs: tuple[Leg, ...] = ()
     talks: tuple[Talk, ...] = ()
     recordings: tuple[Recording, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    conferences: tuple[Conference, ...] = ()
+    consults: str | None = None
+    """The call on hold for which this one was made (its id): a consultation (询问)."""
+    monitors: str | None = None
+    """The call that this one listens to (its id): a supervisor's listening, whispering or barging in."""
+    merged_into: str | None = None
 
     @property
     def caller_leg(self) -> Leg | None:
         """The caller's channel, if there is one."""
         return next((leg for leg in self.legs if leg.side is Side.CALLER), None)
+
+    @property
+    def served(self) -> bool:
+        """Whether the public spoke with an agent: such a call has a work order and a transcript."""
+        return self.direction is Direction.INBOUND and bool(self.talks)
+
+    @property
+    def talking(self) -> bool:
+        """Whether a conversation with an agent is going on, held or not."""
+        return any(talk.ended_at is None for talk in self.talks)
+
+    def leg(self, uniqueid: str) -> Leg | None:
+        """The leg on that channel."""
+        return next((leg for leg in self.legs if leg.uniqueid == uniqueid), None)

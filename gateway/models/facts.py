@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from gateway.models.call import Call
+from gateway.models.call import Call, Manner
 from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.order import Order
 from gateway.models.queue import AgentStatus, Queue, QueueVisit
@@ -68,6 +68,8 @@ class CallAnswered(CallFact, frozen=True, kw_only=True):
 
 class CallHeld(CallFact, frozen=True, kw_only=True):
     held: bool
+    by: str = ""
+    """Agent id of who held or resumed, else the number."""
 
 
 class TalkEnded(CallFact, frozen=True, kw_only=True):
@@ -78,10 +80,27 @@ class TalkEnded(CallFact, frozen=True, kw_only=True):
 
 
 class CallTransferred(CallFact, frozen=True, kw_only=True):
-    manner: str
-    """`blind` or `attended`."""
+    """The fields are those of the last of `call.transfers`."""
+
+    manner: Manner
+    origin: str
     target: str
     result: str
+
+
+class CallParked(CallFact, frozen=True, kw_only=True):
+    space: str
+
+
+class ConferenceChanged(CallFact, frozen=True, kw_only=True):
+    """Somebody joined or left; `call.conferences` tells who is in it."""
+
+
+class CallsMerged(CallFact, frozen=True, kw_only=True):
+    """Another call became part of this one; it ends as `merged`."""
+
+    merged: str
+    """The other's id."""
 
 
 class CallEnded(CallFact, frozen=True, kw_only=True):
@@ -150,6 +169,9 @@ AnyFact = (
     | CallHeld
     | TalkEnded
     | CallTransferred
+    | CallParked
+    | ConferenceChanged
+    | CallsMerged
     | CallEnded
     | QueueChanged
     | QueueVisitChanged

@@ -88,6 +88,9 @@ class MixMonitorStop(ChannelEvent, frozen=True, kw_only=True):
 class BridgeEnter(ChannelEvent, frozen=True, kw_only=True):
     bridge: str
     bridge_type: str = ""
+    """`basic`, `parking`, `confbridge` …"""
+    technology: str = ""
+    """`simple_bridge`, `softmix`, `native_rtp`; in a `holding_bridge` nobody hears another."""
     channels: int = 0
 
 
@@ -112,12 +115,16 @@ class DialBegin(ChannelEvent, frozen=True, kw_only=True):
     dest_channel: str
     dest_linkedid: str = ""
     dial_string: str = ""
+    dest_state: str = ""
 
 
 class DialEnd(ChannelEvent, frozen=True, kw_only=True):
     dest_uniqueid: str
     dest_channel: str
     status: str = ""
+    """DIALSTATUS: `ANSWER`, `NOANSWER`, `BUSY`, `CANCEL`, `CONGESTION`, `CHANUNAVAIL` …"""
+    forward: str = ""
+    """Where the phone sent the call on to."""
 
 
 class LocalBridge(PbxEvent, frozen=True, kw_only=True):
@@ -129,6 +136,48 @@ class LocalBridge(PbxEvent, frozen=True, kw_only=True):
     two_channel: str
     context: str = ""
     exten: str = ""
+
+
+class LocalOptimizationEnd(PbxEvent, frozen=True, kw_only=True):
+    """Both halves of a Local channel are about to go; what they joined is joined directly now."""
+
+    one_uniqueid: str
+    two_uniqueid: str
+
+
+class Pickup(ChannelEvent, frozen=True, kw_only=True):
+    """`channel` answered the call that rang on the target channel."""
+
+    target_uniqueid: str
+    target_channel: str
+
+
+class ParkedCall(PbxEvent, frozen=True, kw_only=True):
+    uniqueid: str
+    space: str
+
+
+class UnParkedCall(PbxEvent, frozen=True, kw_only=True):
+    """Somebody took a parked call."""
+
+    uniqueid: str
+    space: str
+    retriever_uniqueid: str = ""
+    retriever_channel: str = ""
+
+
+class ParkedCallOver(PbxEvent, frozen=True, kw_only=True):
+    """A parked call was given up, swapped, or went back since nobody took it."""
+
+    uniqueid: str
+    space: str
+
+
+class ChanSpyStart(PbxEvent, frozen=True, kw_only=True):
+    """One channel listens to another."""
+
+    spyer_uniqueid: str
+    spyee_uniqueid: str
 
 
 class BlindTransfer(PbxEvent, frozen=True, kw_only=True):
@@ -148,7 +197,11 @@ class AttendedTransfer(PbxEvent, frozen=True, kw_only=True):
     """The transferer's channel towards the target."""
     transferee_uniqueid: str = ""
     target_uniqueid: str = ""
+    target_channel: str = ""
+    second_state: str = ""
+    """ChannelStateDesc of the second channel: not `Up` while the target still rings."""
     destination_type: str = ""
+    """`Bridge`, `App`, `Link`, `Threeway`, `Fail`."""
     result: str = ""
 
 
@@ -271,6 +324,12 @@ AnyPbxEvent = (
     | DialBegin
     | DialEnd
     | LocalBridge
+    | LocalOptimizationEnd
+    | Pickup
+    | ParkedCall
+    | UnParkedCall
+    | ParkedCallOver
+    | ChanSpyStart
     | BlindTransfer
     | AttendedTransfer
     | QueueCallerJoin

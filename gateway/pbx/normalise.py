@@ -94,6 +94,8 @@ _COUNT: Field = ("count", _I, "Count")
 _BRIDGE: list[Field] = [("bridge", _T, "BridgeUniqueid"), ("channels", _I, "BridgeNumChannels")]
 _DEST: list[Field] = [("dest_uniqueid", _T, "DestUniqueid"), ("dest_channel", _T, "DestChannel")]
 
+_PARKED: list[Field] = [("uniqueid", _T, "ParkeeUniqueid"), ("space", _T, "ParkingSpace")]
+
 # AMI event name -> class, prefix of the channel's headers (None: none), further fields.
 _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "Newchannel": (ev.NewChannel, "", []),
@@ -108,7 +110,11 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "DTMFEnd": (ev.DtmfEnd, "", [("digit", _T, "Digit"), ("direction", _T, "Direction")]),
     "MixMonitorStart": (ev.MixMonitorStart, "", []),
     "MixMonitorStop": (ev.MixMonitorStop, "", []),
-    "BridgeEnter": (ev.BridgeEnter, "", [*_BRIDGE, ("bridge_type", _T, "BridgeType")]),
+    "BridgeEnter": (
+        ev.BridgeEnter,
+        "",
+        [*_BRIDGE, ("bridge_type", _T, "BridgeType"), ("technology", _T, "BridgeTechnology")],
+    ),
     "BridgeLeave": (ev.BridgeLeave, "", _BRIDGE),
     "BridgeDestroy": (ev.BridgeDestroy, None, [("bridge", _T, "BridgeUniqueid")]),
     "BridgeMerge": (
@@ -119,9 +125,14 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "DialBegin": (
         ev.DialBegin,
         "",
-        [*_DEST, ("dest_linkedid", _T, "DestLinkedid"), ("dial_string", _T, "DialString")],
+        [
+            *_DEST,
+            ("dest_linkedid", _T, "DestLinkedid"),
+            ("dial_string", _T, "DialString"),
+            ("dest_state", _T, "DestChannelStateDesc"),
+        ],
     ),
-    "DialEnd": (ev.DialEnd, "", [*_DEST, ("status", _T, "DialStatus")]),
+    "DialEnd": (ev.DialEnd, "", [*_DEST, ("status", _T, "DialStatus"), ("forward", _T, "Forward")]),
     "LocalBridge": (
         ev.LocalBridge,
         None,
@@ -133,6 +144,33 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
             ("context", _T, "Context"),
             ("exten", _T, "Exten"),
         ],
+    ),
+    "LocalOptimizationEnd": (
+        ev.LocalOptimizationEnd,
+        None,
+        [("one_uniqueid", _T, "LocalOneUniqueid"), ("two_uniqueid", _T, "LocalTwoUniqueid")],
+    ),
+    "Pickup": (
+        ev.Pickup,
+        "",
+        [("target_uniqueid", _T, "TargetUniqueid"), ("target_channel", _T, "TargetChannel")],
+    ),
+    "ParkedCall": (ev.ParkedCall, None, _PARKED),
+    "ParkedCallGiveUp": (ev.ParkedCallOver, None, _PARKED),
+    "ParkedCallTimeOut": (ev.ParkedCallOver, None, _PARKED),
+    "UnParkedCall": (
+        ev.UnParkedCall,
+        None,
+        [
+            *_PARKED,
+            ("retriever_uniqueid", _T, "RetrieverUniqueid"),
+            ("retriever_channel", _T, "RetrieverChannel"),
+        ],
+    ),
+    "ChanSpyStart": (
+        ev.ChanSpyStart,
+        None,
+        [("spyer_uniqueid", _T, "SpyerUniqueid"), ("spyee_uniqueid", _T, "SpyeeUniqueid")],
     ),
     "BlindTransfer": (
         ev.BlindTransfer,
@@ -155,6 +193,8 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
             ("second_uniqueid", _T, "SecondTransfererUniqueid"),
             ("transferee_uniqueid", _T, "TransfereeUniqueid"),
             ("target_uniqueid", _T, "TransferTargetUniqueid"),
+            ("target_channel", _T, "TransferTargetChannel"),
+            ("second_state", _T, "SecondTransfererChannelStateDesc"),
             ("destination_type", _T, "DestType"),
             ("result", _T, "Result"),
         ],

@@ -42,6 +42,7 @@ class BridgeSnapshot(Struct, frozen=True, kw_only=True):
 
     bridge: str
     bridge_type: str = ""
+    technology: str = ""
     channels: tuple[str, ...] = ()
 
 
@@ -214,6 +215,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
         BridgeSnapshot(
             bridge=text(row, "BridgeUniqueid"),
             bridge_type=text(row, "BridgeType"),
+            technology=text(row, "BridgeTechnology"),
             channels=tuple(members.get(text(row, "BridgeUniqueid"), ())),
         )
         for row in await rows("BridgeList")

@@ -157,7 +157,7 @@ class JournalWriter:
                 }
         running = [call_row(call) for call, ended in newest_calls.values() if not ended]
         over = [
-            call_row(call) | {"finish": "pending" if call.talks else ""}
+            call_row(call) | {"finish": "pending" if call.served else ""}
             for call, ended in newest_calls.values()
             if ended
         ]

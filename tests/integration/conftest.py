@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.pbx.private import PrivateAsterisk, find_asterisk
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from ivr import prompts
+from tests.integration.scenario import ScenarioAsterisk, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ROOT / "gateway" / "demo" / "calls"
@@ -40,7 +42,12 @@ def example() -> Settings:
 @pytest.fixture
 def asterisk_root() -> Path:
     """Where the real Asterisk is; skips or fails where there is none."""
-    root = find_asterisk(ROOT / ".cache" / "asterisk")
+    return needed_asterisk()
+
+
+def needed_asterisk(name: str = "") -> Path:
+    """The Asterisk bootstrapped under that name in `.cache`, else the usual one."""
+    root = find_asterisk(ROOT / ".cache" / (name or "asterisk"))
     if root is None:
         absent("AN ASTERISK", "run `make asterisk` as root on Debian")
     if shutil.which("sipp") is None:
@@ -75,3 +82,27 @@ async def lonely_asterisk(
 
 def void(_: object) -> None:
     """For callbacks that return nothing."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def scenario_asterisk(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ScenarioAsterisk]:
+    """One Asterisk for all call scenarios; nobody answers its AGI: callers reach their queue at once."""
+    root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
+    async with ScenarioAsterisk(
+        load_settings(EXAMPLE),
+        tmp_path_factory.mktemp("scenarios"),
+        agi="127.0.0.1:9",
+        audiosocket="127.0.0.1:9",
+        root=root if root != Path("/") else None,
+        provide=lambda sounds: void(prompts.install(sounds)),
+    ) as asterisk:
+        yield asterisk
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(scenario_asterisk: ScenarioAsterisk) -> AsyncIterator[Stage]:
+    """A scenario's stage on that Asterisk."""
+    async with Stage(scenario_asterisk, load_settings(EXAMPLE)) as stage:
+        yield stage

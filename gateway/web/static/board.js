@@ -1,7 +1,7 @@
 // The board: what the stream says, drawn. One animation frame at most draws; only what changed is touched.
 const by = (id) => document.getElementById(id);
 
-const CALL = { ivr: "语音导航", queued: "排队", ringing: "振铃", talking: "通话中", held: "保持", ended: "已结束" };
+const CALL = { ivr: "语音导航", queued: "排队", ringing: "振铃", talking: "通话中", held: "保持", parked: "驻留", ended: "已结束" };
 const AGENT = {
   logged_out: "未登录", available: "空闲", ringing: "振铃", talking: "通话", on_hold: "保持", wrap_up: "话后整理",
   paused: "小休", unreachable: "话机离线",

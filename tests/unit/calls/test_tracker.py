@@ -143,7 +143,10 @@ def test_queue_and_agent_follow_the_call() -> None:
 
 def test_abandoned_in_each_phase() -> None:
     hang_up = [channel(e.Hangup, 9.0, cause=16)]
-    leave = [channel(e.QueueCallerLeave, 8.9, queue="q12345")]
+    leave = [
+        channel(e.QueueCallerAbandon, 8.8, queue="q12345"),
+        channel(e.QueueCallerLeave, 8.9, queue="q12345"),
+    ]
     assert ended(play(tracker(), ARRIVAL[:5], hang_up)).end_reason is EndReason.ABANDONED_IVR
     assert ended(play(tracker(), ARRIVAL, leave, hang_up)).end_reason is EndReason.ABANDONED_QUEUE
     cancelled = [channel(e.Hangup, 8.8, AGENT, cause=26)]

@@ -1,0 +1,222 @@
+"""Who speaks with whom: bridges, talks, holds, conferences; and the state that follows from them. Pure."""
+
+from msgspec import structs
+
+from gateway.calls.book import Book
+from gateway.calls.channels import Channel
+from gateway.models import facts as f
+from gateway.models.call import Call, CallState, Conference, Hold, Manner, Member, Side, Talk, Transfer
+from gateway.pbx import events as e
+from gateway.pbx.events import ChannelEvent
+
+HOLDING = "holding_bridge"
+CONFERENCE = 3
+"""As many parties make a conference."""
+
+
+class Conversations:
+    """The handlers of what happens in bridges, over one book."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    # -- state ---------------------------------------------------------------------------------------------
+    def refresh(self, call: Call, *, given_up: bool = False) -> Call:
+        """The call with the state that its channels are in.
+
+        A phone that stopped ringing because its caller gave up, or because another one answered, leaves the
+        call ringing: what comes next tells. `given_up`: it stopped because nobody answered.
+        """
+        members = self._book.members(call.id)
+        if call.talking:
+            held = any(leg.held and leg.ended_at is None for leg in call.legs)
+            state = CallState.HELD if held else CallState.TALKING
+        elif any(one.parked is not None for one in members):
+            state = CallState.PARKED
+        elif any(one.ringing for one in members) or (call.state is CallState.RINGING and not given_up):
+            state = CallState.RINGING
+        elif any(one.queue is not None for one in members):
+            state = CallState.QUEUED
+        else:
+            state = CallState.IVR
+        return call if state is call.state else self._book.change(call, state=state)
+
+    # -- bridges -------------------------------------------------------------------------------------------
+    def enter(self, event: e.BridgeEnter) -> None:
+        """A channel enters a bridge: those in it hear each other from now on."""
+        call = self._book.call(event)
+        if call is None:
+            return
+        channel = self._book.channels[event.uniqueid]
+        if event.technology == HOLDING:
+            self._book.set_bridge(channel, None)
+            self._book.set_leg(call, channel.uniqueid, bridge=None)
+            return
+        channel.ringing, channel.sent_to, channel.parked = False, "", None
+        channel.spoke_at = event.exten
+        channel.state = event.state or channel.state
+        self._book.set_bridge(channel, event.bridge)
+        self._book.set_leg(call, channel.uniqueid, bridge=event.bridge)
+        self.settle(event.at, channel)
+
+    def settle(self, at: float, channel: Channel) -> None:
+        """All that follows from who is together with `channel` now."""
+        book = self._book
+        parties = book.parties(channel)
+        call = book.calls[channel.call_id]
+        if len(parties) < 2:
+            book.show(at, channel.agent)
+            return
+        for one in parties:
+            if one.call_id != call.id and (other := book.calls.get(one.call_id)) is not None:
+                call = book.merge(at, call, other)
+        for one in parties:
+            if call.leg(one.uniqueid) is None and not one.local:
+                call = book.add_leg(call, one)
+        for one in parties:
+            leg = call.leg(one.uniqueid)
+            if leg is None:
+                continue
+            if leg.side is Side.AGENT and leg.agent is not None:
+                call = self.begin_talk(at, call, one, leg.agent, 0.0)
+        call = self._confer(at, self.refresh(call), parties)
+        for one in parties:
+            book.show(at, one.agent)
+
+    def leave(self, event: e.BridgeLeave) -> None:
+        """A channel leaves a bridge."""
+        book = self._book
+        call = book.call(event)
+        if call is None:
+            return
+        channel = book.channels[event.uniqueid]
+        bridge = channel.bridge
+        if bridge is None or bridge != event.bridge:
+            return
+        self.sent_elsewhere(event, call, channel)
+        call = book.set_leg(book.calls[channel.call_id], channel.uniqueid, bridge=None)
+        book.set_bridge(channel, None)
+        self.left(event.at, call, bridge)
+        book.show(event.at, channel.agent)
+
+    def left(self, at: float, call: Call, bridge: str) -> None:
+        """Somebody is gone from that bridge: a conference may be over."""
+        if any(one.ended_at is None for one in call.conferences):
+            rest = next(iter(self._book.bridges.get(bridge, ())), None)
+            parties = self._book.parties(self._book.channels[rest]) if rest is not None else []
+            self._confer(at, call, parties)
+
+    def sent_elsewhere(self, event: ChannelEvent, call: Call, channel: Channel) -> Call:
+        """A caller taken out of a conversation is elsewhere: a transfer nobody announced (Redirect)."""
+        leg = call.leg(channel.uniqueid)
+        stays = channel.spoke_at is None or event.exten in ("", "s", "h", channel.spoke_at)
+        if stays or channel.sent_to or leg is None or leg.side is not Side.CALLER or not call.talks:
+            return call
+        channel.sent_to = event.exten
+        return self.transferred(
+            event.at, call, Manner.BLIND, call.talks[-1].agent or "", event.exten, "success"
+        )
+
+    def transferred(
+        self, at: float, call: Call, manner: Manner, origin: str, target: str, result: str
+    ) -> Call:
+        """Note a step of a call to another party."""
+        step = Transfer(at=at, manner=manner, origin=origin, target=target, result=result)
+        call = self._book.change(call, transfers=(*call.transfers, step))
+        self._book.tell(
+            f.CallTransferred(at=at, call=call, manner=manner, origin=origin, target=target, result=result)
+        )
+        return call
+
+    # -- talks ---------------------------------------------------------------------------------------------
+    def begin_talk(self, at: float, call: Call, channel: Channel, agent: str, waited: float) -> Call:
+        """An agent speaks with the caller from now on; nothing new if they do already."""
+        if any(talk.ended_at is None and talk.channel == channel.name for talk in call.talks):
+            return call
+        channel.ringing = False
+        talk = Talk(agent=agent, channel=channel.name, started_at=at)
+        held = any(leg.held and leg.ended_at is None for leg in call.legs)
+        call = self._book.change(
+            call,
+            state=CallState.HELD if held else CallState.TALKING,
+            agent=agent,
+            answered_at=call.answered_at if call.answered_at is not None else at,
+            talks=(*call.talks, talk),
+        )
+        self._book.tell(f.CallAnswered(at=at, call=call, agent=agent, channel=channel.name, waited=waited))
+        self._book.show(at, agent)
+        return call
+
+    def end_talk(self, at: float, call: Call, channel: str) -> Call:
+        """The conversation of the agent on that channel is over."""
+        running = next((t for t in call.talks if t.ended_at is None and t.channel == channel), None)
+        if running is None:
+            return call
+        talks = tuple(structs.replace(t, ended_at=at) if t is running else t for t in call.talks)
+        call = self.refresh(self._book.change(call, talks=talks))
+        self._book.tell(f.TalkEnded(at=at, call=call, agent=running.agent, channel=channel))
+        return call
+
+    # -- holds ---------------------------------------------------------------------------------------------
+    def hold(self, event: e.Hold) -> None:
+        """A party holds the other."""
+        self._hold(event, True)
+
+    def unhold(self, event: e.Unhold) -> None:
+        """A party resumes."""
+        self._hold(event, False)
+
+    def _hold(self, event: ChannelEvent, held: bool) -> None:
+        call = self._book.call(event)
+        leg = call.leg(event.uniqueid) if call is not None else None
+        # Phones resume before each transfer, held or not: what changes nothing is not told.
+        if call is None or leg is None or leg.held is held:
+            return
+        call = self.set_held(event.at, call, event.uniqueid, held)
+        by = self._book.party(event.uniqueid)
+        self._book.tell(f.CallHeld(at=event.at, call=call, held=held, by=by))
+        for channel in self._book.members(call.id):
+            self._book.show(event.at, channel.agent)
+
+    def set_held(self, at: float, call: Call, uniqueid: str, held: bool) -> Call:
+        """Note that a leg holds or no longer does."""
+        leg = call.leg(uniqueid)
+        if leg is None or leg.held is held:
+            return call
+        if held:
+            holds = (*call.holds, Hold(uniqueid=uniqueid, agent=leg.agent, started_at=at))
+        else:
+            holds = tuple(
+                structs.replace(one, ended_at=at)
+                if one.uniqueid == uniqueid and one.ended_at is None
+                else one
+                for one in call.holds
+            )
+        call = self._book.set_leg(self._book.change(call, holds=holds), uniqueid, held=held)
+        return self.refresh(call)
+
+    # -- conferences ---------------------------------------------------------------------------------------
+    def _confer(self, at: float, call: Call, parties: list[Channel]) -> Call:
+        """Open, change or close the conference of a call, after its parties changed."""
+        running = next((one for one in call.conferences if one.ended_at is None), None)
+        if running is None and len(parties) < CONFERENCE:
+            return call
+        here = {one.uniqueid: one for one in parties} if len(parties) >= CONFERENCE else {}
+        before = running or Conference(started_at=at, members=())
+        members = [
+            structs.replace(one, left_at=at) if one.left_at is None and one.uniqueid not in here else one
+            for one in before.members
+        ]
+        present = {one.uniqueid for one in members if one.left_at is None}
+        members += [
+            Member(uniqueid=one, party=self._book.party(one), joined_at=at)
+            for one in here
+            if one not in present
+        ]
+        after = structs.replace(before, members=tuple(members), ended_at=None if here else at)
+        if after == running:
+            return call
+        earlier = tuple(one for one in call.conferences if one is not running)
+        call = self._book.change(call, conferences=(*earlier, after))
+        self._book.tell(f.ConferenceChanged(at=at, call=call))
+        return call

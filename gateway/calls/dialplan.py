@@ -1,0 +1,66 @@
+"""What the dialplan tells by variables, and the recordings it makes. Pure."""
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from gateway.calls.book import Book
+from gateway.models.call import Recording
+from gateway.models.facts import CallUpdated
+from gateway.pbx import events as e
+from gateway.pbx.events import ChannelEvent
+
+IVR = "HOTLINE_IVR_"
+
+
+class Dialplan:
+    """The handlers of variables and recordings, over one book."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def variable(self, event: e.VarSet) -> None:
+        """A `HOTLINE_*` variable was set. Hostile: only known lines are believed, texts are cut."""
+        book = self._book
+        call = book.call(event)
+        if call is None:
+            return
+        name, value = event.variable, event.value
+        if name == "HOTLINE_LINE":
+            if value not in book.lines or call.line == value:
+                return
+            call = book.change(call, line=value)
+        elif name == "HOTLINE_DID":
+            if call.called == value:
+                return
+            call = book.change(call, called=value[:64])
+        elif name == "HOTLINE_RECORDING":
+            if not value or any(one.path == value for one in call.recordings):
+                return
+            recording = Recording(path=value, channel=event.channel, started_at=event.at)
+            call = book.change(call, recordings=(*call.recordings, recording))
+        elif name.startswith(IVR):
+            call = book.change(call, ivr={**call.ivr, name[len(IVR) :].lower(): value[:200]})
+        else:
+            return
+        book.tell(CallUpdated(at=event.at, call=call, what=name))
+
+    def recording_begins(self, event: e.MixMonitorStart) -> None:
+        """The first sample is taken now."""
+        self._recordings(event, lambda one: structs.replace(one, started_at=event.at))
+
+    def recording_ends(self, event: e.MixMonitorStop) -> None:
+        """The last sample was taken."""
+        self._recordings(event, lambda one: structs.replace(one, ended_at=event.at))
+
+    def _recordings(self, event: ChannelEvent, change: Callable[[Recording], Recording]) -> None:
+        call = self._book.call(event)
+        if call is None or not call.recordings:
+            return
+        # The event names the channel only; the last recording of that channel is meant.
+        last = max((i for i, one in enumerate(call.recordings) if one.channel == event.channel), default=None)
+        if last is None:
+            return
+        recordings = tuple(change(one) if i == last else one for i, one in enumerate(call.recordings))
+        call = self._book.change(call, recordings=recordings)
+        self._book.tell(CallUpdated(at=event.at, call=call, what="recording"))

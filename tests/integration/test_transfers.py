@@ -1,0 +1,234 @@
+"""Transfers on the real Asterisk: every manner, every order of the three parties."""
+
+import asyncio
+
+import pytest
+
+from gateway.models.call import Call, CallState, Direction, EndReason, Manner
+from tests.integration.scenario import Stage
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
+
+CALLER = "13962875016"
+
+
+def ends(stage: Stage) -> tuple[Call, list[Call]]:
+    """(the call of the public, the calls that became part of it)."""
+    merged = [call for call in stage.ended if call.end_reason is EndReason.MERGED]
+    (call,) = [call for call in stage.ended if call.end_reason is not EndReason.MERGED]
+    assert {one.merged_into for one in merged} <= {call.id}
+    return call, merged
+
+
+def steps(call: Call) -> list[tuple[Manner, str, str, str]]:
+    return [(one.manner, one.origin, one.target, one.result) for one in call.transfers]
+
+
+async def talking(stage: Stage, agent: str) -> Call:
+    def found() -> Call | None:
+        calls = stage.tracker.calls.values()
+        return next((one for one in calls if one.agent == agent and one.state is CallState.TALKING), None)
+
+    call: Call = await stage.until(found)
+    return call
+
+
+async def test_blind_to_an_agent(stage: Stage) -> None:
+    async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
+        async with stage.scene("blind"):
+            call = await caller.dial("12345", CALLER)
+            began = await talking(stage, "1001")
+            await (await first.incoming()).transfer("1002")
+            await second.incoming()
+            assert (await talking(stage, "1002")).id == began.id
+            await stage.same_picture()
+            await call.hang_up()
+    call_, merged = ends(stage)
+    assert steps(call_) == [(Manner.BLIND, "1001", "1002", "success")]
+    assert [talk.agent for talk in call_.talks] == ["1001", "1002"]
+    assert (call_.end_reason, call_.caller.number, merged) == (EndReason.COMPLETED, CALLER, [])
+
+
+async def test_blind_to_a_number_nobody_has_is_told(stage: Stage) -> None:
+    async with stage.agent("1001") as agent, stage.outside() as caller:
+        async with stage.scene("blind-nowhere"):
+            await caller.dial("12345", CALLER)
+            await talking(stage, "1001")
+            await (await agent.incoming()).transfer("0000")
+            await asyncio.sleep(0.3)
+            await (await agent.incoming()).hang_up()
+    call, _ = ends(stage)
+    assert [step[3] for step in steps(call)] in ([], ["fail"], ["invalid"])
+    assert [talk.agent for talk in call.talks] == ["1001"]
+
+
+async def test_blind_to_another_lines_queue(stage: Stage) -> None:
+    async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
+        async with stage.scene("queue-to-queue"):
+            await caller.dial("12345", CALLER)
+            began = await talking(stage, "1001")
+            await (await first.incoming()).transfer("12346")
+            call = await talking(stage, "1002")
+            assert (call.id, call.queue, call.line) == (began.id, "yiqilai", "yiqilai")
+            await (await second.incoming()).hang_up()
+    call, _ = ends(stage)
+    assert steps(call) == [(Manner.BLIND, "1001", "12346", "success")]
+    assert call.end_reason is EndReason.COMPLETED
+    assert (call.talks[0].agent, call.talks[1].agent) == ("1001", "1002")
+
+
+@pytest.mark.parametrize("manner", [Manner.ATTENDED, Manner.BLONDE])
+async def test_attended_and_blonde(stage: Stage, manner: Manner) -> None:
+    blonde = manner is Manner.BLONDE
+    async with (
+        stage.agent("1001") as first,
+        stage.agent("1002", ring_s=1.0 if blonde else 0.2) as second,
+        stage.outside() as caller,
+    ):
+        async with stage.scene(str(manner)):
+            call = await caller.dial("12345", CALLER)
+            began = await talking(stage, "1001")
+            line = await first.incoming()
+            await line.hold()
+            await stage.until(lambda: stage.call().state is CallState.HELD)
+            consult = await first.dial("1002")
+            if blonde:
+                await asyncio.wait_for(consult.ringing.wait(), 5)
+            else:
+                await asyncio.wait_for(consult.answered.wait(), 5)
+                asked = await stage.until(
+                    lambda: next((one for one in stage.tracker.calls.values() if one.consults), None)
+                )
+                assert (asked.consults, asked.direction) == (began.id, Direction.INTERNAL)
+                await stage.until(lambda: stage.tracker.calls[asked.id].talking)
+                await stage.same_picture()
+            await line.transfer_to(consult)
+            await stage.until(
+                lambda: (
+                    [(one.id, one.agent, one.state) for one in stage.tracker.calls.values()]
+                    == [(began.id, "1002", CallState.TALKING)]
+                )
+            )
+            await second.incoming()
+            await stage.until(lambda: len(stage.tracker.channels) == 2)
+            await stage.same_picture()
+            await call.hang_up()
+    ended, (consultation,) = ends(stage)
+    assert steps(ended) == [(manner, "1001", "1002", "success")]
+    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [hold.agent for hold in ended.holds] == ["1001"]
+    assert consultation.merged_into == ended.id
+    assert ended.end_reason is EndReason.COMPLETED
+
+
+async def test_attended_when_the_colleague_was_called_first(stage: Stage) -> None:
+    """The colleague's call is the older one: its Linkedid takes over. The caller's call goes on."""
+    async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
+        async with stage.scene("attended-colleague-first"):
+            colleague = await first.dial("1002")
+            await asyncio.wait_for(colleague.answered.wait(), 5)
+            await colleague.hold()
+            await stage.until(lambda: any(call.holds for call in stage.tracker.calls.values()))
+            call = await caller.dial("12346", CALLER)
+            # The line's own agent is busy: the call is sent to 1001 by hand, as a colleague would.
+            await stage.until(lambda: stage.call().state is CallState.QUEUED)
+            channel = next(leg.channel for leg in stage.call().legs)
+            await stage.ami.send(
+                Action="Redirect", Channel=channel, Context="hotline-agents", Exten="1001", Priority="1"
+            )
+            line = await first.incoming(2)
+            await asyncio.wait_for(line.answered.wait(), 5)
+            began = await stage.until(lambda: stage.call() if stage.call().talking else None)
+            await line.transfer_to(colleague)
+            await stage.until(lambda: stage.tracker.calls[began.id].agent == "1002")
+            await stage.until(lambda: len(stage.tracker.channels) == 2)
+            (only,) = stage.tracker.calls.values()
+            assert (only.id, only.caller.number) == (began.id, CALLER)
+            await stage.same_picture()
+            await call.hang_up()
+    ended, (older,) = ends(stage)
+    assert older.started_at < ended.started_at
+    assert steps(ended)[-1] == (Manner.ATTENDED, "1001", "1002", "success")
+    assert second.calls
+
+
+async def test_attended_of_an_outgoing_call(stage: Stage) -> None:
+    async with stage.agent("1001") as first, stage.agent("1002"), stage.outside() as unit:
+        await stage.dialable(unit)
+        async with stage.scene("attended-outgoing"):
+            out = await first.dial("9051312345")
+            await asyncio.wait_for(out.answered.wait(), 5)
+            began = await talking(stage, "1001")
+            assert began.direction is Direction.OUTBOUND
+            await out.hold()
+            consult = await first.dial("1002")
+            await asyncio.wait_for(consult.answered.wait(), 5)
+            await out.transfer_to(consult)
+            await stage.until(lambda: len(stage.tracker.channels) == 2)
+            (only,) = stage.tracker.calls.values()
+            await stage.until(lambda: stage.tracker.calls[began.id].agent == "1002")
+            assert (only.id, only.direction) == (began.id, Direction.OUTBOUND)
+            await stage.same_picture()
+            await (await unit.incoming()).hang_up()
+    ended, _ = ends(stage)
+    assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
+
+
+async def test_a_consultation_that_comes_to_nothing(stage: Stage) -> None:
+    async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
+        async with stage.scene("consult-only"):
+            await caller.dial("12345", CALLER)
+            await talking(stage, "1001")
+            line = await first.incoming()
+            await line.hold()
+            consult = await first.dial("1002")
+            await asyncio.wait_for(consult.answered.wait(), 5)
+            await asyncio.sleep(0.2)
+            await consult.hang_up()
+            await line.hold(False)
+            await stage.until(lambda: stage.call().state is CallState.TALKING)
+            await line.hang_up()
+        assert second.calls
+    calls = {call.direction: call for call in stage.ended}
+    inbound, internal = calls[Direction.INBOUND], calls[Direction.INTERNAL]
+    assert (inbound.transfers, len(inbound.holds), inbound.end_reason) == ((), 1, EndReason.COMPLETED)
+    assert inbound.holds[0].ended_at is not None
+    assert (internal.consults, internal.end_reason) == (inbound.id, EndReason.COMPLETED)
+
+
+async def test_redirected_by_the_gateway(stage: Stage) -> None:
+    async with stage.agent("1001"), stage.agent("1002"), stage.outside() as caller:
+        async with stage.scene("redirect"):
+            call = await caller.dial("12345", CALLER)
+            began = await talking(stage, "1001")
+            leg = began.caller_leg
+            assert leg is not None
+            await stage.ami.send(
+                Action="Redirect", Channel=leg.channel, Context="hotline-agents", Exten="1002", Priority="1"
+            )
+            assert (await talking(stage, "1002")).id == began.id
+            await call.hang_up()
+    ended, _ = ends(stage)
+    assert steps(ended) == [(Manner.BLIND, "1001", "1002", "success")]
+
+
+async def test_taken_over_by_bridging(stage: Stage) -> None:
+    async with stage.agent("1001"), stage.agent("1002") as second, stage.outside() as caller:
+        await stage.dialable(caller)
+        async with stage.scene("bridge"):
+            call = await caller.dial("12345", CALLER)
+            began = await talking(stage, "1001")
+            out = await second.dial("9051312345")
+            await asyncio.wait_for(out.answered.wait(), 5)
+            other = await talking(stage, "1002")
+            one, two = began.caller_leg, next(leg for leg in other.legs if leg.agent)
+            assert one is not None
+            await stage.ami.send(Action="Bridge", Channel1=one.channel, Channel2=two.channel)
+            await stage.until(lambda: stage.tracker.calls[began.id].agent == "1002")
+            await stage.until(lambda: len(stage.tracker.channels) == 2)
+            assert set(stage.tracker.calls) == {began.id}
+            await stage.same_picture()
+            await call.hang_up()
+    ended, (merged,) = ends(stage)
+    assert merged.direction is Direction.OUTBOUND
+    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
