@@ -38,6 +38,9 @@ class Permission(StrEnum):
     SEE_DELIVERIES = "see_deliveries"
     RETRY_DELIVERIES = "retry_deliveries"
     SEE_METRICS = "see_metrics"
+    COMMAND_ALL = "command_all"
+    """Command every agent's state and calls; listen, whisper, barge in, take over."""
+    SEE_AUDIT = "see_audit"
     MANAGE_ACCOUNTS = "manage_accounts"
 
 

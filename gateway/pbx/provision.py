@@ -141,7 +141,28 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
         }
         for line in settings.lines
     ]
-    return {"marker": MARKER, "o": options, "pbx": pbx, "lines": lines, "agents": agents, "phones": phones}
+    return {
+        "marker": MARKER,
+        "o": options,
+        "pbx": pbx,
+        "lines": lines,
+        "agents": agents,
+        "phones": phones,
+        "outbound": _outbound(settings),
+        "static_members": settings.desk.login == "always",
+    }
+
+
+def _outbound(settings: Settings) -> dict[str, Any]:
+    rules = settings.outbound.allow
+    numbers = [number for line in settings.lines for number in line.numbers]
+    return {
+        "trunk": settings.outbound.trunk,
+        "contact": settings.outbound.contact,
+        "caller_id": numbers[0] if numbers else "",
+        "everyone": sorted({p for rule in rules if rule.model().for_everyone for p in rule.patterns}),
+        "some": sorted({p for rule in rules if not rule.model().for_everyone for p in rule.patterns}),
+    }
 
 
 def state_interface(agent_id: str, phone: str) -> str:

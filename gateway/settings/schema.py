@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.models.dialling import DialRule, dial_regex
 from gateway.models.line import Line
 from gateway.models.queue import reserved_reason
 
@@ -25,6 +26,8 @@ from gateway.models.queue import reserved_reason
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 PHONE = r"^(PJSIP|SIP|IAX2|Local)/[A-Za-z0-9][A-Za-z0-9_.@/-]{0,95}$"
 DIALLED = r"^\+?[0-9*#]{1,32}$"
+
+SIP_URI = r"^sips?:([A-Za-z0-9_.+-]{1,64}@)?[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$"
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 
@@ -41,6 +44,12 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("not a time zone known here; write it as in Asia/Shanghai") from error
     return name
+
+
+def _dial_pattern(text: str) -> str:
+    pattern = text.removeprefix("_")
+    dial_regex(pattern)
+    return pattern
 
 
 def _shell(name: str) -> str:
@@ -240,6 +249,9 @@ class DeskSettings(_Section):
             default=["小休", "培训", "会议", "用餐"], min_length=1, description="offered for a pause (置忙)"
         )
     )
+    login: Literal["always", "desk"] = Field(
+        default="always", description="always: in their queues by configuration; desk: agents log in and out"
+    )
     missed_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=3, description="queue calls in a row not answered, after which the agent is paused; 0: never"
     )
@@ -252,6 +264,35 @@ class DeskSettings(_Section):
         if len(set(reasons)) < len(reasons):
             raise ValueError("a reason is given twice; make each one unique")
         return reasons
+
+
+class OutboundRule(_Section):
+    """Numbers that may be dialled outside. No rule, no call: the trunk is closed unless opened here."""
+
+    patterns: list[Annotated[str, AfterValidator(_dial_pattern)]] = Field(
+        min_length=1, description="Asterisk's X Z N [1-5], without . and !: each has a fixed length"
+    )
+    roles: list[Literal["agent", "supervisor", "admin"]] = Field(
+        default_factory=list, description="empty: all, and from the phone's own keys too"
+    )
+    lines: list[Identifier] = Field(default_factory=list, description="only agents of these lines")
+
+    def model(self) -> DialRule:
+        """The pure form."""
+        return DialRule(tuple(self.patterns), frozenset(self.roles), frozenset(self.lines))
+
+
+class OutboundSettings(_Section):
+    """Calls to numbers outside, through the trunk."""
+
+    allow: list[OutboundRule] = Field(default_factory=list)
+    trunk: Identifier = Field(default="trunk", description="PJSIP endpoint that calls go out by")
+    contact: Annotated[str, Field(pattern=SIP_URI)] | None = Field(
+        default=None, description="where the carrier takes calls, e.g. sip:sbc.carrier.example:5060"
+    )
+    context: Identifier | None = Field(
+        default=None, description="the PBX's own context for outside calls (FreePBX: from-internal)"
+    )
 
 
 class AsrSettings(SecretHolder):
@@ -341,6 +382,7 @@ class Settings(BaseSettings):
     lines: list[LineSettings] = Field(default_factory=list)
     agents: list[AgentSettings] = Field(default_factory=list)
     desk: DeskSettings = DeskSettings()
+    outbound: OutboundSettings = OutboundSettings()
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
     district: DistrictSettings = DistrictSettings()
@@ -376,6 +418,14 @@ class Settings(BaseSettings):
                     f"agents.lines: agent {agent.id} names unknown line {', '.join(strangers)};"
                     f" known: {', '.join(sorted(known)) or 'none'}"
                 )
+        for rule in self.outbound.allow:
+            if strangers := sorted(set(rule.lines) - known):
+                raise ValueError(f"outbound.allow: unknown line {', '.join(strangers)}")
+        if self.outbound.allow and self.outbound.contact is None and self.outbound.context is None:
+            raise ValueError(
+                "outbound.allow: say where calls go out: outbound.contact (the carrier's SIP address),"
+                " or outbound.context (a context of the PBX's own)"
+            )
         for endpoint in self.workorders:
             if strangers := sorted(set(endpoint.lines) - known):
                 raise ValueError(

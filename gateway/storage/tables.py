@@ -147,3 +147,33 @@ sessions = Table(
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
 )
+
+# Commands by their client-made id: who asked for what, and the answer once there is one (idempotency).
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("username", String(64), nullable=False),
+    # SHA-256 of name and arguments: the same id with another meaning is refused.
+    Column("digest", String(64), nullable=False),
+    Column("answer", Text),
+)
+
+# Who did what, when, and what came of it. Append-only: triggers refuse to change or delete a row.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("username", String(64), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("agent", String(64)),
+    Column("command_id", String(36), nullable=False),
+    Column("name", String(40), nullable=False),
+    # JSON of the arguments, cut off at 2,000 characters.
+    Column("args", Text, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("message", Text, nullable=False),
+)

@@ -19,6 +19,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from agents.accounts import Identity, LoginRefusedError, LoginThrottledError, Permission
+from gateway.models.commands import STATUS, catalogue
 from gateway.stream.origin import own_origin
 from gateway.stream.server import COOKIE
 from gateway.web.services import Check, OrderRefusedError, ReadinessCheck, WebServices
@@ -38,6 +39,12 @@ class Login(BaseModel):
     password: str
 
 
+class CommandBody(BaseModel):
+    id: str
+    name: str
+    args: dict[str, Any] = {}
+
+
 class Fields(BaseModel):
     fields: dict[str, str | bool | list[str]]
     revision: int | None = None
@@ -47,8 +54,8 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
-def _problem(status: int, detail: str) -> Response:
-    body = msgspec.json.encode({"type": "about:blank", "status": status, "detail": detail})
+def _problem(status: int, detail: str, more: dict[str, str] | None = None) -> Response:
+    body = msgspec.json.encode({"type": "about:blank", "status": status, "detail": detail, **(more or {})})
     return Response(body, status, media_type="application/problem+json")
 
 
@@ -223,6 +230,26 @@ def create_app(services: WebServices) -> FastAPI:
     async def retry(delivery_id: str, who: Identity = who_is) -> Response:
         need(who, Permission.RETRY_DELIVERIES)
         return _json(_found(await services.deliveries.retry_delivery(delivery_id), "delivery"))
+
+    @app.get("/api/v1/commands")
+    async def command_kinds(who: Identity = who_is) -> Response:
+        return _json(catalogue(who.may(Permission.COMMAND_ALL)))
+
+    @app.post("/api/v1/commands")
+    async def command(body: CommandBody, who: Identity = who_is) -> Response:
+        answer = await _found(services.commands, "command").command(who, body.id, body.name, body.args)
+        if answer.ok:
+            return _json({"id": answer.id, "ok": True, "result": answer.result})
+        more = {"id": answer.id, "code": answer.code}
+        return _problem(STATUS.get(answer.code, 500), answer.message, more)
+
+    @app.get("/api/v1/audit")
+    async def audit(
+        who: Identity = who_is, username: str | None = None, before: int | None = None, limit: Limit = 100
+    ) -> Response:
+        need(who, Permission.SEE_AUDIT)
+        log_of = _found(services.audit, "audit")
+        return _json(await log_of.list_audit(username=username, before=before, limit=limit))
 
     @app.get("/api/v1/openapi.json")
     async def openapi(who: Identity = who_is) -> Response:

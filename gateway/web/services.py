@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.accounts import AccountService
+from agents.accounts import AccountService, Identity
+from gateway.models.audit import AuditEntry
 from gateway.models.call import Call
+from gateway.models.commands import Answered
 from gateway.models.delivery import DeliveryView
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
@@ -81,6 +83,24 @@ class CallPort(Protocol):
         ...
 
 
+class CommandPort(Protocol):
+    """Port: commands of the desk."""
+
+    async def command(self, who: Identity, command_id: str, name: str, args: Any) -> Answered:
+        """Do it once and answer; asked again with the same id, the first answer. Never raises."""
+        ...
+
+
+class AuditPort(Protocol):
+    """Port: who did what."""
+
+    async def list_audit(
+        self, *, username: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Sequence[AuditEntry]:
+        """Newest first; only those with `seq < before`."""
+        ...
+
+
 class DeliveryPort(Protocol):
     """Port: the outbox."""
 
@@ -94,8 +114,10 @@ class DeliveryPort(Protocol):
 
 
 __all__ = [
+    "AuditPort",
     "CallPort",
     "Check",
+    "CommandPort",
     "DeliveryPort",
     "DeliveryView",
     "OrderPort",
@@ -116,6 +138,8 @@ class WebServices:
     orders: OrderPort
     calls: CallPort
     deliveries: DeliveryPort
+    commands: CommandPort | None = None
+    audit: AuditPort | None = None
     checks: Sequence[ReadinessCheck] = ()
     lines: Sequence[Line] = ()
     field_labels: Mapping[str, str] = field(default_factory=dict)

@@ -118,10 +118,18 @@ Content-Length: 0
 </scenario>
 """
 
+# The INVITE's own headers are kept: another request may come in between before it is answered.
 AGENT = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="agent">
-<recv request="OPTIONS" optional="true" next="options"/>
-<recv request="INVITE"/>
+<recv request="OPTIONS" optional="true" next="outside"/>
+<recv request="INVITE">
+<action>
+<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
+<ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>
+<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>
+<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="cseq"/>
+</action>
+</recv>
 <send><![CDATA[
 SIP/2.0 180 Ringing
 [last_Via:]
@@ -133,14 +141,14 @@ Contact: <sip:{user}@[local_ip]:[local_port]>
 Content-Length: 0
 
 ]]></send>
-<pause milliseconds="{ring_ms}"/>
+{ringing}
 <send retrans="500"><![CDATA[
 SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:];tag=[call_number]a
+Via:[$via]
+From:[$from]
+To:[$to];tag=[call_number]a
 [last_Call-ID:]
-[last_CSeq:]
+CSeq:[$cseq]
 Contact: <sip:{user}@[local_ip]:[local_port]>
 Content-Type: application/sdp
 Content-Length: [len]
@@ -148,8 +156,21 @@ Content-Length: [len]
 {sdp}
 ]]></send>
 <recv request="ACK"/>
-<recv request="BYE" timeout="600000"/>
-<label id="options"/>
+<label id="talking"/>
+<recv request="NOTIFY" optional="true" next="noted"/>
+<recv request="BYE" timeout="600000" next="outside"/>
+<label id="noted"/>
+<send next="talking"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<label id="outside"/>
 <send><![CDATA[
 SIP/2.0 200 OK
 [last_Via:]
@@ -162,6 +183,23 @@ Content-Length: 0
 ]]></send>
 </scenario>
 """
+
+RINGS = '<pause milliseconds="{ring_ms}"/>'
+# A desk phone that answers when the PBX says `Event: talk` on the ringing dialogue.
+WAITS = """<recv request="NOTIFY" timeout="60000">
+<action><ereg regexp="talk" search_in="hdr" header="Event:" check_it="true" assign_to="event"/></action>
+</recv>
+<Reference variables="event"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>"""
 
 
 class _Sipp:
@@ -239,17 +277,18 @@ class SipCaller:
 
 
 class SipAgent:
-    """An agent's telephone: registers with its password and answers every call after `ring_s`."""
+    """An agent's telephone: registers with its password and answers every call after `ring_s`.
+
+    `ring_s=None`: it rings until the PBX tells it to answer (`Event: talk`).
+    """
 
     def __init__(
-        self, directory: Path, sip_port: int, user: str, password: str, *, ring_s: float = 1.0
+        self, directory: Path, sip_port: int, user: str, password: str, *, ring_s: float | None = 1.0
     ) -> None:
         self.voice = RtpVoice("127.0.0.1")
         self._sipp = _Sipp(directory, f"agent-{user}", "127.0.0.1", sip_port)
         self._user, self._password = user, password
-        self._answer = AGENT.format(
-            user=user, ring_ms=int(ring_s * 1000), sdp=SDP.format(port=self.voice.port)
-        )
+        self._answer = _answering(user, ring_s, self.voice)
 
     async def __aenter__(self) -> Self:
         registration = await self._sipp.run(
@@ -264,6 +303,35 @@ class SipAgent:
     async def __aexit__(self, *_: object) -> None:
         await self._sipp.stop()
         self.voice.close()
+
+
+class SipOutside:
+    """The carrier's side of the trunk: answers every call that goes out to it."""
+
+    def __init__(self, directory: Path, sip_port: int, port: int) -> None:
+        self.voice = RtpVoice("127.0.0.2")
+        self._sipp = _Sipp(directory, "outside", "127.0.0.2", sip_port)
+        self._sipp.port = port
+        self._answer = _answering("outside", 0.3, self.voice)
+
+    async def __aenter__(self) -> Self:
+        self.voice.start()
+        await self._sipp.run(self._answer, "-trace_msg", "-message_file", str(self.messages))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sipp.stop()
+        self.voice.close()
+
+    @property
+    def messages(self) -> Path:
+        """What was said on the wire."""
+        return self._sipp.directory / f"outside-{self._sipp.port}.messages"
+
+
+def _answering(user: str, ring_s: float | None, voice: RtpVoice) -> str:
+    ringing = WAITS if ring_s is None else RINGS.format(ring_ms=int(ring_s * 1000))
+    return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port))
 
 
 def _spare_port(address: str) -> int:

@@ -38,6 +38,8 @@ class RtpVoice:
         self.speaking = threading.Event()
         self.said = threading.Event()
         self._peer: tuple[str, int] | None = None
+        self._fixed = False
+        self._repeat = False
         self._audio = b""
         self._keys = ""
         self._stop = threading.Event()
@@ -48,13 +50,13 @@ class RtpVoice:
 
     def start(self, peer: tuple[str, int] | None = None) -> None:
         """Begin to listen, and to send to `peer` (else to whoever sends first)."""
-        self._peer = peer
+        self._peer, self._fixed = peer, peer is not None
         for thread in self._threads:
             thread.start()
 
-    def say(self, alaw: bytes) -> None:
-        """Speak from now on, once."""
-        self._audio = alaw
+    def say(self, alaw: bytes, *, repeat: bool = False) -> None:
+        """Speak from now on, once or again and again."""
+        self._audio, self._repeat = alaw, repeat
         self.said.clear()
         self.speaking.set()
 
@@ -78,7 +80,8 @@ class RtpVoice:
                 continue
             except OSError:
                 return
-            if self._peer is None:
+            # The PBX speaks from another port in each call: answer where the newest sound comes from.
+            if not self._fixed:
                 self._peer = sender
             if len(packet) > 12 and packet[1] & 0x7F == PCMA:
                 self.heard += packet[12:]
@@ -97,7 +100,9 @@ class RtpVoice:
                 position += FRAME
                 if len(frame) < FRAME:
                     frame += SILENCE[len(frame) :]
-                if position >= len(self._audio):
+                if position >= len(self._audio) and self._repeat:
+                    position = 0
+                elif position >= len(self._audio):
                     self.speaking.clear()
                     self.said.set()
                     position = 0

@@ -1,0 +1,285 @@
+"""Commands about calls: click-to-call, hold, mute, transfers, conference, pick-up.
+
+Transfers with consultation are Asterisk's own (`features.conf`): the gateway plays the codes on the agent's
+channel, so that they work on every phone and the PBX's transfer events tell the truth.
+"""
+
+from gateway.commands.view import (
+    GONE,
+    Actor,
+    Ami,
+    Plan,
+    Seat,
+    Step,
+    View,
+    consults,
+    forbidden,
+    impossible,
+    own_leg,
+    peers,
+)
+from gateway.models import commands as c
+from gateway.models.call import Call, Leg
+from gateway.models.dialling import permitted
+from gateway.models.queue import AgentState
+
+BEGIN, CANCEL, COMPLETE, THREE_WAY, SWAP = "*2", "*1", "*2", "*3", "*4"
+"""features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
+BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
+
+
+def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, str]:
+    """(context, extension) of a target, as `deploy/asterisk/extensions.conf` has them.
+
+    Raises:
+        CommandError: no such target, it cannot take a call now, or the number is not permitted.
+    """
+    if to.agent is not None:
+        other = view.rules.seats.get(to.agent)
+        if other is None or other.pbx != seat.pbx:
+            raise impossible(f"no agent {to.agent} on PBX {seat.pbx}")
+        if other.id == seat.id:
+            raise impossible("that is the agent who asks")
+        state = view.state(other.id)
+        if state in (*BUSY, AgentState.UNREACHABLE):
+            raise impossible(f"agent {other.id} is {state}; choose another, or the line's queue")
+        return "hotline-to-agent", other.id
+    if to.queue is not None:
+        line = next((line for line in view.rules.lines if to.queue in (line.id, line.queue)), None)
+        if line is None:
+            raise impossible(f"no line or queue {to.queue}")
+        return "hotline-queue", line.id
+    number = to.number or ""
+    rule = permitted(view.rules.dial, number, actor.role, seat.lines)
+    if rule is None:
+        raise forbidden(f"{number} may not be dialled by you; outbound.allow says which numbers may")
+    ours = "hotline-outbound" if rule.for_everyone else "hotline-outbound-commanded"
+    return view.rules.outbound_context or ours, number
+
+
+def idle(view: View, seat: Seat) -> None:
+    """Raises CommandError where the agent's phone is in a call or cannot be reached."""
+    if next(view.legs(seat.id), None) is not None:
+        raise impossible(f"agent {seat.id} is on a call; end it first")
+    if view.state(seat.id) is AgentState.UNREACHABLE:
+        raise impossible(f"the phone {seat.phone} of agent {seat.id} is not registered")
+
+
+def originate(view: View, actor: Actor, seat: Seat, command: c.Originate, command_id: str) -> Plan:
+    """The agent's phone first. The PBX's own channel id is the command's: asked twice, it rings once."""
+    idle(view, seat)
+    context, exten = where_to(view, actor, seat, command.to)
+    line = command.line or next(iter(seat.lines), "")
+    if command.line and command.line not in seat.lines and not actor.supervises:
+        raise forbidden(f"agent {seat.id} does not serve line {command.line}")
+    if line and line not in {one.id for one in view.rules.lines}:
+        raise impossible(f"no line {line}")
+    channel = f"cmd-{command_id}"
+    step = Ami(
+        "Originate",
+        {
+            "Channel": seat.phone,
+            "ChannelId": channel,
+            "Context": context,
+            "Exten": exten,
+            "Priority": "1",
+            "CallerID": f"<{exten}>",
+            "Timeout": "30000",
+            "Async": "true",
+            "Variable": [f"__HOTLINE_LINE={line}"] if line else [],
+        },
+    )
+    return Plan(seat.pbx, (step,), {"call_id": f"{seat.pbx}-{channel}"})
+
+
+def answer(view: View, seat: Seat, command: c.Answer) -> Plan:
+    """`Event: talk` on the ringing dialogue (desk phones with remote call control answer to it)."""
+    call, leg = own_leg(view, seat.id, command.call_id, talking=False)
+    if leg.answered_at is not None or leg.bridge is not None:
+        raise impossible(f"the phone of agent {seat.id} does not ring")
+    if not leg.channel.startswith("PJSIP/"):
+        raise impossible(f"{seat.phone} is no PJSIP phone; answer it by hand")
+    step = Ami("PJSIPNotify", {"Channel": leg.channel, "Variable": ["Event=talk"]})
+    return Plan(call.pbx, (step,), {"call_id": call.id})
+
+
+def hang_up(view: View, seat: Seat, command: c.HangUp) -> Plan:
+    """The agent's own leg; what happens with the other is the dialplan's."""
+    found = [(call, leg) for call, leg in view.legs(seat.id) if command.call_id in (None, call.id)]
+    talking = [(call, leg) for call, leg in found if leg.bridge is not None]
+    if len(talking or found) != 1:
+        raise impossible(
+            f"agent {seat.id} has no call to hang up" if not found else "several calls: say which by call_id"
+        )
+    ((call, leg),) = talking or found
+    # Music whispered to somebody on hold must not outlive the hold.
+    release = _release(view, leg) if leg.held else ()
+    return Plan(call.pbx, (*release, Ami("Hangup", {"Channel": leg.uniqueid, "Cause": "16"})), _of(call))
+
+
+def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
+    """Music whispered to everybody else in the bridge, the agent's leg muted both ways."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if leg.held:
+        raise impossible("the call is on hold already")
+    others = peers(view, leg)
+    if not others:
+        raise impossible("there is nobody to put on hold")
+    steps: list[Step] = [_mute(leg, "all", True)]
+    for other in others:
+        variables = [f"__HOTLINE_SPY={other.uniqueid}"]
+        steps.append(
+            Ami(
+                "Originate",
+                {
+                    "Channel": "Local/hold@hotline-listen/n",
+                    "ChannelId": _music(other),
+                    "Context": "hotline-listen",
+                    "Exten": "music",
+                    "Priority": "1",
+                    "Async": "true",
+                    "Variable": variables,
+                },
+            )
+        )
+    return Plan(call.pbx, (*steps, _held(leg, True)), _of(call))
+
+
+def resume(view: View, seat: Seat, command: c.Resume) -> Plan:
+    """The opposite of `hold`; ends a mute as well."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if not leg.held:
+        raise impossible("the call is not on hold")
+    return Plan(call.pbx, (*_release(view, leg), _mute(leg, "all", False)), _of(call))
+
+
+def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
+    """What the agent says goes nowhere, or again to the others."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if leg.held:
+        raise impossible("the call is on hold; resume it first")
+    return Plan(call.pbx, (_mute(leg, "in", isinstance(command, c.Mute)),), _of(call))
+
+
+def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
+    """At once: the other side is sent to the target, the agent's leg ends."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if consults(call, leg):
+        raise impossible("a consultation is going on: complete_transfer or cancel_transfer")
+    if not peers(view, leg):
+        raise impossible("there is nobody to transfer")
+    context, exten = where_to(view, actor, seat, command.to)
+    release = _release(view, leg) if leg.held else ()
+    step = Ami("BlindTransfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten})
+    return Plan(call.pbx, (*release, step), _of(call))
+
+
+def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
+    """Asterisk's attended transfer begins: music for the other side, the target is called."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if consults(call, leg):
+        raise impossible("a consultation is going on already")
+    if len(peers(view, leg)) != 1:
+        raise impossible("only a conversation of two can be consulted about")
+    context, exten = where_to(view, actor, seat, command.to)
+    release = (*_release(view, leg), _mute(leg, "all", False)) if leg.held else ()
+    return Plan(
+        call.pbx,
+        (
+            *release,
+            _set(leg, "TRANSFER_CONTEXT", context),
+            _set(leg, "TRANSFER_EXTEN", exten),
+            *_keys(leg, BEGIN),
+        ),
+        _of(call),
+    )
+
+
+def consulting(view: View, seat: Seat, command: c.CallCommand, keys: str) -> Plan:
+    """A code of the running consultation."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if not consults(call, leg):
+        raise impossible(f"agent {seat.id} is consulting nobody; begin with consult")
+    return Plan(call.pbx, _keys(leg, keys), _of(call))
+
+
+def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, command_id: str) -> Plan:
+    """Call `to` into the conversation, or make the consultation a conversation of three."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if command.to is None:
+        return consulting(view, seat, command, THREE_WAY)
+    if consults(call, leg):
+        raise impossible("a consultation is going on: conference without `to` joins it")
+    if leg.held:
+        raise impossible("the call is on hold; resume it first")
+    if not peers(view, leg):
+        raise impossible("there is no conversation to join")
+    context, exten = where_to(view, actor, seat, command.to)
+    line = call.line or next(iter(seat.lines), "")
+    step = Ami(
+        "Originate",
+        {
+            "Channel": f"Local/{exten}@{context}",
+            "ChannelId": f"cmd-{command_id}",
+            "Context": "hotline-command",
+            "Exten": "conference",
+            "Priority": "1",
+            "CallerID": f"<{seat.id}>",
+            "Timeout": "45000",
+            "Async": "true",
+            "Variable": [f"HOTLINE_TARGET={leg.uniqueid}", *([f"__HOTLINE_LINE={line}"] if line else [])],
+        },
+    )
+    return Plan(call.pbx, (step,), _of(call))
+
+
+def pick_up(view: View, actor: Actor, seat: Seat, command: c.PickUp) -> Plan:
+    """Withdraw the caller from the queue (no abandon in its figures) and ring the agent who asks."""
+    for queue in view.queues.values():
+        entry = next((one for one in queue.waiting if one.call_id == command.call_id), None)
+        if entry is None:
+            continue
+        if queue.pbx != seat.pbx:
+            raise impossible(f"call {command.call_id} is on PBX {queue.pbx}, agent {seat.id} on {seat.pbx}")
+        if queue.line not in seat.lines and not actor.supervises:
+            raise forbidden(f"agent {seat.id} does not serve {queue.line or queue.name}")
+        idle(view, seat)
+        call = view.calls.get(command.call_id)
+        leg = next((leg for leg in call.legs if leg.uniqueid == entry.uniqueid), None) if call else None
+        if leg is None:
+            break
+        headers = {"Queue": queue.name, "Caller": leg.channel, "WithdrawInfo": seat.id}
+        return Plan(queue.pbx, (Ami("QueueWithdrawCaller", headers),), {"call_id": command.call_id})
+    raise impossible(f"call {command.call_id} is not waiting in a queue")
+
+
+def _of(call: Call) -> dict[str, str]:
+    return {"call_id": call.id}
+
+
+def _set(leg: Leg, variable: str, value: str) -> Ami:
+    return Ami("Setvar", {"Channel": leg.uniqueid, "Variable": variable, "Value": value})
+
+
+def _held(leg: Leg, held: bool) -> Ami:
+    return _set(leg, "HOTLINE_HELD", "1" if held else "0")
+
+
+def _mute(leg: Leg, direction: str, on: bool) -> Ami:
+    state = "on" if on else "off"
+    return Ami("MuteAudio", {"Channel": leg.uniqueid, "Direction": direction, "State": state})
+
+
+def _music(other: Leg) -> str:
+    return f"hold-{other.uniqueid}"
+
+
+def _release(view: View, leg: Leg) -> tuple[Ami, ...]:
+    music = [
+        Ami("Hangup", {"Channel": _music(other), "Cause": "16"}, tolerates=GONE) for other in peers(view, leg)
+    ]
+    return (*music, _held(leg, False))
+
+
+def _keys(leg: Leg, keys: str) -> tuple[Ami, ...]:
+    return tuple(Ami("PlayDTMF", {"Channel": leg.uniqueid, "Digit": key, "Receive": "true"}) for key in keys)

@@ -1,0 +1,80 @@
+"""Commands about an agent's own state: queues, pauses, wrap-up."""
+
+from gateway.commands.view import Ami, Plan, Seat, Step, View, WrapUp, impossible
+from gateway.models import commands as c
+
+
+def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
+    """Member of the queues of the agent's lines; those already joined are left alone."""
+    strangers = sorted(set(command.lines) - set(seat.lines))
+    if strangers:
+        raise impossible(
+            f"agent {seat.id} does not serve {', '.join(strangers)}; lines are given in agents.lines"
+        )
+    wanted = [line for line in view.rules.lines if line.id in (command.lines or seat.lines)]
+    if not wanted:
+        raise impossible(f"agent {seat.id} serves no line; give some in agents.lines")
+    member_of = _queues(view, seat)
+    steps: list[Step] = [
+        Ami(
+            "QueueAdd",
+            {
+                "Queue": line.queue,
+                "Interface": seat.phone,
+                "Penalty": str(seat.lines[line.id]),
+                "MemberName": seat.id,
+                "StateInterface": seat.phone,
+            },
+            tolerates=("Already there",),
+        )
+        for line in wanted
+        if line.queue not in member_of
+    ]
+    return Plan(seat.pbx, tuple(steps), {"queues": [line.queue for line in wanted]})
+
+
+def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
+    """Out of every queue; a conversation goes on."""
+    queues = _queues(view, seat)
+    steps = tuple(
+        Ami("QueueRemove", {"Queue": queue, "Interface": seat.phone}, tolerates=("Not there",))
+        for queue in queues
+    )
+    return Plan(seat.pbx, steps, {"queues": list(queues)})
+
+
+def pause(view: View, seat: Seat, command: c.Pause | c.ForcePause) -> Plan:
+    """No calls from any queue."""
+    reasons = view.rules.pause_reasons
+    if reasons and command.reason not in reasons:
+        raise impossible(f"{command.reason} is no reason for a pause here; choose from {', '.join(reasons)}")
+    return _paused(view, seat, command.reason)
+
+
+def unpause(view: View, seat: Seat, _: c.Unpause) -> Plan:
+    """Calls from the queues again."""
+    return _paused(view, seat, None)
+
+
+def wrap_up_done(_: View, seat: Seat, __: c.WrapUpDone) -> Plan:
+    """Wrap-up ends now."""
+    return Plan(seat.pbx, (WrapUp(seat.id),))
+
+
+def wrap_up_extend(_: View, seat: Seat, command: c.WrapUpExtend) -> Plan:
+    """Wrap-up lasts longer."""
+    return Plan(seat.pbx, (WrapUp(seat.id, command.seconds),))
+
+
+def _queues(view: View, seat: Seat) -> tuple[str, ...]:
+    status = view.agents.get(seat.id)
+    return status.queues if status else ()
+
+
+def _paused(view: View, seat: Seat, reason: str | None) -> Plan:
+    if not _queues(view, seat):
+        raise impossible(f"agent {seat.id} is in no queue; log in first")
+    headers = {"Interface": seat.phone, "Paused": "false" if reason is None else "true"}
+    if reason is not None:
+        headers["Reason"] = reason
+    return Plan(seat.pbx, (Ami("QueuePause", headers),), {"reason": reason} if reason is not None else {})

@@ -1,0 +1,190 @@
+"""Carrying out commands: once for each id, planned on the picture, told to the PBX, audited."""
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+from msgspec import structs
+
+from agents.accounts import Identity, Permission
+from gateway.commands.plan import plan
+from gateway.commands.view import GONE, Actor, Ami, Either, Plan, Rules, Step, View
+from gateway.models.audit import AuditEntry, Claim
+from gateway.models.commands import COMMAND_ID, Answered, CommandError, read_command
+from gateway.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
+from gateway.pbx.protocol import HeaderValue, Response
+
+log = structlog.get_logger(__name__)
+
+MAX_ARGS = 2000
+NOT_DYNAMIC = "Member not dynamic"
+
+
+class CommandStore(Protocol):
+    """Port: ids and the audit."""
+
+    async def claim(self, command_id: str, username: str, digest: str) -> Claim | None:
+        """Take the id: `None`; or who had it first."""
+        ...
+
+    async def finish(self, answer: Answered, entry: AuditEntry) -> None:
+        """Keep the answer and append to the audit, both or neither."""
+        ...
+
+    async def note(self, entry: AuditEntry) -> None:
+        """Append to the audit only."""
+        ...
+
+
+class Pbx(Protocol):
+    """Port: one PBX's actions (`PbxLink`)."""
+
+    async def action(
+        self, name: str, headers: Mapping[str, HeaderValue] | None = None, *, timeout: float | None = None
+    ) -> Response:
+        """Raises as `PbxLink.action` does."""
+        ...
+
+
+class Commander:
+    """Answers commands of signed-in people; implements the ports of web and stream."""
+
+    def __init__(
+        self,
+        store: CommandStore,
+        rules: Rules,
+        look: Callable[[], View],
+        pbxs: Mapping[str, Pbx],
+        wrap_up: Callable[[str, str, int | None], None],
+    ) -> None:
+        """`look()` is the picture now; `wrap_up(pbx, agent, seconds)` ends (`None`) or extends a wrap-up and
+        raises CommandError where there is none."""
+        self._store = store
+        self.rules = rules
+        self._look = look
+        self._pbxs = pbxs
+        self._wrap_up = wrap_up
+        self._running: dict[str, asyncio.Future[Answered]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def command(self, who: Identity, command_id: str, name: str, args: Any) -> Answered:
+        """Do it once and answer; asked again with the same id, the first answer.
+
+        Never raises: what goes wrong is in the answer (`code`, `message`).
+        """
+        if not isinstance(command_id, str) or not re.fullmatch(COMMAND_ID, command_id):
+            message = "id must be a UUID in lower case, a new one for each command"
+            return Answered(id=str(command_id)[:64], ok=False, code="bad_args", message=message)
+        text = json.dumps(args, sort_keys=True, default=str)
+        digest = hashlib.sha256(json.dumps([name, text]).encode()).hexdigest()
+        try:
+            running = self._running.get(command_id)
+            if (claim := await self._store.claim(command_id, who.username, digest)) is not None:
+                return await self._again(who, command_id, digest, claim, running)
+            # It outlives the asker's connection: half a command is worse than one whose answer is not read.
+            future = asyncio.ensure_future(self._once(who, command_id, name, args, text))
+            self._running[command_id] = future
+            future.add_done_callback(lambda _: self._running.pop(command_id, None))
+            return await asyncio.shield(future)
+        except Exception:
+            log.exception("command_failed", id=command_id, user=who.username)
+            message = "internal error; the gateway's log says more"
+            return Answered(id=command_id, ok=False, code="failed", message=message)
+
+    async def _again(
+        self,
+        who: Identity,
+        command_id: str,
+        digest: str,
+        claim: Claim,
+        running: asyncio.Future[Answered] | None,
+    ) -> Answered:
+        if claim.username != who.username or claim.digest != digest:
+            message = "this id was used for another command; make a new one"
+            return Answered(id=command_id, ok=False, code="id_reused", message=message)
+        if claim.answer is not None:
+            return claim.answer
+        running = running or self._running.get(command_id)
+        if running is not None:
+            return await asyncio.shield(running)
+        message = "begun but never finished (the gateway stopped meanwhile): look, then ask with a new id"
+        return Answered(id=command_id, ok=False, code="interrupted", message=message)
+
+    async def _once(self, who: Identity, command_id: str, name: str, args: Any, text: str) -> Answered:
+        actor = Actor(who.username, str(who.role), who.agent_id, who.may(Permission.COMMAND_ALL))
+        about = str(args.get("agent") or who.agent_id) if isinstance(args, dict) else ""
+        try:
+            async with self._locks.setdefault(about[:64], asyncio.Lock()):
+                planned = plan(self._look(), actor, read_command(name, args), command_id)
+                await self._carry_out(planned)
+            answer = Answered(id=command_id, ok=True, result=dict(planned.result))
+        except CommandError as error:
+            answer = Answered(id=command_id, ok=False, code=error.code, message=error.message)
+        except Exception:
+            log.exception("command_failed", id=command_id, user=who.username, name=name[:40])
+            message = "internal error; the gateway's log says more"
+            answer = Answered(id=command_id, ok=False, code="failed", message=message)
+        entry = AuditEntry(
+            at=time.time(),
+            username=actor.username,
+            role=actor.role,
+            agent=actor.agent,
+            command_id=command_id,
+            name=json.dumps(name[:36], ensure_ascii=True)[1:-1][:40],
+            args=text[:MAX_ARGS],
+            ok=answer.ok,
+            code=answer.code,
+            message=answer.message,
+        )
+        log.info("command", id=command_id, user=actor.username, name=entry.name, ok=entry.ok, code=entry.code)
+        await self._store.finish(answer, entry)
+        return answer
+
+    async def _carry_out(self, planned: Plan) -> None:
+        for step in planned.steps:
+            try:
+                await self._step(planned.pbx, step)
+            except ActionRefused as error:
+                if NOT_DYNAMIC in str(error):
+                    raise CommandError(
+                        "not_possible",
+                        'this PBX has its agents in the queues by configuration; set login = "desk" under [desk] and'
+                        " deploy its configuration again, or pause instead",
+                    ) from error
+                raise CommandError("pbx_refused", f"the PBX refused: {error}") from error
+            except ActionTimeout as error:
+                raise CommandError(
+                    "pbx_timeout", f"the PBX did not answer: {error}; look before asking again"
+                ) from error
+            except ConnectionLost as error:
+                raise CommandError("pbx_down", f"no link to the PBX: {error}") from error
+
+    async def _step(self, pbx: str, step: Step) -> None:
+        match step:
+            case Ami():
+                try:
+                    await self._pbxs[pbx].action(step.action, step.headers)
+                except ActionRefused as error:
+                    if not any(text in str(error) for text in step.tolerates):
+                        raise
+            case Either():
+                try:
+                    for one in step.steps:
+                        await self._step(pbx, one)
+                except ActionRefused as error:
+                    if not any(text in str(error) for text in GONE):
+                        raise
+                    for one in step.otherwise:
+                        await self._step(pbx, one)
+            case _:
+                self._wrap_up(pbx, step.agent, step.seconds)
+
+
+def with_picture(rules: Rules, **picture: Any) -> View:
+    """The view of these rules and this picture."""
+    return structs.replace(View(rules), **picture)
