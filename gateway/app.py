@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
+from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
 from gateway.conduct.desks import Desks
 from gateway.conduct.drafting import Orders
 from gateway.conduct.finishing import Finishing
@@ -42,6 +43,7 @@ from gateway.pbx.link import PbxLink
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.calls import CallRepository
+from gateway.storage.commands import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
@@ -193,6 +195,15 @@ async def run_gateway(
             audiosocket=audio_address,
             pbxs=by_name,
         )
+        rules = rules_of(settings, linked[0].name if linked else "")
+        commands = CommandRepository(database)
+        commander = Commander(
+            commands,
+            rules,
+            lambda: view_of(rules, running.pictures.values()),
+            running.links,
+            wrap_ups(running.desks),
+        )
         tasks = _Tasks()
         stack.push_async_callback(finishing.stop)
         stack.push_async_callback(tasks.stop)
@@ -215,6 +226,8 @@ async def run_gateway(
             orders=orders,
             calls=calls,
             deliveries=outbox,
+            commands=commander,
+            audit=commands,
             checks=_checks(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),
@@ -237,6 +250,7 @@ async def run_gateway(
                 port=settings.http.stream_port,
                 page_port=lambda: running.web_port,
                 allowed_origins=settings.http.allowed_origins,
+                commands=commander,
             )
         )
         running.stream_port = stream.port

@@ -160,13 +160,14 @@ class Conversations:
     # -- holds ---------------------------------------------------------------------------------------------
     def hold(self, event: e.Hold) -> None:
         """A party holds the other."""
-        self._hold(event, True)
+        self.held(event, True)
 
     def unhold(self, event: e.Unhold) -> None:
         """A party resumes."""
-        self._hold(event, False)
+        self.held(event, False)
 
-    def _hold(self, event: ChannelEvent, held: bool) -> None:
+    def held(self, event: ChannelEvent, held: bool) -> None:
+        """A party holds, or no longer does, however that was said."""
         call = self._book.call(event)
         leg = call.leg(event.uniqueid) if call is not None else None
         # Phones resume before each transfer, held or not: what changes nothing is not told.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from gateway.calls.book import Book
+from gateway.calls.conversations import Conversations
 from gateway.models.call import Recording
 from gateway.models.facts import CallUpdated
 from gateway.pbx import events as e
@@ -16,8 +17,9 @@ IVR = "HOTLINE_IVR_"
 class Dialplan:
     """The handlers of variables and recordings, over one book."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, conversations: Conversations) -> None:
         self._book = book
+        self._talks = conversations
 
     def variable(self, event: e.VarSet) -> None:
         """A `HOTLINE_*` variable was set. Hostile: only known lines are believed, texts are cut."""
@@ -34,6 +36,10 @@ class Dialplan:
             if call.called == value:
                 return
             call = book.change(call, called=value[:64])
+        elif name == "HOTLINE_HELD":
+            # Held or resumed by a command: the PBX itself knows of no hold then.
+            self._talks.held(event, value == "1")
+            return
         elif name == "HOTLINE_RECORDING":
             if not value or any(one.path == value for one in call.recordings):
                 return

@@ -37,7 +37,7 @@ class CallTracker:
         self.lifecycle = lifecycle = Lifecycle(self.book, self.conversations)
         ringing = Ringing(self.book, self.conversations)
         transfers = Transfers(self.book, self.conversations)
-        dialplan = Dialplan(self.book)
+        dialplan = Dialplan(self.book, self.conversations)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.appear,
             e.NewState: lifecycle.state,

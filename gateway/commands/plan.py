@@ -28,7 +28,7 @@ def plan(view: View, actor: Actor, command: c.AnyCommand, command_id: str) -> Pl
         case c.WrapUpExtend():
             return states.wrap_up_extend(view, seat, command)
         case c.Listen() | c.Whisper() | c.Barge():
-            return supervising.supervise(view, seat, command)
+            return supervising.supervise(view, seat, command, command_id)
         case c.StopListening():
             return supervising.stop_listening(view, seat, command)
         case c.TakeOver():

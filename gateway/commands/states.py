@@ -37,8 +37,9 @@ def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
     """Out of every queue; a conversation goes on."""
     queues = _queues(view, seat)
     steps = tuple(
-        Ami("QueueRemove", {"Queue": queue, "Interface": seat.phone}, tolerates=("Not there",))
+        Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
         for queue in queues
+        for phone in _phones(view, seat)
     )
     return Plan(seat.pbx, steps, {"queues": list(queues)})
 
@@ -71,10 +72,14 @@ def _queues(view: View, seat: Seat) -> tuple[str, ...]:
     return status.queues if status else ()
 
 
+def _phones(view: View, seat: Seat) -> tuple[str, ...]:
+    status = view.agents.get(seat.id)
+    return (status.phones if status else ()) or (seat.phone,)
+
+
 def _paused(view: View, seat: Seat, reason: str | None) -> Plan:
     if not _queues(view, seat):
         raise impossible(f"agent {seat.id} is in no queue; log in first")
-    headers = {"Interface": seat.phone, "Paused": "false" if reason is None else "true"}
-    if reason is not None:
-        headers["Reason"] = reason
-    return Plan(seat.pbx, (Ami("QueuePause", headers),), {"reason": reason} if reason is not None else {})
+    headers = {"Paused": "false"} if reason is None else {"Paused": "true", "Reason": reason}
+    steps = tuple(Ami("QueuePause", {"Interface": phone, **headers}) for phone in _phones(view, seat))
+    return Plan(seat.pbx, steps, {"reason": reason} if reason is not None else {})

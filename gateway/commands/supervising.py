@@ -1,37 +1,42 @@
 """What a supervisor does with another agent's call: listen, whisper, barge in, take over."""
 
 from gateway.commands.calling import idle
-from gateway.commands.view import GONE, Ami, Either, Plan, Seat, View, impossible, own_leg, peers
+from gateway.commands.view import GONE, Ami, Plan, Seat, View, impossible, own_leg, peers
 from gateway.models import commands as c
+from gateway.models.call import Leg
 
 MODES = {c.Listen: "listen", c.Whisper: "whisper", c.Barge: "barge"}
 CONTEXT = "hotline-command"
 
 
-def spy_channel(agent: str) -> str:
-    """The unique id of the supervisor's listening channel: ours to give, so one is enough."""
-    return f"spy-{agent}"
+SPY = "spy-"
+"""How the unique id of a channel begins that only listens: given by us, so that the picture names it."""
 
 
-def supervise(view: View, seat: Seat, command: c.Listen | c.Whisper | c.Barge) -> Plan:
-    """The supervisor's phone rings and hears the agent's leg; where it does already, only the mode changes."""
+def supervise(view: View, seat: Seat, command: c.Listen | c.Whisper | c.Barge, command_id: str) -> Plan:
+    """The supervisor's phone rings and hears the agent; where it does already, only the mode changes."""
     call, leg = own_leg(view, _other(seat, command), None)
     if call.pbx != seat.pbx:
         raise impossible(f"agent {command.target} is on PBX {call.pbx}, agent {seat.id} on {seat.pbx}")
+    mode = MODES[type(command)]
+    result = {"call_id": call.id, "mode": mode}
+    if (spy := _spy(view, seat)) is not None:
+        steps = (
+            Ami("Setvar", {"Channel": spy.uniqueid, "Variable": "HOTLINE_SPY", "Value": leg.uniqueid}),
+            Ami("Redirect", {"Channel": spy.uniqueid, "Context": CONTEXT, "Exten": mode, "Priority": "1"}),
+        )
+        return Plan(call.pbx, steps, result)
     idle(view, seat)
-    mode, channel = MODES[type(command)], spy_channel(seat.id)
-    switch = (
-        Ami("Setvar", {"Channel": channel, "Variable": "HOTLINE_SPY", "Value": leg.uniqueid}),
-        Ami("Redirect", {"Channel": channel, "Context": CONTEXT, "Exten": mode, "Priority": "1"}),
-    )
-    begin = Ami("Originate", _call(seat, channel, mode, f"HOTLINE_SPY={leg.uniqueid}", command.target))
-    return Plan(call.pbx, (Either(switch, (begin,)),), {"call_id": call.id, "mode": mode})
+    begin = _call(seat, f"{SPY}{command_id}", mode, f"HOTLINE_SPY={leg.uniqueid}", command.target)
+    return Plan(call.pbx, (Ami("Originate", begin),), result)
 
 
-def stop_listening(_: View, seat: Seat, __: c.StopListening) -> Plan:
+def stop_listening(view: View, seat: Seat, _: c.StopListening) -> Plan:
     """The supervisor's listening leg ends."""
-    step = Ami("Hangup", {"Channel": spy_channel(seat.id), "Cause": "16"})
-    return Plan(seat.pbx, (step,))
+    spy = _spy(view, seat)
+    if spy is None:
+        raise impossible(f"agent {seat.id} is not listening to anybody")
+    return Plan(seat.pbx, (Ami("Hangup", {"Channel": spy.uniqueid, "Cause": "16"}),))
 
 
 def take_over(view: View, seat: Seat, command: c.TakeOver, command_id: str) -> Plan:
@@ -40,22 +45,24 @@ def take_over(view: View, seat: Seat, command: c.TakeOver, command_id: str) -> P
     others = peers(view, leg)
     if call.pbx != seat.pbx or len(others) != 1:
         raise impossible("only a conversation of two on the supervisor's own PBX can be taken over")
-    idle(view, seat)
-    ((other),) = others
-    channel = f"cmd-{command_id}"
-    steps = (
-        Ami("Hangup", {"Channel": spy_channel(seat.id), "Cause": "16"}, tolerates=GONE),
-        *(
-            # Music of a hold must not go over with the caller.
-            [Ami("Hangup", {"Channel": f"hold-{other.uniqueid}", "Cause": "16"}, tolerates=GONE)]
-            if leg.held
-            else []
-        ),
-        Ami(
-            "Originate", _call(seat, channel, "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target)
-        ),
+    (other,) = others
+    ends = []
+    if (spy := _spy(view, seat)) is not None:
+        ends.append(spy.uniqueid)
+    else:
+        idle(view, seat)
+    if leg.held:
+        # Music of a hold must not go over with the caller.
+        ends.append(f"hold-{other.uniqueid}")
+    steps = [Ami("Hangup", {"Channel": channel, "Cause": "16"}, tolerates=GONE) for channel in ends]
+    begin = _call(
+        seat, f"cmd-{command_id}", "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target
     )
-    return Plan(call.pbx, steps, {"call_id": call.id})
+    return Plan(call.pbx, (*steps, Ami("Originate", begin)), {"call_id": call.id})
+
+
+def _spy(view: View, seat: Seat) -> Leg | None:
+    return next((leg for _, leg in view.legs(seat.id) if leg.uniqueid.startswith(SPY)), None)
 
 
 def _other(seat: Seat, command: c.Supervision) -> str:

@@ -83,14 +83,7 @@ class WrapUp(Struct, frozen=True):
     seconds: int | None = None
 
 
-class Either(Struct, frozen=True):
-    """`steps`, unless the channel they are for is not there: then `otherwise`."""
-
-    steps: tuple[Ami, ...]
-    otherwise: tuple[Ami, ...]
-
-
-Step = Ami | WrapUp | Either
+Step = Ami | WrapUp
 
 
 class Plan(Struct, frozen=True):

@@ -5,19 +5,23 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
-from msgspec import structs
 
 from agents.accounts import Identity, Permission
 from gateway.commands.plan import plan
-from gateway.commands.view import GONE, Actor, Ami, Either, Plan, Rules, Step, View
+from gateway.commands.view import Actor, Ami, Plan, Rules, Seat, Step, View
+from gateway.conduct.desks import DeskError, Desks
+from gateway.conduct.picture import Picture
 from gateway.models.audit import AuditEntry, Claim
+from gateway.models.call import Call
 from gateway.models.commands import COMMAND_ID, Answered, CommandError, read_command
+from gateway.models.queue import AgentStatus, Queue
 from gateway.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.pbx.protocol import HeaderValue, Response
+from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -77,12 +81,12 @@ class Commander:
 
         Never raises: what goes wrong is in the answer (`code`, `message`).
         """
-        if not isinstance(command_id, str) or not re.fullmatch(COMMAND_ID, command_id):
+        if not re.fullmatch(COMMAND_ID, command_id):
             message = "id must be a UUID in lower case, a new one for each command"
-            return Answered(id=str(command_id)[:64], ok=False, code="bad_args", message=message)
-        text = json.dumps(args, sort_keys=True, default=str)
-        digest = hashlib.sha256(json.dumps([name, text]).encode()).hexdigest()
+            return Answered(id=ascii(command_id[:40])[1:-1], ok=False, code="bad_args", message=message)
         try:
+            text = json.dumps(args, sort_keys=True)
+            digest = hashlib.sha256(json.dumps([name, text]).encode()).hexdigest()
             running = self._running.get(command_id)
             if (claim := await self._store.claim(command_id, who.username, digest)) is not None:
                 return await self._again(who, command_id, digest, claim, running)
@@ -153,8 +157,8 @@ class Commander:
                 if NOT_DYNAMIC in str(error):
                     raise CommandError(
                         "not_possible",
-                        'this PBX has its agents in the queues by configuration; set login = "desk" under [desk] and'
-                        " deploy its configuration again, or pause instead",
+                        'here agents are in their queues by configuration; set login = "desk" under [desk]'
+                        " and deploy its configuration again, or pause instead",
                     ) from error
                 raise CommandError("pbx_refused", f"the PBX refused: {error}") from error
             except ActionTimeout as error:
@@ -172,19 +176,46 @@ class Commander:
                 except ActionRefused as error:
                     if not any(text in str(error) for text in step.tolerates):
                         raise
-            case Either():
-                try:
-                    for one in step.steps:
-                        await self._step(pbx, one)
-                except ActionRefused as error:
-                    if not any(text in str(error) for text in GONE):
-                        raise
-                    for one in step.otherwise:
-                        await self._step(pbx, one)
             case _:
                 self._wrap_up(pbx, step.agent, step.seconds)
 
 
-def with_picture(rules: Rules, **picture: Any) -> View:
-    """The view of these rules and this picture."""
-    return structs.replace(View(rules), **picture)
+def rules_of(settings: Settings, first: str) -> Rules:
+    """What planning needs of the configuration; `first`: the PBX of agents who name none."""
+    return Rules(
+        seats={
+            agent.id: Seat(agent.id, agent.phone, agent.pbx or first, dict(agent.lines))
+            for agent in settings.agents
+        },
+        lines=tuple(line.model() for line in settings.lines),
+        dial=tuple(rule.model() for rule in settings.outbound.allow),
+        outbound_context=settings.outbound.context,
+        pause_reasons=tuple(settings.desk.pause_reasons),
+    )
+
+
+def view_of(rules: Rules, pictures: Iterable[Picture]) -> View:
+    """The picture now, all PBXs together."""
+    agents: dict[str, AgentStatus] = {}
+    calls: dict[str, Call] = {}
+    queues: dict[tuple[str, str], Queue] = {}
+    for picture in pictures:
+        agents.update(picture.floor.agents)
+        calls.update((call.id, call) for call in picture.live_calls)
+        queues.update(((queue.pbx, queue.name), queue) for queue in picture.floor.queues.values())
+    return View(rules, agents, calls, queues)
+
+
+def wrap_ups(desks: Mapping[str, Desks]) -> Callable[[str, str, int | None], None]:
+    """Wrap-up by the desks of each PBX."""
+
+    def do(pbx: str, agent: str, seconds: int | None) -> None:
+        try:
+            if seconds is None:
+                desks[pbx].finish_wrap_up(agent)
+            else:
+                desks[pbx].extend_wrap_up(agent, seconds)
+        except DeskError as error:
+            raise CommandError("not_possible", str(error)) from error
+
+    return do

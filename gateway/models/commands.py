@@ -1,9 +1,10 @@
 """Commands of the desk: what an agent or a supervisor may ask for, checked before anything is planned.
 
-Every text here is hostile until it has passed these types: ids and numbers have closed alphabets, so that none
-can become another header, another dialplan application or another channel.
+Every text here is hostile until it has passed these types: ids and numbers have closed alphabets, so that
+none can become another header, another dialplan application or another channel.
 """
 
+import json
 from typing import Annotated, Any
 
 import msgspec
@@ -153,7 +154,7 @@ class Swap(CallCommand, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
 
 class Conference(CallCommand, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conference"):
-    """三方会商: with `to`, that party is called into the conversation; without, the consultation becomes one."""
+    """三方会商: with `to`, that party is called in; without, the consultation becomes one."""
 
     to: Target | None = None
 
@@ -221,7 +222,7 @@ AnyCommand = (
     | TakeOver
 )
 
-KINDS: dict[str, type[Command]] = {str(kind.__struct_config__.tag): kind for kind in AnyCommand.__args__}  # type: ignore[attr-defined]
+KINDS: dict[str, type[Command]] = {str(kind.__struct_config__.tag): kind for kind in AnyCommand.__args__}
 SUPERVISORS_ONLY = frozenset(
     {ForcePause, ForceLogOut, Listen, Whisper, Barge, StopListening, TakeOver},
 )
@@ -272,9 +273,12 @@ def read_command(name: str, args: Any) -> AnyCommand:
     if not isinstance(args, dict) or "name" in args:
         raise CommandError("bad_args", "args is an object of the command's own arguments")
     try:
-        return msgspec.convert({**args, "name": name}, AnyCommand)
-    except (msgspec.ValidationError, TypeError) as error:
+        # Half a surrogate pair is a str, but no text: it could be neither sent nor stored.
+        json.dumps(args, ensure_ascii=False).encode()
+        command: AnyCommand = msgspec.convert({**args, "name": name}, AnyCommand)
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
         raise CommandError("bad_args", f"{name}: {error}") from None
+    return command
 
 
 def catalogue(supervises: bool) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Command frames of the stream: answered in their own time, without holding the connection's other frames up."""
+"""Command frames of the stream: answered in their own time, without holding up other frames."""
 
 import asyncio
 from contextlib import suppress
@@ -48,7 +48,8 @@ class CommandFrames:
         self, connection: ServerConnection, who: Identity, command_id: str, name: str, args: Any
     ) -> None:
         if self._port is None:
-            answer = Answered(command_id[:64], ok=False, code="unknown_command", message="no commands here")
+            echoed = ascii(command_id[:40])[1:-1]
+            answer = Answered(echoed, ok=False, code="unknown_command", message="no commands here")
         else:
             answer = await self._port.command(who, command_id, name, args)
         frame: dict[str, Any] = {"type": "result", "id": answer.id, "ok": answer.ok}

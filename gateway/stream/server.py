@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from agents.accounts import Identity
+from gateway.stream.commands import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
 from gateway.stream.state import TOPICS, audience_of
@@ -51,6 +52,7 @@ class StreamServer:
         send_timeout_s: float = 30.0,
         recheck_s: float = 60.0,
         max_clients: int = 2000,
+        commands: CommandPort | None = None,
     ) -> None:
         """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port."""
         self.hub = hub
@@ -66,6 +68,7 @@ class StreamServer:
         self._send_timeout_s = send_timeout_s
         self._recheck_s = recheck_s
         self._max_clients = max_clients
+        self._commands = CommandFrames(commands)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
         self._server: Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -241,8 +244,10 @@ class StreamServer:
                 client.audience = msgspec.structs.replace(client.audience, topics=frozenset(topics))
                 client.cursor = None
                 client.wake.set()
+            case {"type": "command"}:
+                return self._commands.take(connection, self._who[connection][1], frame)
             case _:
-                return "known frames: resume, subscribe (known topics), ping"
+                return "known frames: command, resume, subscribe (known topics), ping"
         return None
 
 

@@ -52,7 +52,7 @@ async def test_migrations_make_exactly_the_tables(database: Database) -> None:
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(difference) == []
-    assert await database.upgrade() == ("0001", "0001")
+    assert await database.upgrade() == ("0003", "0003")
 
 
 async def test_an_old_schema_is_refused_with_the_mend(tmp_path: Path) -> None:
