@@ -225,6 +225,8 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
     for row in snapshot.channels:
         if row.uniqueid in live:
             call = _variables(book, call, row)
+            if row.variables.get("HOTLINE_HELD") == "1":
+                call = tracker.conversations.set_held(at, call, row.uniqueid, True)
 
 
 def _variables(book: Book, call: Call, row: ChannelSnapshot) -> Call:

@@ -55,9 +55,7 @@ def take_over(view: View, seat: Seat, command: c.TakeOver, command_id: str) -> P
         # Music of a hold must not go over with the caller.
         ends.append(f"hold-{other.uniqueid}")
     steps = [Ami("Hangup", {"Channel": channel, "Cause": "16"}, tolerates=GONE) for channel in ends]
-    begin = _call(
-        seat, f"cmd-{command_id}", "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target
-    )
+    begin = _call(seat, f"cmd-{command_id}", "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target)
     return Plan(call.pbx, (*steps, Ami("Originate", begin)), {"call_id": call.id})
 
 
