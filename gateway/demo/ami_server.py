@@ -58,6 +58,12 @@ class AmiServer:
         for writer in list(self._clients):
             _write(writer, stamped)
 
+    def feed(self, wire: bytes) -> None:
+        """Tell every client what is ready for the wire (a capture, for one)."""
+        for writer in list(self._clients):
+            if not writer.is_closing():
+                writer.write(wire)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)

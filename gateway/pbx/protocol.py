@@ -25,6 +25,9 @@ MAX_MESSAGE = 1 << 20
 MAX_HEADERS = 2000
 MAX_LIST = 200_000
 _END = b"\r\n\r\n"
+_VAR_SET = b"Event: VarSet\r"
+_OURS = b"\r\nVariable: HOTLINE_"
+"""Two events of five set a variable; only our own are read (see normalise.py)."""
 _GREETING = b"Asterisk Call Manager/"
 
 
@@ -195,6 +198,8 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
                 wanted is not None
                 and piece[7 : piece.find(b"\r\n") if b"\r\n" in piece else None] not in wanted
             ):
+                return
+            if piece.startswith(_VAR_SET) and wanted is not None and _OURS not in piece:
                 return
         if len(piece) > MAX_MESSAGE:
             self._dropped("too long")

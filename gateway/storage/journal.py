@@ -66,6 +66,21 @@ def order_row(order: Order) -> dict[str, Any]:
     }
 
 
+class Prepared:
+    """A statement compiled once: the driver gets plain rows, many at a time."""
+
+    def __init__(self, database: Database, statement: Any, columns: Sequence[str]) -> None:
+        compiled = statement.compile(dialect=database.engine.dialect, column_keys=list(columns))
+        self._sql = str(compiled)
+        self._order = list(compiled.positiontup or ())
+
+    async def many(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute it for each row."""
+        order = self._order
+        values = [tuple([row[name] for name in order]) for row in rows]
+        await connection.exec_driver_sql(self._sql, values)
+
+
 class JournalWriter:
     """Writes facts in the background. `async with` it; `flush()` is the barrier before irrevocable acts."""
 
@@ -73,11 +88,19 @@ class JournalWriter:
         self._database = database
         self._queue: asyncio.Queue[AnyFact | asyncio.Future[None]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        journalled = ["at", "kind", "call_id", "data"]
+        heard = ["id", "call_id", "side", "start", "data"]
+        over = [*call_row_columns(), "finish"]
+        self._journal = Prepared(database, insert(journal), journalled)
         # An update leaves `finish` alone; only the end of a call sets it.
-        self._calls = upsert(database, calls, ["id"], call_row_columns()[1:])
-        self._ended = upsert(database, calls, ["id"], [*call_row_columns()[1:], "finish"])
-        self._orders = upsert(database, orders, ["id"], order_row_columns()[1:])
-        self._utterances = upsert(database, utterances, ["id"], ["data"])
+        self._calls = Prepared(
+            database, upsert(database, calls, ["id"], call_row_columns()[1:]), call_row_columns()
+        )
+        self._ended = Prepared(database, upsert(database, calls, ["id"], over[1:]), over)
+        self._orders = Prepared(
+            database, upsert(database, orders, ["id"], order_row_columns()[1:]), order_row_columns()
+        )
+        self._utterances = Prepared(database, upsert(database, utterances, ["id"], ["data"]), heard)
         self.written = 0
         """Facts committed since the start."""
 
@@ -136,7 +159,7 @@ class JournalWriter:
                 return
 
     async def _write(self, connection: AsyncConnection, facts: list[AnyFact]) -> None:
-        await connection.execute(insert(journal), [_journal_row(fact) for fact in facts])
+        await self._journal.many(connection, [_journal_row(fact) for fact in facts])
         newest_calls: dict[str, tuple[Call, bool]] = {}
         newest_orders: dict[str, Order] = {}
         heard: dict[str, dict[str, Any]] = {}
@@ -162,13 +185,13 @@ class JournalWriter:
             if ended
         ]
         if running:
-            await connection.execute(self._calls, running)
+            await self._calls.many(connection, running)
         if over:
-            await connection.execute(self._ended, over)
+            await self._ended.many(connection, over)
         if newest_orders:
-            await connection.execute(self._orders, [order_row(order) for order in newest_orders.values()])
+            await self._orders.many(connection, [order_row(order) for order in newest_orders.values()])
         if heard:
-            await connection.execute(self._utterances, list(heard.values()))
+            await self._utterances.many(connection, list(heard.values()))
 
 
 def call_row_columns() -> list[str]:

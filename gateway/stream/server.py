@@ -3,8 +3,8 @@
 import asyncio
 import json
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
@@ -23,13 +23,14 @@ from agents.accounts import Identity
 from gateway.stream.commands import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
+from gateway.stream.sender import Follower, Sender
 from gateway.stream.state import TOPICS, audience_of
 
 VERSION = 1
 COOKIE = "hotline_session"
+SEND_BUFFER = 128 * 1024
 CLOSE_BAD_FRAME = 4400
 CLOSE_SIGNED_OUT = 4401
-CLOSE_TOO_SLOW = 4408
 CLOSE_TOO_MANY_FRAMES = 4429
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,12 @@ class StreamServer:
         recheck_s: float = 60.0,
         max_clients: int = 2000,
         commands: CommandPort | None = None,
+        deflate: bool = False,
     ) -> None:
-        """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port."""
+        """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port.
+
+        `deflate`: offer permessage-deflate; off, because it was measured (docs/stream.md).
+        """
         self.hub = hub
         self.host = host
         self.port = port
@@ -64,14 +69,15 @@ class StreamServer:
         self._page_port = page_port
         self._origins = allowed_origins
         self._heartbeat_s = heartbeat_s
-        self._batch_s = batch_s
         self._send_timeout_s = send_timeout_s
         self._recheck_s = recheck_s
         self._max_clients = max_clients
         self._commands = CommandFrames(commands)
+        self._compression = "deflate" if deflate else None
+        self.sender = Sender(hub, heartbeat_s=heartbeat_s, batch_s=batch_s, send_timeout_s=send_timeout_s)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
         self._server: Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -79,8 +85,7 @@ class StreamServer:
             self.host,
             self.port,
             process_request=self._admit,
-            # Deltas are small and the desk is near: deflate costs ~300 KiB and CPU a client for little.
-            compression=None,
+            compression=self._compression,
             max_size=4096,
             max_queue=8,
             write_limit=64 * 1024,
@@ -90,7 +95,11 @@ class StreamServer:
             close_timeout=3,
             server_header=None,
         )
+        for listener in self._server.sockets:
+            # Each connection inherits it: a client that takes nothing holds no more of the kernel's memory.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
+        self._writing = asyncio.create_task(self.sender.run(), name="stream")
         return self
 
     async def __aexit__(
@@ -99,14 +108,15 @@ class StreamServer:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     def revoke(self, token_hash: str) -> None:
         """Close every connection of that session with 4401; give it to AccountService.on_revoked."""
         for connection, (_, identity) in list(self._who.items()):
             if identity.token_hash == token_hash:
-                task = asyncio.ensure_future(connection.close(CLOSE_SIGNED_OUT, "signed out"))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self.sender.close(connection, CLOSE_SIGNED_OUT, "signed out")
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         headers = request.headers
@@ -134,25 +144,19 @@ class StreamServer:
         request = connection.request
         assert request is not None
         query = parse_qs(urlsplit(request.path).query, max_num_fields=16)
-        client = Client(
-            audience_of(identity),
-            self._resumed(query.get("epoch", [""])[0], query.get("since", [""])[0]),
-        )
+        cursor = self._resumed(query.get("epoch", [""])[0], query.get("since", [""])[0])
+        client = Follower(connection, Client(audience_of(identity), cursor))
         await connection.send(self._hello(identity), text=True)
-        self.hub.clients.add(client)
-        tasks = [
-            asyncio.create_task(self._write(connection, client)),
-            asyncio.create_task(self._watch(connection, token, identity)),
-        ]
+        self.hub.join(client)
+        watching = asyncio.create_task(self._watch(connection, token, identity))
         try:
             await self._read(connection, client)
         except ConnectionClosed:
             pass
         finally:
-            self.hub.clients.discard(client)
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
+            self.hub.leave(client)
+            watching.cancel()
+            for result in await asyncio.gather(watching, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, ConnectionClosed):
                     log.error("stream_client_failed", user=identity.username, error=repr(result))
 
@@ -179,31 +183,14 @@ class StreamServer:
         except (TypeError, ValueError, OverflowError):
             return None
 
-    async def _write(self, connection: ServerConnection, client: Client) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(self._heartbeat_s):
-                    await client.wake.wait()
-            except TimeoutError:
-                beat = {"type": "heartbeat", "seq": client.cursor, "time": time()}
-                await self._send(connection, msgspec.json.encode(beat))
-                continue
-            client.wake.clear()
-            frame = self.hub.frame(client)
-            if frame is not None:
-                await self._send(connection, frame)
-            await asyncio.sleep(self._batch_s)
-
     async def _send(self, connection: ServerConnection, frame: bytes) -> None:
+        """Send one client something of its own."""
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 await connection.send(frame, text=True)
         except TimeoutError:
             # It takes nothing any more, not even a close frame.
             log.warning("stream_client_too_slow", seconds=self._send_timeout_s)
-            with suppress(ConnectionClosed, TimeoutError):
-                async with asyncio.timeout(1):
-                    await connection.close(CLOSE_TOO_SLOW, "too slow; come back and resume")
             connection.transport.abort()
 
     async def _watch(self, connection: ServerConnection, token: str, identity: Identity) -> None:
@@ -238,12 +225,10 @@ class StreamServer:
             case {"type": "ping"}:
                 await self._send(connection, msgspec.json.encode({"type": "pong", "time": time()}))
             case {"type": "resume"}:
-                client.cursor = self._resumed(frame.get("epoch"), frame.get("since"))
-                client.wake.set()
+                self.hub.restart(client, self._resumed(frame.get("epoch"), frame.get("since")))
             case {"type": "subscribe", "topics": [*topics]} if all(topic in TOPICS for topic in topics):
-                client.audience = msgspec.structs.replace(client.audience, topics=frozenset(topics))
-                client.cursor = None
-                client.wake.set()
+                audience = msgspec.structs.replace(client.audience, topics=frozenset(topics))
+                self.hub.restart(client, None, audience)
             case {"type": "command"}:
                 return self._commands.take(connection, self._who[connection][1], frame)
             case _:

@@ -1,9 +1,9 @@
 """The live view: what screens show now, as keyed JSON with one rising sequence number. Pure.
 
-Every item is keyed by (topic, key) and encoded once. A change moves its key to the end of an index
-ordered by `seq`, so "everything since N" is the tail of that index, each key once in its latest state:
-resume and conflation are the same walk. Removed keys leave tombstones; only these are ever forgotten,
-and whoever is older than the oldest forgotten one needs a new snapshot.
+Every item is keyed by (topic, key) and encoded at most once per state, when somebody is to see it. A change
+moves its key to the end of an index ordered by `seq`, so "everything since N" is the tail of that index, each
+key once in its latest state: resume and conflation are the same walk. Removed keys leave tombstones; only
+these are ever forgotten, and whoever is older than the oldest forgotten one needs a new snapshot.
 """
 
 from collections import OrderedDict
@@ -33,6 +33,8 @@ from gateway.stream.masking import mask
 
 TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr")
 Key = tuple[str, str]
+MASKED = frozenset({"queues"})
+"""Topics that `mask` changes anything in."""
 Mask = Callable[[str, Any], Any]
 
 _encoder = msgspec.json.Encoder()
@@ -62,13 +64,14 @@ class Item(Struct):
     """One key's latest state; `value` is `None` for a tombstone."""
 
     seq: int
-    value: bytes | None
+    value: Any
     public: bool
     """Everyone signed in may see it; else only `agent` and supervisors."""
     agent: str | None = None
     former: frozenset[str] = frozenset()
     """Agents who could see it once: they are told when they no longer can."""
     call_id: str | None = None
+    json: bytes | None = None
     masked: bytes | None = None
 
 
@@ -191,33 +194,59 @@ class LiveView:
     def snapshot(self, audience: Audience) -> list[tuple[Key, Raw]]:
         """Everything `audience` may see now, oldest change first, each value as ready JSON."""
         return [
-            (key, _shown(key, item, audience))
+            (key, Raw(self.shown(key, item, audience)))
             for key, item in self._items.items()
-            if item.value is not None and _visible(key, item, audience)
+            if item.value is not None and visible(key, item, audience)
         ]
+
+    def changed(self, seq: int) -> list[tuple[Key, Item]] | None:
+        """All that changed after `seq`, in order of change; `None` as in `since`."""
+        if seq > self.seq or seq < self._floor:
+            return None
+        tail: list[tuple[Key, Item]] = []
+        for key in reversed(self._items):
+            item = self._items[key]
+            if item.seq <= seq:
+                break
+            tail.append((key, item))
+        tail.reverse()
+        return tail
 
     def since(self, seq: int, audience: Audience) -> tuple[list[tuple[Key, Raw]], list[Key]] | None:
         """What changed after `seq`: (changes, removals), each key once, in order of change.
 
         `None` where `seq` is too old or from the future: the client needs a snapshot.
         """
-        if seq > self.seq or seq < self._floor:
-            return None
+        tail = self.changed(seq)
+        return None if tail is None else self.select(tail, audience)
+
+    def select(
+        self, tail: Iterable[tuple[Key, Item]], audience: Audience
+    ) -> tuple[list[tuple[Key, Raw]], list[Key]]:
+        """What of `tail` (from `changed`) concerns `audience`: (changes, removals)."""
         changes: list[tuple[Key, Raw]] = []
         removals: list[Key] = []
-        for key in reversed(self._items):
-            item = self._items[key]
-            if item.seq <= seq:
-                break
+        for key, item in tail:
             if key[0] not in audience.topics:
                 continue
-            if item.value is not None and _visible(key, item, audience):
-                changes.append((key, _shown(key, item, audience)))
-            elif _visible(key, item, audience) or audience.agent in item.former:
+            if visible(key, item, audience):
+                if item.value is None:
+                    removals.append(key)
+                else:
+                    changes.append((key, Raw(self.shown(key, item, audience))))
+            elif audience.agent in item.former:
                 removals.append(key)
-        changes.reverse()
-        removals.reverse()
         return changes, removals
+
+    def shown(self, key: Key, item: Item, audience: Audience) -> bytes:
+        """The value's JSON as `audience` may see it."""
+        if key[0] in audience.masked and key[0] in MASKED:
+            if item.masked is None:
+                item.masked = _encoder.encode(self._mask(key[0], msgspec.to_builtins(item.value)))
+            return item.masked
+        if item.json is None:
+            item.json = _encoder.encode(item.value)
+        return item.json
 
     # inside
 
@@ -234,16 +263,12 @@ class LiveView:
         agent: str | None = None,
         call_id: str | None = None,
     ) -> None:
-        encoded = _encoder.encode(value)
         old = self._items.get(key)
-        if old is not None and old.value == encoded and old.agent == agent:
+        if old is not None and old.value == value and old.agent == agent:
             return
-        masked = None
-        if key[0] == "queues":
-            masked = _encoder.encode(self._mask(key[0], msgspec.to_builtins(value)))
         former = _former(old, agent)
         self.seq += 1
-        self._items[key] = Item(self.seq, encoded, public, agent, former, call_id, masked)
+        self._items[key] = Item(self.seq, value, public, agent, former, call_id)
         self._items.move_to_end(key)
         self._tombstones.pop(key, None)
         if call_id is not None:
@@ -266,7 +291,7 @@ class LiveView:
     def _remove(self, key: Key) -> None:
         item = self._items[key]
         self.seq += 1
-        item.seq, item.value, item.masked = self.seq, None, None
+        item.seq, item.value, item.json, item.masked = self.seq, None, None, None
         self._items.move_to_end(key)
         self._tombstones[key] = None
         self._tombstones.move_to_end(key)
@@ -281,18 +306,29 @@ def _former(old: Item | None, agent: str | None) -> frozenset[str]:
     return (old.former | ({old.agent} if old.agent else frozenset())) - ({agent} if agent else frozenset())
 
 
-def _visible(key: Key, item: Item, audience: Audience) -> bool:
+def visible(key: Key, item: Item, audience: Audience) -> bool:
+    """Whether `audience` may see the item."""
     if key[0] not in audience.topics:
         return False
     return item.public or audience.sees_all or (audience.agent is not None and item.agent == audience.agent)
 
 
-def _shown(key: Key, item: Item, audience: Audience) -> Raw:
-    value = item.masked if key[0] in audience.masked and item.masked is not None else item.value
-    assert value is not None
-    return Raw(value)
+def snapshot_frame(view: LiveView, audience: Audience) -> bytes:
+    """Everything `audience` may see, as a `snapshot` frame."""
+    return b'{"type":"snapshot","seq":%d,"items":[%b]}' % (view.seq, _joined(view.snapshot(audience)))
 
 
-def encode_changes(changes: Iterable[tuple[Key, Raw]]) -> list[dict[str, Any]]:
-    """Changes as the frames carry them; the values are already JSON."""
-    return [{"topic": topic, "key": key, "value": value} for (topic, key), value in changes]
+def delta_frame(seq: int, changes: list[tuple[Key, Raw]], removals: list[Key]) -> bytes | None:
+    """A `delta` frame; `None` where there is nothing to say."""
+    if not changes and not removals:
+        return None
+    gone = _encoder.encode([{"topic": topic, "key": key} for topic, key in removals])
+    return b'{"type":"delta","seq":%d,"changes":[%b],"removals":%b}' % (seq, _joined(changes), gone)
+
+
+def _joined(changes: list[tuple[Key, Raw]]) -> bytes:
+    """Changes as the frames carry them; the values are JSON already."""
+    return b",".join(
+        b'{"topic":"%b","key":%b,"value":%b}' % (topic.encode(), _encoder.encode(key), value)
+        for (topic, key), value in changes
+    )

@@ -28,7 +28,7 @@ async def test_slow_client_is_dropped_and_the_other_goes_on(store: Any) -> None:
     accounts = AccountService(store, store, passwords=cheap)
     await accounts.create_account("ban", "correct-horse", Role.SUPERVISOR, None)
     cookie = f"hotline_session={(await accounts.login('ban', 'correct-horse', 'test')).token}"
-    hub = Hub(LiveView())
+    hub = Hub(LiveView(), queue_interval_s=0.0)
     async with StreamServer(
         hub, authenticate=accounts.authenticate, batch_s=0.001, send_timeout_s=0.5
     ) as stream:

@@ -1,0 +1,155 @@
+"""The writing half of the stream: one task for all clients, because 5,000 wake-ups cost more than the bytes.
+
+Whoever has taken all it was sent gets the next delta by one `broadcast`; whoever has not falls behind (see
+`hub.py`), is looked at again a little later, and is given up when nothing moves for `send_timeout_s`.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from time import time
+
+import msgspec
+import structlog
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+
+from gateway.stream.hub import Client, Hub
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TOO_SLOW = 4408
+MIN_INTERVAL_S = 0.002
+LOOK_AGAIN_S = 0.05
+
+
+class Follower(Client):
+    """A client with its connection. Instants are the loop's."""
+
+    def __init__(self, connection: ServerConnection, client: Client) -> None:
+        super().__init__(client.audience, client.cursor)
+        self.connection = connection
+        self.last_sent = 0.0
+        self.stuck_at = 0.0
+        self.stuck_bytes = 0
+        """What it had still to take when it was last looked at; it is stuck where this does not shrink."""
+
+    def waiting_bytes(self) -> int:
+        """What it was sent and its connection has not taken yet."""
+        size: int = self.connection.transport.get_write_buffer_size()
+        return size
+
+
+class Sender:
+    """`run()` writes until it is cancelled."""
+
+    def __init__(self, hub: Hub, *, heartbeat_s: float, batch_s: float, send_timeout_s: float) -> None:
+        """Writes at most every `batch_s` under load, and at once when little is going on."""
+        self._hub = hub
+        self._heartbeat_s = heartbeat_s
+        self._batch_s = batch_s
+        self._send_timeout_s = send_timeout_s
+        self._news = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
+        self.dropped = 0
+        """Clients given up as too slow."""
+        hub.on_news = self._news.set
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        loop = asyncio.get_running_loop()
+        next_beat = loop.time() + self._heartbeat_s / 4
+        while True:
+            now = loop.time()
+            pause = next_beat - now
+            if self._hub.behind:
+                pause = min(pause, LOOK_AGAIN_S)
+            if (held := self._hub.held_for) is not None:
+                pause = min(pause, held)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, pause)):
+                    await self._news.wait()
+            self._news.clear()
+            began = loop.time()
+            try:
+                self._flush(began)
+                if began >= next_beat:
+                    next_beat = began + self._heartbeat_s / 4
+                    self._beat(began)
+            except Exception:
+                log.exception("stream_write_failed")
+            # Writing takes a part of the time only; where few clients follow, nothing waits for a batch.
+            busy = loop.time() - began
+            await asyncio.sleep(min(self._batch_s, max(MIN_INTERVAL_S, 2 * busy)))
+
+    def _flush(self, now: float) -> None:
+        hub = self._hub
+        hub.release()
+        before = hub.sent
+        for clients, frame in hub.deltas():
+            self._broadcast(self._ready(clients, before), frame, now)
+        # In order, so that nobody waits for those who take nothing.
+        for client in list(hub.behind):
+            assert isinstance(client, Follower)
+            if client.connection.protocol.state is not State.OPEN:
+                continue
+            if waiting := client.waiting_bytes():
+                self._judge(client, waiting, now)
+            elif (missed := hub.catch_up(client)) is not None:
+                self._broadcast([client], missed, now)
+
+    def _ready(self, clients: Iterable[Client], before: int) -> list[Follower]:
+        ready = []
+        for client in clients:
+            assert isinstance(client, Follower)
+            if client.connection.transport.get_write_buffer_size():
+                self._hub.fall_behind(client, before)
+            else:
+                ready.append(client)
+        return ready
+
+    def _broadcast(self, clients: list[Follower], frame: bytes, now: float) -> None:
+        for client in clients:
+            client.last_sent = now
+            client.stuck_bytes = 0
+        broadcast([client.connection for client in clients], frame.decode())
+
+    def _judge(self, client: Follower, waiting: int, now: float) -> None:
+        """Give a client up when what waits for it has not shrunk for too long."""
+        if not client.stuck_bytes or waiting < client.stuck_bytes:
+            client.stuck_at, client.stuck_bytes = now, waiting
+        elif now - client.stuck_at > self._send_timeout_s:
+            self.dropped += 1
+            log.warning("stream_client_too_slow", seconds=self._send_timeout_s, bytes=waiting)
+            self._hub.leave(client)
+            self.close(client.connection, CLOSE_TOO_SLOW, "too slow; come back and resume", abort_after_s=1.0)
+
+    def _beat(self, now: float) -> None:
+        idle: list[Follower] = []
+        for client in list(self._hub.clients - self._hub.behind):
+            assert isinstance(client, Follower)
+            if now - client.last_sent < self._heartbeat_s:
+                continue
+            if client.waiting_bytes():
+                self._hub.fall_behind(client, self._hub.sent)
+            else:
+                idle.append(client)
+        beat = msgspec.json.encode({"type": "heartbeat", "seq": self._hub.sent, "time": time()})
+        self._broadcast(idle, beat, now)
+
+    def close(
+        self, connection: ServerConnection, code: int, reason: str, *, abort_after_s: float | None = None
+    ) -> None:
+        """Close in the background; a connection that takes nothing is cut after `abort_after_s`."""
+
+        async def closing() -> None:
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(abort_after_s):
+                    await connection.close(code, reason)
+            if abort_after_s is not None:
+                connection.transport.abort()
+
+        task = asyncio.create_task(closing())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
