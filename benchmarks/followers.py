@@ -1,0 +1,137 @@
+"""Many websocket clients in one process, as light as can be: the server is measured, not they."""
+
+import asyncio
+import base64
+import os
+import re
+import time
+from multiprocessing.connection import Connection
+
+from benchmarks.harness import pin, requests
+
+SEQ = re.compile(rb'"seq":(\d+)')
+
+
+class Follower(asyncio.Protocol):
+    """One client: shakes hands, then takes frames off; `crowd.frame` gets each."""
+
+    def __init__(self, crowd: "Crowd", number: int, token: str) -> None:
+        self.crowd, self.number = crowd, number
+        self.shaken = asyncio.get_running_loop().create_future()
+        self.buffer = bytearray()
+        self.token = token
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        transport.write(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: hotline_session={self.token}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        buffer = self.buffer
+        buffer += data
+        if not self.shaken.done():
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not buffer.startswith(b"HTTP/1.1 101"):
+                self.shaken.set_exception(ConnectionError(bytes(buffer[:200]).decode()))
+                return
+            del buffer[: end + 4]
+            self.shaken.set_result(None)
+        while len(buffer) >= 2:
+            length, start = buffer[1] & 127, 2
+            if length == 126:
+                length, start = int.from_bytes(buffer[2:4], "big"), 4
+            elif length == 127:
+                length, start = int.from_bytes(buffer[2:10], "big"), 10
+            if len(buffer) < start + length:
+                return
+            if buffer[0] & 15 == 9:  # ping: an answer keeps us connected
+                self.transport.write(b"\x8a\x80" + bytes(4))
+            else:
+                self.crowd.frame(self.number, bytes(buffer[start : start + length]), now)
+            del buffer[: start + length]
+
+
+class Crowd:
+    """All clients of one process, and what they have seen."""
+
+    def __init__(self) -> None:
+        self.clients: list[Follower] = []
+        self.seq: list[int] = []
+        self.frames = self.bytes = 0
+        self.mark: re.Pattern[bytes] | None = None
+        self.marks: dict[tuple[int, str], float] = {}
+        """(client, what the mark's group caught) → when it was first seen."""
+
+    def frame(self, number: int, frame: bytes, now: float) -> None:
+        self.frames += 1
+        self.bytes += len(frame)
+        found = SEQ.search(frame, 0, 80)
+        if found:
+            self.seq[number] = int(found[1])
+        if self.mark is not None:
+            for caught in self.mark.findall(frame):
+                self.marks.setdefault((number, caught.decode()), now)
+
+    async def connect(self, port: int, tokens: list[str]) -> None:
+        loop = asyncio.get_running_loop()
+        for token in tokens:
+            number = len(self.clients)
+            self.seq.append(-1)
+            _, client = await loop.create_connection(
+                lambda n=number, t=token: Follower(self, n, t),  # type: ignore[misc]
+                "127.0.0.1",
+                port,
+            )
+            self.clients.append(client)
+            await asyncio.wait_for(client.shaken, 20)
+
+    async def all_at(self, seq: int, among: range) -> float:
+        """Wait until each of them has seen `seq`; when that was."""
+        deadline = time.monotonic() + 60
+        while any(self.seq[one] < seq for one in among):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not all clients got seq {seq}")
+            await asyncio.sleep(0.001)
+        return time.monotonic()
+
+
+def run_followers(pipe: Connection) -> None:
+    """The process; it answers `connect`, `at`, `mark`, `deaf`, `seen`, `drop`."""
+    pin(1)
+    asyncio.run(_serve(pipe))
+
+
+async def _serve(pipe: Connection) -> None:
+    crowd = Crowd()
+    while (request := await requests(pipe)) is not None:
+        match request:
+            case ("connect", port, tokens):
+                await crowd.connect(port, tokens)
+                pipe.send(len(crowd.clients))
+            case ("deaf", count):
+                for client in crowd.clients[:count]:
+                    client.transport.pause_reading()
+                pipe.send(count)
+            case ("at", seq, first):
+                pipe.send(await crowd.all_at(seq, range(first, len(crowd.clients))))
+            case ("mark", pattern):
+                crowd.mark, crowd.marks = re.compile(pattern), {}
+                pipe.send(None)
+            case ("seen",):
+                pipe.send(crowd.marks)
+            case ("counts",):
+                pipe.send((crowd.frames, crowd.bytes))
+            case ("drop",):
+                for client in crowd.clients:
+                    client.transport.abort()
+                await asyncio.sleep(0.2)
+                crowd = Crowd()
+                pipe.send(None)
