@@ -1,8 +1,8 @@
 """Events a second: the whole pipeline against stock panoramisk's dispatch to an empty callback.
 
 Same captured bytes over the same kind of socket, same core, in turns; medians. The pipeline is done when
-everything is folded, committed to SQLite and read by all 50 clients. Time is the process's own on its core, so
-that a neighbour's work is nobody's.
+everything is folded, committed to SQLite and read by all 50 clients. Time is the process's own on its core,
+so that a neighbour's work is nobody's.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What every benchmark needs: cores, helper processes, medians, the machine's description, the result file."""
+"""What every benchmark needs: cores, helper processes, medians, the machine, the result file."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A PBX in a process of its own: the real AMI wire protocol, fed from a capture (`PbxPlan` says with what)."""
+"""A PBX in a process of its own: the real AMI wire protocol, fed from a capture."""
 
 import asyncio
 import time

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from agents.accounts import Identity, Role
 from benchmarks.pbx import SECRET, USER
 from gateway.bus import LocalBus
@@ -74,7 +76,12 @@ async def pipeline(
     profiles = [AgentProfile(str(2000 + n), f"坐席{n}", f"PJSIP/{2000 + n}") for n in range(agents)]
     tracker = CallTracker("main", LINES, profiles)
     settings = PbxSettings(
-        name="main", host="127.0.0.1", port=ami_port, username=USER, secret=SECRET, reconnect_max_s=1.0
+        name="main",
+        host="127.0.0.1",
+        port=ami_port,
+        username=USER,
+        secret=SecretStr(SECRET),
+        reconnect_max_s=1.0,
     )
     async with (
         JournalWriter(database) as journal,
