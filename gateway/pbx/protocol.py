@@ -26,8 +26,8 @@ MAX_HEADERS = 2000
 MAX_LIST = 200_000
 _END = b"\r\n\r\n"
 _VAR_SET = b"Event: VarSet\r"
-_OURS = b"\r\nVariable: HOTLINE_"
-"""Two events of five set a variable; only our own are read (see normalise.py)."""
+_TELLING = (b"\r\nVariable: HOTLINE_", b"\r\nVariable: QUEUESTATUS\r")
+"""Two events of five set a variable; which are read, `normalise.tells` says (a test holds them together)."""
 _GREETING = b"Asterisk Call Manager/"
 
 
@@ -199,7 +199,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
                 and piece[7 : piece.find(b"\r\n") if b"\r\n" in piece else None] not in wanted
             ):
                 return
-            if piece.startswith(_VAR_SET) and wanted is not None and _OURS not in piece:
+            if wanted is not None and piece.startswith(_VAR_SET) and not any(m in piece for m in _TELLING):
                 return
         if len(piece) > MAX_MESSAGE:
             self._dropped("too long")
