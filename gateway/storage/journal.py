@@ -5,12 +5,12 @@ journal rows and the working copies (`calls`, `utterances`, `orders`) together, 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -218,3 +218,13 @@ def _journal_row(fact: AnyFact) -> dict[str, Any]:
         "call_id": call_id,
         "data": msgspec.json.encode(fact).decode(),
     }
+
+
+async def read_journal(database: Database, since: float) -> AsyncIterator[AnyFact]:
+    """The facts from `since` (POSIX seconds) on, in the order in which they were written."""
+    query = select(journal.c.data).where(journal.c.at >= since).order_by(journal.c.seq)
+    decode = msgspec.json.Decoder(AnyFact).decode
+    async with database.reading() as connection:
+        rows = await connection.stream(query.execution_options(yield_per=1000))
+        async for data in rows.scalars():
+            yield decode(data)

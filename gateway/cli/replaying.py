@@ -1,0 +1,154 @@
+"""`hotline replay`: the support tool."""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import msgspec
+import typer
+from rich.progress import Progress
+
+from gateway.cli.main import ConfigOption, app, err, out, read_settings
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.replay.timeline import Timeline
+
+BIG = 4 << 20
+"""Files from this size on show their progress."""
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="An AMI log (telnet, nc, tcpdump -A) or the journal as JSON lines; - for stdin."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Read our journal from then on: 2026-01-31T08:00, or 90m, 8h, 2d ago."),
+    ] = None,
+    call: Annotated[str, typer.Option(help="Only calls whose id contains this.")] = "",
+    pbx: Annotated[str, typer.Option(help="What the PBX of an AMI log is called.")] = "main",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and call.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Fold what was recorded into the same picture as live, and print each call's timeline.
+
+    Exit code 2 if there is nothing to read. Progress goes to standard error.
+    """
+    settings = read_settings(config)
+    if (file is None) == (since is None):
+        err.print("give a FILE, or --since, one of the two")
+        raise typer.Exit(2)
+    from gateway.replay.fold import ReplayError
+
+    try:
+        if since is not None:
+            asyncio.run(_since(settings, _instant(since), call, as_json))
+        elif str(file) == "-":
+            _file(sys.stdin, 0, settings, pbx, call, as_json)
+        elif file is not None:
+            with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+                _file(lines, file.stat().st_size, settings, pbx, call, as_json)
+    except (ReplayError, OSError, ValueError) as error:
+        err.print(str(error))
+        raise typer.Exit(2) from None
+
+
+def _instant(text: str) -> float:
+    """`90m`, `8h`, `2d` ago, or an ISO instant (this machine's zone unless it says one); POSIX seconds."""
+    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+        return time.time() - timedelta(**{unit: int(ago[1])}).total_seconds()
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"--since {text!r} is no instant: write 2026-01-31T08:00, or 90m, 8h, 2d") from None
+
+
+def _file(lines: TextIO, size: int, settings: Settings, pbx: str, wanted: str, as_json: bool) -> None:
+    from gateway.calls.floor import AgentProfile
+    from gateway.replay.capture import Counts
+    from gateway.replay.fold import facts_of
+    from gateway.replay.timeline import Timelines
+
+    counts, timelines = Counts(), Timelines()
+    profiles = [AgentProfile(agent.id, agent.name, agent.phone) for agent in settings.agents]
+    with Progress(console=err, transient=True, disable=size < BIG) as progress:
+        task = progress.add_task("replay", total=size or None)
+
+        def read() -> Iterator[str]:
+            done = 0
+            for number, line in enumerate(lines):
+                done += len(line)
+                if number % 5000 == 0:
+                    progress.update(task, completed=done)
+                yield line
+
+        configured = [line.model() for line in settings.lines]
+        for fact in facts_of(read(), pbx, configured, profiles, counts):
+            if (over := timelines.add(fact)) is not None:
+                _show(over, wanted, as_json)
+                timelines.take(over.call.id)
+    for timeline in timelines.open():
+        _show(timeline, wanted, as_json)
+    err.print(
+        f"{counts.messages} messages, {counts.events} events folded,"
+        f" {counts.passed_over} other lines passed over"
+    )
+
+
+async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -> None:
+    from gateway.app import open_database
+    from gateway.replay.timeline import Timelines
+    from gateway.storage.journal import read_journal
+
+    database, timelines, count = open_database(settings), Timelines(), 0
+    try:
+        await database.require_newest()
+        with Progress(console=err, transient=True) as progress:
+            task = progress.add_task("replay", total=None)
+            async for fact in read_journal(database, begin):
+                count += 1
+                if count % 5000 == 0:
+                    progress.update(task, description=f"replay: {count} facts")
+                if (over := timelines.add(fact)) is not None:
+                    _show(over, wanted, as_json)
+                    timelines.take(over.call.id)
+    finally:
+        await database.close()
+    for timeline in timelines.open():
+        _show(timeline, wanted, as_json)
+    err.print(
+        f"{count} facts since {datetime.fromtimestamp(begin).astimezone().isoformat(timespec='seconds')}"
+    )
+
+
+def _show(timeline: "Timeline", wanted: str, as_json: bool) -> None:
+    call = timeline.call
+    if wanted not in call.id:
+        return
+    if as_json:
+        out.print(msgspec.json.encode(timeline).decode())
+        return
+    begun = datetime.fromtimestamp(call.started_at).astimezone()
+    lasted = (
+        f"{call.ended_at - call.started_at:.1f} s" if call.ended_at is not None else "未结束 still going on"
+    )
+    out.print(
+        f"\n{call.id}  {begun:%Y-%m-%d %H:%M:%S}  主叫 caller {_plain(call.caller.number) or '?'}"
+        f"  被叫 called {_plain(call.called) or '?'}  线路 line {call.line or '-'}  {lasted}"
+    )
+    for entry in timeline.entries:
+        out.print(f"  {entry.offset:+10.3f}  {_plain(entry.text)}")
+
+
+def _plain(text: str) -> str:
+    """Text from the network without what a terminal would obey."""
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)

@@ -1,0 +1,114 @@
+"""Facts into calls' timelines, in plain words. Pure."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+
+from gateway.models import facts as f
+from gateway.models.call import Call, EndReason
+from gateway.models.facts import AnyFact
+
+END = {
+    EndReason.COMPLETED: "通话完成 completed",
+    EndReason.ABANDONED_IVR: "语音导航中挂机 abandoned in IVR",
+    EndReason.ABANDONED_QUEUE: "排队中放弃 abandoned in queue",
+    EndReason.ABANDONED_RINGING: "振铃中放弃 abandoned while ringing",
+    EndReason.QUEUE_TIMEOUT: "排队超时 queue timeout",
+    EndReason.ABANDONED_PARKED: "驻留中放弃 abandoned while parked",
+    EndReason.MERGED: "并入另一通话 merged into another call",
+    EndReason.FAILED: "未接通 failed",
+    EndReason.UNSEEN: "结束时未被监视 ended unseen",
+}
+
+
+class Entry(Struct, frozen=True):
+    """One thing that happened. `at`: POSIX seconds; `offset`: seconds since the call began."""
+
+    at: float
+    offset: float
+    kind: str
+    text: str
+
+
+class Timeline(Struct):
+    """One call and what happened on it, in order."""
+
+    call: Call
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Timelines:
+    """Takes facts; `calls` are the timelines, in the order in which the calls began."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Timeline] = {}
+
+    def add(self, fact: AnyFact) -> Timeline | None:
+        """Take one fact; the timeline that is complete with it, if one is."""
+        if isinstance(fact, f.UtteranceHeard):
+            line = self.calls.get(fact.utterance.call_id)
+            if line is not None and fact.utterance.final:
+                text = f"{fact.utterance.side.value}: {fact.utterance.text}"
+                self._enter(line, line.call.started_at + fact.utterance.start, "UtteranceHeard", text)
+            return None
+        if isinstance(fact, f.OrderChanged):
+            line = self.calls.get(fact.order.call_id)
+            if line is not None:
+                text = f"工单 work order {fact.order.state.value}: {', '.join(fact.changed)}"
+                self._enter(line, fact.at, "OrderChanged", text)
+            return None
+        if not isinstance(fact, f.CallFact):
+            return None
+        line = self.calls.setdefault(fact.call.id, Timeline(fact.call))
+        line.call = fact.call
+        text = words(fact)
+        if text:
+            self._enter(line, fact.at, type(fact).__name__, text)
+        return line if isinstance(fact, f.CallEnded) else None
+
+    def take(self, call_id: str) -> None:
+        """Forget a call whose timeline was printed."""
+        self.calls.pop(call_id, None)
+
+    def open(self) -> Iterator[Timeline]:
+        """Those that had not ended."""
+        yield from self.calls.values()
+
+    def _enter(self, line: Timeline, at: float, kind: str, text: str) -> None:
+        line.entries.append(Entry(at, round(at - line.call.started_at, 3), kind, text))
+
+
+def words(fact: f.CallFact) -> str:
+    """What happened, in a person's words; "" for what nobody would ask about."""
+    call = fact.call
+    match fact:
+        case f.CallStarted():
+            return f"来电 call from {call.caller.number or '?'} to {call.called or '?'}"
+        case f.CallQueued():
+            return f"进入队列 queued in {fact.queue}, position {fact.position}"
+        case f.AgentRinging():
+            return f"坐席振铃 agent {fact.agent} rings ({fact.channel})"
+        case f.AgentMissed():
+            return f"未应答 agent {fact.agent} did not answer, rang {fact.rang:.1f} s"
+        case f.CallAnswered():
+            return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
+        case f.CallHeld():
+            return "保持 on hold" if fact.held else "恢复通话 off hold"
+        case f.TalkEnded():
+            return f"通话段结束 talk with {fact.agent or '?'} is over"
+        case f.CallParked():
+            return f"驻留 parked at {fact.space}"
+        case f.CallsMerged():
+            return f"合并 merged with {fact.merged}"
+        case f.ConferenceChanged():
+            return "会议成员变化 conference changed"
+        case f.CallTransferred():
+            return f"转接 {fact.manner.value} transfer to {fact.target or '?'}: {fact.result or '?'}"
+        case f.CallEnded():
+            reason = END.get(call.end_reason, str(call.end_reason)) if call.end_reason else "?"
+            return f"结束 ended: {reason}"
+        case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
+            return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
+        case f.CallUpdated(what=what):
+            return "" if what in ("channel", "caller") else f"更新 {what}"
+    return type(fact).__name__
