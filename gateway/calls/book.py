@@ -261,9 +261,8 @@ class Book:
         """Which way a call goes that agents began: out, as soon as somebody outside is in it."""
         if call.direction is Direction.INBOUND or call.monitors is not None or not call.legs:
             return call
-        agents = {leg.agent for leg in call.legs if leg.agent}
         outside = any(leg.agent is None and not leg.channel.startswith("Local/") for leg in call.legs)
-        internal = call.queue is not None or (len(agents) > 1 and not outside)
+        internal = call.queue is not None or (not outside and any(leg.agent for leg in call.legs[1:]))
         if internal is (call.direction is Direction.INTERNAL) or (outside and call.talking):
             return call
         first = call.legs[0]

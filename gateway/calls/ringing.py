@@ -171,9 +171,11 @@ class Ringing:
             if one.ringing:
                 one.ringing = False
             book.set_agent(one, None)
+            began = call.legs[0] is leg and call.queue is None and phone.agent is not None
             call = book.drop_leg(call, one.uniqueid)
-            if not call.legs and phone.agent is not None and call.queue is None:
-                call = book.change(call, direction=Direction.OUTBOUND, agent=phone.agent)
+            if began:
+                # Originate rings the agent first: whom the agent is to speak with is not called yet.
+                call = book.change(call, direction=Direction.OUTBOUND, agent=phone.agent, called="")
         return call
 
     def dialled(self, event: e.DialEnd) -> None:

@@ -24,7 +24,7 @@ class Transfers:
             return
         transferee = self._book.channels.get(event.transferee_uniqueid)
         if transferee is not None:
-            if transferee.sent_to == event.exten:
+            if transferee.sent_to == event.exten or transferee.parked is not None:
                 return  # seen on its way already
             transferee.sent_to = event.exten or "?"
         origin = self._book.party(event.transferer_uniqueid)

@@ -1,6 +1,7 @@
 """A stage for call scenarios: a private Asterisk, phones with keys, the gateway's own link watching."""
 
 import asyncio
+import contextlib
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from gateway.models.call import Call, CallState
 from gateway.models.facts import AnyFact, CallEnded
 from gateway.pbx.events import AnyPbxEvent
 from gateway.pbx.link import LinkState, PbxLink
-from gateway.pbx.normalise import WANTED
+from gateway.pbx.normalise import normalise
 from gateway.pbx.private import PrivateAsterisk
 from gateway.pbx.snapshot import PbxSnapshot
 from gateway.settings import Settings
@@ -32,12 +33,24 @@ include => scenario
 [scenario]
 include => parkedcalls
 ; a ring group; Local channels, optimised away and not; pick-up of 1001's ringing call; out through the trunk
-exten => 600,1,Dial(PJSIP/1001&PJSIP/1002&PJSIP/1003,20)
+exten => 600,1,Dial(PJSIP/1002&PJSIP/1003,20)
 exten => 611,1,Dial(Local/1002@hotline-agents,20)
 exten => 612,1,Dial(Local/1002@hotline-agents/n,20)
 exten => 800,1,PickupChan(PJSIP/1001-,p)
  same => n,Hangup()
+; listening in on 1001, and joining as a third party
+exten => 850,1,Answer()
+ same => n,ChanSpy(PJSIP/1001-,qS)
+ same => n,Hangup()
+exten => 860,1,Answer()
+ same => n,BridgeAdd(${THIRD_PARTY_OF})
+ same => n,Hangup()
 exten => _9X.,1,Dial(PJSIP/trunk/sip:${EXTEN:1}@127.0.0.2:${OUTSIDE_PORT},30)
+
+[hotline-listen](+)
+; in place of the audio that nobody here takes
+exten => idle,1,Answer()
+ same => n,Wait(30)
 """
 
 
@@ -52,6 +65,10 @@ class ScenarioAsterisk(PrivateAsterisk):
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
         (etc / "queues.conf").write_text(queues)
+
+
+class NoCallError(AssertionError):
+    """A call was asked for where there is none."""
 
 
 class Stage:
@@ -109,20 +126,36 @@ class Stage:
         """Let 9<number> reach that phone."""
         await self.asterisk.cli(f"dialplan set global OUTSIDE_PORT {outside.port}")
 
+    async def third_party_of(self, channel: str) -> None:
+        """Let 860 join that channel's conversation."""
+        await self.asterisk.cli(f"dialplan set global THIRD_PARTY_OF {channel}")
+
     # -- looking -----------------------------------------------------------------------------------------
     async def until(self, what: Callable[[], Any], timeout: float = 12.0) -> Any:
-        """Wait until `what()` is true; its value."""
+        """Wait until `what()` is true; its value. There may be no call to ask about yet."""
         end = time.monotonic() + timeout
-        while not (found := what()):
-            if time.monotonic() > end:
-                raise AssertionError(f"it did not come to pass; the picture: {self.tracker.calls}")
+        while time.monotonic() < end:
+            with contextlib.suppress(NoCallError):
+                if found := what():
+                    return found
             await asyncio.sleep(0.02)
-        return found
+        raise AssertionError(f"it did not come to pass; the picture: {self.tracker.calls}")
+
+    async def talking(self, agent: str) -> Call:
+        """The call on which that agent talks; waits for it."""
+
+        def found() -> Call | None:
+            calls = self.tracker.calls.values()
+            return next((one for one in calls if one.agent == agent and one.state is CallState.TALKING), None)
+
+        call: Call = await self.until(found)
+        return call
 
     def call(self) -> Call:
         """The one call there is, or the caller's."""
         calls = list(self.tracker.calls.values())
-        assert calls, "there is no call"
+        if not calls:
+            raise NoCallError("there is no call")
         return next((one for one in calls if one.direction == "inbound"), calls[0])
 
     @property
@@ -208,9 +241,7 @@ def trimmed(text: str) -> str:
     for block in text.split("\r\n\r\n"):
         lines = block.split("\r\n")
         names = dict(line.split(": ", 1) for line in lines if ": " in line)
-        if names.get("Event") not in WANTED:
-            continue
-        if names["Event"] == "VarSet" and not names.get("Variable", "").startswith("HOTLINE_"):
+        if normalise(names, "main", 0.0) is None:
             continue
         kept.append("\r\n".join(line for line in lines if not NEEDLESS.match(line.split(":", 1)[0])))
     return "\r\n\r\n".join(kept) + "\r\n\r\n"
