@@ -1,4 +1,4 @@
-"""Real AMI logs folded: each scenario as people would tell it, and what damage to the stream may not do."""
+"""Real AMI logs folded (Asterisk 22; `-16`: 16): each scenario as people would tell it, and after damage."""
 
 import random
 from collections.abc import Sequence
@@ -72,7 +72,11 @@ def nothing_left(on: CallTracker) -> None:
     assert all(queue.waiting == () for queue in on.floor.queues.values())
 
 
-@pytest.mark.parametrize("name", sorted(STORIES))
+def test_every_capture_has_a_story() -> None:
+    assert {name.removesuffix("-16") for name in NAMES} == {*STORIES, "attended-colleague-first"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.removesuffix("-16") in STORIES])
 def test_the_story_of_a_capture(name: str) -> None:
     on = tracker()
     facts = [fact for event in events(name) for fact in on.apply(event)]
@@ -82,14 +86,15 @@ def test_the_story_of_a_capture(name: str) -> None:
         for one in ended
         if one.end_reason is not EndReason.MERGED and one.consults is None and one.monitors is None
     ]
-    assert [told(one) for one in main] == [STORIES[name]]
+    assert [told(one) for one in main] == [STORIES[name.removesuffix("-16")]]
     assert {one.merged_into for one in ended if one.end_reason is EndReason.MERGED} <= {main[0].id}
     assert sum(isinstance(fact, CallStarted) for fact in facts) == len(ended)
     for one in ended:
         assert not any(leg.channel.startswith("Local/") for leg in one.legs)
-        ends = [part.ended_at for part in (*one.legs, *one.talks)]
-        ends += [part.ended_at for part in (*one.holds, *one.conferences)]
-        assert None not in ends
+        assert None not in [leg.ended_at for leg in one.legs]
+        assert None not in [talk.ended_at for talk in one.talks]
+        assert None not in [hold.ended_at for hold in one.holds]
+        assert None not in [conference.ended_at for conference in one.conferences]
     nothing_left(on)
 
 
