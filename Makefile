@@ -8,7 +8,7 @@ MODEL  := .cache/models/whisper-base
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit integration check format lock model asterisk private-pbx clean
+.PHONY: help run test unit integration bench stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,12 @@ unit: $(VENV)/.dev  ## fast tests: no PBX, no model
 
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
 	$(BIN)/pytest tests/integration
+
+bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run (minutes)
+	@$(BIN)/python -m benchmarks
+
+stream-types: $(VENV)/.dev  ## the AsyncAPI document and TypeScript types, from the frames' types
+	@$(BIN)/python -m scripts.stream_types
 
 format: $(VENV)/.dev  ## mend the style
 	$(BIN)/ruff check --fix .

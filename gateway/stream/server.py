@@ -145,7 +145,9 @@ class StreamServer:
         assert request is not None
         query = parse_qs(urlsplit(request.path).query, max_num_fields=16)
         cursor = self._resumed(query.get("epoch", [""])[0], query.get("since", [""])[0])
-        client = Follower(connection, Client(audience_of(identity), cursor))
+        topics = query.get("topics", [""])[0].split(",")
+        audience = audience_of(identity, topics if topics != [""] else TOPICS)
+        client = Follower(connection, Client(audience, cursor))
         await connection.send(self._hello(identity), text=True)
         self.hub.join(client)
         watching = asyncio.create_task(self._watch(connection, token, identity))

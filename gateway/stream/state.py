@@ -9,7 +9,7 @@ these are ever forgotten, and whoever is older than the oldest forgotten one nee
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from functools import singledispatchmethod
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -29,9 +29,10 @@ from gateway.models.facts import (
     RecogniserChanged,
     UtteranceHeard,
 )
+from gateway.models.frames import Topic
 from gateway.stream.masking import mask
 
-TOPICS = ("calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr")
+TOPICS: tuple[str, ...] = get_args(Topic)
 Key = tuple[str, str]
 MASKED = frozenset({"queues"})
 """Topics that `mask` changes anything in."""

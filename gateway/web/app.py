@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from agents.accounts import Identity, LoginRefusedError, LoginThrottledError, Permission
 from gateway.models.commands import STATUS, catalogue
+from gateway.stream import asyncapi
 from gateway.stream.origin import own_origin
 from gateway.stream.server import COOKIE
 from gateway.web.services import Check, OrderRefusedError, ReadinessCheck, WebServices
@@ -168,6 +169,10 @@ def create_app(services: WebServices) -> FastAPI:
             secure=services.secure_cookies,
         )
         return response
+
+    @app.get("/api/v1/asyncapi.json")
+    async def described(who: Identity = who_is) -> Response:
+        return _json(asyncapi.document())
 
     @app.get("/api/v1/session")
     async def session(request: Request, who: Identity = who_is) -> Response:

@@ -1,0 +1,328 @@
+// Written by scripts/stream_types.py from the frames' types: change those, then `make stream-types`.
+
+export interface Hello {
+  readonly type: "hello"
+  readonly version: number
+  readonly epoch: string
+  readonly time: number
+  readonly user: string
+  readonly role: string
+  readonly agent: string | null
+  readonly heartbeat: number
+}
+
+export interface Snapshot {
+  readonly type: "snapshot"
+  readonly seq: number
+  readonly items: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem)[]
+}
+
+export interface CallItem {
+  readonly topic: "calls"
+  readonly key: string
+  readonly value: Call
+}
+
+export interface Call {
+  readonly id: string
+  readonly pbx: string
+  readonly linkedid: string
+  readonly direction: Direction
+  readonly state: CallState
+  readonly caller: Party
+  readonly called: string
+  readonly started_at: number
+  readonly line?: string | null
+  readonly queue?: string | null
+  readonly agent?: string | null
+  readonly ivr?: Readonly<Record<string, string>>
+  readonly queued_at?: number | null
+  readonly ringing_at?: number | null
+  readonly answered_at?: number | null
+  readonly ended_at?: number | null
+  readonly end_reason?: EndReason | null
+  readonly legs?: readonly Leg[]
+  readonly talks?: readonly Talk[]
+  readonly recordings?: readonly Recording[]
+  readonly holds?: readonly Hold[]
+  readonly transfers?: readonly Transfer[]
+  readonly conferences?: readonly Conference[]
+  readonly consults?: string | null
+  readonly monitors?: string | null
+  readonly merged_into?: string | null
+}
+
+export type Direction = "inbound" | "internal" | "outbound"
+
+export type CallState = "ended" | "held" | "ivr" | "parked" | "queued" | "ringing" | "talking"
+
+export interface Party {
+  readonly number?: string
+  readonly name?: string
+}
+
+export type EndReason = "abandoned_ivr" | "abandoned_parked" | "abandoned_queue" | "abandoned_ringing" | "completed" | "failed" | "merged" | "queue_timeout" | "unseen"
+
+export interface Leg {
+  readonly uniqueid: string
+  readonly channel: string
+  readonly side: Side
+  readonly party: Party
+  readonly created_at: number
+  readonly agent?: string | null
+  readonly answered_at?: number | null
+  readonly ended_at?: number | null
+  readonly cause?: number | null
+  readonly bridge?: string | null
+  readonly held?: boolean
+}
+
+export type Side = "agent" | "caller"
+
+export interface Talk {
+  readonly agent: string | null
+  readonly channel: string
+  readonly started_at: number
+  readonly ended_at?: number | null
+}
+
+export interface Recording {
+  readonly path: string
+  readonly channel: string
+  readonly started_at: number
+  readonly ended_at?: number | null
+}
+
+export interface Hold {
+  readonly uniqueid: string
+  readonly agent: string | null
+  readonly started_at: number
+  readonly ended_at?: number | null
+}
+
+export interface Transfer {
+  readonly at: number
+  readonly manner: Manner
+  readonly origin: string
+  readonly target: string
+  readonly result: string
+}
+
+export type Manner = "attended" | "blind" | "blonde" | "forward" | "park" | "pickup" | "retrieve"
+
+export interface Conference {
+  readonly started_at: number
+  readonly members: readonly Member[]
+  readonly ended_at?: number | null
+}
+
+export interface Member {
+  readonly uniqueid: string
+  readonly party: string
+  readonly joined_at: number
+  readonly left_at?: number | null
+}
+
+export interface QueueItem {
+  readonly topic: "queues"
+  readonly key: string
+  readonly value: Queue
+}
+
+export interface Queue {
+  readonly name: string
+  readonly pbx: string
+  readonly line: string | null
+  readonly waiting?: readonly Waiting[]
+  readonly members?: readonly string[]
+}
+
+export interface Waiting {
+  readonly call_id: string
+  readonly uniqueid: string
+  readonly position: number
+  readonly since: number
+  readonly caller?: string
+}
+
+export interface AgentItem {
+  readonly topic: "agents"
+  readonly key: string
+  readonly value: AgentStatus
+}
+
+export interface AgentStatus {
+  readonly id: string
+  readonly name: string
+  readonly phone: string
+  readonly state: AgentState
+  readonly since: number
+  readonly reason?: string
+  readonly call_id?: string | null
+  readonly queues?: readonly string[]
+  readonly direction?: Direction | null
+  readonly wrap_up_until?: number | null
+  readonly missed?: number
+  readonly pbx?: string
+  readonly phones?: readonly string[]
+}
+
+export type AgentState = "available" | "logged_out" | "on_hold" | "paused" | "ringing" | "talking" | "unreachable" | "wrap_up"
+
+export interface UtteranceItem {
+  readonly topic: "transcripts"
+  readonly key: string
+  readonly value: Utterance
+}
+
+export interface Utterance {
+  readonly id: string
+  readonly call_id: string
+  readonly side: Side
+  readonly start: number
+  readonly end: number
+  readonly text: string
+  readonly final?: boolean
+  readonly confidence?: number
+  readonly source?: Source
+}
+
+export type Source = "live" | "recording"
+
+export interface OrderItem {
+  readonly topic: "orders"
+  readonly key: string
+  readonly value: Order
+}
+
+export interface Order {
+  readonly id: string
+  readonly call_id: string
+  readonly line: string
+  readonly state: OrderState
+  readonly fields: Readonly<Record<string, FieldValue>>
+  readonly created_at: number
+  readonly updated_at: number
+  readonly revision?: number
+  readonly submitted_at?: number | null
+  readonly delivered_at?: number | null
+  readonly external_id?: string | null
+}
+
+export type OrderState = "dead" | "delivered" | "draft" | "submitted"
+
+export interface FieldValue {
+  readonly value: unknown
+  readonly confidence: number
+  readonly method: Method
+  readonly evidence?: readonly Evidence[]
+}
+
+export type Method = "agent" | "gazetteer" | "llm" | "model" | "rule" | "signalling"
+
+export interface Evidence {
+  readonly utterance_id: string
+  readonly start: number
+  readonly end: number
+  readonly quote: string
+  readonly audio_start: number
+  readonly audio_end: number
+}
+
+export interface PbxItem {
+  readonly topic: "pbx"
+  readonly key: string
+  readonly value: PbxLink
+}
+
+export interface PbxLink {
+  readonly pbx: string
+  readonly up: boolean
+  readonly reason: string
+  readonly since: number
+}
+
+export interface FiguresItem {
+  readonly topic: "figures"
+  readonly key: string
+  readonly value: Readonly<Record<string, unknown>>
+}
+
+export interface RecogniserItem {
+  readonly topic: "asr"
+  readonly key: string
+  readonly value: Recogniser
+}
+
+export interface Recogniser {
+  readonly load: Load
+  readonly ready: boolean
+  readonly waiting: number
+  readonly lag: number
+  readonly partials_dropped: number
+  readonly fault?: string | null
+}
+
+export type Load = "delayed" | "no_partials" | "normal"
+
+export interface Delta {
+  readonly type: "delta"
+  readonly seq: number
+  readonly changes: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem)[]
+  readonly removals: readonly Removal[]
+}
+
+export interface Removal {
+  readonly topic: "agents" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts"
+  readonly key: string
+}
+
+export interface Heartbeat {
+  readonly type: "heartbeat"
+  readonly seq: number
+  readonly time: number
+}
+
+export interface Pong {
+  readonly type: "pong"
+  readonly time: number
+}
+
+export interface Result {
+  readonly type: "result"
+  readonly id: string
+  readonly ok: boolean
+  readonly result?: unknown
+  readonly error?: Fault | null
+}
+
+export interface Fault {
+  readonly code: string
+  readonly message: string
+}
+
+export interface Subscribe {
+  readonly type: "subscribe"
+  readonly topics: readonly ("agents" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts")[]
+}
+
+export interface Resume {
+  readonly type: "resume"
+  readonly epoch: string
+  readonly since: number
+}
+
+export interface Ping {
+  readonly type: "ping"
+}
+
+export interface Command {
+  readonly type: "command"
+  readonly id: string
+  readonly name: string
+  readonly args?: Readonly<Record<string, unknown>>
+}
+
+export type ServerFrame = Hello | Snapshot | Delta | Heartbeat | Pong | Result
+
+export type ClientFrame = Subscribe | Resume | Ping | Command
