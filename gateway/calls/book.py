@@ -109,7 +109,9 @@ class Book:
         return [self.channels[uniqueid] for uniqueid in self._phones.get(agent, ())]
 
     def agent_of(self, name: str) -> str | None:
-        """Whose phone a channel of that name is."""
+        """Whose phone a channel of that name is; nobody's after a masquerade (`<MASQ>`, `<ZOMBIE>`)."""
+        if name.endswith(">"):
+            return None
         return self.floor.agent_of_phone(phone_of(name))
 
     def party(self, uniqueid: str) -> str:

@@ -51,11 +51,8 @@ def is_listener(name: str) -> bool:
 
 
 def phone_of(channel: str) -> str:
-    """The device of a channel name: `PJSIP/1001-0000002a` → `PJSIP/1001`; Local keeps its context.
-
-    What a masquerade adds (`<ZOMBIE>`, `<MASQ>`) is left out.
-    """
-    base = channel.partition("<")[0].partition(";")[0]
+    """The device of a channel name: `PJSIP/1001-0000002a` → `PJSIP/1001`; Local keeps its context."""
+    base = channel.partition(";")[0]
     head, dash, tail = base.rpartition("-")
     return head if dash and len(tail) == 8 else base
 

@@ -79,9 +79,23 @@ class Conversations:
                 continue
             if leg.side is Side.AGENT and leg.agent is not None:
                 call = self.begin_talk(at, call, one, leg.agent, 0.0)
+        call = self._left_behind(at, call, parties)
         call = self._confer(at, self.refresh(call), parties)
         for one in parties:
             book.show(at, one.agent)
+
+    def _left_behind(self, at: float, call: Call, parties: list[Channel]) -> Call:
+        """The caller speaks with others now: who is in no bridge any more has finished, hung up or not."""
+        running = [talk.channel for talk in call.talks if talk.ended_at is None]
+        here = {one.name for one in parties}
+        if here.issuperset(running) or not any(
+            leg.side is Side.CALLER and leg.channel in here for leg in call.legs
+        ):
+            return call
+        for one in self._book.members(call.id):
+            if one.bridge is None and one.name in running:
+                call = self.end_talk(at, call, one.name)
+        return call
 
     def leave(self, event: e.BridgeLeave) -> None:
         """A channel leaves a bridge."""

@@ -116,7 +116,7 @@ class Lifecycle:
             return
         before, channel.name = channel.name, event.new_name
         was, agent = channel.agent, book.agent_of(event.new_name)
-        if not channel.local or agent is not None:
+        if agent is not None or not channel.local:
             book.set_agent(channel, agent)
         call = book.calls.get(channel.call_id)
         if call is None:

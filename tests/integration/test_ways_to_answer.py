@@ -160,3 +160,32 @@ async def test_listening_in_is_no_part_of_the_call(stage: Stage) -> None:
             await ear.hang_up()
             await call.hang_up()
     assert all(not one.conferences for one in stage.ended)
+
+
+async def test_both_are_sent_elsewhere(stage: Stage) -> None:
+    async with stage.agent("1001") as first, stage.agent("1002"), stage.outside() as out:
+        async with stage.scene("both-redirected"):
+            call = await out.dial("12345", CALLER)
+            began = await stage.talking("1001")
+            caller = began.caller_leg
+            assert caller is not None
+            await stage.ami.send(
+                Action="Redirect",
+                Channel=caller.channel,
+                Context="hotline-agents",
+                Exten="1002",
+                Priority="1",
+                ExtraChannel=began.talks[0].channel,
+                ExtraContext="hotline-listen",
+                ExtraExten="idle",
+                ExtraPriority="1",
+            )
+            assert (await stage.talking("1002")).id == began.id
+            await stage.same_picture()
+            assert {leg.agent for leg in stage.call().legs} == {None, "1001", "1002"}
+            await (await first.incoming()).hang_up()
+            await call.hang_up()
+    (ended,) = stage.ended
+    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    # The first talk was over when the caller spoke with the second agent, not when the first hung up.
+    assert ended.talks[0].ended_at == ended.talks[1].started_at

@@ -26,6 +26,7 @@ STORIES: dict[str, Story] = {
     "attended-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
     "consult-only": ("completed", ["1001"], [], 1),
+    "both-redirected": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "bridge": ("completed", ["1001", "1002"], [], 0),
     "pickup": ("completed", ["1002"], [("pickup", "1001", "1002")], 0),
     "forward": ("completed", ["1002"], [("forward", "1001", "1002")], 0),

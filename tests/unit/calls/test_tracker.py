@@ -154,6 +154,54 @@ def test_abandoned_in_each_phase() -> None:
     assert ended(facts).end_reason is EndReason.ABANDONED_RINGING
 
 
+def test_let_go_by_the_queue() -> None:
+    leave = [channel(e.QueueCallerLeave, 8.9, queue="q12345")]
+    hang_up = [channel(e.Hangup, 9.0, cause=16)]
+    assert ended(play(tracker(), ARRIVAL, leave, hang_up)).end_reason is EndReason.QUEUE_TIMEOUT
+    # The same where the last phone had just rung.
+    stopped = [agent_event(e.AgentRingNoAnswer, 8.8, ring_time=4.0), channel(e.Hangup, 8.85, AGENT, cause=26)]
+    facts = play(tracker(), ARRIVAL, RINGING, stopped, leave, hang_up)
+    assert ended(facts).end_reason is EndReason.QUEUE_TIMEOUT
+
+
+def test_a_masquerade_puts_another_telephone_behind_the_channel() -> None:
+    """The order is ast_do_masquerade's: the new one steps aside, takes the name, the old one is a zombie."""
+    on = tracker()
+    play(on, ARRIVAL, RINGING, ANSWERED)
+    other, name = "1700000000.3", "PJSIP/1002-00000003"
+    facts = play(
+        on,
+        [
+            channel(e.NewChannel, 20.0, other, channel=name, linkedid=other, state="Up", exten="800"),
+            channel(e.Rename, 20.1, other, channel=name, linkedid=other, new_name=f"{name}<MASQ>"),
+            channel(e.Rename, 20.1, AGENT, new_name=name),
+            channel(
+                e.Rename,
+                20.1,
+                other,
+                channel=f"{name}<MASQ>",
+                linkedid=other,
+                new_name=f"{AGENT_CHANNEL}<ZOMBIE>",
+            ),
+            channel(e.Hangup, 20.2, other, channel=f"{AGENT_CHANNEL}<ZOMBIE>", linkedid=other),
+        ],
+    )
+    (call,) = on.calls.values()
+    leg = call.leg(AGENT)
+    assert leg is not None
+    assert (leg.channel, leg.agent, call.talks[0].agent, call.talks[0].channel) == (
+        name,
+        "1002",
+        "1002",
+        name,
+    )
+    assert on.floor.agents["1002"].call_id == call.id
+    assert on.floor.agents["1001"].call_id is None
+    assert ended(facts).id != call.id
+    play(on, [channel(e.Hangup, 60.0, AGENT, channel=name), channel(e.Hangup, 60.1)])
+    assert (on.calls, on.channels) == ({}, {})
+
+
 def test_ring_no_answer_goes_back_to_the_queue() -> None:
     on = tracker()
     missed = [agent_event(e.AgentRingNoAnswer, 12.0, ring_time=8000.0), channel(e.Hangup, 12.1, AGENT)]
