@@ -25,6 +25,8 @@ from gateway.models.queue import AgentState
 
 BEGIN, CANCEL, COMPLETE, THREE_WAY, SWAP = "*2", "*1", "*2", "*3", "*4"
 """features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
+SILENT = "-32767"
+"""func_volume divides each sample by it."""
 BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
 
 
@@ -118,24 +120,24 @@ def hang_up(view: View, seat: Seat, command: c.HangUp) -> Plan:
 
 
 def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
-    """Music whispered to everybody else in the bridge, the agent's leg muted both ways."""
+    """Music whispered to everybody else in the bridge, the agent's leg silenced both ways."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if leg.held:
         raise impossible("the call is on hold already")
     others = peers(view, leg)
     if not others:
         raise impossible("there is nobody to put on hold")
-    steps: list[Step] = [_mute(leg, "all", True)]
+    steps: list[Step] = [_volume(leg, "RX", False), _volume(leg, "TX", False)]
     for other in others:
         variables = [f"__HOTLINE_SPY={other.uniqueid}"]
         steps.append(
             Ami(
                 "Originate",
                 {
-                    "Channel": "Local/hold@hotline-listen/n",
+                    "Channel": "Local/music@hotline-listen/n",
                     "ChannelId": _music(other),
                     "Context": "hotline-listen",
-                    "Exten": "music",
+                    "Exten": "hold",
                     "Priority": "1",
                     "Async": "true",
                     "Variable": variables,
@@ -150,7 +152,7 @@ def resume(view: View, seat: Seat, command: c.Resume) -> Plan:
     call, leg = own_leg(view, seat.id, command.call_id)
     if not leg.held:
         raise impossible("the call is not on hold")
-    return Plan(call.pbx, (*_release(view, leg), _mute(leg, "all", False)), _of(call))
+    return Plan(call.pbx, _release(view, leg), _of(call))
 
 
 def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
@@ -158,7 +160,7 @@ def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
     call, leg = own_leg(view, seat.id, command.call_id)
     if leg.held:
         raise impossible("the call is on hold; resume it first")
-    return Plan(call.pbx, (_mute(leg, "in", isinstance(command, c.Mute)),), _of(call))
+    return Plan(call.pbx, (_volume(leg, "RX", isinstance(command, c.Unmute)),), _of(call))
 
 
 def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
@@ -182,7 +184,7 @@ def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
     if len(peers(view, leg)) != 1:
         raise impossible("only a conversation of two can be consulted about")
     context, exten = where_to(view, actor, seat, command.to)
-    release = (*_release(view, leg), _mute(leg, "all", False)) if leg.held else ()
+    release = _release(view, leg) if leg.held else ()
     return Plan(
         call.pbx,
         (
@@ -265,9 +267,9 @@ def _held(leg: Leg, held: bool) -> Ami:
     return _set(leg, "HOTLINE_HELD", "1" if held else "0")
 
 
-def _mute(leg: Leg, direction: str, on: bool) -> Ami:
-    state = "on" if on else "off"
-    return Ami("MuteAudio", {"Channel": leg.uniqueid, "Direction": direction, "State": state})
+def _volume(leg: Leg, direction: str, on: bool) -> Ami:
+    # Not MuteAudio: that stops the frames altogether, and with them the music (and a carrier's patience).
+    return _set(leg, f"VOLUME({direction})", "1" if on else SILENT)
 
 
 def _music(other: Leg) -> str:
@@ -278,7 +280,7 @@ def _release(view: View, leg: Leg) -> tuple[Ami, ...]:
     music = [
         Ami("Hangup", {"Channel": _music(other), "Cause": "16"}, tolerates=GONE) for other in peers(view, leg)
     ]
-    return (*music, _held(leg, False))
+    return (*music, _volume(leg, "RX", True), _volume(leg, "TX", True), _held(leg, False))
 
 
 def _keys(leg: Leg, keys: str) -> tuple[Ami, ...]:

@@ -210,7 +210,7 @@ class _Sipp:
         self.name = name
         self.address = address
         self.remote = remote
-        self.port = _spare_port(address)
+        self.port = spare_udp(address)
         self.process: asyncio.subprocess.Process | None = None
 
     async def run(self, scenario: str, *more: str) -> asyncio.subprocess.Process:
@@ -262,6 +262,11 @@ class SipCaller:
         """Until the other side has hung up; SIPp's exit code (0: as it should be)."""
         assert self._sipp.process is not None
         return await asyncio.wait_for(self._sipp.process.wait(), timeout)
+
+    @property
+    def up(self) -> bool:
+        """Whether the call still stands."""
+        return self._sipp.process is not None and self._sipp.process.returncode is None
 
     async def hang_up(self) -> None:
         """Put the receiver down: SIPp, told by a message on its own dialogue, sends BYE."""
@@ -334,7 +339,8 @@ def _answering(user: str, ring_s: float | None, voice: RtpVoice) -> str:
     return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port))
 
 
-def _spare_port(address: str) -> int:
+def spare_udp(address: str) -> int:
+    """A UDP port of that address that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]

@@ -262,18 +262,25 @@ def test_a_conference_calls_the_unit_in() -> None:
 
 def test_hold_and_mute() -> None:
     planned = amis(do(TALK, AGENT, "hold"))
-    assert [action for action, _ in planned] == ["MuteAudio", "Originate", "Setvar"]
-    assert planned[0][1] == {"Channel": "1.1", "Direction": "all", "State": "on"}
-    assert planned[1][1]["Variable"] == ["__HOTLINE_SPY=1.0"]
-    assert planned[1][1]["ChannelId"] == "hold-1.0"
+    assert [(a, h.get("Variable"), h.get("Value")) for a, h in planned] == [
+        ("Setvar", "VOLUME(RX)", "-32767"),
+        ("Setvar", "VOLUME(TX)", "-32767"),
+        ("Originate", ["__HOTLINE_SPY=1.0"], None),
+        ("Setvar", "HOTLINE_HELD", "1"),
+    ]
+    assert planned[2][1]["ChannelId"] == "hold-1.0"
     held = view(call(CALLER, structs.replace(HERS, held=True)))
     assert refused(held, AGENT, "hold")[0] == refused(held, AGENT, "mute")[0] == "not_possible"
-    assert [a for a, _ in amis(do(held, AGENT, "resume"))] == ["Hangup", "Setvar", "MuteAudio"]
-    assert refused(TALK, AGENT, "resume")[0] == "not_possible"
-    assert amis(do(TALK, AGENT, "mute")) == [
-        ("MuteAudio", {"Channel": "1.1", "Direction": "in", "State": "on"})
+    assert [(a, h.get("Value")) for a, h in amis(do(held, AGENT, "resume"))] == [
+        ("Hangup", None),
+        ("Setvar", "1"),
+        ("Setvar", "1"),
+        ("Setvar", "0"),
     ]
-    assert amis(do(TALK, AGENT, "unmute"))[0][1]["State"] == "off"
+    assert refused(TALK, AGENT, "resume")[0] == "not_possible"
+    silenced = {"Channel": "1.1", "Variable": "VOLUME(RX)", "Value": "-32767"}
+    assert amis(do(TALK, AGENT, "mute")) == [("Setvar", silenced)]
+    assert amis(do(TALK, AGENT, "unmute"))[0][1]["Value"] == "1"
     # Nobody goes on with music in their ear.
     assert amis(do(held, AGENT, "transfer", to={"agent": "1002"}))[0][1]["Channel"] == "hold-1.0"
     assert amis(do(held, AGENT, "hang_up"))[0][1]["Channel"] == "hold-1.0"

@@ -102,7 +102,7 @@ async def test_asked_again_while_it_is_being_done(house: House) -> None:
     both[0].cancel()
     house.pbx.open.set()
     assert (await both[1]).ok
-    assert [name for name, _ in house.pbx.asked] == ["MuteAudio"]
+    assert [name for name, _ in house.pbx.asked] == ["Setvar"]
 
 
 async def test_what_was_begun_before_a_crash_is_not_done_again(house: House) -> None:
@@ -120,8 +120,8 @@ async def test_what_was_begun_before_a_crash_is_not_done_again(house: House) -> 
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
-        (ActionRefused("MuteAudio: No such channel"), "pbx_refused", "No such channel"),
-        (ActionTimeout("MuteAudio: 10 s"), "pbx_timeout", "10 s"),
+        (ActionRefused("Setvar: No such channel"), "pbx_refused", "No such channel"),
+        (ActionTimeout("Setvar: 10 s"), "pbx_timeout", "10 s"),
         (ConnectionLost("not connected"), "pbx_down", "not connected"),
         (RuntimeError("secret inside"), "failed", "log"),
     ],
