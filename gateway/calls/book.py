@@ -114,11 +114,27 @@ class Book:
             return None
         return self.floor.agent_of_phone(phone_of(name))
 
+    def telephone(self, channel: Channel) -> Channel:
+        """The phone that answered behind a Local channel, if one did; else the channel itself."""
+        seen: set[str] = set()
+        while channel.pair is not None and channel.uniqueid not in seen:
+            seen.add(channel.uniqueid)
+            answered = [
+                one
+                for one in self.members(channel.call_id)
+                if one.parent == channel.pair and one.state == "Up"
+            ]
+            if not answered:
+                break
+            channel = answered[-1]
+        return channel
+
     def party(self, uniqueid: str) -> str:
         """How a channel's person is named in a call's history: agent id, else number, else the device."""
         channel = self.channels.get(uniqueid)
         if channel is None:
             return ""
+        channel = self.telephone(channel)
         return channel.agent or channel.caller_number or phone_of(channel.name)
 
     # -- changing calls ------------------------------------------------------------------------------------

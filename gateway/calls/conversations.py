@@ -12,6 +12,8 @@ from gateway.pbx.events import ChannelEvent
 HOLDING = "holding_bridge"
 CONFERENCE = 3
 """As many parties make a conference."""
+PAUSE_S = 0.5
+"""A conference that is whole again within this time was never over."""
 
 
 class Conversations:
@@ -57,6 +59,7 @@ class Conversations:
         channel.state = event.state or channel.state
         self._book.set_bridge(channel, event.bridge)
         self._book.set_leg(call, channel.uniqueid, bridge=event.bridge)
+        self._back(event.at, channel)
         self.settle(event.at, channel)
 
     def settle(self, at: float, channel: Channel) -> None:
@@ -73,16 +76,26 @@ class Conversations:
         for one in parties:
             if call.leg(one.uniqueid) is None and not one.local:
                 call = book.add_leg(call, one)
-        for one in parties:
-            leg = call.leg(one.uniqueid)
-            if leg is None:
-                continue
-            if leg.side is Side.AGENT and leg.agent is not None:
-                call = self.begin_talk(at, call, one, leg.agent, 0.0)
+        legs = [(one, leg) for one in parties if (leg := call.leg(one.uniqueid)) is not None]
+        # Agents among themselves consult each other; they talk when the caller is with them.
+        if any(leg.side is Side.CALLER for _, leg in legs):
+            for one, leg in legs:
+                if leg.side is Side.AGENT and leg.agent is not None:
+                    call = self.begin_talk(at, call, one, leg.agent, 0.0)
         call = self._left_behind(at, call, parties)
         call = self._confer(at, self.refresh(call), parties)
         for one in parties:
             book.show(at, one.agent)
+
+    def _back(self, at: float, channel: Channel) -> None:
+        """Who held the caller and is with them again has resumed: transfers by DTMF send no Unhold."""
+        call = self._book.calls[channel.call_id]
+        leg = call.leg(channel.uniqueid)
+        others = {one.uniqueid for one in self._book.parties(channel)} - {channel.uniqueid}
+        if leg is None or not leg.held:
+            return
+        if any(one.side is Side.CALLER and one.uniqueid in others for one in call.legs):
+            self.set_held(at, call, channel.uniqueid, False)
 
     def _left_behind(self, at: float, call: Call, parties: list[Channel]) -> Call:
         """The caller speaks with others now: who is in no bridge any more has finished, hung up or not."""
@@ -110,15 +123,18 @@ class Conversations:
         self.sent_elsewhere(event, call, channel)
         call = book.set_leg(book.calls[channel.call_id], channel.uniqueid, bridge=None)
         book.set_bridge(channel, None)
-        self.left(event.at, call, bridge)
+        self.left(event.at, call)
         book.show(event.at, channel.agent)
 
-    def left(self, at: float, call: Call, bridge: str) -> None:
-        """Somebody is gone from that bridge: a conference may be over."""
-        if any(one.ended_at is None for one in call.conferences):
-            rest = next(iter(self._book.bridges.get(bridge, ())), None)
-            parties = self._book.parties(self._book.channels[rest]) if rest is not None else []
-            self._confer(at, call, parties)
+    def left(self, at: float, call: Call) -> None:
+        """Somebody is gone from a bridge: a conference may be over."""
+        running = next((one for one in call.conferences if one.ended_at is None), None)
+        if running is None:
+            return
+        here = (self._book.channels.get(one.uniqueid) for one in running.members if one.left_at is None)
+        self._confer(
+            at, call, max((self._book.parties(one) for one in here if one is not None), key=len, default=[])
+        )
 
     def sent_elsewhere(self, event: ChannelEvent, call: Call, channel: Channel) -> Call:
         """A caller taken out of a conversation is elsewhere: a transfer nobody announced (Redirect)."""
@@ -188,8 +204,6 @@ class Conversations:
         if call is None or leg is None or leg.held is held:
             return
         call = self.set_held(event.at, call, event.uniqueid, held)
-        by = self._book.party(event.uniqueid)
-        self._book.tell(f.CallHeld(at=event.at, call=call, held=held, by=by))
         for channel in self._book.members(call.id):
             self._book.show(event.at, channel.agent)
 
@@ -208,7 +222,9 @@ class Conversations:
                 for one in call.holds
             )
         call = self._book.set_leg(self._book.change(call, holds=holds), uniqueid, held=held)
-        return self.refresh(call)
+        call = self.refresh(call)
+        self._book.tell(f.CallHeld(at=at, call=call, held=held, by=leg.agent or leg.party.number))
+        return call
 
     # -- conferences ---------------------------------------------------------------------------------------
     def _confer(self, at: float, call: Call, parties: list[Channel]) -> Call:
@@ -218,6 +234,15 @@ class Conversations:
             return call
         here = {one.uniqueid: one for one in parties} if len(parties) >= CONFERENCE else {}
         before = running or Conference(started_at=at, members=())
+        last = call.conferences[-1] if call.conferences else None
+        if running is None and last is not None and _paused(last, here, at):
+            # A Local channel was optimised away: everybody left and came back at once.
+            before = running = last
+            members = [
+                structs.replace(one, left_at=None) if one.left_at == last.ended_at else one
+                for one in last.members
+            ]
+            before = structs.replace(last, members=tuple(members))
         members = [
             structs.replace(one, left_at=at) if one.left_at is None and one.uniqueid not in here else one
             for one in before.members
@@ -235,3 +260,10 @@ class Conversations:
         call = self._book.change(call, conferences=(*earlier, after))
         self._book.tell(f.ConferenceChanged(at=at, call=call))
         return call
+
+
+def _paused(conference: Conference, here: dict[str, Channel], at: float) -> bool:
+    """Whether a conference that has just ended goes on with the same parties."""
+    if conference.ended_at is None or at - conference.ended_at > PAUSE_S:
+        return False
+    return {one.uniqueid for one in conference.members if one.left_at == conference.ended_at} == set(here)

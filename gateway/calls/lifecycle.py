@@ -153,7 +153,7 @@ class Lifecycle:
         call = book.set_leg(call, channel.uniqueid, ended_at=event.at, cause=event.cause, bridge=None)
         call = self._talks.end_talk(event.at, call, channel.name)
         if bridge is not None:
-            self._talks.left(event.at, call, bridge)
+            self._talks.left(event.at, call)
             call = book.calls[call.id]
         book.show(event.at, channel.agent)
         if not book.members(call.id):

@@ -224,28 +224,13 @@ class Ringing:
         if call is None:
             return
         agent = self._book.floor.agent_of(event.member, event.interface)
-        channel = self._behind_local(self._member(call, event, agent))
+        channel = self._book.telephone(self._member(call, event, agent))
         if channel.call_id != call.id and (other := self._book.calls.get(channel.call_id)) is not None:
             call = self._book.merge(event.at, call, other)
         agent = channel.agent or agent
         call = self._book.add_leg(call, channel)
         call = self._book.set_leg(call, channel.uniqueid, agent=agent, side=Side.AGENT)
         self._talks.begin_talk(event.at, call, channel, agent, event.hold_time)
-
-    def _behind_local(self, channel: Channel) -> Channel:
-        """The phone that answered behind a Local channel, if one did."""
-        seen = set()
-        while channel.pair is not None and channel.uniqueid not in seen:
-            seen.add(channel.uniqueid)
-            children = [
-                one
-                for one in self._book.members(channel.call_id)
-                if one.parent == channel.pair and one.state == "Up"
-            ]
-            if not children:
-                break
-            channel = children[-1]
-        return channel
 
     def complete(self, event: e.AgentComplete) -> None:
         """app_queue's conversation is over. Where it names no channel, that one is gone already."""

@@ -46,9 +46,14 @@ class Transfers:
             call = second
         if call is None:
             return
+        if event.destination_type == "Threeway":
+            return  # nobody leaves: the bridge shows the conference
         result = event.result.lower() or "success"
         if second is not None and second.id != call.id and result == "success":
             call = book.merge(event.at, call, second)
+        if result == "success":
+            # Who handed over holds nobody any more, whenever their phone is hung up.
+            call = self._talks.set_held(event.at, call, event.original_uniqueid, False)
         if (transferee := book.channels.get(event.transferee_uniqueid)) is not None:
             transferee.sent_to = target or "?"
         answered = event.destination_type != "App" and event.second_state in ("", "Up")

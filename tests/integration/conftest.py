@@ -80,6 +80,13 @@ async def lonely_asterisk(
         yield asterisk
 
 
+def scenario_sounds(sounds: Path) -> None:
+    """Our prompts, and silence for those of Asterisk's own that a transfer by DTMF will not go without."""
+    prompts.install(sounds)
+    for name in ("pbx-transfer", "beep", "beeperr"):
+        (sounds / f"{name}.alaw").write_bytes(b"\xd5" * 800)
+
+
 def void(_: object) -> None:
     """For callbacks that return nothing."""
 
@@ -96,7 +103,7 @@ async def scenario_asterisk(
         agi="127.0.0.1:9",
         audiosocket="127.0.0.1:9",
         root=root if root != Path("/") else None,
-        provide=lambda sounds: void(prompts.install(sounds)),
+        provide=scenario_sounds,
     ) as asterisk:
         yield asterisk
 

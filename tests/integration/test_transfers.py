@@ -224,3 +224,45 @@ async def test_taken_over_by_bridging(stage: Stage) -> None:
     ended, (merged,) = ends(stage)
     assert merged.direction is Direction.OUTBOUND
     assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+
+
+@pytest.mark.parametrize("finish", ["hang-up", "three-way"])
+async def test_attended_by_the_gateways_own_command(stage: Stage, finish: str) -> None:
+    """AMI Atxfer: the agent's one channel goes to the colleague and back, within the caller's Linkedid."""
+    async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
+        async with stage.scene(f"atxfer-{finish}"):
+            call = await caller.dial("12345", CALLER)
+            began = await stage.talking("1001")
+            channel = began.talks[0].channel
+            await stage.ami.send(Action="Atxfer", Channel=channel, Exten="1002", Context="hotline-agents")
+            await asyncio.wait_for((await second.incoming()).answered.wait(), 5)
+            await stage.until(lambda: stage.call().state is CallState.HELD)
+            await asyncio.sleep(0.3)
+            # The colleagues consult: the second one does not talk with the caller yet.
+            assert [talk.agent for talk in stage.call().talks] == ["1001"]
+            assert stage.tracker.floor.agents["1002"].call_id == began.id
+            if finish == "hang-up":
+                await (await first.incoming()).hang_up()
+            else:
+                for digit in "*3":
+                    await stage.ami.send(Action="PlayDTMF", Channel=channel, Digit=digit, Receive="true")
+                    await asyncio.sleep(0.25)
+            assert (await stage.talking("1002")).id == began.id
+            await stage.until(lambda: len(stage.tracker.channels) == (2 if finish == "hang-up" else 3))
+            await stage.same_picture()
+            if finish == "three-way":
+                assert stage.call().conferences[-1].ended_at is None
+                await (await first.incoming()).hang_up()
+            await call.hang_up()
+    ended, merged = ends(stage)
+    assert merged == []
+    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [hold.agent for hold in ended.holds] == ["1001"]
+    if finish == "hang-up":
+        assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
+        assert ended.conferences == ()
+    else:
+        assert steps(ended) == []
+        assert [sorted(one.party for one in c.members) for c in ended.conferences] == [
+            ["1001", "1002", CALLER]
+        ]

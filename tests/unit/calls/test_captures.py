@@ -24,6 +24,8 @@ STORIES: dict[str, Story] = {
     "redirect": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "attended": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "attended-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "atxfer-hang-up": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "atxfer-three-way": ("completed", ["1001", "1002"], [], 1),
     "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
     "consult-only": ("completed", ["1001"], [], 1),
     "both-redirected": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
