@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import re
+import socket
 import time
 from multiprocessing.connection import Connection
 
@@ -15,18 +16,19 @@ SEQ = re.compile(rb'"seq":(\d+)')
 class Follower(asyncio.Protocol):
     """One client: shakes hands, then takes frames off; `crowd.frame` gets each."""
 
-    def __init__(self, crowd: "Crowd", number: int, token: str) -> None:
+    def __init__(self, crowd: "Crowd", number: int, token: str, topics: str = "") -> None:
         self.crowd, self.number = crowd, number
         self.shaken = asyncio.get_running_loop().create_future()
         self.buffer = bytearray()
         self.token = token
+        self.path = f"/?topics={topics}" if topics else "/"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
-            f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: hotline_session={self.token}\r\n"
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: hotline_session={self.token}\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
         )
@@ -78,17 +80,24 @@ class Crowd:
             self.seq[number] = int(found[1])
         if self.mark is not None:
             for caught in self.mark.findall(frame):
-                self.marks.setdefault((number, caught.decode()), now)
+                if not isinstance(caught, tuple):
+                    self.marks.setdefault((number, caught.decode()), now)
+                elif int(caught[1]) == number + 2000:  # meant for one client: its number is in the frame
+                    self.marks.setdefault((number, caught[0].decode()), now)
 
-    async def connect(self, port: int, tokens: list[str]) -> None:
+    async def connect(self, port: int, tokens: list[str], topics: str = "", receive: int = 0) -> None:
         loop = asyncio.get_running_loop()
         for token in tokens:
             number = len(self.clients)
             self.seq.append(-1)
+            sock = socket.socket()
+            sock.setblocking(False)
+            if receive:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+            await loop.sock_connect(sock, ("127.0.0.1", port))
             _, client = await loop.create_connection(
-                lambda n=number, t=token: Follower(self, n, t),  # type: ignore[misc]
-                "127.0.0.1",
-                port,
+                lambda n=number, t=token: Follower(self, n, t, topics),  # type: ignore[misc]
+                sock=sock,
             )
             self.clients.append(client)
             await asyncio.wait_for(client.shaken, 20)
@@ -113,8 +122,8 @@ async def _serve(pipe: Connection) -> None:
     crowd = Crowd()
     while (request := await requests(pipe)) is not None:
         match request:
-            case ("connect", port, tokens):
-                await crowd.connect(port, tokens)
+            case ("connect", port, tokens, *more):
+                await crowd.connect(port, tokens, *more)
                 pipe.send(len(crowd.clients))
             case ("deaf", count):
                 for client in crowd.clients[:count]:

@@ -1,6 +1,7 @@
 """A PBX in a process of its own: the real AMI wire protocol, fed from a capture."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
@@ -11,6 +12,7 @@ from benchmarks.capture import Calls
 from benchmarks.harness import pin, requests
 from gateway.demo.ami_server import AmiServer, Headers
 
+_LINKEDID = re.compile(rb"\r\nLinkedid: (\S+)")
 USER, SECRET = "hotline", "benchmark"
 
 
@@ -138,9 +140,9 @@ async def _serve(pipe: Connection, plan: PbxPlan) -> None:
 
 async def _pace(
     server: AmiServer, calls: Calls, first: int, rate: float, seconds: float, agents: int
-) -> dict[int, float]:
-    """`rate` calls a second arrive, each taken by another agent; when each agent's AgentCalled went out."""
-    popped: dict[int, float] = {}
+) -> dict[str, float]:
+    """`rate` calls a second arrive, each taken by another agent; when each call's AgentCalled went out."""
+    popped: dict[str, float] = {}
     began = time.monotonic()
     for number in range(int(rate * seconds)):
         due = began + number / rate
@@ -148,7 +150,11 @@ async def _pace(
             await asyncio.sleep(wait)
         agent = 2000 + number % agents
         events = calls.call(first + number, str(agent).encode())
-        server.feed(b"".join(events[: calls.popped_at]))
-        popped[first + number] = time.monotonic()
-        server.feed(b"".join(events[calls.popped_at :]))
+        linkedid = _LINKEDID.search(events[calls.popped_at])
+        assert linkedid is not None
+        popped[linkedid[1].decode()] = time.monotonic()
+        server.feed(b"".join(events[: calls.popped_at + 1]))
+        # The phone rings for a while; then the rest of the call.
+        rest = b"".join(events[calls.popped_at + 1 :])
+        asyncio.get_running_loop().call_later(1.0, server.feed, rest)
     return popped

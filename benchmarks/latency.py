@@ -1,0 +1,123 @@
+"""From AMI bytes to the screen-pop at the agent's client, against a bare relay, under the same load."""
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from panoramisk import Manager
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+from benchmarks.followers import run_followers
+from benchmarks.harness import Helper, helper, median, percentile, pin, report
+from benchmarks.pbx import SECRET, USER, PbxPlan, run_pbx
+from benchmarks.pipeline import pipeline
+
+BAR = 5.0
+POP = rb'"linkedid":"([^"]+)","direction":"[^"]+","state":"ringing".*?"agent":"(\d+)"'
+RELAYED = rb'"Linkedid": "([^"]+)", "MemberName": "(\d+)"'
+
+
+Load = tuple[int, float, float, int]
+"""Number of the first call, calls a second, seconds, agents."""
+
+
+async def load(pbx: Helper, followers: Helper, mark: bytes, how: Load) -> list[float]:
+    """Seconds from the AgentCalled event to each agent's screen-pop."""
+    await followers.ask("mark", mark)
+    popped = await pbx.ask("pace", *how)
+    await asyncio.sleep(2.0)
+    seen = {linkedid: when for (_, linkedid), when in (await followers.ask("seen")).items()}
+    missing = len(popped.keys() - seen.keys())
+    if missing:
+        raise RuntimeError(f"{missing} of {len(popped)} screen-pops did not arrive")
+    return [seen[linkedid] - when for linkedid, when in popped.items()]
+
+
+async def relay(pbx: Helper, port: int, how: Load) -> list[float]:
+    """The bare relay: panoramisk's callback, `websockets.broadcast`."""
+    connections: set[ServerConnection] = set()
+
+    async def hold(connection: ServerConnection) -> None:
+        connections.add(connection)
+        await connection.wait_closed()
+
+    manager = Manager(
+        loop=asyncio.get_running_loop(),
+        host="127.0.0.1",
+        port=port,
+        username=USER,
+        secret=SECRET,
+        encoding="utf8",
+    )
+
+    def pop(_manager: Any, event: Any) -> None:
+        broadcast(connections, json.dumps({"Linkedid": event.linkedid, "MemberName": event.membername}))
+
+    manager.register_event("AgentCalled", pop)
+    with helper(run_followers) as followers:
+        async with serve(hold, "127.0.0.1", 0, compression=None) as server:
+            await followers.ask("connect", next(iter(server.sockets)).getsockname()[1], ["x"] * how[3])
+            await manager.connect()
+            while not manager.authenticated:
+                await asyncio.sleep(0.01)
+            took = await load(pbx, followers, RELAYED, how)
+            manager.connect = lambda *_: None
+            manager.close()
+    return took
+
+
+async def ours(pbx: Helper, port: int, how: Load) -> list[float]:
+    """The gateway."""
+    with tempfile.TemporaryDirectory() as directory, helper(run_followers) as followers:
+        async with pipeline(Path(directory), port, agents=how[3]) as pipe:
+            tokens = [f"agent-{2000 + number}" for number in range(how[3])]
+            await followers.ask("connect", pipe.stream.port, tokens)
+            link = await pipe.connect()
+            await asyncio.sleep(1.0)
+            took = await load(pbx, followers, POP, how)
+            link.cancel()
+            await asyncio.gather(link, return_exceptions=True)
+    return took
+
+
+async def measure(agents: int, rate: float, seconds: float, repetitions: int) -> bool:
+    """Run it; whether the bar is met."""
+    pin(0)
+    mine: list[float] = []
+    theirs: list[float] = []
+    middle: list[float] = []
+    with helper(run_pbx, PbxPlan(members=agents)) as pbx:
+        port = await pbx.answer()
+        for number in range(repetitions):
+            first = number * 10_000
+            theirs.append(percentile(await relay(pbx, port, (first, rate, seconds, agents)), 0.99))
+            took = await ours(pbx, port, (first + 5_000, rate, seconds, agents))
+            mine.append(percentile(took, 0.99))
+            middle.append(median(took))
+    figures = {
+        "agents": agents,
+        "calls_per_s": rate,
+        "median_ms": median(middle) * 1000,
+        "p99_ms": median(mine) * 1000,
+        "bare_relay_p99_ms": median(theirs) * 1000,
+        "ratio": median(mine) / median(theirs),
+    }
+    return report("latency", f"p99 <= {BAR} x the bare relay's", figures["ratio"] <= BAR, figures)
+
+
+def main(arguments: list[str] | None = None) -> bool:
+    """`--agents`, `--rate`, `--seconds`, `--repetitions`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agents", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args(arguments)
+    return asyncio.run(measure(options.agents, options.rate, options.seconds, options.repetitions))
+
+
+if __name__ == "__main__":
+    raise SystemExit(not main())
