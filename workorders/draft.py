@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from gateway.models.call import Call
-from gateway.models.order import FieldValue, Method, Order, OrderState
+from gateway.models.order import FieldValue, KnowledgeHit, Method, Order, OrderState, RelatedOrder
 
 NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
 CALLER_ID_CONFIDENCE = 0.6
@@ -37,8 +37,15 @@ def new_order(call: Call, line_id: str, at: float) -> Order:
     )
 
 
-def refill(order: Order, fields: Mapping[str, FieldValue], at: float) -> tuple[Order, tuple[str, ...]]:
+def refill(
+    order: Order,
+    fields: Mapping[str, FieldValue],
+    at: float,
+    offers: Mapping[str, tuple[FieldValue, ...]] | None = None,
+) -> tuple[Order, tuple[str, ...]]:
     """Take over what was extracted from the whole transcript so far; (order, names that changed).
+
+    What contradicts the agent's value is offered beside it (`Order.offers`), as are the extraction's own doubts.
 
     What the agent typed stays. What the extraction no longer finds goes, for it was read from the same words
     (a correction took it back); what the signalling gave stays until something is heard. A submitted order is
@@ -55,19 +62,59 @@ def refill(order: Order, fields: Mapping[str, FieldValue], at: float) -> tuple[O
         held = merged.get(name)
         if held is None or held.method is Method.SIGNALLING:
             merged[name] = value
+    beside = _offers(merged, fields, offers or {})
     # The order of a form is its own; here the order of appearance is kept.
-    changed = tuple(name for name in {**order.fields, **merged} if order.fields.get(name) != merged.get(name))
+    names = {**order.fields, **merged, **order.offers, **beside}
+    changed = tuple(
+        name
+        for name in names
+        if order.fields.get(name) != merged.get(name) or order.offers.get(name) != beside.get(name)
+    )
     if not changed:
         return order, ()
-    return structs.replace(order, fields=merged, revision=order.revision + 1, updated_at=at), changed
+    return structs.replace(
+        order, fields=merged, offers=beside, revision=order.revision + 1, updated_at=at
+    ), changed
+
+
+def _offers(
+    held: Mapping[str, FieldValue],
+    heard: Mapping[str, FieldValue],
+    offers: Mapping[str, tuple[FieldValue, ...]],
+) -> dict[str, tuple[FieldValue, ...]]:
+    beside: dict[str, tuple[FieldValue, ...]] = {}
+    for name, value in held.items():
+        found = (heard[name],) if name in heard and value.method is Method.AGENT else ()
+        different = [one for one in (*found, *offers.get(name, ())) if one.value != value.value]
+        once = {repr(one.value): one for one in reversed(different)}
+        if different:
+            beside[name] = tuple(one for one in different if once[repr(one.value)] is one)
+    return beside
 
 
 def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
     """What the agent typed: certain, and from now on untouchable for the extraction."""
-    fields = dict(order.fields)
+    fields, offers = dict(order.fields), dict(order.offers)
     for name, value in values.items():
+        before = fields.get(name)
         fields[name] = FieldValue(value=value, confidence=1.0, method=Method.AGENT)
-    return structs.replace(order, fields=fields, revision=order.revision + 1, updated_at=at)
+        heard = offers.pop(name, ())
+        if before is not None and before.method is not Method.AGENT:
+            heard = (before, *heard)
+        if left := tuple(one for one in heard if one.value != value):
+            offers[name] = left
+    return structs.replace(order, fields=fields, offers=offers, revision=order.revision + 1, updated_at=at)
+
+
+def put_beside(
+    order: Order, related: tuple[RelatedOrder, ...], knowledge: tuple[KnowledgeHit, ...], at: float
+) -> Order:
+    """The draft with what may help the agent; unchanged where it is the same."""
+    if order.state is not OrderState.DRAFT or (order.related, order.knowledge) == (related, knowledge):
+        return order
+    return structs.replace(
+        order, related=related, knowledge=knowledge, revision=order.revision + 1, updated_at=at
+    )
 
 
 def submitted(order: Order, at: float) -> Order:

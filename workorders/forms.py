@@ -5,8 +5,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from gateway.models.order import RequestType
+from workorders.credit_code import credit_code_valid
 
-Kind = Literal["text", "choice", "bool", "list"]
+Kind = Literal["text", "choice", "bool", "list", "code"]
 MAX_TEXT = 4000
 
 
@@ -23,12 +24,15 @@ class Field(Struct, frozen=True):
 COMMON = (
     Field("request_type", "诉求类型", "choice", True, tuple(kind.value for kind in RequestType)),
     Field("category", "诉求分类"),
+    Field("category2", "二级分类"),
+    Field("category3", "三级分类"),
     Field("title", "标题", required=True),
     Field("summary", "诉求内容", required=True),
     Field("wish", "期望诉求"),
     Field("town", "镇街"),
     Field("village", "村居"),
     Field("location", "详细地点"),
+    Field("occurred", "事发时间"),
     Field("caller_name", "来电人"),
     Field("form_of_address", "称呼"),
     Field("phone", "联系电话"),
@@ -36,10 +40,16 @@ COMMON = (
     Field("enterprise", "单位名称"),
     Field("unit", "建议承办单位"),
     Field("urgent", "紧急", "bool"),
+    Field("life_safety", "危及生命", "bool"),
     Field("confidential", "保密", "bool"),
     Field("keywords", "关键词", "list"),
 )
-ENTERPRISE = (Field("headcount", "职工人数"), Field("policy", "咨询政策"))
+ENTERPRISE = (
+    Field("credit_code", "统一社会信用代码", "code"),
+    Field("credit_code_incomplete", "听到的不完整代码"),
+    Field("headcount", "职工人数"),
+    Field("policy", "咨询政策"),
+)
 TALENT = (Field("degree", "学历"), Field("employer", "工作单位"), Field("policy", "咨询政策"))
 
 FORMS: dict[str, tuple[Field, ...]] = {
@@ -75,6 +85,10 @@ def check_value(form: str, name: str, value: Any) -> Any:
         return value
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters is wanted")
+    if field.kind == "code" and value.strip() and not credit_code_valid(value.strip().upper()):
+        raise ValueError(
+            f"{name}: 18 characters are wanted whose last is the check digit of the others (GB 32100); look again"
+        )
     if field.choices and value not in field.choices:
         raise ValueError(f"{name}: one of {', '.join(field.choices)} is wanted")
-    return value.strip()
+    return value.strip().upper() if field.kind == "code" else value.strip()

@@ -56,6 +56,14 @@ def build_payload(
             "ivr": dict(sorted(call.ivr.items())),
         },
         "fields": {name: _field(named.get(name, name), order.fields[name]) for name in [*known, *others]},
+        "offers": {
+            name: [_field(named.get(name, name), one) for one in several]
+            for name, several in sorted(order.offers.items())
+        },
+        "related": [
+            {"order": one.order_id, "created_at": instant(one.created_at), "reason": one.reason, "title": one.title}
+            for one in order.related
+        ],
         "transcript": [
             {
                 "id": said.id,

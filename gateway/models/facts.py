@@ -159,6 +159,18 @@ class OrderChanged(Fact, frozen=True, kw_only=True):
     """Names of the fields that changed; empty when only the state did."""
 
 
+class LifeSafetyAlert(Fact, frozen=True, kw_only=True):
+    """Somebody's life or body is at risk, as far as was heard: the supervisor must know at once. Once a call."""
+
+    call_id: str
+    order_id: str
+    line: str
+    agent: str | None
+    quote: str
+    """The words, as heard. Hostile input."""
+    confidence: float
+
+
 AnyFact = (
     CallStarted
     | CallUpdated
@@ -182,6 +194,7 @@ AnyFact = (
     | UtteranceHeard
     | RecogniserChanged
     | OrderChanged
+    | LifeSafetyAlert
 )
 """Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""
 

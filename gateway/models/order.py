@@ -65,6 +65,28 @@ class RequestType(StrEnum):
     PRAISE = "表扬"
 
 
+class RelatedOrder(Struct, frozen=True):
+    """An earlier order that may be about the same thing."""
+
+    order_id: str
+    created_at: float
+    reason: str
+    """`caller` (same number) or `matter` (same place and category)."""
+    title: str = ""
+    state: str = ""
+
+
+class KnowledgeHit(Struct, frozen=True):
+    """An article of the knowledge base, found by what was said."""
+
+    id: str
+    title: str
+    score: float
+    """0..1, against the best article there could be."""
+    passage: str
+    """The part that fits best."""
+
+
 class Order(Struct, frozen=True):
     """One work order; a call that reached the queue has exactly one."""
 
@@ -81,3 +103,9 @@ class Order(Struct, frozen=True):
     delivered_at: float | None = None
     external_id: str | None = None
     """The work-order system's own number, from its reply."""
+    offers: dict[str, tuple[FieldValue, ...]] = {}
+    """What was heard that contradicts a field's value, best first: for the agent to take over or leave."""
+    related: tuple[RelatedOrder, ...] = ()
+    """Earlier orders of the same caller, or of the same place and matter."""
+    knowledge: tuple[KnowledgeHit, ...] = ()
+    """Articles that may help the agent to answer; not delivered."""

@@ -22,6 +22,7 @@ from gateway.models.facts import (
     AnyFact,
     CallFact,
     Fact,
+    LifeSafetyAlert,
     OrderChanged,
     PbxLinkChanged,
     QueueChanged,
@@ -178,6 +179,13 @@ class LiveView:
         known = self._items.get(key)
         self._put(key, order, agent=known.agent if known is not None else None)
         self._keep_recent(key)
+
+    @apply.register
+    def _(self, fact: LifeSafetyAlert) -> None:
+        keys = self._of_call.get(fact.call_id)
+        # It leaves with its call; one that comes after the call has left is in the order.
+        if keys is not None:
+            self._put(("alerts", fact.call_id), fact, agent=fact.agent, call_id=fact.call_id)
 
     def tick(self, now: float) -> None:
         """Let calls that ended `linger_s` ago leave, with their transcripts; `now` in POSIX seconds."""

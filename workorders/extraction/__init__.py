@@ -1,30 +1,30 @@
 """Pre-fill: from what was said to the fields of the order, each with confidence and evidence. Pure.
 
-`extract` reads the whole transcript each time: nothing depends on the order in which utterances arrived, and
-a correction takes back what stood before it.
+`extract` reads the whole transcript each time: nothing depends on the order in which utterances arrived, and a
+correction takes back what stood before it. Searches are remembered by utterance, so that a growing transcript costs
+only what is new.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.models.call import Party, Side
-from gateway.models.order import FieldValue, Method
+from gateway.models.order import FieldValue
 from gateway.models.transcript import Utterance
-from workorders.extraction.matter import matter
+from workorders.classify import Classifier
+from workorders.extraction.calibration import calibrated
+from workorders.extraction.enterprises import enterprise
+from workorders.extraction.matter import category, flags, request_type, texts
 from workorders.extraction.numbers import phone
-from workorders.extraction.people import caller_name, enterprise
+from workorders.extraction.offered import Found
+from workorders.extraction.people import caller_name
 from workorders.extraction.places import place
-from workorders.extraction.spoken import Span, of
+from workorders.extraction.special import special
+from workorders.extraction.spoken import of
+from workorders.extraction.times import occurred
+from workorders.extraction.units import unit
 from workorders.reference import Reference
-
-DEGREE = re.compile(r"博士|硕士|研究生|本科|大专|专科|高级技师|技师")
-HEADCOUNT = re.compile(
-    r"([零〇一二两三四五六七八九十百千万0-9]{1,8})(?:多)?个?(?:人|名员工|名职工|员工|职工)"
-)
-POLICY = re.compile(r"[\u4e00-\u9fff]{2,8}?(?:补贴|补助|奖励|返还|政策|专项资金|贷款贴息)")
-NOT_A_NAME = re.compile(r"^(?:.*(?:一下|问|咨询|申请|今年的|今年|关于|有没有|是不是|的))")
 
 
 class ExtractionContext(Struct, frozen=True):
@@ -33,62 +33,69 @@ class ExtractionContext(Struct, frozen=True):
     form: str
     caller: Party
     reference: Reference
+    classifier: Classifier | None = None
+    started_at: float | None = None
+    """When the call began (POSIX seconds): 昨天 is meant from there."""
 
 
-def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> dict[str, FieldValue]:
+class Extraction(Struct, frozen=True):
+    """Fields, and for some of them what else was heard that contradicts, best first."""
+
+    fields: dict[str, FieldValue]
+    offers: dict[str, tuple[FieldValue, ...]]
+
+
+def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> Extraction:
     """All fields that the transcript supports; utterances in order of time, partial ones left out."""
     said = [one for one in utterances if one.final and one.text.strip()]
-    reference = context.reference
-    fields = matter(said, context.form, reference)
-    fields |= place(said, reference)
+    if not said:
+        return Extraction({}, {})
+    reference, classifier, form = context.reference, context.classifier, context.form
+    found: dict[str, Found] = place(said, reference)
+    found |= caller_name(said, reference)
+    found |= phone(said, context.caller)
+    found |= enterprise(said, reference)
     mine = of(said, Side.CALLER)
-    fields |= phone(said if not mine else _dialogue(said), context.caller)
-    fields |= caller_name(said, reference)
-    fields |= enterprise(said, reference)
-    if context.form in ("enterprise", "talent"):
-        fields |= _special(mine, context.form)
-    return _town_is_responsible(fields)
-
-
-def _dialogue(said: Sequence[Utterance]) -> list[Utterance]:
-    """Both sides, but no number the agent reads out counts as the caller's."""
-    return [
-        one
-        for one in said
-        if one.side is Side.CALLER or not re.search(r"[零〇幺一二三四五六七八九0-9]{7}", one.text)
-    ]
-
-
-def _special(mine: Sequence[Utterance], form: str) -> dict[str, FieldValue]:
-    fields: dict[str, FieldValue] = {}
-    wanted = [("policy", POLICY, 0)]
-    wanted.append(("headcount", HEADCOUNT, 1) if form == "enterprise" else ("degree", DEGREE, 0))
-    for name, pattern, group in wanted:
-        for said in mine:
-            match = pattern.search(said.text)
-            if match is None or name in fields:
-                continue
-            value = match.group(group)
-            if name == "policy":
-                value = NOT_A_NAME.sub("", value)
-            if value:
-                span = Span(said, match.start(), match.end())
-                fields[name] = FieldValue(
-                    value=value, confidence=0.8, method=Method.RULE, evidence=(span.evidence(),)
-                )
-    return fields
-
-
-def _town_is_responsible(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
-    """Where no unit's words were said, or its staff is praised, the town itself is the unit."""
-    town = fields.get("town")
-    kind = fields.get("request_type")
-    praised = kind is not None and kind.value == "表扬"
-    if town is not None and ("unit" not in fields or praised):
-        fields["unit"] = FieldValue(
-            value=town.value,
-            confidence=round(town.confidence * 0.6, 3),
-            method=Method.RULE,
-            evidence=town.evidence,
+    if mine:
+        found |= request_type(said, form, reference, classifier)
+        found |= category(said, form, reference, classifier)
+        found |= flags(said, reference)
+        found |= occurred(said, context.started_at)
+        where = "".join(str(found[name].value.value) for name in ("town", "village") if name in found)
+        found |= texts(said, reference, where)
+        found |= {name: one for name, one in special(said, form, reference).items() if name not in found}
+        found |= unit(
+            said,
+            reference,
+            form=form,
+            category=_value(found, "category"),
+            learned=_learned(mine, classifier),
+            town=found.get("town"),
+            praised=_value(found, "request_type") == "表扬",
         )
-    return fields
+    return _settled(found)
+
+
+def _value(found: Mapping[str, Found], name: str) -> str | None:
+    return str(found[name].value.value) if name in found else None
+
+
+def _learned(mine: Sequence[Utterance], classifier: Classifier | None) -> dict[str, float]:
+    if classifier is None or "function" not in classifier.heads:
+        return {}
+    return classifier.predict("".join(one.text for one in mine), "function")
+
+
+def _settled(found: Mapping[str, Found]) -> Extraction:
+    """Confidences as they were measured to deserve."""
+    fields = {name: _sure(name, one.value) for name, one in found.items()}
+    offers = {
+        name: tuple(_sure(name, other) for other in one.others if other.value != one.value.value)
+        for name, one in found.items()
+        if one.others
+    }
+    return Extraction(fields, {name: some for name, some in offers.items() if some})
+
+
+def _sure(name: str, value: FieldValue) -> FieldValue:
+    return structs.replace(value, confidence=calibrated(name, value.confidence))

@@ -1,152 +1,238 @@
-"""What it is about: type, category, unit, urgency, confidentiality, title, summary, wish, keywords. Pure."""
+"""What it is about: type, category, urgency, confidentiality, title, summary, wish, keywords. Pure."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.models.call import Side
-from gateway.models.order import FieldValue, Method, RequestType
+from gateway.models.order import Method, RequestType
 from gateway.models.transcript import Utterance
-from workorders.extraction.spoken import SENTENCE, Span, find, of, sentence_of
-from workorders.reference import Reference, Unit
+from workorders.classify import Classifier
+from workorders.extraction.cues import Cue, CueBook
+from workorders.extraction.offered import Found, field, rule
+from workorders.extraction.spoken import SENTENCE, Span, answers, find, of, sentence_of
+from workorders.reference import Reference
 
-# What callers say outright outweighs what their words suggest.
-OUTRIGHT = {
-    RequestType.REPORT: ("我要举报", "想举报", "举报一下", "匿名举报", "举报"),
-    RequestType.COMPLAINT: ("我要投诉", "想投诉", "投诉一下", "投诉"),
-    RequestType.PRAISE: ("表扬", "想感谢", "送锦旗"),
-    RequestType.SUGGESTION: ("建议", "提个意见"),
-    RequestType.CONSULTATION: ("咨询", "想问", "问一下", "请教", "了解一下"),
-    RequestType.HELP: ("求助", "我要反映", "反映一个问题", "反映一下"),
-}
-GREETING = re.compile(r"^(?:喂|你好|您好|嗯|那个|就是|我想|我要|[，,。！!、\s])+")
-WISH = ("希望", "要求", "请你们", "麻烦你们", "能不能", "想让", "最好")
+GREETING = re.compile(r"^(?:喂|你好|您好|嗯|那个|就是|我想|我要|快点|[，,。！!、\s])+")
+WISH = ("希望", "要求", "请你们", "麻烦你们", "能不能", "想让", "最好", "要把", "想请")
+WISH_ASKED = ("希望怎么", "怎么处理", "诉求是什么", "有什么诉求", "什么要求")
+SECRET_ASKED = ("保密",)
+NO = re.compile(r"^(?:不用|不需要|不必|无所谓|没关系|不要紧|可以公开|没事)")
+YES = re.compile(r"^(?:要|需要|是的|嗯|对|好|可以|保密|麻烦)")
 MAX_TITLE, MAX_SUMMARY = 40, 400
+HANDED_DOWN = "taxonomy"
 
 
-def _rule(value: object, confidence: float, *spans: Span) -> FieldValue:
-    return FieldValue(
-        value=value,
-        confidence=round(confidence, 3),
-        method=Method.RULE,
-        evidence=tuple(span.evidence() for span in spans[:3]),
-    )
+@lru_cache(maxsize=4)
+def _books(reference: Reference) -> dict[str, CueBook]:
+    words = reference.words
+    return {
+        "outright": CueBook(words.outright),
+        "type": CueBook(words.request_type),
+        "category": CueBook(words.category),
+        "urgent": CueBook({"urgent": words.urgent, "life_safety": words.life_safety}),
+        "secret": CueBook({"yes": words.confidential, "no": words.not_confidential}),
+        "taxonomy": CueBook(
+            {
+                f"{one}\t{two}\t{three}": tuple(
+                    part for part in re.split(r"[、/和与及]", three) if len(part) > 1 and part != "其他"
+                )
+                for one, two, three in reference.taxonomy
+            }
+        ),
+        "telling": CueBook({"matter": [word for one in reference.functions for word in one.words]}),
+    }
 
 
-def matter(utterances: Sequence[Utterance], form: str, reference: Reference) -> dict[str, FieldValue]:
-    """All fields about the matter."""
+def request_type(
+    utterances: Sequence[Utterance], form: str, reference: Reference, classifier: Classifier | None
+) -> dict[str, Found]:
+    """What callers say outright outweighs what their words suggest; both are weighed with the learned."""
     mine = of(utterances, Side.CALLER)
-    if not any(said.text.strip() for said in mine):
-        return {}
-    fields: dict[str, FieldValue] = {}
-    fields |= _request_type(mine, reference)
-    fields |= _category(mine, form, reference)
-    fields |= _flags(mine, reference)
-    fields |= _words(mine, reference)
-    return fields
-
-
-def _request_type(mine: Sequence[Utterance], reference: Reference) -> dict[str, FieldValue]:
-    for said in mine[:3]:
-        stated = [
-            (found.start, kind, found) for kind, cues in OUTRIGHT.items() for found in find([said], cues)
-        ]
-        if stated:
-            _, kind, span = min(stated, key=lambda one: one[0])
-            return {"request_type": _rule(kind.value, 0.93, span)}
-    scores: Counter[str] = Counter()
-    first: dict[str, Span] = {}
+    books = _books(reference)
+    scores: dict[str, float] = defaultdict(float)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for place, said in enumerate(mine[:3]):
+        stated = books["outright"].hear([said])
+        for order, cue in enumerate(sorted(stated, key=lambda one: one.span.start)):
+            early = 1.0 if cue.span.start < 25 and place < 2 else 0.6
+            # In passing people "reflect" whatever it is: a weak word beside 投诉 and 举报.
+            weak = 0.45 if cue.tag in (RequestType.HELP, RequestType.CONSULTATION) else 1.0
+            scores[cue.tag] += 6.0 * cue.weight * early * weak * (1.0 if order == 0 else 0.5)
+            spans[cue.tag].insert(0, cue.span)
+    seen: set[tuple[str, str]] = set()
     for place, said in enumerate(mine):
-        for name, cues in reference.words.request_type.items():
-            for span in find([said], cues):
-                # People say early what they want.
-                scores[name] += 3 if place == 0 else 1
-                first.setdefault(name, span)
+        for cue in books["type"].hear([said]):
+            if (cue.tag, cue.phrase) in seen:
+                continue
+            seen.add((cue.tag, cue.phrase))
+            # People say early what they want.
+            scores[cue.tag] += (1.5 if place < 2 else 0.7) * cue.weight * (len(cue.phrase) - 1) ** 0.4
+            spans[cue.tag].append(cue.span)
+    if classifier is not None and "request_type" in classifier.heads and mine:
+        told = "".join(said.text for said in mine[:3])
+        for name, share in classifier.predict(told, "request_type").items():
+            scores[name] += 1.6 * share
+    if form == "talent":
+        scores[RequestType.CONSULTATION] += 1.0
+    elif form == "enterprise":
+        scores[RequestType.CONSULTATION] += 0.4
+    for cue in books["urgent"].hear(mine):
+        # Who cries for help asks for help, however it is put.
+        if cue.tag == "urgent" and cue.weight > 0.8:
+            scores[RequestType.HELP] += 1.5
+            spans[RequestType.HELP].append(cue.span)
+            break
+    scores = {name: score for name, score in scores.items() if score > 0.3}
     if not scores:
         return {}
-    (best, top), *others = scores.most_common(2)
-    margin = top / (top + (others[0][1] if others else 0))
-    return {"request_type": _rule(best, 0.45 + 0.45 * margin, first[best])}
+    ranked = sorted(scores, key=lambda name: -scores[name])
+    best = ranked[0]
+    second = scores[ranked[1]] if len(ranked) > 1 else 0.0
+    margin = (scores[best] - second) / (scores[best] + second + 0.5)
+    sure = 0.5 + 0.47 * min(1.0, margin * 1.5)
+    others = tuple(rule(str(name), (1 - sure) * 0.6, *spans[name][:1]) for name in ranked[1:2])
+    return {"request_type": Found(rule(str(best), sure, *spans[best]), others)}
 
 
-def _category(mine: Sequence[Utterance], form: str, reference: Reference) -> dict[str, FieldValue]:
-    fields: dict[str, FieldValue] = {}
+def category(
+    utterances: Sequence[Utterance], form: str, reference: Reference, classifier: Classifier | None
+) -> dict[str, Found]:
+    """`category`, and of the taxonomy's lower levels `category2` and `category3` where words lead there."""
+    mine = of(utterances, Side.CALLER)
     words = reference.words
-    scores: Counter[str] = Counter()
-    spans: dict[str, list[Span]] = {}
-    for name, cues in words.category.items():
-        for span in find(mine, cues):
-            scores[name] += len(span.text) - 1
-            spans.setdefault(name, []).append(span)
-    if (prior := words.category_of_form.get(form)) and scores[prior]:
-        scores[prior] += 2
-    category = None
-    if scores:
-        (category, top), *others = scores.most_common(2)
-        margin = top / (top + (others[0][1] if others else 0))
-        fields["category"] = _rule(category, 0.35 + 0.5 * margin, *spans[category])
-    fields |= _unit(mine, category, reference)
-    return fields
+    scores: dict[str, float] = defaultdict(float)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for cue in _books(reference)["category"].hear(mine):
+        scores[cue.tag] += 0.35 * (len(cue.phrase) - 1) ** 0.6 * cue.weight
+        spans[cue.tag].append(cue.span)
+    by_function: dict[str, list[Cue]] = defaultdict(list)
+    from workorders.extraction.units import _books as unit_books
 
-
-def _unit(mine: Sequence[Utterance], category: str | None, reference: Reference) -> dict[str, FieldValue]:
-    best: tuple[float, Unit, list[Span]] | None = None
-    for unit in reference.units:
-        named = find(mine, (unit.name, *unit.aliases))
-        told = find(mine, unit.words)
-        score = 4.0 * len(named) + sum(len(span.text) - 1 for span in told)
-        if category is not None and category in unit.categories:
-            score += 1.5
-        if score > 0 and (best is None or score > best[0]):
-            best = (score, unit, [*named, *told])
-    if best is None:
+    for cue in unit_books(reference)[0].hear(mine):
+        by_function[cue.tag].append(cue)
+    for function in reference.functions:
+        for name in function.categories:
+            for cue in by_function[function.id]:
+                scores[name] += 0.2 * (len(cue.phrase) - 1) ** 0.6 * cue.weight
+                spans[name].append(cue.span)
+    prior = words.category_of_form.get(form)
+    if prior is not None and scores.get(prior):
+        scores[prior] += 0.4
+    if classifier is not None and mine:
+        for name, share in classifier.predict("".join(said.text for said in mine), "category").items():
+            scores[name] += 1.2 * share
+    if not scores:
         return {}
-    score, unit, spans = best
-    return {"unit": _rule(unit.name, min(0.9, 0.4 + 0.1 * score), *spans)}
+    ranked = sorted(scores, key=lambda name: -scores[name])
+    best = ranked[0]
+    second = scores[ranked[1]] if len(ranked) > 1 else 0.0
+    sure = 0.4 + 0.5 * (scores[best] - second) / (scores[best] + second + 0.1)
+    where = spans[best] or [Span(said, 0, len(said.text)) for said in mine[:1]]
+    others = tuple(field(name, (1 - sure) * 0.6, Method.MODEL, *spans[name][:1]) for name in ranked[1:3])
+    found = {"category": Found(field(best, sure, Method.MODEL, *where), others)}
+    below: Counter[str] = Counter()
+    first: dict[str, Span] = {}
+    for cue in _books(reference)["taxonomy"].hear(mine):
+        if cue.tag.startswith(f"{best}\t"):
+            below[cue.tag] += round(100 * cue.weight * (len(cue.phrase) - 1))
+            first.setdefault(cue.tag, cue.span)
+    if below:
+        (path, score), *rest = below.most_common(2)
+        _, two, three = path.split("\t")
+        sure = 0.35 + 0.3 * (score / (score + (rest[0][1] if rest else 0)))
+        found["category2"] = Found(rule(two, sure, first[path]))
+        found["category3"] = Found(rule(three, sure * 0.9, first[path]))
+    return found
 
 
-def _flags(mine: Sequence[Utterance], reference: Reference) -> dict[str, FieldValue]:
-    fields: dict[str, FieldValue] = {}
-    danger = find(mine, reference.words.urgent)
-    fields["urgent"] = _rule(bool(danger), 0.95 if danger else 0.9, *danger)
-    refused = find(mine, reference.words.not_confidential)
-    asked = [
-        span
-        for span in find(mine, reference.words.confidential)
-        if not any(
-            no.utterance.id == span.utterance.id and no.start <= span.start <= no.end for no in refused
+def flags(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
+    """`urgent`, `life_safety` and `confidential`; said not to be is as good an answer as said to be."""
+    mine = of(utterances, Side.CALLER)
+    books = _books(reference)
+    danger = [cue for cue in books["urgent"].hear(mine) if cue.weight >= 0.7 or len(cue.phrase) > 2]
+    urgent = [cue for cue in danger if cue.tag == "urgent"]
+    life = [cue.span for cue in danger if cue.tag == "life_safety"]
+    strongest = max((cue.weight for cue in urgent), default=0.0)
+    found = {
+        "urgent": Found(
+            rule(bool(urgent), 0.55 + 0.42 * strongest if urgent else 0.93, *(cue.span for cue in urgent))
+        )
+    }
+    if life:
+        found["life_safety"] = Found(rule(True, 0.5 + 0.45 * strongest, *life))
+    secrets = books["secret"].hear(mine)
+    # 需要保密 sounds much like 不需要保密: a "no" must be there by letters.
+    no = [cue for cue in secrets if cue.tag == "no" and cue.span.text[0] in "不无可"]
+    yes = [
+        cue
+        for cue in secrets
+        if cue.tag == "yes"
+        and not any(
+            one.span.utterance.id == cue.span.utterance.id
+            and one.span.start <= cue.span.start < one.span.end
+            for one in no
         )
     ]
-    fields["confidential"] = _rule(bool(asked), 0.95 if asked else 0.9, *(asked or refused))
-    return fields
+    for said in answers(utterances, SECRET_ASKED):
+        text = said.text.strip()
+        if (NO.search(text) or re.search(r"不用|不需要", text)) and not yes:
+            no.append(Cue("no", text, Span(said, 0, len(said.text)), 1.0))
+        elif YES.search(text) and not no and _asked_secret(utterances, said):
+            yes.append(Cue("yes", text, Span(said, 0, len(said.text)), 0.8))
+    best = max((cue.weight for cue in yes), default=0.0)
+    if yes:
+        found["confidential"] = Found(rule(True, 0.5 + 0.46 * best, *(cue.span for cue in yes)))
+    else:
+        # Asked, and no answer understood: it may have been a yes.
+        unanswered = any(said.side is Side.AGENT and "保密吗" in said.text for said in utterances) and not no
+        sure = 0.7 if unanswered else 0.96 if no else 0.93
+        found["confidential"] = Found(rule(False, sure, *(cue.span for cue in no)))
+    return found
 
 
-def _words(mine: Sequence[Utterance], reference: Reference) -> dict[str, FieldValue]:
-    fields: dict[str, FieldValue] = {}
+def _asked_secret(utterances: Sequence[Utterance], answer: Utterance) -> bool:
+    """Whether confidentiality was the last thing the agent asked before this answer."""
+    before = [one for one in utterances if one.side is Side.AGENT and one.start < answer.start]
+    return bool(before) and "保密" in before[-1].text[-14:]
+
+
+def texts(utterances: Sequence[Utterance], reference: Reference, where: str) -> dict[str, Found]:
+    """`title`, `summary`, `wish`, `keywords`, in the caller's own words; `where` leads the title."""
+    mine = of(utterances, Side.CALLER)
+    found: dict[str, Found] = {}
     told = [
         span
         for said in mine
         for match in SENTENCE.finditer(said.text)
         if len((span := Span(said, match.start(), match.end())).text.strip("，。 ")) > 3
     ]
-    telling = {cue for cues in reference.words.category.values() for cue in cues} | {
-        word for unit in reference.units for word in unit.words
-    }
-    heavy = [span for span in told if any(word in span.text for word in telling)] or told
+    telling = _books(reference)["telling"].hear(mine)
+    heavy = [
+        span
+        for span in told
+        if any(
+            cue.span.utterance.id == span.utterance.id and span.start <= cue.span.start < span.end
+            for cue in telling
+        )
+    ] or told[:2]
     if heavy:
-        title = GREETING.sub("", heavy[0].text).strip("，。 ")[:MAX_TITLE]
+        title = GREETING.sub("", heavy[0].text).strip("，。 ")
+        if where and where not in title:
+            title = f"{where}：{title}"
         if title:
-            fields["title"] = _rule(title, 0.7, heavy[0])
+            found["title"] = Found(rule(title[:MAX_TITLE], 0.7, heavy[0]))
         summary = "".join(GREETING.sub("", span.text) for span in heavy)[:MAX_SUMMARY]
         if summary:
-            fields["summary"] = _rule(summary, 0.7, *heavy)
-    wishes = list({sentence_of(span): None for span in find(mine, WISH)})
-    if wishes:
-        fields["wish"] = _rule(wishes[0].text.strip("，。 "), 0.7, wishes[0])
-    found = Counter(span.text for span in find(mine, sorted(telling)))
-    keywords = [word for word, _ in found.most_common(12)]
-    shortest = [word for word in keywords if not any(word != other and word in other for other in keywords)]
-    if shortest:
-        spans = find(mine, shortest)
-        fields["keywords"] = _rule(shortest[:8], 0.7, *spans)
-    return fields
+            found["summary"] = Found(rule(summary, 0.7, *heavy))
+    wished = [sentence_of(span) for span in find(mine, WISH)]
+    wished += [Span(said, 0, len(said.text)) for said in answers(utterances, WISH_ASKED)[:1]]
+    if wished:
+        best = wished[-1] if len(wished) > 1 and wished[-1].start == 0 else wished[0]
+        found["wish"] = Found(rule(best.text.strip("，。 "), 0.7, best))
+    counted = Counter(cue.phrase for cue in telling)
+    words = [word for word, _ in counted.most_common(8)]
+    if words:
+        found["keywords"] = Found(rule(words, 0.7, *(cue.span for cue in telling)))
+    return found

@@ -1,109 +1,179 @@
-"""Who calls: name or surname, form of address, enterprise. Pure."""
+"""Who calls: name or surname and form of address. Only what callers say of themselves. Pure.
+
+Surnames are single syllables, and recognisers write them as any homophone, so several signs are weighed together:
+the character after 姓, the words that tell it apart (陆地的陆), and what the agent then calls the person (顾女士).
+"""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 from gateway.models.call import Side
-from gateway.models.order import FieldValue, Method
 from gateway.models.transcript import Utterance
-from workorders.extraction.sound import search
-from workorders.extraction.spoken import Span, answers, of
+from workorders.extraction.cues import CueBook
+from workorders.extraction.offered import Found, rule
+from workorders.sound import syllables_alike
+from workorders.extraction.spoken import Span, answers
+from workorders.extraction.surnames import Surnames
+from workorders.syllables import INVENTORY, sounds
 from workorders.reference import Reference
 
-ASKED = ("贵姓", "姓名", "称呼", "怎么称呼", "名字", "联系人")
-SURNAME = re.compile(r"(?:我|免贵|本人)?(?:是)?姓([\u4e00-\u9fff])")
-FULL = re.compile(r"(?:我叫|名字叫|姓名是|我是)([\u4e00-\u9fff]{2,4}?)(?=[，,。.、；;！!？?]|$|电话|手机|住)")
-SPELT = re.compile(r"([\u4e00-\u9fff])[\u4e00-\u9fff]{1,2}的([\u4e00-\u9fff])")
-ADDRESS = re.compile(r"([\u4e00-\u9fff])(先生|女士|小姐|师傅|老师|阿姨|大爷|经理|主任)")
-# Longest first, or 公司 would end a name that goes on.
-COMPANY = re.compile(
-    r"([\u4e00-\u9fff（）()A-Za-z0-9]{2,24}?(?:有限责任公司|股份有限公司|有限公司|集团公司|合作社|个体工商户))"
+ASKED = ("贵姓", "姓名", "称呼", "名字", "联系人", "怎么称", "贵信", "贵性", "姓啥", "姓什么", "尊姓")
+SURNAME = re.compile(r"姓(?:的是|是)?([\u4e00-\u9fff]{1,2})")
+SOMEBODY_ELSE = re.compile(r"(?:老板|经理|他|她|一个|有个|那个|人|位|同志|对方|负责人|法人|邻居|司机|房东|主任|书记)(?:也)?(?:是)?$")
+MODEST = re.compile(r"免贵[^姓\W]([\u4e00-\u9fff]{1,2})")
+QUESTION = CueBook({"name": ["请问您贵姓", "您贵姓", "怎么称呼您", "您怎么称呼", "怎么称呼", "您的姓名", "您的名字", "叫什么名字"]})
+FULL = re.compile(
+    r"(?:我叫|名字叫|名字是|姓名是|我的名字叫做?|本人叫?|我是叫)([\u4e00-\u9fff]{2,4}?)"
+    r"(?=[，,。.、；;！!？?\s]|$|电话|手机|住|今年|是|家住)"
 )
-# What may stand before a company's name in the same breath.
-BEFORE = re.compile(
-    r"^.*(?:我们公司是|我们是|公司叫|单位是|公司是|名字叫|我叫|我是|叫做|叫|是|在|到|的|向|跟|给|有家|一家)"
-)
+ADDRESS = re.compile(r"([\u4e00-\u9fff]{1,2})(先生|女士|小姐|师傅|老师|阿姨|大爷|同志)")
+TITLE = {"先生": "先生", "女士": "女士", "小姐": "女士"}
+OF = re.compile(r"([\u4e00-\u9fff])([\u4e00-\u9fff])[的地得]([\u4e00-\u9fff])")
+# Where 姓 was heard as something like it: only right at the start of an answer to "your name, please".
+LIKE_XING = ("xing", "xin", "xian", "xiang", "jing", "qing", "xun", "zhen", "zheng")
 
 
-def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[str, FieldValue]:
-    """`caller_name` and `form_of_address`. Only what callers say of themselves."""
-    fields: dict[str, FieldValue] = {}
-    asked = {said.id for said in answers(utterances, ASKED)}
-    best: tuple[float, Span, str] | None = None
-    for said in of(utterances, Side.CALLER):
-        for value, span, confidence in _names(said, said.id in asked, reference):
-            if best is None or confidence >= best[0]:
-                best = (confidence, span, value)
-    if best is not None:
-        confidence, span, value = best
-        fields["caller_name"] = FieldValue(
-            value=value, confidence=confidence, method=Method.RULE, evidence=(span.evidence(),)
-        )
-    for said in of(utterances, Side.AGENT):
-        for match in ADDRESS.finditer(said.text):
-            surname = match.group(1)
-            if surname in reference.surnames and (best is None or best[2].startswith(surname)):
-                span = Span(said, match.start(), match.end())
-                fields["form_of_address"] = FieldValue(
-                    value=match.group(2), confidence=0.85, method=Method.RULE, evidence=(span.evidence(),)
-                )
-    return fields
+def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
+    """`caller_name` and `form_of_address`."""
+    surnames = Surnames.of(reference)
+    votes: dict[str, float] = defaultdict(float)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    full: tuple[str, Span] | None = None
+    asked = {said.id for said in answers(utterances, ASKED)} | _answered(utterances)
+    spelt: set[str] = set()
 
+    def vote(sound: str, weight: float, span: Span) -> None:
+        for name, share in surnames.meant(sound):
+            votes[name] += weight * share
+            spans[name].append(span)
 
-def _names(said: Utterance, asked: bool, reference: Reference) -> list[tuple[str, Span, float]]:
-    found = []
-    for match in SURNAME.finditer(said.text):
-        before = said.text[: match.start()]
-        own = match.group().startswith(("我", "免贵", "本人")) or (
-            asked and (not before.strip() or before.rstrip()[-1] in "，,。.、！!")
-        )
-        surname = match.group(1)
-        # 老板姓邱, 一个姓吴的: of somebody else.
-        if not own or surname not in reference.surnames:
+    for said in utterances:
+        if said.side is not Side.CALLER:
             continue
-        spelt = SPELT.search(said.text, match.end())
-        confidence = 0.93 if asked else 0.85
-        if spelt and spelt.start() - match.end() <= 3 and spelt.group(2) in reference.surnames:
-            # 陆地的陆: the word says which character is meant.
-            surname, confidence = spelt.group(2), 0.96
-        found.append((surname, Span(said, match.start(), match.end()), confidence))
-    for match in FULL.finditer(said.text):
-        name = match.group(1)
-        if name[0] in reference.surnames or name[:2] in reference.surnames:
-            if match.group().startswith("我是") and not asked:
+        text = said.text
+        for match in FULL.finditer(text):
+            name = match.group(1)
+            if name[:2] in surnames.known or name[0] in surnames.known or said.id in asked:
+                if not re.search(r"一|个|的|了|在|公司|什么|那|这", name):
+                    full = name, Span(said, match.start(), match.end(1))
+                    vote(surnames.head(name), 1.6, full[1])
+                    if surnames.head(name) in surnames.known:
+                        spelt.add(surnames.head(name))
+        for match in MODEST.finditer(text):
+            head = surnames.head(match.group(1))
+            vote(head, 1.3, Span(said, match.start(), match.start(1) + len(head)))
+        for match in SURNAME.finditer(text):
+            if SOMEBODY_ELSE.search(text[: match.start()]) and said.id not in asked:
                 continue
-            found.append((name, Span(said, match.start(1), match.end(1)), 0.9 if asked else 0.85))
+            if SOMEBODY_ELSE.search(text[: match.start()]) and not re.search(r"我(?:是)?$", text[: match.start()]):
+                continue
+            head = surnames.head(match.group(1))
+            if head in surnames.known:
+                spelt.add(head)
+            vote(head, 1.6, Span(said, match.start(), match.start(1) + len(head)))
+        if not any(span.utterance.id == said.id for some in spans.values() for span in some):
+            heard = _like_xing(said, said.id in asked)
+            if heard is not None:
+                vote(heard[0], 0.9, heard[1])
+        named = any(span.utterance.id == said.id for some in spans.values() for span in some)
+        for match in OF.finditer(text):
+            one, other, meant = match.groups()
+            if meant in (one, other) and meant in surnames.known and not named and said.id not in asked:
+                # 保护的保: said of nothing but a name.
+                vote(meant, 1.2, Span(said, match.start(), match.end()))
+        if said.id in asked or named or "姓" in text:
+            for match in OF.finditer(text):
+                one, other, meant = match.groups()
+                alike = [char for char in (one, other) if syllables_alike(char, meant) > 0.85]
+                for char in alike[:1]:
+                    span = Span(said, match.start(), match.end())
+                    vote(meant, 0.8, span)
+                    vote(char, 0.8, span)
+            for name, likeness, start, end in surnames.told_apart(text):
+                votes[name] += 1.8 * likeness
+                spans[name].append(Span(said, start, end))
+            if said.id in asked and not votes:
+                bare = re.match(r"^(?:我|嗯|叫|免贵)?([\u4e00-\u9fff])[，,。]", text)
+                if bare is not None and bare.group(1) in surnames.known:
+                    vote(bare.group(1), 0.7, Span(said, bare.start(1), bare.end(1)))
+    address = _addressed(utterances, surnames, votes, spans)
+    if not votes:
+        return {}
+    ranked = sorted(votes, key=lambda name: -votes[name])
+    best = ranked[0]
+    total = sum(votes.values())
+    sure = votes[best] / total
+    value = best
+    if full is not None and surnames.head(full[0]) == best:
+        value = full[0]
+    elif full is not None and syllables_alike(full[0][0], best[0]) > 0.9:
+        value = best + full[0][1:]
+    heard_sure = 0.95 if best in spelt and sure > 0.75 else min(0.9, 0.15 + 0.75 * sure)
+    recognised = any(0.0 < span.utterance.confidence < 0.97 for span in spans[best])
+    signs = len({(span.utterance.id, span.start) for span in spans[best]})
+    if recognised and (signs < 2 or len(value) > len(best)):
+        # One syllable, once, over the telephone: often a homophone.
+        heard_sure = min(heard_sure, 0.72)
+    others = tuple(rule(name, votes[name] / total * 0.6, *spans[name][:1]) for name in ranked[1:3])
+    found = {"caller_name": Found(rule(value, heard_sure, *spans[best]), others)}
+    if address is not None:
+        found["form_of_address"] = Found(rule(address[0], 0.85, address[1]))
     return found
 
 
-def enterprise(utterances: Sequence[Utterance], reference: Reference) -> dict[str, FieldValue]:
-    """`enterprise`: from the directory, exactly or by sound, else as said if it names its legal form."""
-    best: tuple[float, FieldValue] | None = None
-    for said in of(utterances, Side.CALLER):
-        for name in reference.enterprises:
-            start = said.text.find(name)
-            if start >= 0:
-                best = _better(best, name, 0.97, Method.GAZETTEER, Span(said, start, start + len(name)))
-        for match in COMPANY.finditer(said.text):
+def _answered(utterances: Sequence[Utterance]) -> set[str]:
+    """What the caller says right after a question that sounded like one for the name (您贵行)."""
+    questions = {cue.span.utterance.id for cue in QUESTION.hear([u for u in utterances if u.side is Side.AGENT])}
+    found = set()
+    open_ = False
+    for said in utterances:
+        if said.side is Side.AGENT:
+            open_ = said.id in questions
+        elif open_:
+            found.add(said.id)
+    return found
+
+
+def _like_xing(said: Utterance, asked: bool) -> tuple[str, Span] | None:
+    """The character after what was 姓, where that was written as something like it; `我信朝麻烦你们`.
+
+    Unasked (the question may not have been heard) only `我信朝。`: a clause of its own with the likeliest sounds.
+    """
+    numbers, where = sounds(said.text)
+    like = {INVENTORY.number(one) for one in (LIKE_XING if asked else LIKE_XING[:2])}
+    for at in range(min(3, len(numbers) - 1)):
+        if int(numbers[at]) not in like:
+            continue
+        start, next_ = int(where[at]), int(where[at + 1])
+        before, char = said.text[:start], said.text[next_]
+        if not asked:
+            ends = next_ + 1 == len(said.text) or said.text[next_ + 1] in "，。,.！!"
+            if not (ends and re.fullmatch(r"(?:我|免贵|我是|是|喂我)?", before)):
+                continue
+        return char, Span(said, start, next_ + 1)
+    return None
+
+
+def _addressed(
+    utterances: Sequence[Utterance],
+    surnames: Surnames,
+    votes: dict[str, float],
+    spans: dict[str, list[Span]],
+) -> tuple[str, Span] | None:
+    """What the agent calls the caller: counts for the surname too."""
+    address = None
+    for said in utterances:
+        if said.side is not Side.AGENT:
+            continue
+        for match in ADDRESS.finditer(said.text):
             name = match.group(1)
-            shortened = BEFORE.sub("", name)
-            for town in reference.towns:
-                shortened = shortened.rpartition(town)[2]
-            start = match.end(1) - len(shortened)
-            span = Span(said, start, match.end(1))
-            listed = search(shortened, reference.enterprises, 0.82)
-            if listed:
-                best = _better(best, listed[0].name, 0.7 + 0.25 * listed[0].likeness, Method.GAZETTEER, span)
-            elif len(shortened) >= 6:
-                best = _better(best, shortened, 0.75, Method.RULE, span)
-    return {} if best is None else {"enterprise": best[1]}
+            head = name if name in surnames.known else name[-1]
+            span = Span(said, match.end(1) - len(head), match.end())
+            for meant, share in surnames.meant(head):
+                votes[meant] += 0.9 * share
+                spans[meant].append(span)
+            if match.group(2) in TITLE:
+                address = TITLE[match.group(2)], span
+    return address
 
-
-def _better(
-    best: tuple[float, FieldValue] | None, name: str, confidence: float, method: Method, span: Span
-) -> tuple[float, FieldValue]:
-    if best is not None and best[0] >= confidence:
-        return best
-    return confidence, FieldValue(
-        value=name, confidence=round(confidence, 3), method=method, evidence=(span.evidence(),)
-    )

@@ -49,6 +49,14 @@ def find(utterances: Iterable[Utterance], words: Sequence[str]) -> list[Span]:
     return found
 
 
+def clause_of(span: Span) -> Span:
+    """The clause (between commas) that holds the span."""
+    text = span.utterance.text
+    start = max(text.rfind(mark, 0, span.start) for mark in "，。！？,;；") + 1
+    ends = [at for mark in "，。！？,;；" if (at := text.find(mark, span.end)) >= 0]
+    return Span(span.utterance, start, min(ends, default=len(text)))
+
+
 def sentence_of(span: Span) -> Span:
     """The sentence that holds the span."""
     for match in SENTENCE.finditer(span.utterance.text):

@@ -13,7 +13,7 @@ from gateway.models.order import FieldValue, Method, Order, OrderState
 from gateway.models.transcript import Utterance, utterance_id
 from workorders import draft
 from workorders.extraction import ExtractionContext, extract
-from workorders.extraction.sound import search
+from workorders.sound import search
 from workorders.forms import FORMS, check_value, labels
 from workorders.payload import RecordingRef, build_payload
 from workorders.reference import ReferenceDataError, load_reference

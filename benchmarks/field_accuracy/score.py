@@ -1,0 +1,114 @@
+"""How many fields are right, and whether stated confidences deserve it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.models.call import Party, Side
+from gateway.models.order import FieldValue, Method
+from gateway.models.transcript import Utterance, utterance_id
+from workorders.classify import Classifier
+from workorders.extraction import ExtractionContext, extract
+from workorders.reference import Reference
+
+FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
+CALLER_ID = "051386110010"
+FIELDS = (
+    "request_type", "town", "village", "phone", "urgent", "confidential", "caller_name", "enterprise", "unit", "category",
+)  # fmt: skip
+SURNAME = "surname"
+BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
+
+
+def utterances(name: str, turns: Iterable[Mapping[str, Any]]) -> list[Utterance]:
+    """Turns of a dialogue, or what a recogniser made of them, as the gateway holds them."""
+    said = [
+        Utterance(
+            id=utterance_id(name, Side(turn["speaker"]), turn["start"]),
+            call_id=name,
+            side=Side(turn["speaker"]),
+            start=turn["start"],
+            end=turn["end"],
+            text=turn["text"],
+            confidence=turn.get("confidence", 0.0),
+        )
+        for turn in turns
+    ]
+    return sorted(said, key=lambda one: (one.start, one.side))
+
+
+@dataclass
+class Tally:
+    """Right and asked, a field; and (stated confidence, right) of every value offered."""
+
+    right: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    stated: dict[str, list[tuple[float, bool]]] = field(default_factory=lambda: defaultdict(list))
+    wrong: list[tuple[str, str, Any, Any, float]] = field(default_factory=list)
+
+    def count(self, call: str, name: str, wanted: Any, got: FieldValue | None, right: bool) -> None:
+        self.asked[name] += 1
+        self.right[name] += right
+        if got is not None:
+            self.stated[name].append((got.confidence, right))
+        if not right:
+            self.wrong.append((call, name, wanted, got.value if got else None, got.confidence if got else 0.0))
+
+    def accuracy(self) -> dict[str, float]:
+        """Share right, a field."""
+        return {name: round(self.right[name] / asked, 4) for name, asked in self.asked.items()}
+
+    def reliability(self, names: Sequence[str]) -> list[tuple[str, int, float, float]]:
+        """(bin, values, mean stated, share right) over the named fields."""
+        rows = []
+        every = [one for name in names for one in self.stated[name]]
+        for low, high in zip(BINS, BINS[1:], strict=False):
+            mine = [one for one in every if low <= one[0] < high]
+            if mine:
+                rows.append(
+                    (
+                        f"{low:.1f}-{min(high, 1.0):.1f}",
+                        len(mine),
+                        round(sum(stated for stated, _ in mine) / len(mine), 3),
+                        round(sum(right for _, right in mine) / len(mine), 3),
+                    )
+                )
+        return rows
+
+    def confident(self, names: Sequence[str], least: float = 0.8) -> tuple[int, float]:
+        """(values offered at `least` or more, share of them right)."""
+        mine = [right for name in names for stated, right in self.stated[name] if stated >= least]
+        return len(mine), round(sum(mine) / len(mine), 4) if mine else 1.0
+
+
+def judge(
+    tally: Tally,
+    call: Mapping[str, Any],
+    turns: Iterable[Mapping[str, Any]],
+    reference: Reference,
+    classifier: Classifier | None,
+) -> None:
+    """Extract from `turns` and compare with the call's truth."""
+    context = ExtractionContext(
+        form=FORM[call["line"]],
+        caller=Party(CALLER_ID, ""),
+        reference=reference,
+        classifier=classifier,
+        started_at=1_790_000_000.0,
+    )
+    fields = extract(utterances(call["id"], turns), context).fields
+    truth = call["truth"]
+    for name in FIELDS:
+        got, wanted = fields.get(name), truth.get(name)
+        value = got.value if got is not None else None
+        if name == "phone":
+            if wanted is None:
+                # Nothing was said, or "this number": the caller ID, if anything.
+                tally.count(call["id"], name, wanted, got, got is None or got.method is Method.SIGNALLING)
+            else:
+                tally.count(call["id"], name, wanted, got, value == wanted)
+            continue
+        tally.count(call["id"], name, wanted, got, value == wanted)
+        if name == "caller_name" and wanted:
+            tally.count(call["id"], SURNAME, wanted[0], got, value is not None and value[:1] == wanted[:1])

@@ -1,0 +1,32 @@
+"""From a rule's own idea of how sure it is to how often it is right. Pure.
+
+`data/calibration.json` holds, a field, points of a rising line: stated → measured; benchmarks/field_accuracy makes it.
+A field without points keeps what was stated.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+TABLE = Path(__file__).parents[1] / "data" / "calibration.json"
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, list[tuple[float, float]]]:
+    if not TABLE.exists():
+        return {}
+    data = json.loads(TABLE.read_text(encoding="utf-8"))
+    return {name: [(float(a), float(b)) for a, b in points] for name, points in data["fields"].items()}
+
+
+def calibrated(name: str, stated: float) -> float:
+    """How often a field of this name is right when its rule says `stated`; 0..1."""
+    points = _table().get(name)
+    if not points:
+        return stated
+    if stated <= points[0][0]:
+        return round(points[0][1] * stated / max(points[0][0], 0.01), 3)
+    for (a, low), (b, high) in zip(points, points[1:], strict=False):
+        if stated <= b:
+            return round(low + (high - low) * (stated - a) / max(b - a, 1e-9), 3)
+    return round(points[-1][1], 3)

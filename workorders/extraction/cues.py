@@ -1,0 +1,79 @@
+"""Telling words, by letters and by sound, with what they tell. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from gateway.models.transcript import Utterance
+from workorders.sound import SoundIndex
+from workorders.extraction.spoken import Span
+
+# Short words have many homophones: the shorter, the more alike they must be.
+LEAST = {1: 2.0, 2: 0.97, 3: 0.93}
+LEAST_LONG = 0.86
+BY_SOUND = {2: 0.45, 3: 0.75}
+BY_SOUND_LONG = 0.85
+
+
+class Cue(Struct, frozen=True):
+    """A telling word heard; `weight` 1 by letters, less by sound."""
+
+    tag: str
+    phrase: str
+    span: Span
+    weight: float
+
+    @property
+    def exact(self) -> bool:
+        return self.weight == 1.0
+
+
+class CueBook:
+    """Tags with their phrases; a phrase may tell several tags."""
+
+    def __init__(self, phrases: Mapping[str, Iterable[str]]) -> None:
+        self._tags: dict[str, list[str]] = {}
+        for tag, several in phrases.items():
+            for phrase in several:
+                self._tags.setdefault(phrase, []).append(tag)
+        self._index = SoundIndex(list(self._tags))
+        # Letters first: the index finds a phrase once an utterance, which is enough to weigh it.
+        self._phrases = tuple(self._tags)
+
+    def hear(self, utterances: Sequence[Utterance]) -> list[Cue]:
+        """Every phrase heard, once an utterance, in order of time; a phrase within a longer one is left out."""
+        found = []
+        for said in utterances:
+            mine = self._of(said)
+            found += [
+                cue
+                for cue in mine
+                if not any(
+                    other.phrase != cue.phrase
+                    and cue.phrase in other.phrase
+                    and other.weight >= cue.weight
+                    and set(self._tags[other.phrase]) & {cue.tag}
+                    and other.span.start <= cue.span.start < other.span.end
+                    for other in mine
+                )
+            ]
+        return found
+
+    def _of(self, said: Utterance) -> list[Cue]:
+        text = said.text
+        found = []
+        lettered = set()
+        for phrase in self._phrases:
+            at = text.find(phrase)
+            if at >= 0:
+                lettered.add(phrase)
+                span = Span(said, at, at + len(phrase))
+                found += [Cue(tag, phrase, span, 1.0) for tag in self._tags[phrase]]
+        for heard in self._index.search(text, LEAST_LONG, 60):
+            length = len(heard.name)
+            if heard.name in lettered or heard.likeness < LEAST.get(length, LEAST_LONG):
+                continue
+            weight = BY_SOUND.get(length, BY_SOUND_LONG) * heard.likeness
+            span = Span(said, heard.start, heard.end)
+            found += [Cue(tag, heard.name, span, weight) for tag in self._tags[heard.name]]
+        return sorted(found, key=lambda cue: cue.span.start)
