@@ -8,7 +8,7 @@ MODEL  := .cache/models/whisper-base
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit integration bench stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run test unit integration bench eval classifier stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -35,6 +35,12 @@ bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run
 
 stream-types: $(VENV)/.dev  ## the AsyncAPI document and TypeScript types, from the frames' types
 	@$(BIN)/python -m scripts.stream_types
+
+eval: $(VENV)/.dev  ## how many fields of the order are right; writes docs/figures.md (args: ARGS="--calls DIR …")
+	$(BIN)/python -m benchmarks.field_accuracy $(ARGS)
+
+classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; seconds)
+	$(BIN)/python scripts/train_classifier.py
 
 format: $(VENV)/.dev  ## mend the style
 	$(BIN)/ruff check --fix .

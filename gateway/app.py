@@ -16,6 +16,7 @@ import structlog
 
 from agents.accounts import AccountService
 from asr.config import AsrConfig
+from asr.engine import EngineRequest
 from asr.pool import EnginePool
 from gateway import __version__
 from gateway.bus import LocalBus
@@ -56,8 +57,13 @@ from gateway.web.services import Check, WebServices
 from ivr.agi import FastAgiServer
 from ivr.hotline import HotlineIvr
 from recordings.takeover import Archive
+from workorders.classify import MODEL as CLASSIFIER
+from workorders.classify import load_classifier
 from workorders.delivery import DeliveryWorker, Endpoint, Outcome
+from workorders.extraction import warm_up
 from workorders.forms import labels
+from workorders.knowledge import load_knowledge
+from workorders.llm import LanguageModel
 from workorders.outbox import Delivery
 from workorders.reference import load_reference
 
@@ -146,10 +152,28 @@ async def run_gateway(
         reporting = Reporting([line.model() for line in settings.lines], settings.timezone, bus)
         await reporting.rebuild(calls)
         outbox = SqlOutbox(database)
+        district = settings.district
         reference = await asyncio.to_thread(
-            load_reference, settings.district.places, settings.district.units, settings.district.enterprises
+            load_reference,
+            district.places,
+            district.units,
+            district.enterprises,
+            district.glossary,
+            district.taxonomy,
         )
-        orders = Orders(settings, reference, journal, bus, calls, OrderRepository(database), outbox)
+        await asyncio.to_thread(warm_up, reference)
+        orders = Orders(
+            settings,
+            reference,
+            journal,
+            bus,
+            calls,
+            OrderRepository(database),
+            outbox,
+            classifier=await asyncio.to_thread(load_classifier, district.classifier or CLASSIFIER),
+            knowledge=await asyncio.to_thread(load_knowledge, district.knowledge),
+            model=await _language_model(settings, stack),
+        )
         accounts_repository = AccountRepository(database)
         accounts = AccountService(
             accounts_repository, accounts_repository, session_s=settings.http.session_hours * 3600
@@ -157,9 +181,21 @@ async def run_gateway(
         view = LiveView()
         hub = Hub(view)
         bus.listen(hub.publish)
+        # Names that the recogniser is told beforehand are the district's; the line's own come from its
+        # glossary.
+        hot_words = " ".join(reference.hot_words()) if district.hot_words else ""
         pool = await _engine_pool(settings, stack, say)
         listening = (
-            Listening(pool, journal, bus, calls, partials=settings.asr.partials) if pool is not None else None
+            Listening(
+                pool,
+                journal,
+                bus,
+                calls,
+                request=lambda _: EngineRequest(hotwords=hot_words),
+                partials=settings.asr.partials,
+            )
+            if pool is not None
+            else None
         )
         archive = Archive(settings.data_dir / "recordings")
         agi = await stack.enter_async_context(
@@ -284,6 +320,16 @@ class _Tasks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _language_model(settings: Settings, stack: AsyncExitStack) -> LanguageModel | None:
+    llm = settings.llm
+    if llm.url is None:
+        return None
+    key = llm.read_secret() if llm.secret or llm.secret_file else ""
+    return await stack.enter_async_context(
+        LanguageModel(str(llm.url), llm.model, key=key, timeout_s=llm.timeout_s)
+    )
 
 
 async def _engine_pool(

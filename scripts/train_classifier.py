@@ -2,18 +2,21 @@
 
 Three heads over the same character 1-3-grams (TF-IDF):
 
-* category: the labelled messages; the taxonomy's lower levels, each a tiny text of its upper level; and, at a tenth of
+* category: the labelled messages; the taxonomy's lower levels, each a tiny text of its upper level; and, at
+a tenth of
   the weight, unlabelled messages whose official reply names the body that answered (教育局 → 教育文体);
 * function: who answered, from the replies' wording; what functions' words say, as tiny texts;
 * request_type: messages whose subject says outright what they are (咨询…, 举报…), that word taken out.
 
-Writes workorders/data/classifier/: weights.npz (float16, no pickle), vocabulary.json, card.json (data, method, figures by
+Writes workorders/data/classifier/: weights.npz (float16, no pickle), vocabulary.json, card.json (data,
+method, figures by
 cross-validation). The same data and seed give the same model.
 """
 
 import csv
 import gzip
 import hashlib
+import io
 import json
 import re
 import sys
@@ -43,12 +46,15 @@ OF_REPLY, OF_TAXONOMY, OF_WORDS = 0.1, 0.4, 0.5
 FOLDS, SEEDS = 5, (0, 1, 2)
 GREETING = re.compile(r"^.{0,20}您好！?您的留言已收悉。?现将有关情况回复如下[：:]?")
 CATEGORY_OF = {
-    "housing": "城乡建设", "city": "城乡建设", "land": "城乡建设", "water": "城乡建设", "environment": "环境保护",
-    "labour": "劳动和社会保障", "medical_insurance": "劳动和社会保障", "education": "教育文体", "health": "卫生计生",
+    "housing": "城乡建设", "city": "城乡建设", "land": "城乡建设", "water": "城乡建设",
+    "environment": "环境保护",
+    "labour": "劳动和社会保障", "medical_insurance": "劳动和社会保障", "education": "教育文体",
+    "health": "卫生计生",
     "market": "商贸旅游", "culture": "商贸旅游", "transport": "交通运输",
 }  # fmt: skip
 TYPES = {
-    "咨询": r"咨询|请问|询问|请教|想问|想了解", "投诉": r"投诉|控诉", "举报": r"举报|检举", "建议": r"建议|建言",
+    "咨询": r"咨询|请问|询问|请教|想问|想了解", "投诉": r"投诉|控诉",
+    "举报": r"举报|检举", "建议": r"建议|建言",
     "求助": r"求助|请求|恳求|恳请|盼|急|希望解决|反映", "表扬": r"感谢|表扬|点赞|致谢",
 }  # fmt: skip
 
@@ -59,9 +65,9 @@ Fit = Callable[[Any], Any]
 def read(path: Path) -> Rows:
     """Rows of a TSV file, plain or gzipped; cells hold no tabs and no quotes that mean anything."""
     csv.field_size_limit(10**8)
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def answered_by(reply: str, reference: Reference) -> str | None:
@@ -149,7 +155,12 @@ def main() -> None:
     unlabelled = read(DATA / "messages_unlabelled.tsv.gz")
     texts = [message_text(row["subject"], row["text"])[:MAX_TEXT] for row in [*labelled, *unlabelled]]
     vectors = TfidfVectorizer(
-        analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=RARE, max_features=FEATURES, lowercase=False
+        analyzer="char",
+        ngram_range=(1, 3),
+        sublinear_tf=True,
+        min_df=RARE,
+        max_features=FEATURES,
+        lowercase=False,
     )
     matrix = vectors.fit_transform(texts).astype(np.float32).tocsr()
     mine, others = matrix[: len(labelled)], matrix[len(labelled) :]
@@ -228,14 +239,16 @@ def write(vectors: TfidfVectorizer, heads: dict[str, tuple[Head, dict[str, Any]]
     np.savez_compressed(MODEL / "weights.npz", **arrays)
     (MODEL / "vocabulary.json").write_text(json.dumps(grams, ensure_ascii=False), encoding="utf-8")
     digest = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(DATA.iterdir()) if path.is_file()
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(DATA.iterdir())
+        if path.is_file()
     }
     card = {
         "format": FORMAT,
         "version": hashlib.sha256(json.dumps(digest).encode()).hexdigest()[:12],
         "features": f"character 1-3-grams, TF-IDF, {len(grams)} kept",
         "model": f"linear SVM, C={PENALTY}, classes balanced",
-        "measured": f"{FOLDS}-fold cross-validation, {len(SEEDS)} seeds; the labelled rows held out, all else seen",
+        "measured": f"{FOLDS}-fold cross-validation, {len(SEEDS)} seeds; labelled rows held out",
         "data": digest,
         "heads": {name: {"classes": head.classes, **card} for name, (head, card) in heads.items()},
     }

@@ -1,7 +1,9 @@
 """What a text is about, by a small linear model: category, the kind of body that answers, request type. Pure.
 
-The model is data (`data/classifier/`): a vocabulary of character 1-3-grams, their weights, and a card that says what it
-was trained on and how well it does. Loading runs no code of the file's; training is scripts/train_classifier.py.
+The model is data (`data/classifier/`): a vocabulary of character 1-3-grams, their weights, and a card that
+says what it
+was trained on and how well it does. Loading runs no code of the file's; training is
+scripts/train_classifier.py.
 """
 
 import json
@@ -36,7 +38,7 @@ class Classifier:
             raise ClassifierError(f"{directory}: {error}; make it with `make classifier`") from error
         if self.card.get("format") != FORMAT:
             raise ClassifierError(
-                f"{directory}/card.json: format {self.card.get('format')!r}, {FORMAT} is wanted; `make classifier`"
+                f"{directory}/card.json: format {self.card.get('format')!r}, not {FORMAT}; `make classifier`"
             )
         self._number = {gram: number for number, gram in enumerate(grams)}
         self._idf = arrays["idf"]

@@ -1,4 +1,6 @@
-"""Unified social credit codes (统一社会信用代码, GB 32100-2015): 18 characters, the last a check digit. Pure."""
+"""Unified social credit codes (统一社会信用代码, GB 32100-2015): 18 characters, the last a check digit.
+Pure.
+"""
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """Without I, O, S, V and Z: they look like digits."""

@@ -45,7 +45,8 @@ def refill(
 ) -> tuple[Order, tuple[str, ...]]:
     """Take over what was extracted from the whole transcript so far; (order, names that changed).
 
-    What contradicts the agent's value is offered beside it (`Order.offers`), as are the extraction's own doubts.
+    What contradicts the agent's value is offered beside it (`Order.offers`), as are the extraction's own
+    doubts.
 
     What the agent typed stays. What the extraction no longer finds goes, for it was read from the same words
     (a correction took it back); what the signalling gave stays until something is heard. A submitted order is

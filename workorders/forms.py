@@ -86,9 +86,7 @@ def check_value(form: str, name: str, value: Any) -> Any:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters is wanted")
     if field.kind == "code" and value.strip() and not credit_code_valid(value.strip().upper()):
-        raise ValueError(
-            f"{name}: 18 characters are wanted whose last is the check digit of the others (GB 32100); look again"
-        )
+        raise ValueError(f"{name}: 18 characters are wanted, the last a check digit (GB 32100); look again")
     if field.choices and value not in field.choices:
         raise ValueError(f"{name}: one of {', '.join(field.choices)} is wanted")
     return value.strip().upper() if field.kind == "code" else value.strip()

@@ -61,7 +61,12 @@ def build_payload(
             for name, several in sorted(order.offers.items())
         },
         "related": [
-            {"order": one.order_id, "created_at": instant(one.created_at), "reason": one.reason, "title": one.title}
+            {
+                "order": one.order_id,
+                "created_at": instant(one.created_at),
+                "reason": one.reason,
+                "title": one.title,
+            }
             for one in order.related
         ],
         "transcript": [

@@ -1,12 +1,15 @@
 """What extraction matches against: places, units, enterprises, glossary, taxonomy; data files, replaceable.
 
-The formats are told in docs/workorders.md: UTF-8, tab-separated, `#` begins a comment line, the first other line names
-the columns, a list within a cell is separated by 、. Nothing is guessed: a faulty line is named with its mend.
+The formats are told in docs/workorders.md: UTF-8, tab-separated, `#` begins a comment line, the first other
+line names
+the columns, a list within a cell is separated by 、. Nothing is guessed: a faulty line is named with its
+mend.
 """
 
 import tomllib
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -201,16 +204,7 @@ def load_reference(
             Function(name, tuple(one["names"]), tuple(one["words"]), tuple(one["categories"]))
             for name, one in functions.items()
         ),
-        words=Words(
-            **{
-                name: tuple(words[name]) for name in ("urgent", "life_safety", "confidential", "not_confidential")
-            },
-            **{
-                name: {key: tuple(cues) for key, cues in words[name].items()}
-                for name in ("request_type", "outright", "category")
-            },
-            category_of_form=dict(words["category_of_form"]),
-        ),
+        words=_words(words),
         surnames=tuple(one for one in surnames if one and not one.startswith("#")),
         surname_words={
             row["surname"]: _split(row["words"])
@@ -219,12 +213,30 @@ def load_reference(
     )
 
 
+def _words(data: dict[str, Any]) -> Words:
+    def several(name: str) -> dict[str, tuple[str, ...]]:
+        return {key: tuple(cues) for key, cues in data[name].items()}
+
+    return Words(
+        urgent=tuple(data["urgent"]),
+        life_safety=tuple(data["life_safety"]),
+        confidential=tuple(data["confidential"]),
+        not_confidential=tuple(data["not_confidential"]),
+        request_type=several("request_type"),
+        outright=several("outright"),
+        category=several("category"),
+        category_of_form=dict(data["category_of_form"]),
+    )
+
+
 def _places(path: Path) -> tuple[Place, ...]:
     found: dict[tuple[str, str], Place] = {}
     for number, row in read_rows(path, ("town",), ("village", "aliases")):
         key = row["town"], row["village"]
         if not row["town"]:
-            raise ReferenceDataError(f"{path}:{number}: the town is empty; name the town of {row['village']!r}")
+            raise ReferenceDataError(
+                f"{path}:{number}: the town is empty; name the town of {row['village']!r}"
+            )
         found.setdefault(key, Place(*key, _split(row["aliases"])))
     return tuple(found.values())
 
@@ -260,7 +272,8 @@ def read_rows(
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ReferenceDataError(
-            f"{path}: cannot be read as UTF-8 text ({error}); correct its name under [district] or save it as UTF-8"
+            f"{path}: cannot be read as UTF-8 text ({error}); correct its name under"
+            " [district] or save it as UTF-8"
         ) from error
     header: list[str] | None = None
     rows = []
@@ -282,7 +295,9 @@ def read_rows(
                 f"{path}:{number}: {len(cells)} cells for {len(header)} columns; take the extra tab out"
             )
         if any(len(cell) > MAX_CELL or not cell.replace("\u3000", " ").isprintable() for cell in cells):
-            raise ReferenceDataError(f"{path}:{number}: a control character or an endless cell; retype the line")
+            raise ReferenceDataError(
+                f"{path}:{number}: a control character or an endless cell; retype the line"
+            )
         row = dict(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=True))
         rows.append((number, {name: row.get(name, "") for name in (*columns, *optional)}))
     if header is None:

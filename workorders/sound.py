@@ -1,8 +1,11 @@
 """Names found by their sound: what the recogniser wrote against lists of thousands of names. Pure and fast.
 
-Two steps. A bound, for all names at once: no name can be more alike than the mean of its syllables' best likeness
-anywhere in the text. Then, for the few that pass, the best alignment with any stretch of the text, where syllables
-may be lost or added. A name's syllables weigh by how much they tell: 村 and 有限公司 little, what is rare much.
+Two steps. A bound, for all names at once: no name can be more alike than the mean of its syllables' best
+likeness
+anywhere in the text. Then, for the few that pass, the best alignment with any stretch of the text, where
+syllables
+may be lost or added. A name's syllables weigh by how much they tell: 村 and 有限公司 little, what is rare
+much.
 """
 
 from collections import Counter, defaultdict
@@ -41,7 +44,8 @@ class SoundIndex:
         """`floor`: what the least telling syllable weighs at least, against the most telling one."""
         self.names = tuple(names)
         self.search = lru_cache(maxsize=1024)(self._search)
-        """`search(text, least, limit=20)`: names at least so alike somewhere in the text, the most telling first.
+        """`search(text, least, limit=20)`: names at least so alike somewhere in the text, the most telling
+        first.
         What was said before stays said: a growing transcript costs only its new utterance."""
         spelt = [sounds(name)[0] for name in self.names]
         seen = Counter(number for syllables in spelt for number in {int(one) for one in syllables})
@@ -105,7 +109,8 @@ def _align(
 ) -> tuple[Numbers, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Least cost of each name against any stretch; (cost, first, last syllable heard) a name.
 
-    `alike`: (names, syllables of the name, syllables heard); `share`: weight of each syllable of a name, sum 1.
+    `alike`: (names, syllables of the name, syllables heard); `share`: weight of each syllable of a name,
+    sum 1.
     """
     names, length, width = alike.shape
     cost = np.zeros((names, width + 1))
@@ -120,7 +125,7 @@ def _align(
         better = matched < here[:, 1:]
         here[:, 1:] = np.where(better, matched, here[:, 1:])
         came[:, 1:] = np.where(better, start[:, :-1], came[:, 1:])
-        if 0 < step:
+        if step > 0:
             # One syllable too many may stand between two of the name's.
             added = here[:, :-1] + ADDED * mean
             better = added < here[:, 1:]

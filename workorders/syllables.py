@@ -1,7 +1,9 @@
 """Mandarin syllables as numbers, and how easily telephone speech takes one for another. Pure.
 
-A syllable is an initial and a final (medial, nucleus, coda). Likeness is 1 for the same, near 1 for what the line and
-the accent do not keep apart (zh/z, ch/c, sh/s, n/l, f/h, r/l, -n/-ng), and falls with what differs otherwise. Tones are
+A syllable is an initial and a final (medial, nucleus, coda). Likeness is 1 for the same, near 1 for what
+the line and
+the accent do not keep apart (zh/z, ch/c, sh/s, n/l, f/h, r/l, -n/-ng), and falls with what differs
+otherwise. Tones are
 dropped: recognisers that err, err in tones first.
 """
 
@@ -14,23 +16,41 @@ from pypinyin import Style, lazy_pinyin
 _INITIALS = ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcs")
 _CLOSE = {
     "zh z": 0.95, "ch c": 0.95, "sh s": 0.95, "n l": 0.9, "f h": 0.8, "r l": 0.75, "zh ch": 0.6, "z c": 0.6,
-    "z ch": 0.55, "zh c": 0.55, "sh ch": 0.5, "s c": 0.5, "sh zh": 0.4, "sh x": 0.65, "s x": 0.65, "ch q": 0.6,
-    "c q": 0.55, "zh j": 0.6, "z j": 0.55, "j q": 0.65, "j x": 0.55, "q x": 0.65, "b p": 0.7, "d t": 0.7, "g k": 0.7,
-    "g h": 0.45, "k h": 0.55, "m n": 0.55, "m b": 0.4, "b d": 0.4, "p t": 0.4, "g d": 0.4, "k t": 0.4, "r zh": 0.4,
-    "sh f": 0.35, "h x": 0.45, "n r": 0.4, "m  ": 0.35, "n  ": 0.4, "l  ": 0.35, "r  ": 0.5, "h  ": 0.45, "g  ": 0.3,
-    "k h g": 0.3, "x  ": 0.3, "j  ": 0.3, "b f": 0.3, "d l": 0.4, "d n": 0.35, "z s": 0.45, "d j": 0.3, "t q": 0.3,
+    "z ch": 0.55, "zh c": 0.55, "sh ch": 0.5, "s c": 0.5, "sh zh": 0.4, "sh x": 0.65, "s x": 0.65,
+    "ch q": 0.6,
+    "c q": 0.55, "zh j": 0.6, "z j": 0.55, "j q": 0.65, "j x": 0.55, "q x": 0.65, "b p": 0.7, "d t": 0.7,
+    "g k": 0.7,
+    "g h": 0.45, "k h": 0.55, "m n": 0.55, "m b": 0.4, "b d": 0.4, "p t": 0.4, "g d": 0.4, "k t": 0.4,
+    "r zh": 0.4,
+    "sh f": 0.35, "h x": 0.45, "n r": 0.4, "m  ": 0.35, "n  ": 0.4, "l  ": 0.35, "r  ": 0.5, "h  ": 0.45,
+    "g  ": 0.3,
+    "k h g": 0.3, "x  ": 0.3, "j  ": 0.3, "b f": 0.3, "d l": 0.4, "d n": 0.35, "z s": 0.45, "d j": 0.3,
+    "t q": 0.3,
     "f p": 0.4, "f b": 0.35,
 }  # fmt: skip
 _ZERO = {
-    "yi": "i", "ya": "ia", "yo": "o", "ye": "ie", "yai": "ai", "yao": "iao", "you": "iou", "yan": "ian", "yin": "in",
-    "yang": "iang", "ying": "ing", "yong": "iong", "yu": "v", "yue": "ve", "yuan": "van", "yun": "vn", "wu": "u",
-    "wa": "ua", "wo": "uo", "wai": "uai", "wei": "uei", "wan": "uan", "wen": "uen", "wang": "uang", "weng": "ueng",
+    "yi": "i", "ya": "ia", "yo": "o", "ye": "ie", "yai": "ai", "yao": "iao", "you": "iou", "yan": "ian",
+    "yin": "in",
+    "yang": "iang", "ying": "ing", "yong": "iong", "yu": "v", "yue": "ve", "yuan": "van", "yun": "vn",
+    "wu": "u",
+    "wa": "ua", "wo": "uo", "wai": "uai", "wei": "uei", "wan": "uan", "wen": "uen", "wang": "uang",
+    "weng": "ueng",
 }  # fmt: skip
 _NUCLEI = {
-    "a e": 0.5, "a o": 0.45, "e o": 0.7, "i e": 0.45, "i v": 0.7, "u o": 0.65, "u v": 0.6, "i u": 0.2, "e u": 0.35,
+    "a e": 0.5, "a o": 0.45, "e o": 0.7, "i e": 0.45, "i v": 0.7, "u o": 0.65, "u v": 0.6, "i u": 0.2,
+    "e u": 0.35,
     "I e": 0.6, "I i": 0.5, "I u": 0.4,
 }  # fmt: skip
-_CODAS = {"n ng": 0.85, "i  ": 0.5, "u  ": 0.5, "n  ": 0.35, "ng  ": 0.35, "i n": 0.3, "u ng": 0.35, "i u": 0.25}
+_CODAS = {
+    "n ng": 0.85,
+    "i  ": 0.5,
+    "u  ": 0.5,
+    "n  ": 0.35,
+    "ng  ": 0.35,
+    "i n": 0.3,
+    "u ng": 0.35,
+    "i u": 0.25,
+}
 
 Parts = tuple[str, str, str, str]
 """Initial, medial, nucleus, coda."""
@@ -123,7 +143,7 @@ def sounds(text: str) -> tuple[Sounds, npt.NDArray[np.int16]]:
     Digits are read one by one; a Latin letter is a token of its own.
     """
     kept = [(at, _DIGITS.get(char, char)) for at, char in enumerate(text) if char.isalnum()]
-    read = lazy_pinyin("".join(char for _, char in kept), style=Style.NORMAL, errors=list)
+    read = lazy_pinyin("".join(char for _, char in kept), style=Style.NORMAL, errors=list)  # type: ignore[arg-type]
     numbers = [INVENTORY.number(one) for one in read[: len(kept)]]
     where = [at for at, _ in kept]
     return np.array(numbers, np.int16), np.array(where[: len(numbers)], np.int16)

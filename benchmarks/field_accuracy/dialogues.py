@@ -10,9 +10,22 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-TOWNS = (
-    "金沙街道 金新街道 先锋街道 兴东街道 川姜镇 平潮镇 西亭镇 二甲镇 东社镇 十总镇 石港镇 刘桥镇 兴仁镇 五接镇"
-).split()
+TOWNS = [
+    "金沙街道",
+    "金新街道",
+    "先锋街道",
+    "兴东街道",
+    "川姜镇",
+    "平潮镇",
+    "西亭镇",
+    "二甲镇",
+    "东社镇",
+    "十总镇",
+    "石港镇",
+    "刘桥镇",
+    "兴仁镇",
+    "五接镇",
+]
 SURNAMES = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘"
     "杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文瞿季保成缪"
@@ -20,19 +33,55 @@ SURNAMES = (
 )
 GIVEN = "建国志强秀英海燕小明丽华俊杰晓东玉兰国庆春梅文博雪琴永康佳怡思远美玲振宇红霞立新雅婷"
 GLOSS = {  # how a surname is told apart: 陆地的陆
-    "陆": "陆地", "保": "保护", "成": "成功", "顾": "照顾", "季": "季节", "石": "石头", "江": "长江",
-    "常": "经常", "文": "文化", "武": "武术", "史": "历史", "严": "严格", "施": "施工", "费": "费用",
-    "祝": "祝福", "方": "方向", "高": "高低", "金": "金子", "白": "白色", "康": "健康", "田": "种田",
+    "陆": "陆地",
+    "保": "保护",
+    "成": "成功",
+    "顾": "照顾",
+    "季": "季节",
+    "石": "石头",
+    "江": "长江",
+    "常": "经常",
+    "文": "文化",
+    "武": "武术",
+    "史": "历史",
+    "严": "严格",
+    "施": "施工",
+    "费": "费用",
+    "祝": "祝福",
+    "方": "方向",
+    "高": "高低",
+    "金": "金子",
+    "白": "白色",
+    "康": "健康",
+    "田": "种田",
 }
 HEADS = "新东西南北大小上下长石金银双三五万永兴太平安和福吉古青红白高余曹孙李张王陈陆沈徐季袁丁杨俞瞿严"
 MIDDLES = "桥港河湾圩埭园场庙堡墩坝闸田井林山沟塘渡垛灶甸店楼院洋亭浜荡泾"
 KINDS = ("村", "村", "村", "村", "社区", "居")
 CITIES = ("南通", "南通", "江苏", "南通市通州区", "上海")
 BRANDS = "宏达盛华鑫源瑞丰恒泰嘉禾永信凯乐天成博远佳美东升兴业中联金辉海润昌隆正阳启航锦绣万顺德力康宁"
-TRADES = (
-    "纺织 家纺 电子科技 机械制造 装饰工程 建筑安装 食品 物流 船舶配件 新材料 服饰 环保设备 农业发展 五金制品"
-    " 汽车零部件 生物科技 信息技术 贸易 餐饮管理 化工"
-).split()
+TRADES = [
+    "纺织",
+    "家纺",
+    "电子科技",
+    "机械制造",
+    "装饰工程",
+    "建筑安装",
+    "食品",
+    "物流",
+    "船舶配件",
+    "新材料",
+    "服饰",
+    "环保设备",
+    "农业发展",
+    "五金制品",
+    "汽车零部件",
+    "生物科技",
+    "信息技术",
+    "贸易",
+    "餐饮管理",
+    "化工",
+]
 FORMS = ("有限公司", "有限公司", "有限公司", "有限责任公司", "股份有限公司")
 DIGITS = "零一二三四五六七八九"
 
@@ -79,9 +128,9 @@ def spoken(number: str, rng: random.Random) -> str:
 
 def mobile(rng: random.Random) -> str:
     """A mobile number."""
-    return rng.choice(("138", "139", "159", "186", "180", "137", "134", "151", "177", "199", "189")) + "".join(
-        str(rng.randrange(10)) for _ in range(8)
-    )
+    return rng.choice(
+        ("138", "139", "159", "186", "180", "137", "134", "151", "177", "199", "189")
+    ) + "".join(str(rng.randrange(10)) for _ in range(8))
 
 
 def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict[str, Any]:
@@ -105,8 +154,12 @@ def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict
     turns.append(("agent", greeting))
     turns.append(("caller", opening.format(place=place, town=town, firm=firm)))
     if later:
-        turns.append(("agent", rng.choice([f"请问在{town}哪个村？", "具体在什么位置？", "是哪个村或者社区呢？"])))
-        turns.append(("caller", rng.choice([f"在{village}。", f"{village}，靠近大路边。", f"就是{village}三组。"])))
+        turns.append(
+            ("agent", rng.choice([f"请问在{town}哪个村？", "具体在什么位置？", "是哪个村或者社区呢？"]))
+        )
+        turns.append(
+            ("caller", rng.choice([f"在{village}。", f"{village}，靠近大路边。", f"就是{village}三组。"]))
+        )
     if scene["wish"] and rng.random() < 0.7:
         turns.append(("agent", rng.choice(["您希望怎么处理？", "您的诉求是什么？"])))
         turns.append(("caller", rng.choice(scene["wish"])))
@@ -141,22 +194,29 @@ def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict
             number = mobile(rng)
             said = spoken(number, rng)
             if way < 0.35:
-                at = rng.randrange(4, 11)
-                wrong = number[:at] + str((int(number[at]) + rng.randrange(1, 9)) % 10) + number[at + 1 :]
-                said = f"{spoken(wrong, rng)}。{rng.choice(['哦不对，是', '啊说错了，应该是', '不对不对，'])}{said}"
+                place_of = rng.randrange(4, 11)
+                wrong = number[:place_of] + str((int(number[place_of]) + rng.randrange(1, 9)) % 10)
+                wrong += number[place_of + 1 :]
+                mended = rng.choice(["哦不对，是", "啊说错了，应该是", "不对不对，"])
+                said = f"{spoken(wrong, rng)}。{mended}{said}"
             turns.append(("caller", f"{rng.choice(['', '我的电话是', '手机号', '号码是'])}{said}。"))
             if rng.random() < 0.2:
                 turns.append(("agent", f"我核对一下，{spoken(number, random.Random(1))}，对吗？"))
                 turns.append(("caller", "对的。"))
     if confidential and not anonymous:
         turns.append(("agent", "需要对您的信息保密吗？"))
-        turns.append(("caller", rng.choice(["要保密的，不要告诉他们是谁说的。", "麻烦给我保密。", "需要保密。"])))
+        turns.append(
+            ("caller", rng.choice(["要保密的，不要告诉他们是谁说的。", "麻烦给我保密。", "需要保密。"]))
+        )
     elif rng.random() < 0.2:
         turns.append(("agent", "需要对您的信息保密吗？"))
         turns.append(("caller", rng.choice(["不用保密，没关系。", "不需要。", "不用。"])))
-    close = rng.choice(["好的，我们会尽快转给承办单位处理，再见。", f"好的，{town or '情况'}我记下来了，请保持电话畅通。"])
+    close = rng.choice(
+        ["好的，我们会尽快转给承办单位处理，再见。", f"好的，{town or '情况'}我记下来了，请保持电话畅通。"]
+    )
     turns.append(("agent", close))
-    at, timed = 0.6, []
+    at = 0.6
+    timed: list[dict[str, Any]] = []
     for speaker, text in turns:
         end = at + 0.4 + 0.22 * len(text)
         timed.append({"speaker": speaker, "start": round(at, 2), "end": round(end, 2), "text": text})

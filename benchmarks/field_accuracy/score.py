@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from gateway.models.call import Party, Side
@@ -15,7 +16,8 @@ from workorders.reference import Reference
 FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
 CALLER_ID = "051386110010"
 FIELDS = (
-    "request_type", "town", "village", "phone", "urgent", "confidential", "caller_name", "enterprise", "unit", "category",
+    "request_type", "town", "village", "phone", "urgent", "confidential", "caller_name", "enterprise",
+    "unit", "category",
 )  # fmt: skip
 SURNAME = "surname"
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
@@ -53,7 +55,9 @@ class Tally:
         if got is not None:
             self.stated[name].append((got.confidence, right))
         if not right:
-            self.wrong.append((call, name, wanted, got.value if got else None, got.confidence if got else 0.0))
+            self.wrong.append(
+                (call, name, wanted, got.value if got else None, got.confidence if got else 0.0)
+            )
 
     def accuracy(self) -> dict[str, float]:
         """Share right, a field."""
@@ -63,7 +67,7 @@ class Tally:
         """(bin, values, mean stated, share right) over the named fields."""
         rows = []
         every = [one for name in names for one in self.stated[name]]
-        for low, high in zip(BINS, BINS[1:], strict=False):
+        for low, high in pairwise(BINS):
             mine = [one for one in every if low <= one[0] < high]
             if mine:
                 rows.append(
@@ -88,6 +92,8 @@ def judge(
     turns: Iterable[Mapping[str, Any]],
     reference: Reference,
     classifier: Classifier | None,
+    *,
+    calibrate: bool = True,
 ) -> None:
     """Extract from `turns` and compare with the call's truth."""
     context = ExtractionContext(
@@ -96,6 +102,7 @@ def judge(
         reference=reference,
         classifier=classifier,
         started_at=1_790_000_000.0,
+        calibrate=calibrate,
     )
     fields = extract(utterances(call["id"], turns), context).fields
     truth = call["truth"]

@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from gateway.bus import LocalBus
-from gateway.models.call import Call
-from gateway.models.facts import AnyFact, CallAnswered, OrderChanged, UtteranceHeard
-from gateway.models.order import Order, OrderState
+from gateway.models.call import Call, Side
+from gateway.models.facts import AnyFact, CallAnswered, LifeSafetyAlert, OrderChanged, UtteranceHeard
+from gateway.models.order import Alert, FieldValue, Order, OrderState
 from gateway.models.transcript import Utterance
 from gateway.settings import Settings
 from gateway.storage.calls import CallRepository
@@ -19,12 +19,19 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.web.services import OrderRefusedError
 from workorders import draft
+from workorders import llm as language
+from workorders.classify import Classifier
 from workorders.extraction import ExtractionContext, extract
 from workorders.forms import check_value
+from workorders.knowledge import KnowledgeBase
 from workorders.payload import RecordingRef, build_payload
 from workorders.reference import Reference
 
 log = structlog.get_logger(__name__)
+
+DAY_S = 86_400.0
+KNOWLEDGE_WORDS = 400
+"""The knowledge base is asked with the newest so many characters of the caller's words."""
 
 
 class Orders:
@@ -39,7 +46,18 @@ class Orders:
         calls: CallRepository,
         orders: OrderRepository,
         outbox: SqlOutbox,
+        *,
+        classifier: Classifier | None = None,
+        knowledge: KnowledgeBase | None = None,
+        model: language.LanguageModel | None = None,
     ) -> None:
+        self._classifier = classifier
+        self._knowledge = knowledge
+        self._model = model
+        self._answers: dict[str, dict[str, FieldValue]] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._asked_at: dict[str, float] = {}
+        self._alerted: set[str] = set()
         self._settings = settings
         self._reference = reference
         self._journal = journal
@@ -93,13 +111,72 @@ class Orders:
         said = sorted(self._said[call_id].values(), key=lambda one: (one.start, one.side))
         line = self._settings.line(call.line)
         context = ExtractionContext(
-            form=line.form if line else "general", caller=call.caller, reference=self._reference
+            form=line.form if line else "general",
+            caller=call.caller,
+            reference=self._reference,
+            classifier=self._classifier,
+            started_at=call.started_at,
         )
         # Matching by sound takes tens of milliseconds on a long call: never on the event loop.
-        fields = await asyncio.to_thread(extract, said, context)
-        order, changed = draft.refill(self._live[call_id], fields, time.time())
-        if changed:
+        found = await asyncio.to_thread(extract, said, context)
+        fields, offers = language.merged(found.fields, found.offers, self._answers.get(call_id, {}))
+        order, changed = draft.refill(self._live[call_id], fields, time.time(), offers)
+        order = await self._beside(order, call, said)
+        if order != self._live[call_id]:
             self._tell(order, changed, order.updated_at)
+        self._alert(order, call)
+        self._ask(call_id, context.form, said)
+
+    async def _beside(self, order: Order, call: Call, said: Sequence[Utterance]) -> Order:
+        """Earlier orders and articles that may help the agent."""
+        if order.state is not OrderState.DRAFT:
+            return order
+        since = order.created_at - self._settings.district.related_days * DAY_S
+        related = await self._orders.related(call.id, call.caller.number, order.matter, since)
+        told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
+        hits = await asyncio.to_thread(self._knowledge.search, told) if self._knowledge and told else ()
+        return draft.put_beside(order, tuple(related), hits, time.time())
+
+    def _alert(self, order: Order, call: Call) -> None:
+        """Danger to life is told at once, once a call, however it was learned."""
+        danger = order.fields.get("life_safety")
+        if danger is None or danger.value is not True or call.id in self._alerted:
+            return
+        self._alerted.add(call.id)
+        alert = Alert(
+            call_id=call.id,
+            order_id=order.id,
+            line=order.line,
+            agent=call.agent,
+            at=time.time(),
+            quote=danger.evidence[0].quote if danger.evidence else "",
+            confidence=danger.confidence,
+        )
+        fact = LifeSafetyAlert(at=alert.at, alert=alert)
+        self._journal.put(fact)
+        self._bus.publish(fact)
+        log.warning("life_safety", call=call.id, order=order.id, line=order.line)
+
+    # -- the language model, where there is one: asked beside the call, never waited for ---------------------
+    def _ask(self, call_id: str, form: str, said: Sequence[Utterance]) -> None:
+        now = asyncio.get_running_loop().time()
+        recently = now - self._asked_at.get(call_id, -1e9) < self._settings.llm.every_s
+        if self._model is None or call_id in self._asking or recently:
+            return
+        self._asked_at[call_id] = now
+        task = asyncio.create_task(self._answer(call_id, form, said), name=f"llm {call_id}")
+        self._asking[call_id] = task
+
+    async def _answer(self, call_id: str, form: str, said: Sequence[Utterance]) -> None:
+        assert self._model is not None
+        values = await self._model.ask(form, said, self._reference)
+        if call_id not in self._live:
+            return
+        async with self._locks[call_id]:
+            self._asking.pop(call_id, None)
+            if values != self._answers.get(call_id) and call_id in self._live and call_id in self._said:
+                self._answers[call_id] = values
+                await self._refill(call_id)
 
     def _tell(self, order: Order, changed: tuple[str, ...], at: float) -> None:
         self._live[order.call_id] = order
@@ -119,6 +196,11 @@ class Orders:
         async with self._locks[call.id]:
             self._call_of[call.id] = call
             await self._refill(call.id)
+        asking = self._asking.get(call.id)
+        if asking is not None:
+            # An answer under way may still come in; the order does not wait longer for it.
+            await asyncio.wait([asking], timeout=self._settings.llm.finish_wait_s)
+        async with self._locks[call.id]:
             order = self._live[call.id]
         line = self._settings.line(order.line)
         if order.state is OrderState.DRAFT and (line is None or line.submit == "on_hangup"):
@@ -147,7 +229,18 @@ class Orders:
 
     def forget(self, call_id: str) -> None:
         """Let go of what only a live call needs."""
-        for table in (self._said, self._live, self._call_of, self._locks):
+        asking = self._asking.pop(call_id, None)
+        if asking is not None:
+            asking.cancel()
+        self._alerted.discard(call_id)
+        for table in (
+            self._said,
+            self._live,
+            self._call_of,
+            self._locks,
+            self._answers,
+            self._asked_at,
+        ):
             table.pop(call_id, None)
 
     async def on_delivered(self, order_id: str, external_id: str | None, at: float) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gateway.models.call import Call, Manner
 from gateway.models.figures import AgentFigures, QueueFigures
-from gateway.models.order import Order
+from gateway.models.order import Alert, Order
 from gateway.models.queue import AgentStatus, Queue, QueueVisit
 from gateway.models.recogniser import Recogniser
 from gateway.models.transcript import Utterance
@@ -160,15 +160,9 @@ class OrderChanged(Fact, frozen=True, kw_only=True):
 
 
 class LifeSafetyAlert(Fact, frozen=True, kw_only=True):
-    """Somebody's life or body is at risk, as far as was heard: the supervisor must know at once. Once a call."""
+    """Danger to life was heard on a call; told once a call."""
 
-    call_id: str
-    order_id: str
-    line: str
-    agent: str | None
-    quote: str
-    """The words, as heard. Hostile input."""
-    confidence: float
+    alert: Alert
 
 
 AnyFact = (

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from gateway.models.call import Call
 from gateway.models.figures import AgentFigures, QueueFigures
-from gateway.models.order import Order
+from gateway.models.order import Alert, Order
 from gateway.models.queue import AgentStatus, Queue
 from gateway.models.recogniser import Recogniser
 from gateway.models.transcript import Utterance
 
-Topic = Literal["calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr"]
+Topic = Literal["calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr", "alerts"]
 
 
 class PbxLink(Struct, frozen=True):
@@ -65,8 +65,20 @@ class RecogniserItem(Item, frozen=True, tag="asr"):
     value: Recogniser
 
 
+class AlertItem(Item, frozen=True, tag="alerts"):
+    value: Alert
+
+
 AnyItem = (
-    CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem
+    CallItem
+    | QueueItem
+    | AgentItem
+    | UtteranceItem
+    | OrderItem
+    | PbxItem
+    | FiguresItem
+    | RecogniserItem
+    | AlertItem
 )
 Figures = QueueFigures | AgentFigures
 

@@ -65,6 +65,9 @@ class RequestType(StrEnum):
     PRAISE = "表扬"
 
 
+MATTER_CONFIDENCE = 0.4
+
+
 class RelatedOrder(Struct, frozen=True):
     """An earlier order that may be about the same thing."""
 
@@ -85,6 +88,19 @@ class KnowledgeHit(Struct, frozen=True):
     """0..1, against the best article there could be."""
     passage: str
     """The part that fits best."""
+
+
+class Alert(Struct, frozen=True):
+    """Somebody's life or body is at risk, as far as was heard on a call: the supervisor must know at once."""
+
+    call_id: str
+    order_id: str
+    line: str
+    agent: str | None
+    at: float
+    quote: str
+    """The words, as heard. Hostile input."""
+    confidence: float
 
 
 class Order(Struct, frozen=True):
@@ -109,3 +125,12 @@ class Order(Struct, frozen=True):
     """Earlier orders of the same caller, or of the same place and matter."""
     knowledge: tuple[KnowledgeHit, ...] = ()
     """Articles that may help the agent to answer; not delivered."""
+
+    @property
+    def matter(self) -> str | None:
+        """Place and category as one key; `None` where either is not known well enough."""
+        place = self.fields.get("village") or self.fields.get("town")
+        about = self.fields.get("category")
+        if place is None or about is None or min(place.confidence, about.confidence) < MATTER_CONFIDENCE:
+            return None
+        return f"{place.value}/{about.value}"[:200]

@@ -88,7 +88,10 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
     return found
 
 
-PATH_KEYS = frozenset({"data_dir", "secret_file", "recordings_dir", "places", "units", "enterprises"})
+PATH_KEYS = frozenset(
+    {"data_dir", "secret_file", "recordings_dir", "places", "units", "enterprises"}
+    | {"glossary", "taxonomy", "knowledge", "classifier"}
+)
 
 
 def _anchored(data: Any, base: Path) -> Any:
@@ -137,6 +140,7 @@ def _with_secrets(settings: Settings) -> Settings:
         update={
             "pbx": [filled(pbx) for pbx in settings.pbx],
             "asr": filled(settings.asr),
+            "llm": filled(settings.llm),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
         }
     )

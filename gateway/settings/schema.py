@@ -346,11 +346,42 @@ class WorkOrderEndpoint(SecretHolder):
 
 
 class DistrictSettings(_Section):
-    """Data files that extraction matches against; the shipped example district where not given."""
+    """Data files that extraction matches against; the shipped example district where not given.
 
-    places: Path | None = None
-    units: Path | None = None
-    enterprises: Path | None = None
+    The formats are told in docs/workorders.md.
+    """
+
+    places: Path | None = Field(default=None, description="towns, streets, villages, communities")
+    units: Path | None = Field(default=None, description="units that handle requests")
+    enterprises: Path | None = Field(default=None, description="the enterprise directory")
+    glossary: Path | None = Field(default=None, description="policies and other words of the lines")
+    taxonomy: Path | None = Field(default=None, description="request categories, three levels")
+    knowledge: Path | None = Field(default=None, description="a folder of articles for agents")
+    classifier: Path | None = Field(default=None, description="a folder made by scripts/train_classifier.py")
+    related_days: Annotated[int, Field(ge=0)] = Field(
+        default=90, description="how far back related orders go"
+    )
+    hot_words: bool = Field(default=False, description="tell the recogniser the names of this district")
+
+
+class LlmSettings(SecretHolder):
+    """A local model that also fills fields, through any OpenAI-compatible endpoint. Off where `url` is
+    empty.
+    """
+
+    url: AnyHttpUrl | None = Field(default=None, description="base URL, e.g. http://127.0.0.1:8000/v1")
+    model: str = "local"
+    timeout_s: Annotated[float, Field(gt=0)] = 8.0
+    finish_wait_s: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="how long a finished order waits for an answer that is under way"
+    )
+    every_s: Annotated[float, Field(gt=0)] = Field(
+        default=5.0, description="at most one question a call in so long"
+    )
+
+    @property
+    def secret_variable(self) -> str:
+        return "HOTLINE_LLM_SECRET"
 
 
 class DemoSettings(_Section):
@@ -386,6 +417,7 @@ class Settings(BaseSettings):
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
     district: DistrictSettings = DistrictSettings()
+    llm: LlmSettings = LlmSettings()
     demo: DemoSettings = DemoSettings()
     log: LogSettings = LogSettings()
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.models.call import Call
-from gateway.models.facts import AnyFact, CallEnded, CallFact, OrderChanged, UtteranceHeard
+from gateway.models.facts import AnyFact, CallEnded, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
 from gateway.models.order import Order
 from gateway.storage.database import Database
 from gateway.storage.tables import calls, journal, orders, utterances
@@ -62,6 +62,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "revision": order.revision,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
+        "matter": order.matter,
         "data": msgspec.json.encode(order).decode(),
     }
 
@@ -201,7 +202,7 @@ def call_row_columns() -> list[str]:
 
 def order_row_columns() -> list[str]:
     """The columns `order_row` fills, `id` first."""
-    return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "data"]
+    return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "matter", "data"]
 
 
 def _journal_row(fact: AnyFact) -> dict[str, Any]:
@@ -212,6 +213,8 @@ def _journal_row(fact: AnyFact) -> dict[str, Any]:
         call_id = fact.utterance.call_id
     elif isinstance(fact, OrderChanged):
         call_id = fact.order.call_id
+    elif isinstance(fact, LifeSafetyAlert):
+        call_id = fact.alert.call_id
     return {
         "at": fact.at,
         "kind": type(fact).__name__,

@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.models.delivery import DeliveryView
-from gateway.models.order import Order, OrderState
+from gateway.models.order import Order, OrderState, RelatedOrder
 from gateway.storage.database import Database
 from gateway.storage.journal import order_row, order_row_columns, upsert
-from gateway.storage.tables import deliveries, orders
+from gateway.storage.tables import calls, deliveries, orders
 from workorders.outbox import Delivery
 
 MAX_ERROR = 500
@@ -44,6 +44,40 @@ class OrderRepository:
             query = query.where(orders.c.state == state.value)
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
+
+    async def related(
+        self, call_id: str, number: str, matter: str | None, since: float, limit: int = 5
+    ) -> list[RelatedOrder]:
+        """Earlier orders of the same caller's number, then of the same place and matter; newest first."""
+        found: dict[str, RelatedOrder] = {}
+        same_caller = select(calls.c.id).where(calls.c.caller_number == number[:64])
+        wanted: list[tuple[str, ColumnElement[bool]]] = []
+        if number:
+            wanted.append(("caller", orders.c.call_id.in_(same_caller)))
+        if matter is not None:
+            wanted.append(("matter", orders.c.matter == matter))
+        async with self._database.reading() as connection:
+            for reason, condition in wanted:
+                query = (
+                    select(orders.c.data)
+                    .where(condition, orders.c.call_id != call_id, orders.c.created_at >= since)
+                    .order_by(orders.c.created_at.desc(), orders.c.id)
+                    .limit(limit)
+                )
+                for data in await connection.scalars(query):
+                    order = msgspec.json.decode(data, type=Order)
+                    title = order.fields.get("title")
+                    found.setdefault(
+                        order.id,
+                        RelatedOrder(
+                            order_id=order.id,
+                            created_at=order.created_at,
+                            reason=reason,
+                            title=str(title.value) if title is not None else "",
+                            state=order.state.value,
+                        ),
+                    )
+        return list(found.values())[:limit]
 
     async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
         """Store the submitted order and one delivery for each endpoint, together or not at all.

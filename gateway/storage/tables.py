@@ -89,6 +89,8 @@ orders = Table(
     Column("revision", Integer, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
     Column("updated_at", Double, nullable=False),
+    # Place and category, where both are known: what earlier orders of the same matter are found by.
+    Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
 )
 

@@ -182,10 +182,10 @@ class LiveView:
 
     @apply.register
     def _(self, fact: LifeSafetyAlert) -> None:
-        keys = self._of_call.get(fact.call_id)
+        alert = fact.alert
         # It leaves with its call; one that comes after the call has left is in the order.
-        if keys is not None:
-            self._put(("alerts", fact.call_id), fact, agent=fact.agent, call_id=fact.call_id)
+        if alert.call_id in self._of_call:
+            self._put(("alerts", alert.call_id), alert, agent=alert.agent, call_id=alert.call_id)
 
     def tick(self, now: float) -> None:
         """Let calls that ended `linger_s` ago leave, with their transcripts; `now` in POSIX seconds."""

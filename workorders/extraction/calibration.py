@@ -1,11 +1,13 @@
 """From a rule's own idea of how sure it is to how often it is right. Pure.
 
-`data/calibration.json` holds, a field, points of a rising line: stated → measured; benchmarks/field_accuracy makes it.
+`data/calibration.json` holds, a field, points of a rising line: stated → measured;
+benchmarks/field_accuracy makes it.
 A field without points keeps what was stated.
 """
 
 import json
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 TABLE = Path(__file__).parents[1] / "data" / "calibration.json"
@@ -26,7 +28,7 @@ def calibrated(name: str, stated: float) -> float:
         return stated
     if stated <= points[0][0]:
         return round(points[0][1] * stated / max(points[0][0], 0.01), 3)
-    for (a, low), (b, high) in zip(points, points[1:], strict=False):
+    for (a, low), (b, high) in pairwise(points):
         if stated <= b:
             return round(low + (high - low) * (stated - a) / max(b - a, 1e-9), 3)
     return round(points[-1][1], 3)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from gateway.models.transcript import Utterance
-from workorders.sound import SoundIndex
 from workorders.extraction.spoken import Span
+from workorders.sound import SoundIndex
 
 # Short words have many homophones: the shorter, the more alike they must be.
 LEAST = {1: 2.0, 2: 0.97, 3: 0.93}
@@ -41,7 +41,9 @@ class CueBook:
         self._phrases = tuple(self._tags)
 
     def hear(self, utterances: Sequence[Utterance]) -> list[Cue]:
-        """Every phrase heard, once an utterance, in order of time; a phrase within a longer one is left out."""
+        """Every phrase heard, once an utterance, in order of time; a phrase within a longer one is left
+        out.
+        """
         found = []
         for said in utterances:
             mine = self._of(said)

@@ -56,9 +56,7 @@ def enterprise(utterances: Sequence[Utterance], reference: Reference) -> dict[st
         code = reference.enterprises[order[0]].code
         if code:
             first = ranked[order[0]]
-            found["credit_code"] = Found(
-                field(code, candidates[0].confidence, Method.GAZETTEER, first[2])
-            )
+            found["credit_code"] = Found(field(code, candidates[0].confidence, Method.GAZETTEER, first[2]))
     elif written is not None:
         found["enterprise"] = Found(written, tuple(candidates[:2]))
     return found

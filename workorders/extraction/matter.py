@@ -151,7 +151,9 @@ def flags(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Fo
     """`urgent`, `life_safety` and `confidential`; said not to be is as good an answer as said to be."""
     mine = of(utterances, Side.CALLER)
     books = _books(reference)
-    danger = [cue for cue in books["urgent"].hear(mine) if cue.weight >= 0.7 or len(cue.phrase) > 2]
+    danger = [cue for cue in books["urgent"].hear(mine) if cue.exact or len(cue.phrase) > 2]
+    if not any(cue.exact or len(cue.phrase) > 3 for cue in danger) and len({c.phrase for c in danger}) < 2:
+        danger = []  # three syllables, once, by sound alone: 有微信 is soon heard as 有危险
     urgent = [cue for cue in danger if cue.tag == "urgent"]
     life = [cue.span for cue in danger if cue.tag == "life_safety"]
     strongest = max((cue.weight for cue in urgent), default=0.0)
@@ -170,8 +172,7 @@ def flags(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Fo
         for cue in secrets
         if cue.tag == "yes"
         and not any(
-            one.span.utterance.id == cue.span.utterance.id
-            and one.span.start <= cue.span.start < one.span.end
+            one.span.utterance.id == cue.span.utterance.id and one.span.start <= cue.span.start < one.span.end
             for one in no
         )
     ]

@@ -1,11 +1,14 @@
 """Telephone numbers as they are spoken: digit by digit, with corrections and read back. Pure.
 
-A number that lacks digits is offered as incomplete; none is ever padded. Recognisers swallow doubled digits and write
-a digit at the end of a phrase as a homophone (起 for 七): such a homophone is read, and the number trusted less.
+A number that lacks digits is offered as incomplete; none is ever padded. Recognisers swallow doubled digits
+and write
+a digit at the end of a phrase as a homophone (起 for 七): such a homophone is read, and the number trusted
+less.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
@@ -19,20 +22,36 @@ from workorders.extraction.spoken import Span, answers
 
 DIGITS = dict(zip("零〇幺一二两三四五六七八九", "0011223456789", strict=True))
 DIGITS |= {str(digit): str(digit) for digit in range(10)}
-LIKE_DIGITS = dict(
-    zip("灵领林凌要腰妖以依医而儿山伞思死似无舞务武流留刘起齐其气奇期吧巴把爸久就酒旧", "0" * 4 + "1" * 6 + "2" * 2
-        + "3" * 2 + "4" * 3 + "5" * 4 + "6" * 3 + "7" * 6 + "8" * 4 + "9" * 4, strict=True)
-)  # fmt: skip
+LIKE_DIGITS = {
+    char: digit
+    for digit, chars in {
+        "0": "灵领林凌",
+        "1": "要腰妖以依医",
+        "2": "而儿",
+        "3": "山伞",
+        "4": "思死似",
+        "5": "无舞务武",
+        "6": "流留刘",
+        "7": "起齐其气奇期",
+        "8": "吧巴把爸",
+        "9": "久就酒旧",
+    }.items()
+    for char in chars
+}
 _D, _L = "".join(DIGITS), "".join(LIKE_DIGITS)
-RUN = re.compile(rf"[{_D}](?:[\s,，、\-—。.﹑·]*[{_D}]|[{_L}](?=[\s,，、]*[{_D}{_L}]{{2}})|[{_L}](?=[。，,\s吧]|$))+")
+RUN = re.compile(
+    rf"[{_D}](?:[\s,，、\-—。.﹑·]*[{_D}]|[{_L}](?=[\s,，、]*[{_D}{_L}]{{2}})|[{_L}](?=[。，,\s吧]|$))+"
+)
 CORRECTION = re.compile(r"不对|错了|说错|更正|不是[，,]|我重新说|重说")
 TAIL = re.compile(r"(?:后|最后|尾号|末)[面]?(?:[两三四五六]位)?(?:应该)?是?[，,]?$")
 MOBILE = re.compile(r"1[3-9]\d{9}")
 LANDLINE = re.compile(r"0(?:10|2\d)\d{8}|0[3-9]\d{2}\d{7,8}|[2-8]\d{7}")
 THIS_ONE = CueBook(
     {"this": [
-        "就打这个电话", "就这个电话", "打这个号码", "就是这个号码", "就是这个电话", "这个电话就行", "打我这个电话", "就这个号码",
-        "现在打的这个号码", "现在这个号码", "就是现在打的这个", "用这个号码", "这个号码就可以", "这个号码就行", "打过来的号码", "来电号码",
+        "就打这个电话", "就这个电话", "打这个号码", "就是这个号码", "就是这个电话", "这个电话就行",
+        "打我这个电话", "就这个号码",
+        "现在打的这个号码", "现在这个号码", "就是现在打的这个", "用这个号码", "这个号码就可以",
+        "这个号码就行", "打过来的号码", "来电号码",
         "打这个电话联系", "我现在打的这个电话", "本机号码", "就是本机", "就打这个", "打这个手机",
     ]}
 )  # fmt: skip
@@ -42,6 +61,8 @@ LEAST = 7
 UNCLEAR = 0.6
 """Of an utterance recognised less surely than this, a digit is soon wrong."""
 PAUSE_S = 2.5
+LOCAL = 8
+"""Digits of a fixed number without area code."""
 
 
 class Number(Struct, frozen=True):
@@ -63,6 +84,8 @@ def runs(said: Utterance, least: int = LEAST) -> list[Number]:
         kept = [char for char in match.group() if char in DIGITS or char in LIKE_DIGITS]
         digits = "".join(DIGITS.get(char) or LIKE_DIGITS[char] for char in kept)
         guessed = sum(char not in DIGITS for char in kept)
+        if kept[-1] == "吧" and complete(digits[:-1]):
+            digits, guessed = digits[:-1], guessed - 1  # a particle, not a digit: …零一六吧
         before = said.text[match.start() - 1 : match.start()]
         if before in ("要", "腰", "妖") and len(digits) == 10 and complete("1" + digits):
             digits, guessed = "1" + digits, guessed + 1
@@ -119,19 +142,25 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
         sure = 0.72
     others = [one for one in mine[:-1] if one.digits != last.digits]
     between = said.text[: last.span.start]
-    corrected = bool(CORRECTION.search(between)) or len({one.span.utterance.id for one in [*others, last]}) > 1
+    corrected = (
+        bool(CORRECTION.search(between)) or len({one.span.utterance.id for one in [*others, last]}) > 1
+    )
     if others and not corrected:
         sure = 0.6
-    elif others and 0.0 < said.confidence < 0.97:
+    elif (others or CORRECTION.search(between)) and 0.0 < said.confidence < 0.97:
         # A recogniser that has just written a number writes the next one alike.
         sure = min(sure, 0.75)
+    if len(last.digits) == LOCAL and 0.0 < said.confidence < 0.97:
+        # As likely a mobile number that lost three digits as one without its area code.
+        sure = min(sure, 0.5)
     if any(one.digits == last.digits for one in back):
         sure = 0.97
     elif any(_near(one.digits, last.digits) for one in back):
         sure = min(sure, 0.6)
         others += [one for one in back if _near(one.digits, last.digits)]
     if sum(one.digits == last.digits for one in mine) > 1:
-        sure = max(sure, 0.96)
+        # Said twice it is sure; "corrected" to the same, one of the two was misheard.
+        sure = 0.5 if CORRECTION.search(between) else max(sure, 0.96)
     offers = tuple(field(one.digits, 0.2, Method.RULE, one.span) for one in others if one.whole)
     return Found(field(last.digits, sure, Method.RULE, last.span), offers[:2])
 
@@ -139,7 +168,7 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
 def _pieces(utterances: Sequence[Utterance]) -> list[Number]:
     """A number said with pauses, heard as several utterances of the caller."""
     mine = [said for said in utterances if said.side is Side.CALLER]
-    for one, other in zip(mine, mine[1:], strict=False):
+    for one, other in pairwise(mine):
         left, right = runs(one, 3), runs(other, 3)
         if not left or not right or other.start - one.end > PAUSE_S:
             continue
@@ -164,7 +193,11 @@ def _tails(utterances: Sequence[Utterance], mine: list[Number]) -> list[Number]:
                 continue
             digits = "".join(DIGITS.get(char, "") for char in match.group())
             before = said.text[: match.start()]
-            if 2 <= len(digits) < LEAST and TAIL.search(before) and CORRECTION.search(said.text[: match.end()]):
+            if (
+                2 <= len(digits) < LEAST
+                and TAIL.search(before)
+                and CORRECTION.search(said.text[: match.end()])
+            ):
                 joined = first.digits[: -len(digits)] + digits
                 return [*mine, Number(Span(said, match.start(), match.end()), joined, 1)]
     return mine

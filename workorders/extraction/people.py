@@ -1,7 +1,9 @@
 """Who calls: name or surname and form of address. Only what callers say of themselves. Pure.
 
-Surnames are single syllables, and recognisers write them as any homophone, so several signs are weighed together:
-the character after 姓, the words that tell it apart (陆地的陆), and what the agent then calls the person (顾女士).
+Surnames are single syllables, and recognisers write them as any homophone, so several signs are weighed
+together:
+the character after 姓, the words that tell it apart (陆地的陆), and what the agent then calls the person
+(顾女士).
 """
 
 import re
@@ -12,17 +14,33 @@ from gateway.models.call import Side
 from gateway.models.transcript import Utterance
 from workorders.extraction.cues import CueBook
 from workorders.extraction.offered import Found, rule
-from workorders.sound import syllables_alike
 from workorders.extraction.spoken import Span, answers
 from workorders.extraction.surnames import Surnames
-from workorders.syllables import INVENTORY, sounds
 from workorders.reference import Reference
+from workorders.sound import syllables_alike
+from workorders.syllables import INVENTORY, sounds
 
 ASKED = ("贵姓", "姓名", "称呼", "名字", "联系人", "怎么称", "贵信", "贵性", "姓啥", "姓什么", "尊姓")
 SURNAME = re.compile(r"姓(?:的是|是)?([\u4e00-\u9fff]{1,2})")
-SOMEBODY_ELSE = re.compile(r"(?:老板|经理|他|她|一个|有个|那个|人|位|同志|对方|负责人|法人|邻居|司机|房东|主任|书记)(?:也)?(?:是)?$")
+SOMEBODY_ELSE = re.compile(
+    r"(?:老板|经理|他|她|一个|有个|那个|人|位|同志|对方|负责人|法人|邻居|司机|房东|主任|书记)(?:也)?(?:是)?$"
+)
+NO_NAME = re.compile(r"[一个的了在那这]|公司|什么")
 MODEST = re.compile(r"免贵[^姓\W]([\u4e00-\u9fff]{1,2})")
-QUESTION = CueBook({"name": ["请问您贵姓", "您贵姓", "怎么称呼您", "您怎么称呼", "怎么称呼", "您的姓名", "您的名字", "叫什么名字"]})
+QUESTION = CueBook(
+    {
+        "name": [
+            "请问您贵姓",
+            "您贵姓",
+            "怎么称呼您",
+            "您怎么称呼",
+            "怎么称呼",
+            "您的姓名",
+            "您的名字",
+            "叫什么名字",
+        ]
+    }
+)
 FULL = re.compile(
     r"(?:我叫|名字叫|名字是|姓名是|我的名字叫做?|本人叫?|我是叫)([\u4e00-\u9fff]{2,4}?)"
     r"(?=[，,。.、；;！!？?\s]|$|电话|手机|住|今年|是|家住)"
@@ -54,19 +72,20 @@ def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[s
         text = said.text
         for match in FULL.finditer(text):
             name = match.group(1)
-            if name[:2] in surnames.known or name[0] in surnames.known or said.id in asked:
-                if not re.search(r"一|个|的|了|在|公司|什么|那|这", name):
-                    full = name, Span(said, match.start(), match.end(1))
-                    vote(surnames.head(name), 1.6, full[1])
-                    if surnames.head(name) in surnames.known:
-                        spelt.add(surnames.head(name))
+            if (surnames.head(name) in surnames.known or said.id in asked) and not NO_NAME.search(name):
+                full = name, Span(said, match.start(), match.end(1))
+                vote(surnames.head(name), 1.6, full[1])
+                if surnames.head(name) in surnames.known:
+                    spelt.add(surnames.head(name))
         for match in MODEST.finditer(text):
             head = surnames.head(match.group(1))
             vote(head, 1.3, Span(said, match.start(), match.start(1) + len(head)))
         for match in SURNAME.finditer(text):
             if SOMEBODY_ELSE.search(text[: match.start()]) and said.id not in asked:
                 continue
-            if SOMEBODY_ELSE.search(text[: match.start()]) and not re.search(r"我(?:是)?$", text[: match.start()]):
+            if SOMEBODY_ELSE.search(text[: match.start()]) and not re.search(
+                r"我(?:是)?$", text[: match.start()]
+            ):
                 continue
             head = surnames.head(match.group(1))
             if head in surnames.known:
@@ -124,7 +143,9 @@ def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[s
 
 def _answered(utterances: Sequence[Utterance]) -> set[str]:
     """What the caller says right after a question that sounded like one for the name (您贵行)."""
-    questions = {cue.span.utterance.id for cue in QUESTION.hear([u for u in utterances if u.side is Side.AGENT])}
+    questions = {
+        cue.span.utterance.id for cue in QUESTION.hear([u for u in utterances if u.side is Side.AGENT])
+    }
     found = set()
     open_ = False
     for said in utterances:
@@ -138,7 +159,8 @@ def _answered(utterances: Sequence[Utterance]) -> set[str]:
 def _like_xing(said: Utterance, asked: bool) -> tuple[str, Span] | None:
     """The character after what was 姓, where that was written as something like it; `我信朝麻烦你们`.
 
-    Unasked (the question may not have been heard) only `我信朝。`: a clause of its own with the likeliest sounds.
+    Unasked (the question may not have been heard) only `我信朝。`: a clause of its own with the likeliest
+    sounds.
     """
     numbers, where = sounds(said.text)
     like = {INVENTORY.number(one) for one in (LIKE_XING if asked else LIKE_XING[:2])}
@@ -176,4 +198,3 @@ def _addressed(
             if match.group(2) in TITLE:
                 address = TITLE[match.group(2)], span
     return address
-

@@ -1,6 +1,7 @@
 """Where: town or street, village or community, and the place as said. Pure.
 
-Both voices count: the agent repeats the place, and is heard better. Town and village are chosen together: a village
+Both voices count: the agent repeats the place, and is heard better. Town and village are chosen together: a
+village
 that lies in the town named is likelier than one that sounds a little more alike and lies elsewhere.
 """
 
@@ -14,9 +15,9 @@ from gateway.models.call import Side
 from gateway.models.order import Method
 from gateway.models.transcript import Utterance
 from workorders.extraction.offered import Found, field, rule
-from workorders.sound import Heard, syllables_alike
 from workorders.extraction.spoken import Span, answers, sentence_of
 from workorders.reference import Reference
+from workorders.sound import Heard, syllables_alike
 
 TOWN_LEAST, VILLAGE_LEAST = 0.72, 0.76
 AGAIN = 0.35
@@ -141,7 +142,9 @@ def _villages(utterances: Sequence[Utterance], reference: Reference, towns: Sequ
     for said in utterances:
         for heard in index.index.search(said.text, VILLAGE_LEAST, 40):
             at = index.owner(heard.index)
-            if not heard.exact and not _likely(heard, said.text, 0.75):
+            if not heard.exact and not _likely(
+                heard, said.text, 0.75 if heard.name.endswith(("村", "社区")) else 0.95
+            ):
                 continue
             home = reference.villages[at].town
             span = Span(said, heard.start, heard.end)
@@ -158,10 +161,15 @@ def _villages(utterances: Sequence[Utterance], reference: Reference, towns: Sequ
                 if town.utterance.id == said.id and -1 <= span.start - town.end <= 4:
                     score += 1.5
                     signs += 1
-            if any(
-                one[2].utterance.id == said.id and one[2].start < span.end - 1 and span.start < one[2].end - 1
-                for one in towns[:1]
-            ) and not heard.exact:
+            if (
+                any(
+                    one[2].utterance.id == said.id
+                    and one[2].start < span.end - 1
+                    and span.start < one[2].end - 1
+                    for one in towns[:1]
+                )
+                and not heard.exact
+            ):
                 continue  # that stretch named the town
             if SUFFIX.search(span.text[-2:]):
                 score += 1.0
@@ -209,13 +217,13 @@ def _likely(heard: Heard, text: str, ending: float) -> bool:
 
 
 def _spelt(utterances: Sequence[Utterance], towns: Sequence[Town], asked: set[str]) -> Village | None:
-    """A village the gazetteer lacks, as it was written down: after its town, or in answer to "which village"."""
+    """A village the gazetteer lacks, as it was written down: after its town, or in answer to "which
+    village".
+    """
     for said in utterances:
         if said.side is not Side.CALLER:
             continue
-        starts = [
-            at + len(name) for name, _, _ in towns[:1] if (at := said.text.find(name)) >= 0
-        ]
+        starts = [at + len(name) for name, _, _ in towns[:1] if (at := said.text.find(name)) >= 0]
         if said.id in asked:
             starts += [match.end() for match in re.finditer(r"在|是|^|，", said.text)]
         for start in starts:

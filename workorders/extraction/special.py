@@ -14,8 +14,10 @@ from workorders.extraction.times import number
 from workorders.reference import Reference
 
 DEGREES = {
-    "博士后": "博士后", "博士": "博士研究生", "硕士": "硕士研究生", "研究生": "硕士研究生", "本科": "本科", "学士": "本科", "大专": "大专",
-    "专科": "大专", "高职": "大专", "中专": "中专", "高级技师": "高级技师", "技师": "技师", "高级工": "高级工", "高中": "高中",
+    "博士后": "博士后", "博士": "博士研究生", "硕士": "硕士研究生", "研究生": "硕士研究生", "本科": "本科",
+    "学士": "本科", "大专": "大专",
+    "专科": "大专", "高职": "大专", "中专": "中专", "高级技师": "高级技师", "技师": "技师",
+    "高级工": "高级工", "高中": "高中",
 }  # fmt: skip
 DEGREE = re.compile("|".join(DEGREES))
 COUNT = r"[零〇一二两三四五六七八九十百千万0-9]{1,8}"
@@ -25,7 +27,9 @@ HOW_MANY = ("多少人", "多少员工", "多少职工", "职工有多少", "人
 POLICY = re.compile(r"[\u4e00-\u9fff]{2,8}?(?:补贴|补助|奖励|返还|减免|政策|专项资金|贷款贴息|津贴)")
 NOT_A_NAME = re.compile(r"^.*(?:一下|问|咨询|申请|今年的|今年|关于|有没有|是不是|什么|的|领|拿|给)")
 EMPLOYER = re.compile(r"在([\u4e00-\u9fff]{2,20}?)(?:工作|上班|任职|就职)")
-CODE = re.compile(r"[0-9A-HJ-NP-RT-UW-Y零幺一二两三四五六七八九](?:[\s，,]*[0-9A-HJ-NP-RT-UW-Ya-z零幺一二两三四五六七八九]){14,21}")
+CODE = re.compile(
+    r"[0-9A-HJ-NP-RT-UW-Y零幺一二两三四五六七八九](?:[\s，,]*[0-9A-HJ-NP-RT-UW-Ya-z零幺一二两三四五六七八九]){14,21}"
+)
 CODE_DIGITS = str.maketrans("零幺一二两三四五六七八九", "011223456789")
 
 
@@ -73,7 +77,9 @@ def _degree(mine: Sequence[Utterance]) -> dict[str, Found]:
     for said in mine:
         match = DEGREE.search(said.text)
         if match is not None:
-            return {"degree": Found(rule(DEGREES[match.group()], 0.85, Span(said, match.start(), match.end())))}
+            return {
+                "degree": Found(rule(DEGREES[match.group()], 0.85, Span(said, match.start(), match.end())))
+            }
     return {}
 
 

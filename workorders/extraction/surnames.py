@@ -1,4 +1,6 @@
-"""Surnames by sound: which are meant by a character, how common each is, how callers tell them apart. Pure."""
+"""Surnames by sound: which are meant by a character, how common each is, how callers tell them apart.
+Pure.
+"""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING

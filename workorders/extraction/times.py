@@ -1,4 +1,6 @@
-"""When it happened: relative dates (昨天晚上, 上个月十五号) resolved against the instant the call began. Pure."""
+"""When it happened: relative dates (昨天晚上, 上个月十五号) resolved against the instant the call began.
+Pure.
+"""
 
 import re
 from collections.abc import Sequence

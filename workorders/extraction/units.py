@@ -1,7 +1,10 @@
-"""Which unit should handle it: what the matter is, who does such things, which unit of the directory that is. Pure.
+"""Which unit should handle it: what the matter is, who does such things, which unit of the directory that
+is. Pure.
 
-Three steps, so that any directory works: the matter's words and the classifier (taught by who answered thousands of
-messages) choose a function (职能); the function chooses, by names, a unit of the directory; a unit named in the call
+Three steps, so that any directory works: the matter's words and the classifier (taught by who answered
+thousands of
+messages) choose a function (职能); the function chooses, by names, a unit of the directory; a unit named in
+the call
 (我转给人社局) outweighs both.
 """
 
@@ -40,7 +43,11 @@ def _by_function(reference: Reference) -> dict[str, tuple[Unit, ...]]:
 
 
 def _fit(unit: Unit, function: Function, reference: Reference) -> float:
-    names = [(len(function.names) - at) / len(function.names) for at, name in enumerate(function.names) if name in unit.name]
+    names = [
+        (len(function.names) - at) / len(function.names)
+        for at, name in enumerate(function.names)
+        if name in unit.name
+    ]
     if not names and any(name in alias for alias in unit.aliases for name in function.names):
         names = [0.3]
     if not names:
@@ -103,7 +110,9 @@ def unit(
             if len(found.name) < 3 or (not found.exact and found.likeness < 0.95 and len(found.name) < 6):
                 continue
             one = reference.units[index.owner(found.index)]
-            turned = said.side is Side.AGENT or said.text[: found.start].endswith(("转给", "转", "找", "通知", "联系"))
+            turned = said.side is Side.AGENT or said.text[: found.start].endswith(
+                ("转给", "转", "找", "通知", "联系")
+            )
             scores[one.name] += (5.0 if turned else 2.5) * found.likeness
             spans[one.name].insert(0, Span(said, found.start, found.end))
             named.add(one.name)
