@@ -14,7 +14,7 @@ export interface Hello {
 export interface Snapshot {
   readonly type: "snapshot"
   readonly seq: number
-  readonly items: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem)[]
+  readonly items: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem)[]
 }
 
 export interface CallItem {
@@ -207,6 +207,9 @@ export interface Order {
   readonly submitted_at?: number | null
   readonly delivered_at?: number | null
   readonly external_id?: string | null
+  readonly offers?: Readonly<Record<string, readonly FieldValue[]>>
+  readonly related?: readonly RelatedOrder[]
+  readonly knowledge?: readonly KnowledgeHit[]
 }
 
 export type OrderState = "dead" | "delivered" | "draft" | "submitted"
@@ -227,6 +230,21 @@ export interface Evidence {
   readonly quote: string
   readonly audio_start: number
   readonly audio_end: number
+}
+
+export interface RelatedOrder {
+  readonly order_id: string
+  readonly created_at: number
+  readonly reason: string
+  readonly title?: string
+  readonly state?: string
+}
+
+export interface KnowledgeHit {
+  readonly id: string
+  readonly title: string
+  readonly score: number
+  readonly passage: string
 }
 
 export interface PbxItem {
@@ -265,15 +283,31 @@ export interface Recogniser {
 
 export type Load = "delayed" | "no_partials" | "normal"
 
+export interface AlertItem {
+  readonly topic: "alerts"
+  readonly key: string
+  readonly value: Alert
+}
+
+export interface Alert {
+  readonly call_id: string
+  readonly order_id: string
+  readonly line: string
+  readonly agent: string | null
+  readonly at: number
+  readonly quote: string
+  readonly confidence: number
+}
+
 export interface Delta {
   readonly type: "delta"
   readonly seq: number
-  readonly changes: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem)[]
+  readonly changes: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem)[]
   readonly removals: readonly Removal[]
 }
 
 export interface Removal {
-  readonly topic: "agents" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts"
+  readonly topic: "agents" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts"
   readonly key: string
 }
 
@@ -303,7 +337,7 @@ export interface Fault {
 
 export interface Subscribe {
   readonly type: "subscribe"
-  readonly topics: readonly ("agents" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts")[]
+  readonly topics: readonly ("agents" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts")[]
 }
 
 export interface Resume {
