@@ -28,20 +28,23 @@ async def load(pbx: Helper, followers: Helper, mark: bytes, how: Load) -> list[f
     """Seconds from the AgentCalled event to each agent's screen-pop."""
     await followers.ask("mark", mark)
     popped = await pbx.ask("pace", *how)
-    await asyncio.sleep(2.0)
-    seen = {linkedid: when for (_, linkedid), when in (await followers.ask("seen")).items()}
-    missing = len(popped.keys() - seen.keys())
-    if missing:
+    for _ in range(60):  # a relay that cannot keep up is given the time it takes
+        await asyncio.sleep(1.0)
+        seen = {linkedid: when for (_, linkedid), when in (await followers.ask("seen")).items()}
+        missing = len(popped.keys() - seen.keys())
+        if not missing:
+            break
+    else:
         raise RuntimeError(f"{missing} of {len(popped)} screen-pops did not arrive")
     return [seen[linkedid] - when for linkedid, when in popped.items()]
 
 
-async def relay(pbx: Helper, port: int, how: Load) -> list[float]:
-    """The bare relay: panoramisk's callback, `websockets.broadcast`."""
-    connections: set[ServerConnection] = set()
+async def relay(pbx: Helper, port: int, how: Load, *, everybody: bool) -> list[float]:
+    """The bare relay: panoramisk's callback, `websockets.broadcast` to everybody, or to the agent alone."""
+    connections: list[ServerConnection] = []
 
     async def hold(connection: ServerConnection) -> None:
-        connections.add(connection)
+        connections.append(connection)
         await connection.wait_closed()
 
     manager = Manager(
@@ -54,7 +57,8 @@ async def relay(pbx: Helper, port: int, how: Load) -> list[float]:
     )
 
     def pop(_manager: Any, event: Any) -> None:
-        broadcast(connections, json.dumps({"Linkedid": event.linkedid, "MemberName": event.membername}))
+        told = connections if everybody else [connections[int(event.membername) - 2000]]
+        broadcast(told, json.dumps({"Linkedid": event.linkedid, "MemberName": event.membername}))
 
     manager.register_event("AgentCalled", pop)
     with helper(run_followers) as followers:
@@ -89,11 +93,15 @@ async def measure(agents: int, rate: float, seconds: float, repetitions: int) ->
     mine: list[float] = []
     theirs: list[float] = []
     middle: list[float] = []
+    alone: list[float] = []
     with helper(run_pbx, PbxPlan(members=agents)) as pbx:
         port = await pbx.answer()
         for number in range(repetitions):
             first = number * 10_000
-            theirs.append(percentile(await relay(pbx, port, (first, rate, seconds, agents)), 0.99))
+            how = (first, rate, seconds, agents)
+            theirs.append(percentile(await relay(pbx, port, how, everybody=True), 0.99))
+            how = (first + 2_500, rate, seconds, agents)
+            alone.append(percentile(await relay(pbx, port, how, everybody=False), 0.99))
             took = await ours(pbx, port, (first + 5_000, rate, seconds, agents))
             mine.append(percentile(took, 0.99))
             middle.append(median(took))
@@ -103,7 +111,9 @@ async def measure(agents: int, rate: float, seconds: float, repetitions: int) ->
         "median_ms": median(middle) * 1000,
         "p99_ms": median(mine) * 1000,
         "bare_relay_p99_ms": median(theirs) * 1000,
+        "bare_relay_to_the_agent_alone_p99_ms": median(alone) * 1000,
         "ratio": median(mine) / median(theirs),
+        "ratio_to_the_agent_alone": median(mine) / median(alone),
     }
     return report("latency", f"p99 <= {BAR} x the bare relay's", figures["ratio"] <= BAR, figures)
 

@@ -140,7 +140,8 @@ class Hub:
                 for agent in (entry[1].agent, *entry[1].former):
                     if agent in self._by_agent:
                         private.setdefault(agent, []).append(entry)
-        same: dict[Audience, bytes | None] = {}
+        # Own changes (a screen-pop) go out first, then what concerns everybody alike, made once.
+        same: dict[Audience, list[Client]] = {}
         for audience in self._concerned(bool(public), private):
             if audience.sees_all:
                 frame = self._delta(seq, tail, audience)
@@ -149,11 +150,13 @@ class Hub:
                 frame = self._delta(seq, entries, audience)
             else:
                 anybody = Audience(False, None, audience.masked, audience.topics)
-                if anybody not in same:
-                    same[anybody] = self._delta(seq, public, anybody)
-                frame = same[anybody]
+                same.setdefault(anybody, []).extend(self._groups[audience])
+                continue
             if frame is not None:
                 yield list(self._groups[audience]), frame
+        for anybody, clients in same.items():
+            if (frame := self._delta(seq, public, anybody)) is not None:
+                yield clients, frame
 
     def _concerned(self, everybody: bool, agents: dict[str | None, list[tuple[Key, Item]]]) -> list[Audience]:
         if everybody:
