@@ -142,11 +142,14 @@ class Stage:
         raise AssertionError(f"it did not come to pass; the picture: {self.tracker.calls}")
 
     async def talking(self, agent: str) -> Call:
-        """The call on which that agent talks; waits for it."""
+        """The call on which that agent talks, in its bridge: before, no phone can transfer it."""
 
         def found() -> Call | None:
-            calls = self.tracker.calls.values()
-            return next((one for one in calls if one.agent == agent and one.state is CallState.TALKING), None)
+            for call in self.tracker.calls.values():
+                bridged = [leg for leg in call.legs if leg.bridge is not None]
+                if call.agent == agent and call.state is CallState.TALKING and len(bridged) > 1:
+                    return call
+            return None
 
         call: Call = await self.until(found)
         return call
