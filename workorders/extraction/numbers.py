@@ -107,7 +107,9 @@ def phone(utterances: Sequence[Utterance], caller: Party) -> dict[str, Found]:
     """The number to call back: `phone`, and `phone_incomplete` for one that lacks digits or has too many."""
     asked = {said.id for said in answers(utterances, ASKED)}
     mine = [number for said in utterances if said.side is Side.CALLER for number in runs(said)]
-    mine = _tails(utterances, mine) or _pieces(utterances)
+    mine = _tails(utterances, mine)
+    if not any(one.whole for one in mine):
+        mine = _pieces(utterances) or mine
     back = [number for said in utterances if said.side is Side.AGENT for number in runs(said) if number.whole]
     # Between numbers said one after another, the last is meant: people correct themselves.
     last = mine[-1] if mine else None
