@@ -87,6 +87,7 @@ class Running:
     desks: dict[str, Desks]
     finishing: Finishing
     outbox: SqlOutbox
+    reporting: Reporting
     pool: EnginePool | None
     web_port: int = 0
     stream_port: int = 0
@@ -226,6 +227,7 @@ async def run_gateway(
             desks={},
             finishing=finishing,
             outbox=outbox,
+            reporting=reporting,
             pool=pool,
             agi=agi_address,
             audiosocket=audio_address,

@@ -143,6 +143,8 @@ class FiguresBook:
         self._agents_of: dict[QueueKey, set[str]] = {}
         self.open_visits: dict[VisitKey, QueueVisit] = {}
         """Stays that are not over, with the conversations they led to."""
+        self.served: dict[str, QueueVisit] = {}
+        """The last stay that each agent served: the one whose wrap-up may be going on."""
         self.last_at = 0.0
 
     @property
@@ -190,6 +192,8 @@ class FiguresBook:
                 self.open_visits.pop(key, None)
         elif fact.stage == "served":
             self.open_visits.pop(key, None)
+            if visit.agent is not None:
+                self.served[visit.agent] = visit
             bucket.transferred += visit.transferred
             if visit.talked is not None:
                 bucket.served += 1

@@ -352,7 +352,12 @@ class Floor:
         return [AgentChanged(at=at, agent=after)]
 
     # -- the whole picture anew -----------------------------------------------------------------------
-    def restore(self, agents: Iterable[AgentStatus], visits: Iterable[QueueVisit]) -> None:
+    def restore(
+        self,
+        agents: Iterable[AgentStatus],
+        visits: Iterable[QueueVisit],
+        wrapping: Iterable[QueueVisit] = (),
+    ) -> None:
         """What an earlier run knew last; the PBX is asked next, and `resync` reconciles."""
         for status in agents:
             self.agents[status.id] = status
@@ -360,7 +365,7 @@ class Floor:
             until = status.wrap_up_until or 0.0
             started = status.since if status.state is AgentState.WRAP_UP else until
             self._seen[status.id] = Seen(wrap_up_until=until, wrap_up_from=started, missed=status.missed)
-        self.visits.restore(visits)
+        self.visits.restore(visits, wrapping)
 
     def resync(self, snapshot: PbxSnapshot, call_of_channel: dict[str, str]) -> list[AnyFact]:
         """Replace queues and memberships by what the PBX says now; `call_of_channel`: uniqueid → call."""

@@ -24,6 +24,7 @@ OUTCOME_OF_STATUS = {
     "JOINUNAVAIL": VisitOutcome.EMPTY,
     "LEAVEUNAVAIL": VisitOutcome.EMPTY,
     "WITHDRAW": VisitOutcome.WITHDRAWN,
+    "ABANDONED": VisitOutcome.ABANDONED,
 }
 """QUEUESTATUS to outcome; anything else (CONTINUE, a key) is `left`."""
 
@@ -73,11 +74,12 @@ class Visits:
             self.waiting[uniqueid] = structs.replace(visit, left_at=at)
 
     def abandoned(self, event: e.QueueCallerAbandon) -> list[AnyFact]:
-        """The caller hung up while waiting."""
+        """Nobody answered. Asterisk says so of a timeout too: only a hang-up that follows means abandoned."""
         visit = self.waiting.get(event.uniqueid)
-        if visit is None:
-            return []
-        return [*self._end_wait(event.at, visit, VisitOutcome.ABANDONED, event.hold_time)]
+        if visit is not None:
+            left = structs.replace(visit, left_at=visit.left_at or event.at, waited=event.hold_time)
+            self.waiting[event.uniqueid] = left
+        return []
 
     def status(self, event: e.VarSet) -> list[AnyFact]:
         """QUEUESTATUS: why Queue() let the caller go on."""
@@ -137,8 +139,9 @@ class Visits:
         """When `time_passed` should be told next, POSIX seconds."""
         return min(self._hung_up.values()) + FORGET_TALK_S if self._hung_up else None
 
-    def restore(self, visits: Iterable[QueueVisit]) -> None:
-        """Stays that an earlier run left open."""
+    def restore(self, visits: Iterable[QueueVisit], wrapping: Iterable[QueueVisit] = ()) -> None:
+        """Stays that an earlier run left open, and those whose wrap-up was going on."""
+        self._wrapping.update((visit.agent, visit) for visit in wrapping if visit.agent is not None)
         for visit in visits:
             if visit.outcome is None:
                 self.waiting[visit.uniqueid] = visit
@@ -155,7 +158,7 @@ class Visits:
         for uniqueid, visit in list(self.waiting.items()):
             entry = entries.get(uniqueid)
             if entry is None or entry[0] != visit.queue or visit.left_at is not None:
-                facts += self._left_for(at, visit, VisitOutcome.UNSEEN)
+                facts += self._left_for(at, structs.replace(visit, waited=None), VisitOutcome.UNSEEN)
         for talk in [talk for talk in self.talking if talk[0] not in channels]:
             facts += self._end_talk(at, talk, talked=None, transferred=False)
         for uniqueid, (queue, since, call_id) in entries.items():
@@ -165,7 +168,11 @@ class Visits:
     # -- inside ------------------------------------------------------------------------------------------
     def _left_for(self, at: float, visit: QueueVisit, outcome: VisitOutcome) -> list[AnyFact]:
         left_at = visit.left_at if visit.left_at is not None else at
-        waited = None if outcome is VisitOutcome.UNSEEN else left_at - visit.entered_at
+        waited = visit.waited
+        if waited is not None and outcome is VisitOutcome.LEFT:
+            outcome = VisitOutcome.ABANDONED
+        elif waited is None and outcome is not VisitOutcome.UNSEEN:
+            waited = left_at - visit.entered_at
         return [*self._end_wait(at, visit, outcome, waited)]
 
     def _end_wait(

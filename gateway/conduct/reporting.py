@@ -35,11 +35,14 @@ class Reporting:
         self._bus.listen(self.book.apply)
         log.info("figures_rebuilt", facts=len(facts), took_s=round(time.time() - now, 2))
 
-    def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueVisit]]:
-        """What an earlier run knew last of that PBX: agents, and stays that were not over."""
+    def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueVisit], list[QueueVisit]]:
+        """What an earlier run knew last of that PBX: agents, open stays, and those being wrapped up."""
+        agents = [status for status in self.book.statuses.values() if status.pbx == pbx]
+        served = self.book.served
         return (
-            [status for status in self.book.statuses.values() if status.pbx == pbx],
+            agents,
             [visit for visit in self.book.open_visits.values() if visit.pbx == pbx],
+            [served[one.id] for one in agents if one.wrap_up_until and one.id in served],
         )
 
     async def run(self) -> None:

@@ -125,6 +125,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
             "comment": plain(line.name),
             "service_level": round(line.service_level_s),
             "queue_timeout": line.queue_timeout_s,
+            "ring_timeout": line.ring_timeout_s,
             "priority": line.priority,
             "wrap_up": min(WRAP_UP_BRIDGE_S, math.ceil(line.wrap_up_s)),
             "overflow": line.overflow_steps,

@@ -159,11 +159,15 @@ class AudioSocketSettings(_Section):
     advertise: str | None = None
 
 
+FIRST_PENALTY = 1
+"""Who is rung before any overflow. Not 0: as an upper limit, Asterisk takes 0 for none."""
+
+
 class OverflowStep(_Section):
     """From `after_s` seconds of waiting on, agents with a penalty up to `max_penalty` are rung."""
 
     after_s: Annotated[int, Field(ge=0, le=86400)]
-    max_penalty: Annotated[int, Field(ge=0, le=100)]
+    max_penalty: Annotated[int, Field(ge=FIRST_PENALTY, le=100)]
 
 
 class LineSettings(_Section):
@@ -191,6 +195,9 @@ class LineSettings(_Section):
     overflow: list[OverflowStep] = Field(
         default_factory=list, description="who is rung after how long; empty: all at once, by penalty"
     )
+    ring_timeout_s: Annotated[int, Field(ge=1, le=300)] = Field(
+        default=20, description="how long one agent's phone rings for a call of the queue"
+    )
     queue_timeout_s: Annotated[int, Field(ge=0)] = Field(default=0, description="0: wait without end")
     form: Literal["general", "enterprise", "talent"] = "general"
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1677ff"
@@ -208,9 +215,9 @@ class LineSettings(_Section):
 
     @property
     def overflow_steps(self) -> list[OverflowStep]:
-        """The steps from the first second on; what is not said begins with penalty 0 alone."""
+        """The steps from the first second on; what is not said begins with penalties 0 and 1 alone."""
         if self.overflow and self.overflow[0].after_s > 0:
-            return [OverflowStep(after_s=0, max_penalty=0), *self.overflow]
+            return [OverflowStep(after_s=0, max_penalty=FIRST_PENALTY), *self.overflow]
         return self.overflow
 
     def model(self) -> Line:

@@ -202,6 +202,62 @@ Content-Length: 0
 ]]></send>"""
 
 
+UNANSWERED = """<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="unanswered">
+<recv request="OPTIONS" optional="true" next="options"/>
+<recv request="INVITE"><action>
+<ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="number"/>
+<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
+</action></recv>
+<send><![CDATA[
+SIP/2.0 180 Ringing
+Via: [$via]
+[last_From:]
+[last_To:];tag=[call_number]u
+[last_Call-ID:]
+CSeq: [$number] INVITE
+Contact: <sip:{user}@[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send>
+<recv request="CANCEL" timeout="600000"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]u
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<send retrans="500"><![CDATA[
+SIP/2.0 487 Request Terminated
+Via: [$via]
+[last_From:]
+[last_To:];tag=[call_number]u
+[last_Call-ID:]
+CSeq: [$number] INVITE
+Content-Length: 0
+
+]]></send>
+<recv request="ACK" next="over"/>
+<label id="options"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<label id="over"/>
+</scenario>
+"""
+
+
 class _Sipp:
     """One SIPp process on an address of its own."""
 
@@ -284,16 +340,23 @@ class SipCaller:
 class SipAgent:
     """An agent's telephone: registers with its password and answers every call after `ring_s`.
 
-    `ring_s=None`: it rings until the PBX tells it to answer (`Event: talk`).
+    `ring_s=None`: it rings until the PBX tells it to answer (`Event: talk`). `answers=False`: it only rings.
     """
 
     def __init__(
-        self, directory: Path, sip_port: int, user: str, password: str, *, ring_s: float | None = 1.0
+        self,
+        directory: Path,
+        sip_port: int,
+        user: str,
+        password: str,
+        *,
+        ring_s: float | None = 1.0,
+        answers: bool = True,
     ) -> None:
         self.voice = RtpVoice("127.0.0.1")
         self._sipp = _Sipp(directory, f"agent-{user}", "127.0.0.1", sip_port)
         self._user, self._password = user, password
-        self._answer = _answering(user, ring_s, self.voice)
+        self._answer = _answering(user, ring_s, self.voice) if answers else UNANSWERED.format(user=user)
 
     async def __aenter__(self) -> Self:
         registration = await self._sipp.run(

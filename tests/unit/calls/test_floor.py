@@ -73,6 +73,8 @@ def test_how_a_wait_ends() -> None:
     for rest, outcome, waited in (
         ([abandon, leave, hang_up], VisitOutcome.ABANDONED, 29.0),
         ([leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 30.0),
+        # Asterisk 22 says abandoned of a timeout too.
+        ([abandon, leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 29.0),
         ([leave, status("LEAVEEMPTY"), hang_up], VisitOutcome.EMPTY, 30.0),
         ([leave, status("WITHDRAW"), hang_up], VisitOutcome.WITHDRAWN, 30.0),
         ([leave, hang_up], VisitOutcome.LEFT, 30.0),
@@ -96,6 +98,7 @@ def test_a_transfer_to_another_queue_is_a_second_stay() -> None:
             [channel(e.QueueCallerJoin, 20.0, queue="yiqilai", position=1)],
             [agent_event(e.AgentComplete, 20.1, hold_time=5.0, talk_time=12.0, reason="transfer")],
             [channel(e.QueueCallerAbandon, 50.0, queue="yiqilai", hold_time=30.0)],
+            [channel(e.Hangup, 50.1, cause=16)],
         )
     )
     stages = [(stage, visit.queue, visit.transferred) for stage, visit in facts]
