@@ -213,6 +213,10 @@ async def run_gateway(
                 listening.server(settings.audiosocket.host, settings.audiosocket.port)
             )
             audio_address = audio_address or f"{settings.audiosocket.host}:{audio.port}"
+            if any(pbx.live_audio == "websocket" for pbx in settings.pbx):
+                await stack.enter_async_context(
+                    listening.media_server(settings.mediasocket.host, settings.mediasocket.port)
+                )
         linked = await pbxs(agi_address, audio_address) if pbxs else list(settings.pbx)
         by_name = {pbx.name: pbx for pbx in linked}
         finishing = Finishing(by_name, archive, pool, listening, orders, journal, bus, calls)

@@ -5,6 +5,8 @@ from msgspec import Struct
 LISTENING = "@hotline-listen"
 """The context of our own live audio: whatever is in it is invisible in the picture."""
 LOCAL = "Local/"
+MEDIA = "WebSocket/hotline-media"
+"""Live audio where it goes by chan_websocket."""
 
 
 class Channel(Struct):
@@ -47,7 +49,7 @@ class Channel(Struct):
 
 def is_listener(name: str) -> bool:
     """Whether the channel carries our own listening and belongs to no call."""
-    return name.startswith(LOCAL) and LISTENING in name
+    return name.startswith(MEDIA) or (name.startswith(LOCAL) and LISTENING in name)
 
 
 def phone_of(channel: str) -> str:

@@ -67,6 +67,7 @@ def deploy_asterisk(
             agi=settings.agi.advertise or f"{settings.agi.host}:{settings.agi.port}",
             audiosocket=settings.audiosocket.advertise
             or f"{settings.audiosocket.host}:{settings.audiosocket.port}",
+            mediasocket=mediasocket_address(settings) if chosen.live_audio == "websocket" else "",
             phone_passwords=phone_passwords(settings, directory / "phones.secret"),
         )
         written = write(render(settings, chosen, options), directory, force=force)
@@ -101,6 +102,11 @@ def deploy_prompts(
         err.print(f"missing: {problem}", markup=False)
     if problems:
         raise typer.Exit(1)
+
+
+def mediasocket_address(settings: Settings) -> str:
+    """HOST:PORT where PBXs reach our websocket server."""
+    return settings.mediasocket.advertise or f"{settings.mediasocket.host}:{settings.mediasocket.port}"
 
 
 def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:

@@ -10,12 +10,13 @@ import structlog
 from asr.audiosocket import AudioSocketServer, FrameSink
 from asr.engine import EngineRequest
 from asr.live import LiveLeg
+from asr.mediasocket import MediaSocketServer
 from asr.pool import EnginePool
 from gateway.bus import LocalBus
 from gateway.models.call import Call, CallState, Side
 from gateway.models.facts import UtteranceHeard
 from gateway.models.transcript import Utterance
-from gateway.pbx.commands import originate_listener
+from gateway.pbx.commands import originate_listener, originate_media_socket
 from gateway.pbx.errors import PbxError
 from gateway.pbx.link import PbxLink
 from gateway.storage.calls import CallRepository, Span
@@ -54,6 +55,10 @@ class Listening:
     def server(self, host: str, port: int) -> AudioSocketServer:
         """The AudioSocket server that hands each stream to its leg."""
         return AudioSocketServer(host, port, self._accept)
+
+    def media_server(self, host: str, port: int) -> MediaSocketServer:
+        """The same for PBXs that send live audio by websocket."""
+        return MediaSocketServer(host, port, self._accept)
 
     def _accept(self, feed: UUID) -> FrameSink | None:
         return self._expected.pop(feed, None)
@@ -101,7 +106,8 @@ class Listening:
         self._legs[call.id, side, channel] = leg
         self._before[call.id, side] = before
         try:
-            await originate_listener(link, channel, feed)
+            by_websocket = link.settings.live_audio == "websocket"
+            await (originate_media_socket if by_websocket else originate_listener)(link, channel, feed)
         except PbxError as error:
             # The recording is still made; what is not heard live is transcribed from it.
             log.warning("live_audio_refused", call=call.id, side=side.value, error=str(error))

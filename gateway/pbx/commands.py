@@ -6,6 +6,8 @@ from uuid import UUID
 from gateway.pbx.link import PbxLink
 
 LISTEN_CONTEXT = "hotline-listen"
+MEDIA_CONNECTION = "hotline-media"
+"""Its name in websocket_client.conf."""
 NORMAL_CLEARING = 16
 """Q.850."""
 
@@ -51,6 +53,17 @@ async def originate_listener(link: PbxLink, channel: str, feed: UUID) -> None:
         LISTEN_CONTEXT,
         "feed",
         variables={"__HOTLINE_SPY": channel, "__HOTLINE_FEED": str(feed)},
+    )
+
+
+async def originate_media_socket(link: PbxLink, channel: str, feed: UUID) -> None:
+    """The same by chan_websocket: the PBX connects to our websocket server with the stream's UUID."""
+    await originate(
+        link,
+        f"WebSocket/{MEDIA_CONNECTION}/c(slin)v(feed={feed})",
+        LISTEN_CONTEXT,
+        "spy",
+        variables={"__HOTLINE_SPY": channel},
     )
 
 

@@ -56,6 +56,11 @@ class PbxLink:
         self.state = LinkState(pbx=settings.name, phase="disconnected", reason="not connected yet")
 
     # -- the life of the link -----------------------------------------------------------------------------
+    @property
+    def settings(self) -> PbxSettings:
+        """What this PBX is configured as."""
+        return self._settings
+
     async def run(self) -> None:
         """Keep the link up until cancelled."""
         attempt = 0

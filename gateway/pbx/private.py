@@ -56,6 +56,7 @@ class PrivateAsterisk:
         *,
         agi: str,
         audiosocket: str,
+        mediasocket: str = "",
         demo: bool = False,
         root: Path | None = None,
         provide: Callable[[Path], None] | None = None,
@@ -83,6 +84,7 @@ class PrivateAsterisk:
             rtp_end=rtp + RTP_PORTS - 1,
             agi=agi,
             audiosocket=audiosocket,
+            mediasocket=mediasocket,
             trunk_addresses=("127.0.0.2",),
             phone_passwords={
                 agent.phone.removeprefix("PJSIP/"): secrets.token_urlsafe(18)

@@ -47,6 +47,8 @@ class ProvisionOptions:
     rtp_end: int = 20000
     agi: str = "127.0.0.1:4573"
     audiosocket: str = "127.0.0.1:4574"
+    mediasocket: str = ""
+    """HOST:PORT for live audio by chan_websocket; empty: AudioSocket."""
     trunk_addresses: tuple[str, ...] = ("192.0.2.1",)
     """Where the carrier's calls come from."""
     phone_passwords: dict[str, str] = field(default_factory=dict)

@@ -134,6 +134,9 @@ class PbxSettings(SecretHolder):
     recordings_dir: Path = Field(
         default=Path("/var/spool/asterisk/monitor/hotline"), description="the same directory as we see it"
     )
+    live_audio: Literal["audiosocket", "websocket"] = Field(
+        default="audiosocket", description="websocket: chan_websocket, Asterisk 20.16, 22.6, 23 or newer"
+    )
     ping_interval_s: Annotated[float, Field(gt=0)] = 10.0
     action_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     reconnect_max_s: Annotated[float, Field(gt=0)] = 30.0
@@ -168,6 +171,14 @@ class OverflowStep(_Section):
 
     after_s: Annotated[int, Field(ge=0, le=86400)]
     max_penalty: Annotated[int, Field(ge=FIRST_PENALTY, le=100)]
+
+
+class MediaSocketSettings(_Section):
+    """Where a PBX with `live_audio = "websocket"` sends live audio."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4575
+    advertise: str | None = None
 
 
 class LineSettings(_Section):
@@ -417,6 +428,7 @@ class Settings(BaseSettings):
     pbx: list[PbxSettings] = Field(default_factory=list)
     agi: AgiSettings = AgiSettings()
     audiosocket: AudioSocketSettings = AudioSocketSettings()
+    mediasocket: MediaSocketSettings = MediaSocketSettings()
     lines: list[LineSettings] = Field(default_factory=list)
     agents: list[AgentSettings] = Field(default_factory=list)
     desk: DeskSettings = DeskSettings()

@@ -1,0 +1,101 @@
+"""Live audio by chan_websocket from a real Asterisk: each leg apart, asked for as the gateway asks."""
+
+import asyncio
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.mediasocket import MediaSocketServer
+from gateway.models.call import Side
+from gateway.pbx.commands import originate_media_socket
+from gateway.pbx.link import PbxLink
+from gateway.pbx.private import PrivateAsterisk
+from gateway.settings import Settings
+from recordings.pcm import RATE
+from tests.integration.conftest import CALLS
+from tests.integration.sip.phones import SipAgent, SipCaller
+from tests.integration.sip.rtp import alaw_of_wav
+from tests.integration.test_asterisk import ami, decode, likeness
+
+pytestmark = pytest.mark.asterisk
+SAID_S = 14
+
+
+class Ear:
+    """A `FrameSink` that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.sound = bytearray()
+        self.rates: set[int] = set()
+        self.ended_as: list[str] = []
+
+    def feed(self, pcm: bytes, rate: int) -> None:
+        self.sound += pcm
+        self.rates.add(rate)
+
+    def dtmf(self, digit: str) -> None: ...
+
+    async def ended(self, reason: str) -> None:
+        self.ended_as.append(reason)
+
+
+async def quiet(*_: object) -> None:
+    """The link's own events are not what is looked at here."""
+
+
+async def test_each_leg_comes_apart_by_websocket(
+    example: Settings, asterisk_root: Path, tmp_path: Path
+) -> None:
+    ears = {uuid.uuid4(): Ear() for _ in Side}
+    feeds = dict(zip(Side, ears, strict=True))
+    said = {side: alaw_of_wav(CALLS / f"d10-{side.value}.wav")[: SAID_S * RATE] for side in Side}
+    async with (
+        MediaSocketServer("127.0.0.1", 0, ears.get) as server,
+        PrivateAsterisk(
+            example,
+            tmp_path / "asterisk",
+            agi="127.0.0.1:9",
+            audiosocket="127.0.0.1:9",
+            mediasocket=f"127.0.0.1:{server.port}",
+            root=asterisk_root if asterisk_root != Path("/") else None,
+        ) as asterisk,
+    ):
+        if "chan_websocket" not in await asterisk.cli("module show like chan_websocket"):
+            pytest.skip("SKIPPED: this Asterisk has no chan_websocket")
+        link = PbxLink(asterisk.pbx, quiet, quiet, quiet)
+        linked = asyncio.create_task(link.run())
+        ports = asterisk.options
+        async with (
+            ami(asterisk) as events,
+            SipAgent(tmp_path, ports.sip_port, "1001", ports.phone_passwords["1001"]) as agent,
+            SipCaller(tmp_path, ports.sip_port, "12345", "13962875016") as caller,
+        ):
+            connected = await events.until("AgentConnect")
+            for side, channel in (
+                (Side.CALLER, connected["Channel"]),
+                (Side.AGENT, connected["DestChannel"]),
+            ):
+                await originate_media_socket(link, channel, feeds[side])
+            async with asyncio.timeout(5):
+                while not all(ear.sound for ear in ears.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            caller.voice.say(said[Side.CALLER])
+            agent.voice.say(said[Side.AGENT])
+            await asyncio.to_thread(caller.voice.said.wait, 20)
+            await asyncio.sleep(0.5)
+            await caller.hang_up()
+            await events.until("AgentComplete")
+            async with asyncio.timeout(5):
+                while not all(ear.ended_as for ear in ears.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        linked.cancel()
+    for side, other in ((Side.CALLER, Side.AGENT), (Side.AGENT, Side.CALLER)):
+        ear = ears[feeds[side]]
+        assert ear.ended_as == ["hangup"]
+        assert ear.rates == {RATE}
+        samples = np.frombuffer(bytes(ear.sound), "<i2")
+        assert len(samples) / RATE == pytest.approx(SAID_S + 0.5, abs=1.5), "silence keeps time too"
+        assert likeness(samples, decode(said[side]))[0] > 0.9, side
+        assert likeness(samples, decode(said[other]))[0] < 0.7, side
