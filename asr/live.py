@@ -8,7 +8,7 @@ endpointing says so. Partials are the pool's to drop; finals are not.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
@@ -90,7 +90,8 @@ class LiveLeg:
         stretches of call time heard up to its end. `on_partial` gets what is being said, under the id that
         the final will have; empty text takes it back. Without it no partials are asked for.
         """
-        self._pool, self._call_id, self._side, self._request = pool, call_id, side, request
+        self._pool, self._call_id, self._side = pool, call_id, side
+        self._request = request or EngineRequest()
         self._offset, self._on_utterance, self._on_partial = offset, on_utterance, on_partial
         self._timeline: Timeline[_Frame] = Timeline()
         self._inbox: deque[Placed[_Frame]] = deque()
@@ -203,7 +204,8 @@ class LiveLeg:
         sound = found.sound
         begin = max(stretch.passed, stretch.start + sound.start)
         try:
-            ticket = self._submit(sound, Urgency.PARTIAL)
+            # What will be replaced in a second need not be searched for; what may be final must be as good.
+            ticket = self._submit(sound, Urgency.PARTIAL, quick=not found.settled)
         except EngineError:
             return
         new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)
@@ -219,8 +221,9 @@ class LiveLeg:
             self._shown = said.id
             self._on_partial(said)
 
-    def _submit(self, sound: Sound, urgency: Urgency) -> Ticket:
-        return self._pool.submit(sound.samples, self._request, urgency=urgency, call_id=self._call_id)
+    def _submit(self, sound: Sound, urgency: Urgency, *, quick: bool = False) -> Ticket:
+        request = replace(self._request, beam_size=1) if quick else self._request
+        return self._pool.submit(sound.samples, request, urgency=urgency, call_id=self._call_id)
 
     def _final(self, item: _Passed, sound: Sound) -> Ticket | None:
         """The question whose answer is the final text: the last partial's, if it was about the same sound."""

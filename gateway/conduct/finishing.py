@@ -87,12 +87,8 @@ class Finishing:
             await self._journal.flush()
             problems: list[str] = []
             try:
-                heard: dict[Side, list[Span]] = (
-                    await self._listening.finish(call.id)
-                    if self._listening
-                    else {side: await self._calls.get_heard(call.id, side) for side in Side}
-                )
-                taken = await self._take_over(call, problems)
+                # The last words are transcribed while the PBX finishes the file.
+                heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
                 for recording in taken:
                     await self._transcribe_rest(call, recording, heard)
                 await self._journal.flush()
@@ -112,6 +108,12 @@ class Finishing:
                 took_s=round(time.monotonic() - began, 2),
                 problems=problems,
             )
+
+    async def _heard(self, call: Call) -> dict[Side, list[Span]]:
+        """What of the call has been transcribed, when what is being transcribed is done."""
+        if self._listening is not None:
+            return await self._listening.finish(call.id)
+        return {side: await self._calls.get_heard(call.id, side) for side in Side}
 
     async def _take_over(self, call: Call, problems: list[str]) -> list[StoredRecording]:
         pbx = self._pbxs.get(call.pbx)

@@ -17,6 +17,7 @@ from asr.config import AsrConfig
 from asr.engine import EngineRequest
 from asr.evaluate import Score, cer, score
 from asr.files import subtract, transcribe_span
+from asr.listener import Listener
 from asr.live import LiveLeg
 from asr.pool import EnginePool
 from gateway.models.call import Side
@@ -142,6 +143,21 @@ def _tone(seconds: float, pitch: float, on: float, off: float) -> Pcm:
     return (np.sin(2 * np.pi * pitch * at) * 8_000 * (at % (on + off) < on)).astype(np.int16)
 
 
+def _music(seconds: float) -> Pcm:
+    """Waiting music as telephones play it: chords with overtones, a melody above, in the voice's own band."""
+    at = np.arange(int(seconds * RATE)) / RATE
+    chords = ((262, 330, 392), (220, 262, 330), (175, 220, 262), (196, 247, 294))
+    tune = (523, 587, 659, 587, 523, 494, 440, 494)
+    sound = np.zeros(at.size)
+    for beat in range(int(seconds / 0.4)):
+        here = (at >= beat * 0.4) & (at < (beat + 1) * 0.4)
+        fade = np.exp(-3 * (at[here] - beat * 0.4))
+        for pitch in (*chords[beat // 4 % 4], tune[beat % 8]):
+            for overtone in (1, 2, 3):
+                sound[here] += fade * np.sin(2 * np.pi * pitch * overtone * at[here]) / overtone
+    return np.asarray(sound / np.abs(sound).max() * 9_000, dtype=np.int16)
+
+
 @pytest.mark.parametrize(
     "pcm",
     [
@@ -150,6 +166,7 @@ def _tone(seconds: float, pitch: float, on: float, off: float) -> Pcm:
         pytest.param(np.random.default_rng(7).normal(0, 3_000, 20 * RATE).astype(np.int16), id="loud-noise"),
         pytest.param(_tone(20, 450, 1.0, 4.0), id="ring-back"),
         pytest.param(_tone(20, 450, 0.35, 0.35), id="busy"),
+        pytest.param(_music(20), id="music"),
         pytest.param(_tone(10, 25, 10.0, 0.0), id="hum"),
     ],
 )
@@ -157,6 +174,23 @@ async def test_nothing_is_heard_where_nobody_speaks(pool: EnginePool, pcm: Pcm) 
     live = await listen(pool, pcm)
     assert live.utterances == []
     assert np.array(live.spans) == pytest.approx(np.array([[0.0, pcm.size / RATE]]), abs=0.05)
+
+
+async def test_utterances_of_several_calls_are_computed_together_with_the_same_text(
+    pool: EnginePool,
+) -> None:
+    listener = Listener(RATE)
+    sounds = [*listener.push(leg("d10", Side.CALLER)), *listener.flush()]
+    alone = [await pool.transcribe(sound.samples) for sound in sounds]
+    async with EnginePool(AsrConfig(model=str(MODEL), batch=8)) as together:
+        await together.wait_ready(120)
+        busy = together.submit(sounds[0].samples)
+        await asyncio.sleep(0.05)
+        texts = await asyncio.gather(*(together.transcribe(sound.samples) for sound in sounds))
+        assert await busy.result()
+        assert together.stats.batches == 2
+    apart = "".join(phrase.text for phrases in alone for phrase in phrases)
+    assert cer(apart, "".join(phrase.text for phrases in texts for phrase in phrases)) < 0.05
 
 
 async def test_the_engine_itself_stays_silent_on_silence(pool: EnginePool) -> None:

@@ -76,6 +76,12 @@ export class Board {
       const element = make("span", `link ${link.up ? "up" : "down"}`, `${link.pbx} ${link.up ? "在线" : "断开"}`);
       element.title = link.reason;
       return element;
+    }), ...[...this.topics.asr.values()].map((asr) => {
+      const words = asr.fault ? "转写停止" : !asr.ready ? "转写准备中"
+        : { normal: "转写正常", no_partials: "转写繁忙：整句显示", delayed: `转写延迟 ${Math.round(asr.lag)} 秒` }[asr.load];
+      const element = make("span", `link ${asr.ready && asr.load !== "delayed" ? "up" : "down"}`, words ?? asr.load);
+      element.title = asr.fault ?? "";
+      return element;
     }));
   }
 
