@@ -45,7 +45,8 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> bool:
+    """Measure, print, write; true also where there is nothing to measure on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--calls", type=Path, help="directory; default: $HOTLINE_EVAL_CALLS, else the demo calls"
@@ -57,10 +58,10 @@ def main() -> None:
     parser.add_argument("--full-window", action="store_true", help="Whisper's whole 30 s for every utterance")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each call, in each step")
     parser.add_argument("--json", type=Path, help="write the result here")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not ctranslate2.get_cuda_device_count():
         print("SKIPPED: no CUDA device here; run this on a machine that has one")
-        return
+        return True
     result = asyncio.run(measure(options))
     print(json.dumps(result, indent=1))
     print(
@@ -70,7 +71,8 @@ def main() -> None:
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return bool(result["batched"]["live_calls"])
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(0 if main() else 1)

@@ -35,6 +35,8 @@ from gateway.models.transcript import Utterance
 P50_S, P95_S = 1.0, 2.5
 """The latency that counts as live."""
 COUNTS = (2, 4, 6, 8, 10, 12, 16, 20, 24)
+RATIO = 3.0
+"""So many times the plain way's calls."""
 FRAME = 160
 
 
@@ -265,7 +267,8 @@ def _pairs(calls: list[TrueCall]) -> list[list[TrueCall]]:
     return [calls[at : at + 2] for at in range(0, len(calls), 2)]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> bool:
+    """Measure, print, write; whether the bars are met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--calls", type=Path, help="directory; default: $HOTLINE_EVAL_CALLS, else the demo calls"
@@ -275,14 +278,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each call in the capacity steps")
     parser.add_argument("--no-capacity", action="store_true")
     parser.add_argument("--json", type=Path, help="write the result here")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     result = asyncio.run(measure(options))
     text = json.dumps(result, ensure_ascii=False, indent=1)
     print(text)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(text + "\n", encoding="utf-8")
+    two, cer = result["two_calls"], result["cer"]["both"]
+    return bool(
+        two["p50_s"] <= P50_S
+        and two["p95_s"] <= P95_S
+        and cer["live"] <= cer["offline"] + 0.01
+        and ("capacity" not in result or result["capacity"]["ratio"] >= RATIO)
+    )
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(0 if main() else 1)

@@ -32,6 +32,7 @@ from gateway.settings import Settings
 from recordings.pcm import read_wav
 
 COMPLETE_S = 2.0
+RATIO = 10.0
 PATIENCE_S = 240.0
 
 
@@ -112,18 +113,20 @@ def _plain(model: WhisperModel, legs: dict[Side, Any]) -> float:
     return time.monotonic() - began
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> bool:
+    """Measure, print, write; whether the bars are met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=6)
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--json", type=Path, help="write the result here")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     result = asyncio.run(measure(options.calls, options.model))
     print(json.dumps(result, indent=1))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return bool(result["order_p95_s"] <= COMPLETE_S and result["ratio_to_plain"] >= RATIO)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(0 if main() else 1)

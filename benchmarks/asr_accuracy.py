@@ -1,0 +1,115 @@
+"""Character error rate of the live path against the file path, on the same sound.
+
+    python -m benchmarks.asr_accuracy [--calls DIR] [--model DIR] [--beam N] [--json FILE]
+
+The live path is fed faster than real time here: the same frames, the same steps, the same text. How fast the
+text comes is measured by `benchmarks.asr_live`.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from asr.config import AsrConfig
+from asr.evaluate import Score, score
+from asr.files import transcribe_span
+from asr.live import LiveLeg
+from asr.pool import EnginePool
+from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls
+from gateway.models.call import Side
+from gateway.models.transcript import Utterance
+
+BAR = 0.01
+"""Live may be worse by so much: one point."""
+_FRAME = 160
+
+
+async def live_text(pool: EnginePool, call: TrueCall, side: Side) -> str:
+    """What the live path hears of one leg."""
+    said: list[Utterance] = []
+    now = 0.0
+
+    async def take(utterance: Utterance, _: Any) -> None:
+        said.append(utterance)
+
+    leg = LiveLeg(pool, call.name, side, lambda: now, take)
+    sound = call.sound[side]
+    for at in range(0, sound.size, _FRAME):
+        frame = sound[at : at + _FRAME]
+        now += frame.size / RATE
+        leg.feed(frame.astype("<i2").tobytes(), RATE)
+        if at % (100 * _FRAME) == 0:
+            await asyncio.sleep(0)
+    await leg.close()
+    return "".join(one.text for one in said)
+
+
+async def file_text(pool: EnginePool, call: TrueCall, side: Side) -> str:
+    """What the file path hears of one leg."""
+    spans = [(0.0, call.duration)]
+    said = await transcribe_span(
+        pool, call.sound[side], call_id=call.name, side=side, offset=0.0, spans=spans
+    )
+    return "".join(one.text for one in said)
+
+
+async def measure(calls: list[TrueCall], model: Path, beam: int) -> dict[str, Any]:
+    """Rates by side and call, and the real-time factor of the file path."""
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    totals: dict[str, dict[str, Score]] = {}
+    took = 0.0
+    async with EnginePool(AsrConfig(model=str(model), beam_size=beam)) as pool:
+        await pool.wait_ready(300)
+        for call in calls:
+            for side in Side:
+                live = score(call.text[side], await live_text(pool, call, side))
+                began = time.perf_counter()
+                offline = score(call.text[side], await file_text(pool, call, side))
+                took += time.perf_counter() - began
+                table.setdefault(call.name, {})[side.value] = {
+                    "live": round(live.rate, 4),
+                    "offline": round(offline.rate, 4),
+                }
+                for place in (side.value, "both"):
+                    sums = totals.setdefault(place, {"live": Score(0, 0), "offline": Score(0, 0)})
+                    sums["live"] += live
+                    sums["offline"] += offline
+    audio = sum(sound.size / RATE for call in calls for sound in call.sound.values())
+    cer = {place: {path: round(one.rate, 4) for path, one in sums.items()} for place, sums in totals.items()}
+    return {
+        "model": model.name,
+        "beam_size": beam,
+        "calls": len(calls),
+        "cer": cer,
+        "by_call": table,
+        "real_time_factor": round(took / audio, 4),
+        "met": cer["both"]["live"] <= cer["both"]["offline"] + BAR,
+    }
+
+
+def main(arguments: list[str] | None = None) -> bool:
+    """Measure, print, write; whether the bar is met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--calls", type=Path, help="default: $HOTLINE_EVAL_CALLS, else the demo calls")
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--beam", type=int, default=AsrConfig(model="").beam_size)
+    parser.add_argument("--json", type=Path, help="write the result here")
+    options = parser.parse_args(arguments)
+    result = asyncio.run(measure(load_calls(directory_of(options.calls)), options.model, options.beam))
+    print("| call | caller, live | caller, file | agent, live | agent, file |\n|---|---|---|---|---|")
+    rows = [*result["by_call"].items(), ("**all**", result["cer"])]
+    for name, row in rows:
+        cells = [f"{row[side.value][path]:.3f}" for side in Side for path in ("live", "offline")]
+        print(f"| {name} | {' | '.join(cells)} |")
+    print(f"real-time factor {result['real_time_factor']}; live <= offline + {BAR:g}: {result['met']}")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return bool(result["met"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if main() else 1)
