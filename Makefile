@@ -8,7 +8,7 @@ MODEL  := .cache/models/whisper-base
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit integration bench eval classifier stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run test unit integration bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,13 @@ integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real
 
 bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run (minutes)
 	@$(BIN)/python -m benchmarks
+	@$(MAKE) --no-print-directory bench-asr
+
+bench-asr: $(VENV)/.dev model  ## listening alone: accuracy, latency and capacity, orders after hang-up (a quarter of an hour)
+	@$(BIN)/python -m benchmarks.asr_accuracy
+	@$(BIN)/python -m benchmarks.asr_live
+	@$(BIN)/python -m benchmarks.asr_order
+	@$(BIN)/python -m benchmarks.asr_gpu
 
 stream-types: $(VENV)/.dev  ## the AsyncAPI document and TypeScript types, from the frames' types
 	@$(BIN)/python -m scripts.stream_types

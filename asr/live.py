@@ -6,6 +6,7 @@ endpointing says so. Partials are the pool's to drop; finals are not.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ _GATHER_S = 0.1
 """Frames are judged in lots of this length: fewer hops to a thread."""
 _PARTIAL_S = 1.0
 """New speech that is worth another partial."""
+_PACE = 3.0
+"""And at least so many times what the last one took: partials leave most of a busy machine to finals."""
 _POST_ROLL_S = Endpointing().post_roll
 _LOT_BYTES = 1 << 20
 """At most this much sound at once, so that a backlog does not hold a thread for long."""
@@ -98,6 +101,7 @@ class LiveLeg:
         self._arrived = asyncio.Event()
         self._passed: asyncio.Queue[tuple[_Passed, Ticket | None] | None] = asyncio.Queue()
         self._asked: _Asked | None = None
+        self._pace = _PARTIAL_S
         self._shown: str | None = None
         """Id of the utterance whose partial is shown."""
         self._muted: list[list[float]] = []
@@ -196,7 +200,7 @@ class LiveLeg:
     def _ask(self, stretch: "_Stretch") -> None:
         """Ask for what is being said, if it is time to; one question at a time."""
         asked = self._asked
-        found = stretch.preview(asked.end if asked is not None else 0.0)
+        found = stretch.preview(asked.end if asked is not None else 0.0, self._pace)
         if found is None or (not found.settled and asked is not None and not asked.ticket.done):
             return
         if asked is not None:
@@ -210,7 +214,13 @@ class LiveLeg:
             return
         new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)
         self._asked = new
-        ticket.on_done(lambda phrases: self._partial(new, phrases))
+        began = time.monotonic()
+
+        def done(phrases: list[EngineSegment]) -> None:
+            self._pace = max(_PARTIAL_S, _PACE * (time.monotonic() - began))
+            self._partial(new, phrases)
+
+        ticket.on_done(done)
 
     def _partial(self, asked: _Asked, phrases: list[EngineSegment]) -> None:
         """The text so far is there; it is shown unless the utterance is over or has grown since."""
@@ -306,9 +316,9 @@ class _Stretch:
             passed.append(_Passed(self.passed, self.position))
         return passed
 
-    def preview(self, after: float) -> Preview | None:
-        """What is being said; `after`: call time of the end of the last preview."""
-        return self._listener.preview(max(0.0, after - self.start), _PARTIAL_S)
+    def preview(self, after: float, step: float) -> Preview | None:
+        """What is being said; `after`: call time of the end of the last preview; `step`: see `Listener`."""
+        return self._listener.preview(max(0.0, after - self.start), step)
 
     def _account(self, sounds: list[Sound]) -> list[_Passed]:
         result = []

@@ -54,10 +54,10 @@ class Metrics(Collector):
             "hotline_calls_finishing", "Calls over, not yet finished", value=self._running.finishing.backlog
         )
         if self._running.pool is not None:
-            yield from _recogniser(self._running.pool)
+            yield from recogniser_metrics(self._running.pool)
 
 
-def _recogniser(pool: EnginePool) -> Iterable[Metric]:
+def recogniser_metrics(pool: EnginePool) -> Iterable[Metric]:
     """How speech recognition keeps up."""
     state, stats = pool.state(), pool.stats
     queue = GaugeMetricFamily("hotline_asr_queue", "Stretches of speech that wait", labels=["urgency"])

@@ -8,6 +8,7 @@ from msgspec import structs
 from gateway.models import facts as f
 from gateway.models.call import Call, CallState, Direction, Party, Side
 from gateway.models.queue import AgentState, AgentStatus, Queue, Waiting
+from gateway.models.recogniser import Load, Recogniser
 from gateway.models.transcript import Utterance, utterance_id
 from gateway.stream.state import Audience, LiveView
 
@@ -116,3 +117,30 @@ def test_whoever_was_away_too_long_needs_a_new_snapshot() -> None:
         view.tick(2.0)
     assert view.since(long_ago, ALL) is None
     assert view.since(view.seq - 1, ALL) is not None
+
+
+def test_a_partial_is_replaced_by_the_next_and_by_the_final_and_taken_back_by_an_empty_one() -> None:
+    view = LiveView()
+    view.apply(f.CallUpdated(at=1.0, call=call(1), what="x"))
+    for text, final in (("我要", False), ("我要举报", False), ("我要举报。", True)):
+        fact = said(3, text)
+        view.apply(structs.replace(fact, utterance=structs.replace(fact.utterance, final=final)))
+    (shown,) = [value for key, value in seen(view, ALL).items() if key[0] == "transcripts"]
+    assert (shown["text"], shown["final"]) == ("我要举报。", True)
+    phantom = said(9, "字幕")
+    view.apply(structs.replace(phantom, utterance=structs.replace(phantom.utterance, final=False)))
+    before = view.seq
+    gone = said(9, "")
+    view.apply(structs.replace(gone, utterance=structs.replace(gone.utterance, final=False)))
+    changed = view.since(before, agent("1001"))
+    assert changed is not None
+    assert changed[1] == [("transcripts", gone.utterance.id)]
+    view.apply(structs.replace(gone, utterance=structs.replace(gone.utterance, final=False)))
+    assert len([key for key in seen(view, ALL) if key[0] == "transcripts"]) == 1
+
+
+def test_everybody_sees_how_the_recogniser_keeps_up() -> None:
+    view = LiveView()
+    state = Recogniser(load=Load.DELAYED, ready=True, waiting=7, lag=3.2, partials_dropped=12)
+    view.apply(f.RecogniserChanged(at=1.0, recogniser=state))
+    assert seen(view, agent("1001"))["asr", "asr"]["load"] == "delayed"
