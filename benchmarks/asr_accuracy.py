@@ -9,11 +9,12 @@ text comes is measured by `benchmarks.asr_live`.
 import argparse
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
-from asr.config import AsrConfig
+from asr.config import AsrConfig, usual_workers
 from asr.evaluate import Score, score
 from asr.files import transcribe_span
 from asr.live import LiveLeg
@@ -56,12 +57,12 @@ async def file_text(pool: EnginePool, call: TrueCall, side: Side) -> str:
     return "".join(one.text for one in said)
 
 
-async def measure(calls: list[TrueCall], model: Path, beam: int) -> dict[str, Any]:
+async def measure(calls: list[TrueCall], model: Path, beam: int, workers: int) -> dict[str, Any]:
     """Rates by side and call, and the real-time factor of the file path."""
     table: dict[str, dict[str, dict[str, float]]] = {}
     totals: dict[str, dict[str, Score]] = {}
     took = 0.0
-    async with EnginePool(AsrConfig(model=str(model), beam_size=beam)) as pool:
+    async with EnginePool(AsrConfig(model=str(model), beam_size=beam, workers=workers)) as pool:
         await pool.wait_ready(300)
         for call in calls:
             for side in Side:
@@ -96,9 +97,12 @@ def main(arguments: list[str] | None = None) -> bool:
     parser.add_argument("--calls", type=Path, help="default: $HOTLINE_EVAL_CALLS, else the demo calls")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--beam", type=int, default=AsrConfig(model="").beam_size)
+    parser.add_argument("--workers", type=int, default=usual_workers("cpu", "", os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
-    result = asyncio.run(measure(load_calls(directory_of(options.calls)), options.model, options.beam))
+    result = asyncio.run(
+        measure(load_calls(directory_of(options.calls)), options.model, options.beam, options.workers)
+    )
     print("| call | caller, live | caller, file | agent, live | agent, file |\n|---|---|---|---|---|")
     rows = [*result["by_call"].items(), ("**all**", result["cer"])]
     for name, row in rows:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel
 
-from asr.config import AsrConfig
+from asr.config import AsrConfig, usual_workers
 from asr.engine import RATE as ENGINE_RATE
 from asr.evaluate import Score, score
 from asr.files import transcribe_span
@@ -198,13 +198,14 @@ async def capacity(
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     calls = load_calls(directory_of(options.calls))
-    config = AsrConfig(model=str(options.model), beam_size=options.beam)
+    config = AsrConfig(model=str(options.model), beam_size=options.beam, workers=options.workers)
     result: dict[str, Any] = {
         "calls": len(calls),
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),
         "model": options.model.name,
         "beam_size": options.beam,
+        "workers": options.workers,
     }
     model = WhisperModel(
         str(options.model), device="cpu", compute_type="int8", cpu_threads=os.cpu_count() or 1
@@ -277,6 +278,7 @@ def main(arguments: list[str] | None = None) -> bool:
     parser.add_argument("--beam", type=int, default=AsrConfig(model="").beam_size)
     parser.add_argument("--seconds", type=float, default=30.0, help="of each call in the capacity steps")
     parser.add_argument("--no-capacity", action="store_true")
+    parser.add_argument("--workers", type=int, default=usual_workers("cpu", "", os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     result = asyncio.run(measure(options))

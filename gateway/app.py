@@ -5,6 +5,7 @@ What happens when a call is answered: `Picture.on_event` → `CallTracker` → f
 """
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,7 @@ from typing import Any
 import structlog
 
 from agents.accounts import AccountService
-from asr.config import AsrConfig
+from asr.config import AsrConfig, usual_workers
 from asr.engine import EngineRequest
 from asr.pool import EnginePool
 from gateway import __version__
@@ -108,7 +109,7 @@ def asr_config(settings: Settings) -> AsrConfig:
         device=asr.device,
         compute_type=asr.compute_type,
         threads=asr.threads,
-        workers=asr.workers,
+        workers=asr.workers or usual_workers(asr.device, asr.engine, os.cpu_count() or 1),
         batch=asr.batch,
         beam_size=asr.beam_size,
         initial_prompt=asr.initial_prompt,

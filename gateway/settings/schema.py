@@ -321,7 +321,9 @@ class AsrSettings(SecretHolder):
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     compute_type: str = "int8"
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="per worker; 0: cores / workers")
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=0, description="processes, each with the model; 0: one a core up to 4, on a GPU 1"
+    )
     batch: Annotated[int, Field(ge=0, le=256)] = Field(
         default=0, description="utterances of any calls computed together; 0: 1 on the CPU, 16 elsewhere"
     )
