@@ -63,7 +63,7 @@ def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> Extr
     if mine:
         found |= request_type(said, form, reference, classifier)
         found |= category(said, form, reference, classifier)
-        found |= flags(said, reference)
+        found |= flags(said, reference, _value(found, "request_type"))
         found |= occurred(said, context.started_at)
         where = "".join(str(found[name].value.value) for name in ("town", "village") if name in found)
         found |= texts(said, reference, where)

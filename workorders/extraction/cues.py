@@ -1,6 +1,7 @@
 """Telling words, by letters and by sound, with what they tell. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -39,6 +40,8 @@ class CueBook:
         self._index = SoundIndex(list(self._tags))
         # Letters first: the index finds a phrase once an utterance, which is enough to weigh it.
         self._phrases = tuple(self._tags)
+        # What was said before stays said: a growing transcript costs only its new utterance.
+        self._of = lru_cache(maxsize=1024)(self._in)
 
     def hear(self, utterances: Sequence[Utterance]) -> list[Cue]:
         """Every phrase heard, once an utterance, in order of time; a phrase within a longer one is left
@@ -61,7 +64,7 @@ class CueBook:
             ]
         return found
 
-    def _of(self, said: Utterance) -> list[Cue]:
+    def _in(self, said: Utterance) -> list[Cue]:
         text = said.text
         found = []
         lettered = set()

@@ -20,8 +20,8 @@ WISH_ASKED = ("希望怎么", "怎么处理", "诉求是什么", "有什么诉�
 SECRET_ASKED = ("保密",)
 NO = re.compile(r"^(?:不用|不需要|不必|无所谓|没关系|不要紧|可以公开|没事)")
 YES = re.compile(r"^(?:要|需要|是的|嗯|对|好|可以|保密|麻烦)")
+CALM = frozenset({RequestType.SUGGESTION, RequestType.CONSULTATION, RequestType.PRAISE})
 MAX_TITLE, MAX_SUMMARY = 40, 400
-HANDED_DOWN = "taxonomy"
 
 
 @lru_cache(maxsize=4)
@@ -147,13 +147,18 @@ def category(
     return found
 
 
-def flags(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
-    """`urgent`, `life_safety` and `confidential`; said not to be is as good an answer as said to be."""
+def flags(utterances: Sequence[Utterance], reference: Reference, kind: str | None = None) -> dict[str, Found]:
+    """`urgent`, `life_safety` and `confidential`; said not to be is as good an answer as said to be.
+
+    `kind`: the request type. Who suggests or asks calls dangerous what may become so, not what is happening.
+    """
     mine = of(utterances, Side.CALLER)
     books = _books(reference)
     danger = [cue for cue in books["urgent"].hear(mine) if cue.exact or len(cue.phrase) > 2]
     if not any(cue.exact or len(cue.phrase) > 3 for cue in danger) and len({c.phrase for c in danger}) < 2:
         danger = []  # three syllables, once, by sound alone: 有微信 is soon heard as 有危险
+    if kind in CALM and all("危险" in cue.phrase for cue in danger):
+        danger = []
     urgent = [cue for cue in danger if cue.tag == "urgent"]
     life = [cue.span for cue in danger if cue.tag == "life_safety"]
     strongest = max((cue.weight for cue in urgent), default=0.0)
