@@ -155,6 +155,8 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
     if len(last.digits) == LOCAL and 0.0 < said.confidence < 0.97:
         # As likely a mobile number that lost three digits as one without its area code.
         sure = min(sure, 0.5)
+    if CORRECTION.search(said.text[last.span.end :]):
+        sure = 0.4  # taken back, and what came instead was not understood
     if any(one.digits == last.digits for one in back):
         sure = 0.97
     elif any(_near(one.digits, last.digits) for one in back):

@@ -40,6 +40,11 @@ def test_a_digit_heard_as_another_word_is_trusted_less() -> None:
     assert found.confidence < 0.8
 
 
+def test_a_number_taken_back_is_not_trusted() -> None:
+    found = understood("您的联系电话？", "13912345678。不对不对，要三八。").fields["phone"]
+    assert found.confidence < 0.5
+
+
 def test_a_number_in_pieces_is_joined_and_trusted_less() -> None:
     asked, first, _, rest = dialogue("您的联系电话？", "1391234", "", "5678。")
     context = ExtractionContext(form="general", caller=Party(CALLER_ID, ""), reference=REFERENCE)
