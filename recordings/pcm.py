@@ -26,6 +26,15 @@ def split(interleaved: bytes) -> dict[Side, Samples]:
     return {side: np.ascontiguousarray(frames[:, channel]) for side, channel in CHANNEL.items()}
 
 
+def together(caller: bytes, agent: bytes) -> bytes:
+    """Two mono legs as interleaved stereo; the shorter is filled with silence, half a sample is dropped."""
+    legs = [np.frombuffer(leg[: len(leg) // 2 * 2], dtype="<i2") for leg in (caller, agent)]
+    frames = np.zeros((max(leg.size for leg in legs), 2), dtype="<i2")
+    for channel, leg in enumerate(legs):
+        frames[: leg.size, channel] = leg
+    return frames.tobytes()
+
+
 def rms_dbfs(samples: npt.NDArray[Any]) -> float:
     """Root mean square level in dB relative to full scale; -inf for digital silence or nothing."""
     if samples.size == 0:

@@ -1,8 +1,10 @@
 """Taking a finished recording over from the PBX: checked, made a WAV file, kept under its hash.
 
-The PBX writes headerless stereo (`MixMonitor(…,D)`), so that a crash there loses no file. Here it becomes a
-WAV in the archive, written beside its final name and moved there when complete: a crash here leaves either
-nothing or the whole file, and doing it again gives the same file.
+The PBX writes each leg headerless, so that a crash there loses no file: `<name>-rx.raw` from the caller and
+`<name>-tx.raw` to the caller (MixMonitor's options r, t and S, Asterisk 16 and later); one stereo file
+`<name>.raw` (its option D, newer only) is taken as well. Here they become a WAV in the archive, written
+beside its final name and moved there when complete: a crash here leaves either nothing or the whole file,
+and doing it again gives the same file.
 """
 
 import asyncio
@@ -10,13 +12,14 @@ import hashlib
 import os
 import re
 import wave
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import structlog
 from msgspec import Struct
 
-from recordings.pcm import RATE
+from recordings.pcm import RATE, together
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +61,7 @@ class Archive:
     async def take(
         self, source: Path, call_id: str, part: int, at: float, *, deadline_s: float = 30.0
     ) -> TakenRecording:
-        """Take over the raw recording at `source` once the PBX has finished it.
+        """Take over the raw recording at `source` (or its two legs beside it) once the PBX has finished it.
 
         `part` numbers the recordings of one call from 0; `at` is the call's start (POSIX seconds), which
         names the day's folder.
@@ -66,51 +69,61 @@ class Archive:
         Raises:
             TakeoverError: there is no such file, or it holds no audio.
         """
-        size = await self._settled(source, deadline_s)
-        if size < FRAME_BYTES:
+        files = await self._settled(source, deadline_s)
+        if not any(size >= FRAME_BYTES for size in _sizes(files)):
             raise TakeoverError(
                 f"{source} holds no audio: check that MixMonitor may write there and the disk is not full"
             )
         name = f"{re.sub(r'[^A-Za-z0-9._-]', '_', call_id)}-{part}.wav"
         day = datetime.fromtimestamp(at, UTC)
         relative = Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}", name)
-        return await asyncio.to_thread(self._convert, source, relative)
+        return await asyncio.to_thread(self._convert, files, relative)
 
-    async def _settled(self, source: Path, deadline_s: float) -> int:
+    async def _settled(self, source: Path, deadline_s: float) -> tuple[Path, ...]:
+        """The file or the two files to read, once they have stopped growing."""
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
-        last, since = -1, loop.time()
+        last: list[int] = []
+        since = loop.time()
         while True:
+            files = legs_of(source)
+            problem: OSError | None = None
             try:
-                size = (await asyncio.to_thread(source.stat)).st_size
+                sizes = await asyncio.to_thread(_sizes, files)
+            except FileNotFoundError:
+                files = (source,)
+                try:
+                    sizes = await asyncio.to_thread(_sizes, files)
+                except OSError as error:
+                    sizes, problem = [], error
             except OSError as error:
-                size = -1
-                if loop.time() >= end:
-                    raise TakeoverError(
-                        f"{source}: {error.strerror or error}; check that recordings_dir of this PBX is the"
-                        " directory the PBX calls recordings_prefix"
-                    ) from error
+                sizes, problem = [], error
             now = loop.time()
-            if size != last:
-                last, since = size, now
-            elif size >= 0 and now - since >= SETTLE_S:
-                return size
-            if now >= end and size >= 0:
+            if problem is not None and now >= end:
+                raise TakeoverError(
+                    f"{source}: {problem.strerror or problem}; check that recordings_dir of this PBX is the"
+                    " directory the PBX calls recordings_prefix"
+                ) from problem
+            if sizes != last:
+                last, since = sizes, now
+            elif sizes and now - since >= SETTLE_S:
+                return files
+            if now >= end and sizes:
                 log.warning("recording_still_growing", file=source.name, waited_s=deadline_s)
-                return size
+                return files
             await asyncio.sleep(0.1)
 
-    def _convert(self, source: Path, relative: Path) -> TakenRecording:
+    def _convert(self, files: tuple[Path, ...], relative: Path) -> TakenRecording:
         target = self.directory / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
         frames = 0
-        with source.open("rb") as raw, partial.open("wb") as out:
+        with partial.open("wb") as out:
             with wave.open(out, "wb") as file:
                 file.setnchannels(2)
                 file.setsampwidth(2)
                 file.setframerate(RATE)
-                while chunk := raw.read(FRAME_BYTES * RATE * 10):
+                for chunk in _stereo(files):
                     whole = len(chunk) // FRAME_BYTES
                     file.writeframes(chunk[: whole * FRAME_BYTES])
                     frames += whole
@@ -120,6 +133,30 @@ class Archive:
         size = partial.stat().st_size
         partial.replace(target)
         return TakenRecording(path=str(relative), sha256=digest, bytes=size, duration=frames / RATE)
+
+
+def legs_of(source: Path) -> tuple[Path, Path]:
+    """The two one-sided files of a recording: what came from the caller, what went to the caller."""
+    return source.with_name(f"{source.stem}-rx.raw"), source.with_name(f"{source.stem}-tx.raw")
+
+
+def _sizes(files: tuple[Path, ...]) -> list[int]:
+    return [file.stat().st_size for file in files]
+
+
+def _stereo(files: tuple[Path, ...]) -> Iterator[bytes]:
+    """Interleaved stereo, ten seconds at a time, from one stereo file or from two mono ones."""
+    if len(files) == 1:
+        with files[0].open("rb") as both:
+            while chunk := both.read(FRAME_BYTES * RATE * 10):
+                yield chunk
+        return
+    with files[0].open("rb") as left, files[1].open("rb") as right:
+        while True:
+            one, other = left.read(2 * RATE * 10), right.read(2 * RATE * 10)
+            if len(one) < 2 and len(other) < 2:
+                return
+            yield together(one, other)
 
 
 def local_path(pbx_path: str, prefix: str, directory: Path) -> Path:

@@ -42,7 +42,7 @@ def example() -> Settings:
 @pytest.fixture
 def asterisk_root() -> Path:
     """Where the real Asterisk is; skips or fails where there is none."""
-    return needed_asterisk()
+    return needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
 
 
 def needed_asterisk(name: str = "") -> Path:

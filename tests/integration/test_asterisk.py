@@ -12,7 +12,8 @@ import pytest
 from gateway.models.call import Side
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
-from recordings.pcm import RATE, rms_dbfs, split
+from recordings.pcm import RATE, read_wav, rms_dbfs
+from recordings.takeover import Archive
 from tests.integration.ami import PlainAmi
 from tests.integration.conftest import CALLS
 from tests.integration.sip.phones import SipAgent, SipCaller
@@ -98,7 +99,9 @@ async def test_a_caller_reaches_an_agent_and_both_are_recorded_though_the_gatewa
     path = paths[0]["Value"]
     assert path == f"{lonely_asterisk.pbx.recordings_prefix}/{started['Uniqueid']}.raw"
     await asyncio.sleep(0.5)
-    legs = split((lonely_asterisk.pbx.recordings_dir / Path(path).name).read_bytes())
+    archive = Archive(tmp_path / "archive")
+    taken = await archive.take(lonely_asterisk.pbx.recordings_dir / Path(path).name, "call", 0, 0.0)
+    legs = read_wav(archive.locate(taken.path))
     lasted = float(ended["Timestamp"]) - float(started["Timestamp"])
     for side, said in ((Side.CALLER, caller_says), (Side.AGENT, agent_says)):
         samples = legs[side]

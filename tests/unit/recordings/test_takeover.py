@@ -34,6 +34,27 @@ async def test_a_recording_becomes_a_wav_with_the_caller_left(tmp_path: Path) ->
     assert await archive.take(source, "main-17.1/../x", 0, 86400.0) == taken
 
 
+async def test_two_legs_become_the_same_wav_and_the_shorter_is_filled(tmp_path: Path) -> None:
+    frames, data = raw(12.5)
+    (tmp_path / "one.raw").write_bytes(data)
+    (tmp_path / "1795.7-rx.raw").write_bytes(frames[:, 0].tobytes() + b"\x01")
+    (tmp_path / "1795.7-tx.raw").write_bytes(frames[:-80, 1].tobytes())
+    archive = Archive(tmp_path / "archive")
+    stereo = await archive.take(tmp_path / "one.raw", "c", 0, 0.0)
+    legs = await archive.take(tmp_path / "1795.7.raw", "c", 1, 0.0)
+    assert legs.duration == stereo.duration == 12.5
+    heard = read_wav(archive.locate(legs.path))
+    assert np.array_equal(heard[Side.CALLER], frames[:, 0])
+    assert np.array_equal(heard[Side.AGENT][:-80], frames[:-80, 1])
+    assert not heard[Side.AGENT][-80:].any()
+
+
+async def test_one_leg_alone_is_not_a_recording(tmp_path: Path) -> None:
+    (tmp_path / "1-rx.raw").write_bytes(bytes(800))
+    with pytest.raises(TakeoverError, match="recordings_dir"):
+        await Archive(tmp_path / "a").take(tmp_path / "1.raw", "c", 0, 0.0, deadline_s=0.2)
+
+
 async def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
     _, data = raw(1.0)
     source = tmp_path / "1.raw"
