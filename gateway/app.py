@@ -294,6 +294,8 @@ async def run_gateway(
                 page_port=lambda: running.web_port,
                 allowed_origins=settings.http.allowed_origins,
                 commands=commander,
+                max_clients=settings.http.max_clients,
+                deflate=settings.http.deflate,
             )
         )
         running.stream_port = stream.port

@@ -86,7 +86,7 @@ class Archive:
         last: list[int] = []
         since = loop.time()
         while True:
-            files = legs_of(source)
+            files: tuple[Path, ...] = legs_of(source)
             problem: OSError | None = None
             try:
                 sizes = await asyncio.to_thread(_sizes, files)

@@ -103,6 +103,8 @@ class HttpSettings(_Section):
     allowed_origins: list[str] = Field(default_factory=list, description="besides our own")
     secure_cookies: bool = Field(default=False, description="true behind HTTPS")
     session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+    max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="followers of the stream")
+    deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
 
 
 class DatabaseSettings(_Section):
