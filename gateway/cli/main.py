@@ -85,6 +85,7 @@ def config_check(config: ConfigOption = None) -> None:
             endpoint.read_secret()
         except ValueError as error:
             faults.append(f"workorders.{index} ({endpoint.id}): {error}")
+    faults += _district_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")
     if faults:
@@ -93,6 +94,28 @@ def config_check(config: ConfigOption = None) -> None:
         f"configuration is good: {len(settings.pbx)} PBX, {len(settings.lines)} lines,"
         f" {len(settings.agents)} agents, {len(settings.workorders)} work-order endpoints"
     )
+
+
+def _district_faults(settings: Settings) -> list[str]:
+    """What is wrong with the data files that extraction matches against."""
+    from workorders.classify import MODEL, ClassifierError, load_classifier
+    from workorders.knowledge import load_knowledge
+    from workorders.reference import ReferenceDataError, load_reference
+
+    district = settings.district
+    faults = []
+    for load in (
+        lambda: load_reference(
+            district.places, district.units, district.enterprises, district.glossary, district.taxonomy
+        ),
+        lambda: load_knowledge(district.knowledge),
+        lambda: load_classifier(district.classifier or MODEL),
+    ):
+        try:
+            load()
+        except (ReferenceDataError, ClassifierError) as error:
+            faults.append(f"district: {error}")
+    return faults
 
 
 @config_app.command("show")

@@ -17,6 +17,8 @@ import typer
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
 from gateway.settings import Settings
+from workorders.classify import ClassifierError
+from workorders.reference import ReferenceDataError
 
 log = structlog.get_logger(__name__)
 
@@ -75,9 +77,12 @@ def demo(
 
 
 def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work`; an address of ours that cannot be had ends in words, not in a traceback."""
+    """Run `work`; a data file or an address of ours that cannot be had ends in words, not in a traceback."""
     try:
         return asyncio.run(work)
+    except (ReferenceDataError, ClassifierError) as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(2) from None
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
             raise

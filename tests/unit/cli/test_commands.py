@@ -40,6 +40,19 @@ def test_config_check_and_show(config: Path) -> None:
     assert "ami.secret" in bad.output
 
 
+def test_a_faulty_data_file_is_told_by_check_and_by_run(tmp_path: Path) -> None:
+    (tmp_path / "places.tsv").write_text("town\tvillage\n\t金霞社区\n", encoding="utf-8")
+    path = tmp_path / "hotline.toml"
+    path.write_text('[district]\nplaces = "places.tsv"\nknowledge = "none"\n[asr]\nengine = "none"\n')
+    answer = RUNNER.invoke(app, ["config", "check", "-c", str(path)])
+    assert answer.exit_code == 2
+    assert "places.tsv:2: the town is empty" in answer.output
+    assert "no such folder" in answer.output
+    answer = RUNNER.invoke(app, ["run", "--pbx", "demo", "-c", str(path)])
+    assert answer.exit_code == 2
+    assert "places.tsv:2" in answer.output
+
+
 def test_a_wrong_file_is_exit_code_two_with_key_value_and_mend(tmp_path: Path) -> None:
     path = tmp_path / "hotline.toml"
     path.write_text("[http]\nport = 70000\n")
