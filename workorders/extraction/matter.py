@@ -12,6 +12,7 @@ from workorders.classify import Classifier
 from workorders.extraction.cues import Cue, CueBook
 from workorders.extraction.offered import Found, field, rule
 from workorders.extraction.spoken import SENTENCE, Span, answers, find, of, sentence_of
+from workorders.extraction.units import matter_books
 from workorders.reference import Reference
 
 GREETING = re.compile(r"^(?:喂|你好|您好|嗯|那个|就是|我想|我要|快点|[，,。！!、\s])+")
@@ -108,9 +109,7 @@ def category(
         scores[cue.tag] += 0.35 * (len(cue.phrase) - 1) ** 0.6 * cue.weight
         spans[cue.tag].append(cue.span)
     by_function: dict[str, list[Cue]] = defaultdict(list)
-    from workorders.extraction.units import _books as unit_books
-
-    for cue in unit_books(reference)[0].hear(mine):
+    for cue in matter_books(reference)[0].hear(mine):
         by_function[cue.tag].append(cue)
     for function in reference.functions:
         for name in function.categories:

@@ -25,7 +25,8 @@ LOWER = ("镇", "街道", "村", "社区", "学校", "分局", "所", "站", "�
 
 
 @lru_cache(maxsize=4)
-def _books(reference: Reference) -> tuple[CueBook, CueBook]:
+def matter_books(reference: Reference) -> tuple[CueBook, CueBook]:
+    """What leads to a function, and what leads straight to a unit of the directory."""
     functions = CueBook({one.id: one.words for one in reference.functions})
     units = CueBook({one.name: one.words for one in reference.units if one.words})
     return functions, units
@@ -76,7 +77,7 @@ def unit(
     scores: dict[str, float] = defaultdict(float)
     spans: dict[str, list[Span]] = defaultdict(list)
     named: set[str] = set()
-    functions, own = _books(reference)
+    functions, own = matter_books(reference)
     heard: dict[str, list[Cue]] = defaultdict(list)
     for cue in functions.hear(utterances):
         heard[cue.tag].append(cue)
