@@ -27,7 +27,7 @@ from gateway.models.transcript import Source, Utterance, utterance_id
 
 log = structlog.get_logger(__name__)
 
-_GATHER_S = 0.1
+_GATHER_S = 0.06
 """Frames are judged in lots of this length: fewer hops to a thread."""
 _PARTIAL_S = 1.0
 """New speech that is worth another partial."""

@@ -17,7 +17,7 @@ class Endpointing:
     pre_roll: float = 0.3
     """Kept before the first sound: soft initials (h, f, s) come before the network is sure."""
     post_roll: float = 0.3
-    silence: float = 0.6
+    silence: float = 0.5
     """Silence that ends an utterance."""
     minimum: float = 0.1
     """Less speech than this is a click."""
