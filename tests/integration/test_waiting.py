@@ -56,14 +56,13 @@ async def test_given_up_on_hold(stage: Stage) -> None:
 
 
 async def test_given_up_in_the_second_wait_after_a_transfer(stage: Stage) -> None:
-    async with stage.agent("1001") as agent, stage.outside() as out:
+    seat = stage.agent("1003", ring_s=None)
+    async with stage.agent("1001") as agent, seat, stage.outside() as out:
         async with stage.scene("abandoned-after-transfer"):
             call = await out.dial("12345", CALLER)
             await stage.talking("1001")
-            agent.ring_s = None
             await (await agent.incoming()).transfer("12347")
-            # Nobody of that line is there: it overflows to the one who has just transferred.
-            await agent.incoming(2)
+            await seat.incoming()
             await stage.until(lambda: stage.call().state is CallState.RINGING)
             await stage.same_picture()
             await call.hang_up()
