@@ -54,8 +54,9 @@ class Follower(asyncio.Protocol):
                 length, start = int.from_bytes(buffer[2:10], "big"), 10
             if len(buffer) < start + length:
                 return
-            if buffer[0] & 15 == 9:  # ping: an answer keeps us connected
-                self.transport.write(b"\x8a\x80" + bytes(4))
+            if buffer[0] & 15 == 9:  # ping: its own payload sent back keeps us connected; masked by zeros
+                payload = bytes(buffer[start : start + length])
+                self.transport.write(bytes([0x8A, 0x80 | length]) + bytes(4) + payload)
             else:
                 self.crowd.frame(self.number, bytes(buffer[start : start + length]), now)
             del buffer[: start + length]

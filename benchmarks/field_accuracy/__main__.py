@@ -200,7 +200,7 @@ def table(figures: Mapping[str, Any]) -> str:
         lines.append(f"| {title} | {both} |")
     lines += [
         "",
-        "Reliability over the held-out sets (all fields above):",
+        "Reliability over the sets marked * (all fields above):",
         "",
         "| stated | values | mean | right |",
     ]
