@@ -20,7 +20,7 @@ from gateway.pbx.link import LinkState, PbxLink
 from gateway.pbx.normalise import normalise
 from gateway.pbx.private import PrivateAsterisk
 from gateway.pbx.snapshot import PbxSnapshot
-from gateway.settings import Settings
+from gateway.settings import PbxSettings, Settings
 from tests.integration.ami import PlainAmi
 from tests.integration.sip.softphone import Softphone
 
@@ -74,13 +74,16 @@ class NoCallError(AssertionError):
 class Stage:
     """What a scenario has at hand. `tracker` watches by the real link; `facts` is all it said."""
 
-    def __init__(self, asterisk: PrivateAsterisk, settings: Settings) -> None:
+    def __init__(
+        self, asterisk: PrivateAsterisk, settings: Settings, through: PbxSettings | None = None
+    ) -> None:
+        """`through`: another way to the same PBX for the one who watches."""
         self.asterisk, self.settings = asterisk, settings
         self.tracker = self._new_tracker()
         self.facts: list[AnyFact] = []
         self.snapshot: PbxSnapshot | None = None
         self._up = asyncio.Event()
-        self.link = self._link(self._on_event, self._on_snapshot)
+        self.link = self._link(through or asterisk.pbx, self._on_event, self._on_snapshot)
         self.ami = PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
         self._stack = AsyncExitStack()
 
@@ -88,12 +91,12 @@ class Stage:
         profiles = [AgentProfile(one.id, one.name, one.phone) for one in self.settings.agents]
         return CallTracker(self.asterisk.pbx.name, [line.model() for line in self.settings.lines], profiles)
 
-    def _link(self, on_event: Any, on_snapshot: Any) -> PbxLink:
+    def _link(self, pbx: PbxSettings, on_event: Any, on_snapshot: Any) -> PbxLink:
         async def on_state(state: LinkState) -> None:
             if state.phase == "up":
                 self._up.set()
 
-        return PbxLink(self.asterisk.pbx, on_event, on_state, on_snapshot)
+        return PbxLink(pbx, on_event, on_state, on_snapshot)
 
     async def _on_event(self, event: AnyPbxEvent) -> None:
         self.facts += self.tracker.apply(event)
@@ -177,7 +180,7 @@ class Stage:
 
         async def on_event(_: AnyPbxEvent) -> None: ...
 
-        task = asyncio.ensure_future(self._link(on_event, on_snapshot).run())
+        task = asyncio.ensure_future(self._link(self.asterisk.pbx, on_event, on_snapshot).run())
         try:
             await asyncio.wait_for(seen.wait(), 10)
         finally:

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from agents.accounts import Role
 from gateway.app import Running, run_gateway
+from gateway.client.stream import StreamClient
 from gateway.models.call import Call, CallState
 from gateway.models.queue import AgentState
 from gateway.pbx.commands import originate_listener
@@ -300,6 +301,46 @@ async def test_log_in_pause_and_force(stage: Stage) -> None:
     await stage.until(lambda: stage.state("1001") is AgentState.LOGGED_OUT, "logged out")
     status, body = await stage.ask("a1001", "pause", reason="小休")
     assert (status, body["code"]) == (409, "not_possible")
+
+
+async def test_two_desks_of_one_agent_show_one_state_and_the_last_command_counts(stage: Stage) -> None:
+    desks = []
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            done = await stage.running.accounts.login("a1001", PASSWORD, "a1001")
+            url = f"ws://127.0.0.1:{stage.running.stream_port}/"
+            desk = await stack.enter_async_context(StreamClient(url, f"hotline_session={done.token}"))
+            reading = asyncio.create_task(anext_forever(desk))
+            stack.callback(reading.cancel)
+            await asyncio.wait_for(desk.connected.wait(), 5)
+            desks.append(desk)
+        first, second = desks
+
+        async def both_show(state: AgentState) -> None:
+            await stage.until(
+                lambda: all(desk.view.of("agents")["1001"].state == state for desk in desks),
+                f"both desks show {state}",
+            )
+
+        assert (await first.command("log_in")).ok
+        await both_show(AgentState.AVAILABLE)
+        assert (await second.command("pause", {"reason": "会议"})).ok
+        await both_show(AgentState.PAUSED)
+        # What is so already succeeds; the reason of the last stands.
+        assert (await first.command("pause", {"reason": "小休"})).ok
+        await stage.until(
+            lambda: all(desk.view.of("agents")["1001"].reason == "小休" for desk in desks), "the last reason"
+        )
+        assert (await first.command("unpause")).ok
+        assert (await second.command("unpause")).ok
+        await both_show(AgentState.AVAILABLE)
+        await stage.do("ban", "force_log_out", agent="1001")
+        await both_show(AgentState.LOGGED_OUT)
+
+
+async def anext_forever(desk: StreamClient) -> None:
+    async for _ in desk:
+        pass
 
 
 async def test_hold_mute_and_hang_up(stage: Stage) -> None:
