@@ -50,8 +50,8 @@ classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the
 	$(BIN)/python scripts/train_classifier.py
 
 format: $(VENV)/.dev  ## mend the style
-	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 # -- set-up ---------------------------------------------------------------------------------------
 $(BIN)/python:
