@@ -11,32 +11,15 @@ from hypothesis import strategies as st
 from gateway.models.call import Call, CallState, Direction, EndReason, Party, Side, Talk
 from gateway.models.order import FieldValue, Method, Order, OrderState
 from gateway.models.transcript import Utterance, utterance_id
+from tests.unit.workorders.conversation import CALLER_ID, REFERENCE, dialogue
 from workorders import draft
 from workorders.extraction import ExtractionContext, extract
 from workorders.forms import FORMS, check_value, labels
 from workorders.payload import RecordingRef, build_payload
 from workorders.reference import ReferenceDataError, load_reference
 
-REFERENCE = load_reference()
 CALLS = Path(__file__).parents[3] / "gateway" / "demo" / "calls"
 FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
-CALLER_ID = "051386110010"
-
-
-def dialogue(*turns: str) -> list[Utterance]:
-    """Turns alternate; the agent begins. Five seconds each."""
-    sides = (Side.AGENT, Side.CALLER)
-    return [
-        Utterance(
-            id=utterance_id("c", sides[n % 2], n * 5.0),
-            call_id="c",
-            side=sides[n % 2],
-            start=n * 5.0,
-            end=n * 5.0 + 4,
-            text=text,
-        )
-        for n, text in enumerate(turns)
-    ]
 
 
 def fields(*turns: str, form: str = "general") -> dict[str, FieldValue]:
