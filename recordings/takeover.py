@@ -69,48 +69,40 @@ class Archive:
         Raises:
             TakeoverError: there is no such file, or it holds no audio.
         """
-        files = await self._settled(source, deadline_s)
-        if not any(size >= FRAME_BYTES for size in _sizes(files)):
+        found = await self._settled(source, deadline_s)
+        if not any(size >= FRAME_BYTES for size in found.values()):
             raise TakeoverError(
                 f"{source} holds no audio: check that MixMonitor may write there and the disk is not full"
             )
         name = f"{re.sub(r'[^A-Za-z0-9._-]', '_', call_id)}-{part}.wav"
         day = datetime.fromtimestamp(at, UTC)
         relative = Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}", name)
-        return await asyncio.to_thread(self._convert, files, relative)
+        return await asyncio.to_thread(self._convert, tuple(found), relative)
 
-    async def _settled(self, source: Path, deadline_s: float) -> tuple[Path, ...]:
-        """The file or the two files to read, once they have stopped growing."""
+    async def _settled(self, source: Path, deadline_s: float) -> dict[Path, int]:
+        """The file or the two files to read, and their sizes, once they have stopped growing."""
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
-        last: list[int] = []
+        last: dict[Path, int] = {}
         since = loop.time()
         while True:
-            files: tuple[Path, ...] = legs_of(source)
-            problem: OSError | None = None
             try:
-                sizes = await asyncio.to_thread(_sizes, files)
-            except FileNotFoundError:
-                files = (source,)
-                try:
-                    sizes = await asyncio.to_thread(_sizes, files)
-                except OSError as error:
-                    sizes, problem = [], error
+                found = await asyncio.to_thread(_find, source)
             except OSError as error:
-                sizes, problem = [], error
+                found = {}
+                if loop.time() >= end:
+                    raise TakeoverError(
+                        f"{source}: {error.strerror or error}; check that recordings_dir of this PBX is the"
+                        " directory the PBX calls recordings_prefix"
+                    ) from error
             now = loop.time()
-            if problem is not None and now >= end:
-                raise TakeoverError(
-                    f"{source}: {problem.strerror or problem}; check that recordings_dir of this PBX is the"
-                    " directory the PBX calls recordings_prefix"
-                ) from problem
-            if sizes != last:
-                last, since = sizes, now
-            elif sizes and now - since >= SETTLE_S:
-                return files
-            if now >= end and sizes:
+            if found != last:
+                last, since = found, now
+            elif found and now - since >= SETTLE_S:
+                return found
+            if now >= end and found:
                 log.warning("recording_still_growing", file=source.name, waited_s=deadline_s)
-                return files
+                return found
             await asyncio.sleep(0.1)
 
     def _convert(self, files: tuple[Path, ...], relative: Path) -> TakenRecording:
@@ -140,8 +132,12 @@ def legs_of(source: Path) -> tuple[Path, Path]:
     return source.with_name(f"{source.stem}-rx.raw"), source.with_name(f"{source.stem}-tx.raw")
 
 
-def _sizes(files: tuple[Path, ...]) -> list[int]:
-    return [file.stat().st_size for file in files]
+def _find(source: Path) -> dict[Path, int]:
+    """The two legs, else the one stereo file, each with its size; OSError where there is neither."""
+    try:
+        return {file: file.stat().st_size for file in legs_of(source)}
+    except FileNotFoundError:
+        return {source: source.stat().st_size}
 
 
 def _stereo(files: tuple[Path, ...]) -> Iterator[bytes]:

@@ -123,18 +123,7 @@ def _calls(
             book.begin(known[call_id])
             continue
         first = min(group, key=lambda row: _beginner(book, row))
-        channel = Channel(
-            uniqueid=first.uniqueid,
-            linkedid=first.linkedid or first.uniqueid,
-            name=first.channel,
-            state=first.state,
-            created_at=first.started_at,
-            call_id=call_id,
-            caller_number=first.caller_number,
-            caller_name=first.caller_name,
-            exten=first.exten,
-            agent=book.agent_of(first.channel),
-        )
+        channel = _channel_of(book, first, call_id)
         call = tracker.lifecycle.begin(first.started_at, channel)
         if channel.agent is None and first.application == DIALLED:
             call = structs.replace(call, direction=Direction.OUTBOUND)
@@ -150,11 +139,9 @@ def _beginner(book: Book, row: ChannelSnapshot) -> int:
     return 1 if book.agent_of(row.channel) else 0
 
 
-def _channel(
-    book: Book, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
-) -> Channel:
-    agent = book.agent_of(row.channel)
-    channel = Channel(
+def _channel_of(book: Book, row: ChannelSnapshot, call_id: str) -> Channel:
+    """The channel of a row, in no queue or bridge yet."""
+    return Channel(
         uniqueid=row.uniqueid,
         linkedid=row.linkedid or row.uniqueid,
         name=row.channel,
@@ -164,11 +151,17 @@ def _channel(
         caller_number=row.caller_number,
         caller_name=row.caller_name,
         exten=row.exten,
-        agent=agent,
-        queue=waiting_in.get(row.uniqueid),
-        ringing=row.state == "Ringing",
-        parked="" if row.bridge in holding else None,
+        agent=book.agent_of(row.channel),
     )
+
+
+def _channel(
+    book: Book, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
+) -> Channel:
+    channel = _channel_of(book, row, call_id)
+    channel.queue = waiting_in.get(row.uniqueid)
+    channel.ringing = row.state == "Ringing"
+    channel.parked = "" if row.bridge in holding else None
     book.add(channel)
     book.alias(channel.linkedid, call_id)
     if row.bridge and row.bridge not in holding:

@@ -64,10 +64,9 @@ async def examine_audio(name: str, settings: Settings, link: PbxLink) -> Finding
     def accept(stream: UUID) -> _Ear | None:
         return ear if stream == feed else None
 
+    server, own = AudioSocketServer(address.host, address.port, accept), True
     try:
-        server = AudioSocketServer(address.host, address.port, accept)
         await server.__aenter__()
-        own = True
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             mend = "set audiosocket.host and audiosocket.port to an address of this machine"
@@ -101,8 +100,9 @@ async def examine_audio(name: str, settings: Settings, link: PbxLink) -> Finding
             f"{share:.0%} of what arrived is the test tone",
             "check the PBX's codecs and its load",
         )
-    other = "" if own else f" (a gateway holds {address.host}:{address.port}; tried {told})"
-    return Finding(what, True, f"the test tone arrived at {told}{other}" if own else f"tone heard{other}")
+    if own:
+        return Finding(what, True, f"the test tone arrived at {told}")
+    return Finding(what, True, f"tone heard (a gateway holds {address.host}:{address.port}; tried {told})")
 
 
 async def _send_tone(link: PbxLink, feed: UUID, elsewhere: str | None) -> None:
