@@ -1,0 +1,62 @@
+"""Who asks, and whether they may."""
+
+import re
+from hmac import compare_digest
+
+from fastapi import HTTPException, Request
+
+from agents.accounts import Identity, Permission
+from gateway.models.call import Call
+from gateway.models.order import Order
+from gateway.stream.server import COOKIE
+from gateway.web.answers import found
+from gateway.web.services import WebServices
+
+CSRF_HEADER = "X-CSRF-Token"
+HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?")
+"""A Host header that may be repeated in an answer: name, then port."""
+
+
+class Access:
+    """The doors of the API. Each method raises `HTTPException` where the person may not pass."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+
+    async def signed_in(self, request: Request) -> Identity:
+        """Who asks; an unsafe method must bring the session's CSRF value. A FastAPI dependency."""
+        token = request.cookies.get(COOKIE)
+        who = await self._services.accounts.authenticate(token) if token else None
+        if who is None:
+            raise HTTPException(401, "not signed in; POST /api/v1/session first")
+        if request.method not in ("GET", "HEAD") and not compare_digest(
+            request.headers.get(CSRF_HEADER, "").encode(), who.csrf.encode()
+        ):
+            raise HTTPException(403, f"send the session's csrf value as {CSRF_HEADER}")
+        return who
+
+    def need(self, who: Identity, permission: Permission) -> None:
+        """403 unless the role grants it."""
+        if not who.may(permission):
+            raise HTTPException(403, f"your role lacks {permission}; ask a supervisor")
+
+    async def own_call(self, call_id: str, who: Identity) -> Call:
+        """The call, if it is theirs to see; else 404."""
+        call = found(await self._services.calls.get_call(call_id), "call")
+        mine = who.may(Permission.SEE_ALL) or (who.agent_id is not None and call.agent == who.agent_id)
+        return found(call if mine else None, "call")
+
+    async def own_order(self, order_id: str, who: Identity) -> Order:
+        """The order, if it is theirs to see and change; else 404."""
+        order = found(await self._services.orders.get_order(order_id), "order")
+        if not who.may(Permission.EDIT_ALL_ORDERS):
+            await self.own_call(order.call_id, who)
+        return order
+
+
+def stream_url(services: WebServices, request: Request) -> str:
+    """Where the browser that asks finds the stream."""
+    if services.public_stream_url:
+        return services.public_stream_url
+    host = HOST.fullmatch(request.headers.get("host", ""))
+    return f"ws://{host[1] if host else 'localhost'}:{services.stream_port() or 8601}/"

@@ -1,0 +1,30 @@
+"""Calls and what was said on them."""
+
+from fastapi import APIRouter, Depends, Response
+
+from agents.accounts import Identity, Permission
+from gateway.web.access import Access
+from gateway.web.answers import json
+from gateway.web.routes import Limit
+from gateway.web.services import WebServices
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/calls`."""
+    routes = APIRouter(prefix="/api/v1/calls")
+    who_is = Depends(access.signed_in)
+
+    @routes.get("")
+    async def calls(who: Identity = who_is, before: float | None = None, limit: Limit = 50) -> Response:
+        if who.may(Permission.SEE_ALL):
+            return json(await services.calls.list_calls(before=before, limit=limit))
+        if who.agent_id is None:
+            return json([])
+        return json(await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit))
+
+    @routes.get("/{call_id}")
+    async def call(call_id: str, who: Identity = who_is) -> Response:
+        found = await access.own_call(call_id, who)
+        return json({"call": found, "utterances": await services.calls.list_utterances(call_id)})
+
+    return routes

@@ -1,0 +1,37 @@
+"""Commands of the desk over HTTP; the stream takes the same ones."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from agents.accounts import Identity, Permission
+from gateway.models.commands import STATUS, catalogue
+from gateway.web.access import Access
+from gateway.web.answers import found, json, problem
+from gateway.web.services import WebServices
+
+
+class CommandBody(BaseModel):
+    id: str
+    name: str
+    args: dict[str, Any] = {}
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/commands`."""
+    routes = APIRouter(prefix="/api/v1/commands")
+    who_is = Depends(access.signed_in)
+
+    @routes.get("")
+    async def command_kinds(who: Identity = who_is) -> Response:
+        return json(catalogue(who.may(Permission.COMMAND_ALL)))
+
+    @routes.post("")
+    async def command(body: CommandBody, who: Identity = who_is) -> Response:
+        answer = await found(services.commands, "command").command(who, body.id, body.name, body.args)
+        if answer.ok:
+            return json({"id": answer.id, "ok": True, "result": answer.result})
+        return problem(STATUS.get(answer.code, 500), answer.message, {"id": answer.id, "code": answer.code})
+
+    return routes

@@ -1,0 +1,27 @@
+"""The outbox: what went to the work-order systems, and what did not."""
+
+from fastapi import APIRouter, Depends, Response
+
+from agents.accounts import Identity, Permission
+from gateway.web.access import Access
+from gateway.web.answers import found, json
+from gateway.web.routes import Limit
+from gateway.web.services import WebServices
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/deliveries`."""
+    routes = APIRouter(prefix="/api/v1/deliveries")
+    who_is = Depends(access.signed_in)
+
+    @routes.get("")
+    async def deliveries(who: Identity = who_is, state: str | None = None, limit: Limit = 50) -> Response:
+        access.need(who, Permission.SEE_DELIVERIES)
+        return json(await services.deliveries.list_deliveries(state=state, limit=limit))
+
+    @routes.post("/{delivery_id}/retry")
+    async def retry(delivery_id: str, who: Identity = who_is) -> Response:
+        access.need(who, Permission.RETRY_DELIVERIES)
+        return json(found(await services.deliveries.retry_delivery(delivery_id), "delivery"))
+
+    return routes
