@@ -15,7 +15,7 @@ from gateway.commands.plan import plan
 from gateway.commands.view import Actor, Ami, Plan, Rules, Seat, Step, View
 from gateway.conduct.desks import DeskError, Desks
 from gateway.conduct.picture import Picture
-from gateway.models.audit import AuditEntry, Claim
+from gateway.models.audit import MAX_ARGS, AuditEntry, Claim
 from gateway.models.call import Call
 from gateway.models.commands import COMMAND_ID, Answered, CommandError, read_command
 from gateway.models.queue import AgentStatus, Queue
@@ -25,7 +25,6 @@ from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-MAX_ARGS = 2000
 NOT_DYNAMIC = "Member not dynamic"
 
 

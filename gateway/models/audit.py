@@ -4,9 +4,12 @@ from msgspec import Struct
 
 from gateway.models.commands import Answered
 
+MAX_ARGS = 2000
+"""Characters of an entry's arguments that are kept."""
+
 
 class AuditEntry(Struct, frozen=True, kw_only=True):
-    """One command as it was asked and answered."""
+    """One command as it was asked and answered, or one thing done through the API."""
 
     seq: int = 0
     """Given by the database."""
@@ -17,7 +20,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     command_id: str
     name: str
     args: str
-    """JSON, cut off at 2,000 characters."""
+    """JSON, cut off at `MAX_ARGS`."""
     ok: bool
     code: str
     """Why refused; empty where `ok`."""

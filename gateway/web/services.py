@@ -94,6 +94,10 @@ class CommandPort(Protocol):
 class AuditPort(Protocol):
     """Port: who did what."""
 
+    async def note(self, entry: AuditEntry) -> None:
+        """Append."""
+        ...
+
     async def list_audit(
         self, *, username: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[AuditEntry]:

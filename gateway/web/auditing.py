@@ -1,0 +1,36 @@
+"""What people do through the API that is no command of the desk, noted in the audit."""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from agents.accounts import Identity
+from gateway.models.audit import MAX_ARGS, AuditEntry
+from gateway.web.services import WebServices
+
+
+async def note(
+    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: str = ""
+) -> None:
+    """Append to the audit that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
+
+    `args` must hold no secret.
+    """
+    if services.audit is None:
+        return
+    await services.audit.note(
+        AuditEntry(
+            at=time.time(),
+            username=who.username,
+            role=str(who.role),
+            agent=who.agent_id,
+            command_id=str(uuid.uuid4()),
+            name=name,
+            args=json.dumps(args, sort_keys=True)[:MAX_ARGS],
+            ok=not refused,
+            code="refused" if refused else "",
+            message=refused,
+        )
+    )
