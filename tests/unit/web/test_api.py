@@ -8,7 +8,6 @@ from typing import Any, cast
 import aiohttp
 import pytest
 from argon2 import PasswordHasher
-from fastapi.routing import APIRoute
 from msgspec import Struct
 
 from agents.accounts import AccountService, Role
@@ -101,14 +100,13 @@ async def house(store: Any, **more: Any) -> AsyncIterator[House]:
 
 async def test_nothing_is_open(store: Any) -> None:
     async with house(store) as it:
-        routes = [r for r in it.app.routes if isinstance(r, APIRoute) and r.path.startswith("/api/")]
         walked = 0
-        for route in routes:
-            for method in (route.methods or set()) - {"HEAD"}:
-                if (route.path, method) == ("/api/v1/session", "POST"):
+        for described, methods in it.app.openapi()["paths"].items():
+            for method in methods:
+                if not described.startswith("/api/") or (described, method) == ("/api/v1/session", "post"):
                     continue
-                path = route.path.replace("{", "").replace("}", "")
-                status, headers, _ = await it.ask(method, path, json={"fields": {}})
+                path = described.replace("{", "").replace("}", "")
+                status, headers, _ = await it.ask(method.upper(), path, json={"fields": {}})
                 assert status == 401, (method, path, status)
                 assert headers["Content-Type"] == "application/problem+json"
                 walked += 1
