@@ -23,6 +23,7 @@ from gateway import __version__
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
+from gateway.conduct.alarming import Alarming
 from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
 from gateway.conduct.desks import Desks
 from gateway.conduct.drafting import Orders
@@ -258,6 +259,7 @@ async def run_gateway(
             _link(running, pbx, linked[0].name, journal, tasks)
             running.pictures[pbx.name].floor.restore(*reporting.left_of(pbx.name))
         tasks.start(reporting.run(), "figures")
+        tasks.start(Alarming([rule.model() for rule in settings.alarms], journal, bus).run(), "alarms")
         reopened = await finishing.resume()
         if reopened:
             log.info("resumed_unfinished_calls", calls=reopened)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from gateway.models.alarm import Alarm
 from gateway.models.call import Call, Manner
 from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.order import Alert, Order
@@ -165,6 +166,13 @@ class LifeSafetyAlert(Fact, frozen=True, kw_only=True):
     alert: Alert
 
 
+class AlarmChanged(Fact, frozen=True, kw_only=True):
+    """A threshold rule was broken by something, or (`over`) is so no longer."""
+
+    alarm: Alarm
+    over: bool
+
+
 AnyFact = (
     CallStarted
     | CallUpdated
@@ -189,6 +197,7 @@ AnyFact = (
     | RecogniserChanged
     | OrderChanged
     | LifeSafetyAlert
+    | AlarmChanged
 )
 """Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from gateway.models.alarm import Alarm
 from gateway.models.call import Call
 from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.order import Alert, Order
@@ -14,7 +15,9 @@ from gateway.models.queue import AgentStatus, Queue
 from gateway.models.recogniser import Recogniser
 from gateway.models.transcript import Utterance
 
-Topic = Literal["calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr", "alerts"]
+Topic = Literal[
+    "calls", "queues", "agents", "transcripts", "orders", "pbx", "figures", "asr", "alerts", "alarms"
+]
 
 
 class PbxLink(Struct, frozen=True):
@@ -69,6 +72,10 @@ class AlertItem(Item, frozen=True, tag="alerts"):
     value: Alert
 
 
+class AlarmItem(Item, frozen=True, tag="alarms"):
+    value: Alarm
+
+
 AnyItem = (
     CallItem
     | QueueItem
@@ -79,6 +86,7 @@ AnyItem = (
     | FiguresItem
     | RecogniserItem
     | AlertItem
+    | AlarmItem
 )
 Figures = QueueFigures | AgentFigures
 

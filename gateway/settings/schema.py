@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.models.alarm import DAY_MEASURES, QUEUE_MEASURES, AlarmRule, Level, Measure
 from gateway.models.dialling import DialRule, dial_regex
 from gateway.models.line import Line
 from gateway.models.queue import reserved_reason
@@ -406,6 +407,51 @@ class LlmSettings(SecretHolder):
         return "HOTLINE_LLM_SECRET"
 
 
+class AlarmSettings(_Section):
+    """A threshold rule: supervisors are alarmed while `measure` is beyond it."""
+
+    id: Identifier
+    name: Text
+    measure: Measure
+    above: float | None = None
+    below: float | None = None
+    for_s: Annotated[float, Field(ge=0, le=86400)] = Field(default=0.0, description="and was so long")
+    level: Level = Level.WARNING
+    lines: list[Identifier] = Field(default_factory=list, description="empty: all lines")
+    reasons: list[str] = Field(default_factory=list, description='of "paused"; empty: all reasons')
+    min_offered: Annotated[int, Field(ge=0)] = Field(
+        default=10, description="rates of the day: only from so many calls on"
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"alarm {self.id}: give either above or below")
+        if self.lines and self.measure not in QUEUE_MEASURES | DAY_MEASURES:
+            raise ValueError(f"alarm {self.id}: {self.measure} is not of a line; leave lines out")
+        if self.reasons and self.measure is not Measure.PAUSED:
+            raise ValueError(f'alarm {self.id}: reasons belong to measure "paused" only')
+        limit = self.above if self.above is not None else self.below
+        if self.measure in DAY_MEASURES and not 0 <= (limit or 0) <= 1:
+            raise ValueError(f"alarm {self.id}: {self.measure} is a share, 0 to 1")
+        return self
+
+    def model(self) -> AlarmRule:
+        """The pure form."""
+        return AlarmRule(
+            id=self.id,
+            name=self.name,
+            measure=self.measure,
+            above=self.above,
+            below=self.below,
+            for_s=self.for_s,
+            level=self.level,
+            lines=frozenset(self.lines),
+            reasons=frozenset(self.reasons),
+            min_offered=self.min_offered,
+        )
+
+
 class DemoSettings(_Section):
     enabled: bool = Field(default=False, description="demo PBX calls and demo accounts")
     call_every_s: Annotated[float, Field(ge=0)] = Field(default=60.0, description="0: none by itself")
@@ -441,6 +487,7 @@ class Settings(BaseSettings):
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
     district: DistrictSettings = DistrictSettings()
     llm: LlmSettings = LlmSettings()
+    alarms: list[AlarmSettings] = Field(default_factory=list)
     demo: DemoSettings = DemoSettings()
     log: LogSettings = LogSettings()
 
@@ -452,6 +499,7 @@ class Settings(BaseSettings):
             ("lines.queue", [line.queue for line in self.lines]),
             ("agents.id", [agent.id for agent in self.agents]),
             ("agents.phone", [agent.phone for agent in self.agents]),
+            ("alarms.id", [alarm.id for alarm in self.alarms]),
             ("workorders.id", [endpoint.id for endpoint in self.workorders]),
             ("lines.digit", [line.digit for line in self.lines if line.digit]),
             ("lines.numbers", [number for line in self.lines for number in line.numbers]),
@@ -473,6 +521,9 @@ class Settings(BaseSettings):
                     f"agents.lines: agent {agent.id} names unknown line {', '.join(strangers)};"
                     f" known: {', '.join(sorted(known)) or 'none'}"
                 )
+        for alarm in self.alarms:
+            if strangers := sorted(set(alarm.lines) - known):
+                raise ValueError(f"alarms.lines: alarm {alarm.id} names unknown line {', '.join(strangers)}")
         for rule in self.outbound.allow:
             if strangers := sorted(set(rule.lines) - known):
                 raise ValueError(f"outbound.allow: unknown line {', '.join(strangers)}")

@@ -19,6 +19,7 @@ from gateway.models.call import CallState
 from gateway.models.facts import (
     AgentChanged,
     AgentFiguresChanged,
+    AlarmChanged,
     AnyFact,
     CallFact,
     Fact,
@@ -186,6 +187,14 @@ class LiveView:
         # It leaves with its call; one that comes after the call has left is in the order.
         if alert.call_id in self._of_call:
             self._put(("alerts", alert.call_id), alert, agent=alert.agent, call_id=alert.call_id)
+
+    @apply.register
+    def _(self, fact: AlarmChanged) -> None:
+        key = ("alarms", fact.alarm.id)
+        if not fact.over:
+            self._put(key, fact.alarm)
+        elif self._known(key):
+            self._remove(key)
 
     def tick(self, now: float) -> None:
         """Let calls that ended `linger_s` ago leave, with their transcripts; `now` in POSIX seconds."""

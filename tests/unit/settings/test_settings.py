@@ -40,6 +40,20 @@ def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
         ('[[pbx]]\nname = "a"\n[[pbx]]\nname = "a"\n', "given twice"),
         ('[[lines]]\nid = "a"\nname = "x\\ny"\nqueue = "q"\n', "one line"),
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1\\nexec"\n', "agents.0.phone"),
+        ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "waiting"\n', "either above or below"),
+        ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "queue"\nabove = 1\n', "alarms.0.measure"),
+        (
+            '[[alarms]]\nid = "a"\nname = "x"\nmeasure = "service_level"\nbelow = 95\n',
+            "service_level is a share, 0 to 1",
+        ),
+        (
+            '[[alarms]]\nid = "a"\nname = "x"\nmeasure = "waiting"\nabove = 1\nlines = ["nope"]\n',
+            "alarm a names unknown line nope",
+        ),
+        (
+            '[[alarms]]\nid = "a"\nname = "x"\nmeasure = "paused"\nabove = 1\nlines = ["nope"]\n',
+            "paused is not of a line",
+        ),
     ],
 )
 def test_each_fault_is_told(tmp_path: Path, text: str, said: str) -> None:

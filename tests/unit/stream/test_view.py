@@ -6,6 +6,7 @@ import msgspec
 from msgspec import structs
 
 from gateway.models import facts as f
+from gateway.models.alarm import Alarm, Level, Measure
 from gateway.models.call import Call, CallState, Direction, Party, Side
 from gateway.models.queue import AgentState, AgentStatus, Queue, Waiting
 from gateway.models.recogniser import Load, Recogniser
@@ -144,3 +145,24 @@ def test_everybody_sees_how_the_recogniser_keeps_up() -> None:
     state = Recogniser(load=Load.DELAYED, ready=True, waiting=7, lag=3.2, partials_dropped=12)
     view.apply(f.RecogniserChanged(at=1.0, recogniser=state))
     assert seen(view, agent("1001"))["asr", "asr"]["load"] == "delayed"
+
+
+def test_alarms_are_the_supervisors_and_leave_when_over() -> None:
+    view = LiveView()
+    alarm = Alarm(
+        id="r/main/q",
+        rule="r",
+        name="规则",
+        measure=Measure.WAITING,
+        level=Level.WARNING,
+        value=3,
+        threshold=2,
+        since=1.0,
+        pbx="main",
+    )
+    view.apply(f.AlarmChanged(at=1.0, alarm=alarm, over=False))
+    assert ("alarms", alarm.id) in seen(view, ALL)
+    assert seen(view, agent("1001")) == {}
+    view.apply(f.AlarmChanged(at=2.0, alarm=alarm, over=True))
+    assert seen(view, ALL) == {}
+    view.apply(f.AlarmChanged(at=3.0, alarm=alarm, over=True))

@@ -14,7 +14,7 @@ export interface Hello {
 export interface Snapshot {
   readonly type: "snapshot"
   readonly seq: number
-  readonly items: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem)[]
+  readonly items: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem | AlarmItem)[]
 }
 
 export interface CallItem {
@@ -299,15 +299,40 @@ export interface Alert {
   readonly confidence: number
 }
 
+export interface AlarmItem {
+  readonly topic: "alarms"
+  readonly key: string
+  readonly value: Alarm
+}
+
+export interface Alarm {
+  readonly id: string
+  readonly rule: string
+  readonly name: string
+  readonly measure: Measure
+  readonly level: Level
+  readonly value: number
+  readonly threshold: number
+  readonly since: number
+  readonly pbx: string
+  readonly queue?: string | null
+  readonly line?: string | null
+  readonly agent?: string | null
+}
+
+export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "service_level" | "talking" | "unreachable" | "waiting" | "wrap_up"
+
+export type Level = "critical" | "warning"
+
 export interface Delta {
   readonly type: "delta"
   readonly seq: number
-  readonly changes: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem)[]
+  readonly changes: readonly (CallItem | QueueItem | AgentItem | UtteranceItem | OrderItem | PbxItem | FiguresItem | RecogniserItem | AlertItem | AlarmItem)[]
   readonly removals: readonly Removal[]
 }
 
 export interface Removal {
-  readonly topic: "agents" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts"
+  readonly topic: "agents" | "alarms" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts"
   readonly key: string
 }
 
@@ -337,7 +362,7 @@ export interface Fault {
 
 export interface Subscribe {
   readonly type: "subscribe"
-  readonly topics: readonly ("agents" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts")[]
+  readonly topics: readonly ("agents" | "alarms" | "alerts" | "asr" | "calls" | "figures" | "orders" | "pbx" | "queues" | "transcripts")[]
 }
 
 export interface Resume {
