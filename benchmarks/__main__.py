@@ -1,13 +1,22 @@
-"""All benchmarks, one after another. Exit code 1 where a bar is not met."""
+"""All benchmarks, one after another, or those named. Exit code 1 where a bar is not met."""
+
+import argparse
 
 from benchmarks import events, fanout, latency, startup
 from gateway.logs import configure
 
+PARTS = {"events": events.main, "latency": latency.main, "fanout": fanout.main, "startup": startup.main}
+
 
 def main() -> int:
-    """Run them."""
+    """`python -m benchmarks [PART …]`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parts = parser.parse_args().parts
+    if unknown := set(parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     configure("ERROR")
-    met = [events.main([]), latency.main([]), fanout.main([]), startup.main([])]
+    met = [PARTS[part]([]) for part in parts or PARTS]
     return 0 if all(met) else 1
 
 

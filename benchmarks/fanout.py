@@ -30,7 +30,7 @@ def change(number: int) -> PbxLinkChanged:
 
 async def rounds(hub: Hub, followers: Helper, count: int, first: int = 0) -> tuple[list[float], list[float]]:
     """(seconds until the last client had it, seconds until each had it) of `count` deltas."""
-    await followers.ask("mark", rb'"seq":(\d+)')
+    await followers.ask("mark", rb'"seq":(\d+)', b"seq")
     whole: list[float] = []
     sent: dict[str, float] = {}
     for number in range(count):

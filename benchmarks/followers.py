@@ -54,6 +54,10 @@ class Follower(asyncio.Protocol):
                 length, start = int.from_bytes(buffer[2:10], "big"), 10
             if len(buffer) < start + length:
                 return
+            if buffer[0] & 15 == 8:  # close: agreed to, so that the server need not wait for us
+                self.transport.write(bytes([0x88, 0x80]) + bytes(4))
+                self.transport.close()
+                return
             if buffer[0] & 15 == 9:  # ping: its own payload sent back keeps us connected; masked by zeros
                 payload = bytes(buffer[start : start + length])
                 self.transport.write(bytes([0x8A, 0x80 | length]) + bytes(4) + payload)
@@ -70,6 +74,8 @@ class Crowd:
         self.seq: list[int] = []
         self.frames = self.bytes = 0
         self.mark: re.Pattern[bytes] | None = None
+        self.needle = b""
+        """What a frame must hold to be looked at closely: clients that are slow to look would be measured."""
         self.marks: dict[tuple[int, str], float] = {}
         """(client, what the mark's group caught) → when it was first seen."""
 
@@ -79,7 +85,7 @@ class Crowd:
         found = SEQ.search(frame, 0, 80)
         if found:
             self.seq[number] = int(found[1])
-        if self.mark is not None:
+        if self.mark is not None and self.needle in frame:
             for caught in self.mark.findall(frame):
                 if not isinstance(caught, tuple):
                     self.marks.setdefault((number, caught.decode()), now)
@@ -132,8 +138,8 @@ async def _serve(pipe: Connection) -> None:
                 pipe.send(count)
             case ("at", seq, first):
                 pipe.send(await crowd.all_at(seq, range(first, len(crowd.clients))))
-            case ("mark", pattern):
-                crowd.mark, crowd.marks = re.compile(pattern), {}
+            case ("mark", pattern, needle):
+                crowd.mark, crowd.needle, crowd.marks = re.compile(pattern), needle, {}
                 pipe.send(None)
             case ("seen",):
                 pipe.send(crowd.marks)

@@ -8,13 +8,15 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).with_name("results")
+_BEGAN = time.monotonic()
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -84,6 +86,30 @@ async def requests(pipe: Connection) -> Any:
         return None
 
 
+def progress(what: str) -> None:
+    """Tell on standard error what is going on, with the seconds since the start and the machine's load."""
+    load = os.getloadavg()[0]
+    print(f"  … {time.monotonic() - _BEGAN:5.0f} s, load {load:.1f}: {what}", file=sys.stderr, flush=True)
+
+
+@contextlib.asynccontextmanager
+async def stalls() -> AsyncIterator[list[float]]:
+    """How late a 1 ms timer comes on this event loop while the block runs, seconds each."""
+    late: list[float] = []
+
+    async def probe() -> None:
+        while True:
+            due = time.monotonic() + 0.001
+            await asyncio.sleep(0.001)
+            late.append(time.monotonic() - due)
+
+    task = asyncio.create_task(probe())
+    try:
+        yield late
+    finally:
+        task.cancel()
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value below which `share` (0–1) of `values` lie."""
     ordered = sorted(values)
@@ -105,6 +131,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": names[0] if names else platform.machine(),
         "cores": os.cpu_count(),
+        "load": [round(one, 2) for one in os.getloadavg()],
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
     }

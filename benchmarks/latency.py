@@ -11,25 +11,25 @@ from panoramisk import Manager
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from benchmarks.followers import run_followers
-from benchmarks.harness import Helper, helper, median, percentile, pin, report
+from benchmarks.harness import Helper, helper, median, percentile, pin, progress, report, stalls
 from benchmarks.pbx import SECRET, USER, PbxPlan, run_pbx
 from benchmarks.pipeline import pipeline
 
 BAR = 5.0
-POP = rb'"linkedid":"([^"]+)","direction":"[^"]+","state":"ringing".*?"agent":"(\d+)"'
-RELAYED = rb'"Linkedid": "([^"]+)", "MemberName": "(\d+)"'
+POP = rb'"linkedid":"([^"]+)","direction":"[^"]+","state":"ringing".*?"agent":"(\d+)"', b'"state":"ringing"'
+RELAYED = rb'"Linkedid": "([^"]+)", "MemberName": "(\d+)"', b"Linkedid"
 
 
 Load = tuple[int, float, float, int]
 """Number of the first call, calls a second, seconds, agents."""
 
 
-async def load(pbx: Helper, followers: Helper, mark: bytes, how: Load) -> list[float]:
+async def load(pbx: Helper, followers: Helper, mark: tuple[bytes, bytes], how: Load) -> list[float]:
     """Seconds from the AgentCalled event to each agent's screen-pop."""
-    await followers.ask("mark", mark)
+    await followers.ask("mark", *mark)
     popped = await pbx.ask("pace", *how)
-    for _ in range(60):  # a relay that cannot keep up is given the time it takes
-        await asyncio.sleep(1.0)
+    for _ in range(240):  # a relay that cannot keep up is given the time it takes
+        await asyncio.sleep(0.25)
         seen = {linkedid: when for (_, linkedid), when in (await followers.ask("seen")).items()}
         missing = len(popped.keys() - seen.keys())
         if not missing:
@@ -73,49 +73,59 @@ async def relay(pbx: Helper, port: int, how: Load, *, everybody: bool) -> list[f
     return took
 
 
-async def ours(pbx: Helper, port: int, how: Load) -> list[float]:
-    """The gateway."""
+async def ours(pbx: Helper, port: int, how: Load, late: list[float]) -> list[float]:
+    """The gateway. `late` gets how late its event loop was."""
     with tempfile.TemporaryDirectory() as directory, helper(run_followers) as followers:
         async with pipeline(Path(directory), port, agents=how[3]) as pipe:
             tokens = [f"agent-{2000 + number}" for number in range(how[3])]
             await followers.ask("connect", pipe.stream.port, tokens)
             link = await pipe.connect()
             await asyncio.sleep(1.0)
-            took = await load(pbx, followers, POP, how)
+            async with stalls() as some:
+                took = await load(pbx, followers, POP, how)
+            late += some
             link.cancel()
             await asyncio.gather(link, return_exceptions=True)
     return took
 
 
 async def measure(agents: int, rate: float, seconds: float, repetitions: int) -> bool:
-    """Run it; whether the bar is met."""
+    """Run it; whether the bars are met."""
     pin(0)
     mine: list[float] = []
     theirs: list[float] = []
-    middle: list[float] = []
     alone: list[float] = []
+    late: list[float] = []
     with helper(run_pbx, PbxPlan(members=agents)) as pbx:
         port = await pbx.answer()
         for number in range(repetitions):
             first = number * 10_000
-            how = (first, rate, seconds, agents)
-            theirs.append(percentile(await relay(pbx, port, how, everybody=True), 0.99))
-            how = (first + 2_500, rate, seconds, agents)
-            alone.append(percentile(await relay(pbx, port, how, everybody=False), 0.99))
-            took = await ours(pbx, port, (first + 5_000, rate, seconds, agents))
-            mine.append(percentile(took, 0.99))
-            middle.append(median(took))
+            how = [(first + 2500 * turn, rate, seconds, agents) for turn in range(3)]
+            progress(f"latency, {number + 1} of {repetitions}: a relay that tells everybody")
+            theirs += await relay(pbx, port, how[0], everybody=True)
+            progress(f"latency, {number + 1} of {repetitions}: a relay that tells the agent alone")
+            alone += await relay(pbx, port, how[1], everybody=False)
+            progress(f"latency, {number + 1} of {repetitions}: the gateway")
+            mine += await ours(pbx, port, how[2], late)
+    p99 = percentile(mine, 0.99)
     figures = {
         "agents": agents,
         "calls_per_s": rate,
-        "median_ms": median(middle) * 1000,
-        "p99_ms": median(mine) * 1000,
-        "bare_relay_p99_ms": median(theirs) * 1000,
-        "bare_relay_to_the_agent_alone_p99_ms": median(alone) * 1000,
-        "ratio": median(mine) / median(theirs),
-        "ratio_to_the_agent_alone": median(mine) / median(alone),
+        "calls": len(mine),
+        "median_ms": median(mine) * 1000,
+        "p99_ms": p99 * 1000,
+        "bare_relay_p99_ms": percentile(theirs, 0.99) * 1000,
+        "bare_relay_to_the_agent_alone_p99_ms": percentile(alone, 0.99) * 1000,
+        "ratio": p99 / percentile(theirs, 0.99),
+        "ratio_to_the_agent_alone": p99 / percentile(alone, 0.99),
+        "event_loop_late_p99_ms": percentile(late, 0.99) * 1000,
+        "event_loop_late_most_ms": max(late) * 1000,
+        "event_loop_late_over_20_ms": sum(one > 0.02 for one in late),
     }
-    return report("latency", f"p99 <= {BAR} x the bare relay's", figures["ratio"] <= BAR, figures)
+    met = figures["ratio"] <= BAR and figures["ratio_to_the_agent_alone"] <= BAR
+    return report(
+        "latency", f"p99 <= {BAR} x the bare relay's, also of the one to the agent alone", met, figures
+    )
 
 
 def main(arguments: list[str] | None = None) -> bool:
@@ -123,7 +133,7 @@ def main(arguments: list[str] | None = None) -> bool:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=100.0)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args(arguments)
     return asyncio.run(measure(options.agents, options.rate, options.seconds, options.repetitions))

@@ -51,6 +51,8 @@ class Floor:
         self._agent_of_phone = {profile.phone: profile.id for profile in self._profiles.values()}
         self._members: dict[str, dict[tuple[str, str], Member]] = {}
         """Agent → (queue, interface) → membership."""
+        self._serving: dict[str, set[str]] = {}
+        """Queue → the agents logged in to it."""
         self._seen: dict[str, Seen] = {agent: Seen() for agent in self._profiles}
         self._call_of: dict[str, str] = {}
         self._agents_of_call: dict[str, set[str]] = {}
@@ -127,7 +129,7 @@ class Floor:
         before = self._queue(queue)
         if waiting == before.waiting and queue in self.queues:
             return []
-        self.queues[queue] = structs.replace(before, waiting=waiting)
+        self.queues[queue] = structs.replace(before, waiting=waiting, waiting_total=len(waiting))
         return [QueueChanged(at=at, queue=self.queues[queue])]
 
     # -- queue calls of an agent ----------------------------------------------------------------------
@@ -224,7 +226,7 @@ class Floor:
             self._add_member(agent, event)
         facts: list[AnyFact] = []
         if known != (key in mine):
-            facts = self._set_members(event.at, event.queue, agent)
+            facts = self._set_member(event.at, event.queue, agent)
         before = self._seen_of(agent)
         self._sum_up(agent)
         if before.wrap_up_from and not self._seen[agent].wrap_up_from:
@@ -296,16 +298,17 @@ class Floor:
     def _update(self, agent: str, **changes: object) -> None:
         self._seen[agent] = structs.replace(self._seen_of(agent), **changes)
 
-    def _set_members(self, at: float, name: str, agent: str) -> list[AnyFact]:
-        before = self._queue(name)
-        others = [other for other in before.members if other != agent]
+    def _set_member(self, at: float, name: str, agent: str) -> list[AnyFact]:
+        serving = self._serving.setdefault(name, set())
         if any(queue == name for queue, _ in self._members.get(agent, {})):
-            others.append(agent)
-        return self._replace_members(at, name, others)
+            serving.add(agent)
+        else:
+            serving.discard(agent)
+        return self._count_agents(at, name)
 
-    def _replace_members(self, at: float, name: str, members: Iterable[str]) -> list[AnyFact]:
+    def _count_agents(self, at: float, name: str) -> list[AnyFact]:
         before = self._queue(name)
-        after = structs.replace(before, members=tuple(sorted(members)))
+        after = structs.replace(before, agents=len(self._serving.get(name, ())))
         if after == before and name in self.queues:
             return []
         self.queues[name] = after
@@ -374,12 +377,12 @@ class Floor:
         self._agents_of_call.clear()
         self._due.clear()
         self._due_of.clear()
-        members_of: dict[str, set[str]] = {}
+        self._serving.clear()
         for queue in snapshot.queues:
             for member in queue.members:
                 agent = self.agent_of(member.member, member.interface)
                 self._add_member(agent, member)
-                members_of.setdefault(queue.queue, set()).add(agent)
+                self._serving.setdefault(queue.queue, set()).add(agent)
         entries = {
             entry.uniqueid: (queue.queue, snapshot.at - entry.wait, call_of_channel.get(entry.uniqueid, ""))
             for queue in snapshot.queues
@@ -389,7 +392,7 @@ class Floor:
         facts = self.visits.resync(snapshot.at, entries, channels)
         rows = {queue.queue: queue.entries for queue in snapshot.queues}
         for name in sorted({*self.queues, *rows}):
-            facts += self._replace_members(snapshot.at, name, members_of.get(name, ()))
+            facts += self._count_agents(snapshot.at, name)
             waiting = tuple(
                 Waiting(
                     call_id=call_of_channel.get(entry.uniqueid, ""),

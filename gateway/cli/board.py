@@ -51,9 +51,7 @@ def _queues(view: View, now: float) -> Table:
     for queue in sorted(_of(view, "queues", Queue), key=lambda one: (one.pbx, one.name)):
         longest = max((now - one.since for one in queue.waiting), default=0.0)
         waiting = Text(str(len(queue.waiting)), style="bold yellow" if queue.waiting else "")
-        table.add_row(
-            plain(queue.name), plain(queue.line or "-"), waiting, clock(longest), str(len(queue.members))
-        )
+        table.add_row(plain(queue.name), plain(queue.line or "-"), waiting, clock(longest), str(queue.agents))
     return table
 
 

@@ -10,7 +10,7 @@ from gateway.calls.floor import Floor
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Call
-from gateway.models.facts import AnyFact, PbxLinkChanged
+from gateway.models.facts import AnyFact, PbxLinkChanged, QueueChanged
 from gateway.pbx.events import AnyPbxEvent
 from gateway.pbx.link import LinkState
 from gateway.pbx.snapshot import PbxSnapshot
@@ -87,5 +87,6 @@ class Picture:
 
     def _tell(self, fact: AnyFact) -> None:
         # First the journal: a listener that acts on the fact may flush before it does.
-        self._journal.put(fact)
+        if not isinstance(fact, QueueChanged):
+            self._journal.put(fact)
         self._bus.publish(fact)

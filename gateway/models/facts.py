@@ -109,6 +109,8 @@ class CallEnded(CallFact, frozen=True, kw_only=True):
 
 
 class QueueChanged(Fact, frozen=True, kw_only=True):
+    """A queue as it now is. Derived: published, not journalled; stays and agents' statuses tell the same."""
+
     queue: Queue
 
 

@@ -54,6 +54,10 @@ class AgentStatus(Struct, frozen=True):
     """The interfaces by which the agent is logged in: more than one only where the PBX was told so."""
 
 
+SHOWN_TO_AGENTS = 20
+"""Callers who wait: as many of each queue are shown to every agent, often; supervisors see all."""
+
+
 class Waiting(Struct, frozen=True):
     """A caller who waits."""
 
@@ -71,8 +75,10 @@ class Queue(Struct, frozen=True):
     pbx: str
     line: str | None
     waiting: tuple[Waiting, ...] = ()
-    members: tuple[str, ...] = ()
-    """Ids of the agents logged in to it."""
+    """In order of position. Agents are shown the head of the line only (`SHOWN_TO_AGENTS`)."""
+    waiting_total: int = 0
+    agents: int = 0
+    """How many are logged in to it; who, their own status tells (`AgentStatus.queues`)."""
 
 
 class VisitOutcome(StrEnum):

@@ -1,13 +1,20 @@
 """Who follows the live view, and how far each has come. A client is a cursor, not a queue.
 
-Clients that keep up share one cursor and are grouped by audience: a change is looked at once, and each group
-gets the same bytes. A client that takes nothing for a while falls behind: what it has missed is computed when
-it is ready again, each changed key once, in its latest state. It costs no memory, loses only states that are
-no longer true, and is never waited for.
+Clients that keep up share one cursor and are grouped by audience. What concerns one agent alone (a
+screen-pop) goes to that agent at once (`own`); what concerns everybody goes round (`share`), some clients at
+a time, the same bytes to all alike. Who has not had their turn is `pending` with the place they are at; when
+something of their own comes first, they get both in one frame.
+
+A client that takes nothing for a while falls behind: what it has missed is computed when it is ready again,
+each changed key once, in its latest state. It costs no memory, loses only states that are no longer true, and
+is never waited for.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from time import monotonic
+
+from msgspec import Struct, structs
 
 from gateway.models.facts import AnyFact, QueueChanged
 from gateway.stream.state import Audience, Item, Key, LiveView, delta_frame, snapshot_frame
@@ -19,6 +26,28 @@ class Client:
     def __init__(self, audience: Audience, cursor: int | None = None) -> None:
         self.audience = audience
         self.cursor = cursor
+        self.alike: Alike | None = None
+        """Set while it keeps up."""
+
+
+class Alike:
+    """Whom the same bytes tell what concerns everybody: `audience` without the agent."""
+
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
+
+
+Sending = tuple[list[Client], int, bytes]
+"""Clients, the place they were at, and the frame that brings them on."""
+Entries = list[tuple[Key, Item]]
+
+
+class _Round(Struct):
+    """One going round of what concerns everybody, up to `seq`."""
+
+    seq: int
+    frames: dict[tuple[int, Alike], bytes | None]
+    """By the clients' place; `None`: nothing in it concerns them."""
 
 
 class Hub:
@@ -35,8 +64,16 @@ class Hub:
         self.on_news: Callable[[], None] = lambda: None
         """Called when there is something to send, or will be when `held_for` is over."""
         self._sent = view.seq
+        self._public = view.seq
+        """The newest change that concerns everybody."""
         self._groups: dict[Audience, set[Client]] = {}
         self._by_agent: dict[str | None, set[Audience]] = {}
+        self._seeing_all: dict[Audience, set[Client]] = {}
+        """Those of the groups that everything concerns."""
+        self._alike: dict[Audience, Alike] = {}
+        self.pending: OrderedDict[Client, int] = OrderedDict()
+        """Clients that keep up and have yet to be told what concerns everybody, with their place."""
+        self._round: _Round | None = None
         self._clock = clock
         self._interval = queue_interval_s
         self._held: dict[tuple[str, str], QueueChanged] = {}
@@ -99,24 +136,27 @@ class Hub:
         self.behind.add(client)
         self.on_news()
 
-    def fall_behind(self, client: Client, cursor: int) -> None:
-        """The client was not ready for what came after `cursor`."""
+    def fall_behind(self, client: Client, cursor: int | None) -> None:
+        """The client was not ready for what came after `cursor`, or needs a snapshot."""
         self._ungroup(client)
         client.cursor = cursor
         self.behind.add(client)
 
     @property
     def sent(self) -> int:
-        """The place of all who keep up."""
+        """The place of all who keep up, but for those who are pending."""
         return self._sent
 
     def _ungroup(self, client: Client) -> None:
+        self.pending.pop(client, None)
         group = self._groups.get(client.audience)
+        client.alike = None
         if group is None or client not in group:
             return
         group.discard(client)
         if not group:
             del self._groups[client.audience]
+            self._seeing_all.pop(client.audience, None)
             audiences = self._by_agent[client.audience.agent]
             audiences.discard(client.audience)
             if not audiences:
@@ -124,58 +164,91 @@ class Hub:
 
     # -- frames out
 
-    def deltas(self) -> Iterator[tuple[list[Client], bytes]]:
-        """What those who keep up are to be sent now; take all of it without waiting in between."""
-        tail = self.view.changed(self._sent)
+    def own(self) -> Iterator[Sending]:
+        """What is new for single agents, to be sent now; take all of it without waiting in between.
+
+        What is new for everybody, or for those who see all, makes them pending.
+        """
+        before, tail = self._sent, self.view.changed(self._sent)
+        if tail is None:
+            # More was forgotten at once than is kept: everybody begins anew.
+            self._sent = self._public = self.view.seq
+            for client in [one for group in self._groups.values() for one in group]:
+                self.fall_behind(client, None)
+            return
         if not tail:
-            self._sent = self.view.seq if tail is not None else self._sent
-            if tail is None:
-                yield from self._snapshots()
             return
         self._sent = seq = self.view.seq
         public = [entry for entry in tail if entry[1].public]
-        private: dict[str | None, list[tuple[Key, Item]]] = {}
+        private: dict[str, Entries] = {}
         for entry in tail:
             if not entry[1].public:
                 for agent in (entry[1].agent, *entry[1].former):
-                    if agent in self._by_agent:
+                    if agent is not None and agent in self._by_agent:
                         private.setdefault(agent, []).append(entry)
-        # Own changes (a screen-pop) go out first, then what concerns everybody alike, made once.
-        same: dict[Audience, list[Client]] = {}
-        for audience in self._concerned(bool(public), private):
-            if audience.sees_all:
-                frame = self._delta(seq, tail, audience)
-            elif own := private.get(audience.agent):
-                entries = sorted([*public, *own], key=lambda entry: entry[1].seq) if public else own
-                frame = self._delta(seq, entries, audience)
-            else:
-                anybody = Audience(False, None, audience.masked, audience.topics)
-                same.setdefault(anybody, []).extend(self._groups[audience])
+        turns = [
+            (client, self.pending.pop(client, before), entries)
+            for agent, entries in private.items()
+            for audience in self._by_agent[agent]
+            if not audience.sees_all
+            for client in self._groups[audience]
+        ]
+        self._share_later(before, bool(public), {client for client, *_ in turns})
+        missed: dict[int, Entries | None] = {before: public}
+        for client, since, entries in turns:
+            if since not in missed:
+                missed[since] = self._public_since(since)
+            shared = missed[since]
+            if shared is None:
+                self.fall_behind(client, None)
                 continue
+            whole = sorted([*shared, *entries], key=lambda entry: entry[1].seq) if shared else entries
+            frame = delta_frame(seq, *self.view.select(whole, client.audience))
             if frame is not None:
-                yield list(self._groups[audience]), frame
-        for anybody, clients in same.items():
-            if (frame := self._delta(seq, public, anybody)) is not None:
-                yield clients, frame
+                yield [client], since, frame
 
-    def _concerned(self, everybody: bool, agents: dict[str | None, list[tuple[Key, Item]]]) -> list[Audience]:
+    def _share_later(self, before: int, everybody: bool, told: set[Client]) -> None:
         if everybody:
-            return list(self._groups)
-        found = [audience for agent in agents for audience in self._by_agent.get(agent, ())]
-        seen = set(found)
-        return [*found, *(one for one in self._groups if one.sees_all and one not in seen)]
+            self._public = self._sent
+        for group in (self._groups if everybody else self._seeing_all).values():
+            for client in group - told:
+                self.pending.setdefault(client, before)
 
-    def _delta(self, seq: int, entries: list[tuple[Key, Item]], audience: Audience) -> bytes | None:
-        return delta_frame(seq, *self.view.select(entries, audience))
+    @property
+    def sharing(self) -> bool:
+        """Whether a round is under way."""
+        return self._round is not None
 
-    def _snapshots(self) -> Iterator[tuple[list[Client], bytes]]:
-        """More was forgotten at once than is kept: everybody begins anew."""
-        self._sent = self.view.seq
-        for audience, group in list(self._groups.items()):
-            yield list(group), snapshot_frame(self.view, audience)
+    def share(self, most: int) -> Iterator[Sending]:
+        """Go round among those pending, `most` of them now; take all of it without waiting in between."""
+        going = self._round = self._round or _Round(self._sent, {})
+        turns: dict[tuple[int, Alike], list[Client]] = {}
+        for _ in range(most):
+            client = next(iter(self.pending), None)
+            if client is None or self.pending[client] >= going.seq:
+                self._round = None  # Whoever is pending has had their turn, and waits for the next round.
+                break
+            assert client.alike is not None
+            turns.setdefault((self.pending.pop(client), client.alike), []).append(client)
+        for (since, alike), clients in turns.items():
+            if (self._sent if alike.audience.sees_all else self._public) > going.seq:
+                self.pending.update(dict.fromkeys(clients, going.seq))
+            if (since, alike) not in going.frames:
+                tail = self.view.changed(since) if alike.audience.sees_all else self._public_since(since)
+                if tail is None:
+                    for client in clients:
+                        self.fall_behind(client, None)
+                    continue
+                going.frames[since, alike] = delta_frame(going.seq, *self.view.select(tail, alike.audience))
+            if (frame := going.frames[since, alike]) is not None:
+                yield clients, since, frame
+
+    def _public_since(self, seq: int) -> Entries | None:
+        tail = self.view.changed(seq)
+        return None if tail is None else [entry for entry in tail if entry[1].public]
 
     def catch_up(self, client: Client) -> bytes | None:
-        """The frame that brings a client that was behind to where all are (`deltas` having been taken)."""
+        """The frame that brings a client that was behind to where all are (`own` having been taken)."""
         cursor = client.cursor
         news = None if cursor is None else self.view.since(cursor, client.audience)
         if news is None:
@@ -184,6 +257,15 @@ class Hub:
             frame = delta_frame(self.view.seq, *news)
         client.cursor = self.view.seq
         self.behind.discard(client)
-        self._groups.setdefault(client.audience, set()).add(client)
-        self._by_agent.setdefault(client.audience.agent, set()).add(client.audience)
+        self._group(client)
         return frame
+
+    def _group(self, client: Client) -> None:
+        audience = client.audience
+        group = self._groups.setdefault(audience, set())
+        group.add(client)
+        self._by_agent.setdefault(audience.agent, set()).add(audience)
+        if audience.sees_all:
+            self._seeing_all[audience] = group
+        anybody = structs.replace(audience, agent=None)
+        client.alike = self._alike.setdefault(anybody, Alike(anybody))

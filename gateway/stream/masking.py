@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from gateway.models.queue import SHOWN_TO_AGENTS
+
 _DIGITS = re.compile(r"\d{7,}")
 
 
@@ -14,9 +16,12 @@ def mask_number(text: str) -> str:
 def mask(topic: str, value: Any) -> Any:
     """The masked form of one item of the live view (plain data in, plain data out).
 
-    Only callers who wait are masked today: `queues` → `waiting[].caller`.
+    Only callers who wait are masked today: `queues` → `waiting[].caller`; of a long line the head is left.
     """
     if topic != "queues":
         return value
-    waiting = [{**entry, "caller": mask_number(entry.get("caller", ""))} for entry in value["waiting"]]
+    waiting = [
+        {**entry, "caller": mask_number(entry.get("caller", ""))}
+        for entry in value["waiting"][:SHOWN_TO_AGENTS]
+    ]
     return {**value, "waiting": waiting}

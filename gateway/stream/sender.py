@@ -1,10 +1,14 @@
 """The writing half of the stream: one task for all clients, because 5,000 wake-ups cost more than the bytes.
 
-Whoever has taken all it was sent gets the next delta by one `broadcast`; whoever has not falls behind (see
-`hub.py`), is looked at again a little later, and is given up when nothing moves for `send_timeout_s`.
+What is an agent's own goes out at once; what concerns everybody is written to some clients at a time, and
+whatever else there is to do comes between: a screen-pop is never behind 1,000 copies of a queue.
+
+Whoever has taken all it was sent gets the next delta; whoever has not falls behind (see `hub.py`), is looked
+at again a little later, and is given up when nothing moves for `send_timeout_s`.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from time import time
@@ -23,6 +27,10 @@ log = structlog.get_logger(__name__)
 CLOSE_TOO_SLOW = 4408
 MIN_INTERVAL_S = 0.002
 LOOK_AGAIN_S = 0.05
+SLICE = 64
+"""Clients written to before looking at the time."""
+SLICE_S = 0.002
+"""As long is written without anything else coming between."""
 
 
 class Follower(Client):
@@ -56,6 +64,10 @@ class Sender:
         self._closing: set[asyncio.Task[None]] = set()
         self.dropped = 0
         """Clients given up as too slow."""
+        self._next_round = 0.0
+        self._round_took = 0.0
+        self._late: deque[Client] = deque()
+        """Of those behind, who has not been looked at this time."""
         hub.on_news = self._news.set
 
     async def run(self) -> None:
@@ -63,38 +75,71 @@ class Sender:
         loop = asyncio.get_running_loop()
         next_beat = loop.time() + self._heartbeat_s / 4
         while True:
-            now = loop.time()
-            pause = next_beat - now
-            if self._hub.behind:
-                pause = min(pause, LOOK_AGAIN_S)
-            if (held := self._hub.held_for) is not None:
-                pause = min(pause, held)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, pause)):
-                    await self._news.wait()
+            await self._something(next_beat - loop.time())
             self._news.clear()
             began = loop.time()
             try:
-                self._flush(began)
+                self._own(began)
+                own = loop.time() - began
+                if self._hub.sharing or (self._hub.pending and began >= self._next_round):
+                    self._share(began)
+                self._catch_up(began)
                 if began >= next_beat:
                     next_beat = began + self._heartbeat_s / 4
                     self._beat(began)
             except Exception:
                 log.exception("stream_write_failed")
+                own = loop.time() - began
             # Writing takes a part of the time only; where few clients follow, nothing waits for a batch.
-            busy = loop.time() - began
-            await asyncio.sleep(min(self._batch_s, max(MIN_INTERVAL_S, 2 * busy)))
+            await asyncio.sleep(0 if self._hub.sharing or self._late else self._pause(own))
 
-    def _flush(self, now: float) -> None:
+    async def _something(self, most: float) -> None:
+        """Wait until there is something to do, `most` seconds."""
         hub = self._hub
-        hub.release()
-        before = hub.sent
-        for clients, frame in hub.deltas():
+        if hub.sharing or self._late:
+            return
+        if hub.behind:
+            most = min(most, LOOK_AGAIN_S)
+        if hub.pending:
+            most = min(most, self._next_round - asyncio.get_running_loop().time())
+        if (held := hub.held_for) is not None:
+            most = min(most, held)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, most)):
+                await self._news.wait()
+
+    def _pause(self, busy: float) -> float:
+        return min(self._batch_s, max(MIN_INTERVAL_S, 2 * busy))
+
+    def _own(self, now: float) -> None:
+        self._hub.release()
+        for clients, before, frame in self._hub.own():
             self._deliver(clients, before, frame, now)
-        # In order, so that nobody waits for those who take nothing.
-        for client in list(hub.behind):
+
+    def _share(self, now: float) -> None:
+        loop = asyncio.get_running_loop()
+        began = done = loop.time()
+        while done - began < SLICE_S:
+            for clients, before, frame in self._hub.share(SLICE):
+                self._deliver(clients, before, frame, now)
+            done = loop.time()
+            if not self._hub.sharing:
+                break
+        self._round_took += done - began
+        if not self._hub.sharing:
+            self._next_round = done + self._pause(self._round_took)
+            self._round_took = 0.0
+
+    def _catch_up(self, now: float) -> None:
+        hub, loop = self._hub, asyncio.get_running_loop()
+        if not self._late:
+            # In order, so that nobody waits for those who take nothing.
+            self._late.extend(hub.behind)
+        until = loop.time() + SLICE_S
+        while self._late and loop.time() < until:
+            client = self._late.popleft()
             assert isinstance(client, Follower)
-            if client.connection.protocol.state is not State.OPEN:
+            if client not in hub.behind or client.connection.protocol.state is not State.OPEN:
                 continue
             if waiting := client.waiting_bytes():
                 self._judge(client, waiting, now)
@@ -140,7 +185,7 @@ class Sender:
 
     def _beat(self, now: float) -> None:
         idle: list[Follower] = []
-        for client in list(self._hub.clients - self._hub.behind):
+        for client in list(self._hub.clients - self._hub.behind - self._hub.pending.keys()):
             assert isinstance(client, Follower)
             if now - client.last_sent < self._heartbeat_s:
                 continue

@@ -173,7 +173,7 @@ def test_an_agent_at_two_phones_is_one_agent() -> None:
     on = on_duty()
     second = structs.replace(member(0.5), interface="PJSIP/2001")
     play(on, [member(0.0), second])
-    assert on.floor.queues["q12345"].members == ("1001",)
+    assert on.floor.queues["q12345"].agents == 1
     assert on.floor.interfaces("1001") == ("PJSIP/1001", "PJSIP/2001")
     assert on.floor.agent_of_phone("PJSIP/2001") == "1001"
     # In use at either: busy. The first phone gone: still logged in at the second.
@@ -181,10 +181,10 @@ def test_an_agent_at_two_phones_is_one_agent() -> None:
     assert state(on) is AgentState.TALKING
     gone = e.QueueMemberRemoved(at=2.0, pbx="main", queue="q12345", interface="PJSIP/2001", member="1001")
     play(on, [gone])
-    assert (state(on), on.floor.queues["q12345"].members) == (AgentState.AVAILABLE, ("1001",))
+    assert (state(on), on.floor.queues["q12345"].agents) == (AgentState.AVAILABLE, 1)
     play(on, [structs.replace(gone, interface="PJSIP/1001")])
     assert state(on) is AgentState.LOGGED_OUT
-    assert not on.floor.queues["q12345"].members
+    assert not on.floor.queues["q12345"].agents
 
 
 def test_an_unreachable_phone() -> None:

@@ -94,7 +94,7 @@ def everything() -> list[f.AnyFact]:
     return [
         f.CallUpdated(at=1.0, call=call(), what="x"),
         f.QueueChanged(
-            at=1.0, queue=Queue("q", "main", "12345", (Waiting("main-1", "1", 1, 1.0, EVIL),), ("1001",))
+            at=1.0, queue=Queue("q", "main", "12345", (Waiting("main-1", "1", 1, 1.0, EVIL),), agents=1)
         ),
         f.AgentChanged(at=1.0, agent=AgentStatus("1001", "王芳", "PJSIP/1001", AgentState.TALKING, 1.0)),
         f.UtteranceHeard(

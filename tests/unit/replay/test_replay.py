@@ -84,6 +84,11 @@ def test_our_journal_says_the_same_as_the_log_it_came_from() -> None:
     assert replayed(journal) == replayed(TEXT)
 
 
+def test_a_journal_that_told_who_serves_a_queue_is_read_as_before() -> None:
+    row = '{"kind":"QueueChanged","at":1.0,"queue":{"name":"q","pbx":"main","line":null,"members":["1001"]}}'
+    assert len(replayed(row + "\n")) == 1
+
+
 def test_a_restart_in_mid_call_closes_it_as_unseen() -> None:
     cut = TEXT[: TEXT.index("Event: AgentComplete")]
     booted = "Event: FullyBooted\r\nUptime: 0\r\n\r\n"

@@ -134,7 +134,8 @@ export interface Queue {
   readonly pbx: string
   readonly line: string | null
   readonly waiting?: readonly Waiting[]
-  readonly members?: readonly string[]
+  readonly waiting_total?: number
+  readonly agents?: number
 }
 
 export interface Waiting {
