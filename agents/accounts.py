@@ -42,9 +42,11 @@ class Permission(StrEnum):
     """Command every agent's state and calls; listen, whisper, barge in, take over."""
     SEE_AUDIT = "see_audit"
     MANAGE_ACCOUNTS = "manage_accounts"
+    SEE_DEPLOYMENT = "see_deployment"
+    """What is configured and whether it works: hosts, endpoints, the doctor."""
 
 
-_SUPERVISES = frozenset(Permission) - {Permission.MANAGE_ACCOUNTS}
+_SUPERVISES = frozenset(Permission) - {Permission.MANAGE_ACCOUNTS, Permission.SEE_DEPLOYMENT}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset(),
@@ -234,12 +236,12 @@ class AccountService:
         self._tell_revoked(key)
 
     async def create_account(
-        self, username: str, password: str, role: Role, agent_id: str | None = None
+        self, username: str, password: str, role: Role, agent_id: str | None = None, *, replace: bool = True
     ) -> Account:
-        """Add an account, or replace that of the same name.
+        """Add an account; with `replace`, one of the same name gives way to it.
 
         Raises:
-            ValueError: the name or the password will not do; the text says why.
+            ValueError: the name or the password will not do, or the name is taken; the text says why.
         """
         if not USERNAME.fullmatch(username):
             raise ValueError(
@@ -247,9 +249,15 @@ class AccountService:
                 " beginning with a letter or digit"
             )
         _check_password(password)
+        if not replace and await self._accounts.get_account(username) is not None:
+            raise ValueError(f"there is an account {username!r} already; choose another name")
         account = Account(username, await self._hash(password), role, agent_id)
         await self._accounts.put_account(account)
         return account
+
+    async def list_accounts(self) -> list[Account]:
+        """All, by username."""
+        return await self._accounts.list_accounts()
 
     async def set_password(self, username: str, password: str) -> None:
         """Give an account a new password and end its sessions.

@@ -5,7 +5,6 @@ What happens when a call is answered: `Picture.on_event` → `CallTracker` → f
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,13 +15,13 @@ from typing import Any
 import structlog
 
 from agents.accounts import AccountService
-from asr.config import AsrConfig, usual_workers
 from asr.engine import EngineRequest
 from asr.pool import EnginePool
 from gateway import __version__
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
+from gateway.conduct.administration import Administration
 from gateway.conduct.alarming import Alarming
 from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
 from gateway.conduct.desks import Desks
@@ -42,6 +41,7 @@ from gateway.models.facts import (
     UtteranceHeard,
 )
 from gateway.models.recogniser import Recogniser
+from gateway.parts import asr_config, open_database
 from gateway.pbx.link import PbxLink
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
@@ -71,7 +71,6 @@ from workorders.reference import load_reference
 
 log = structlog.get_logger(__name__)
 
-OFFLINE_MODEL = Path(".cache/models/whisper-base")
 LIVE_TICK_S = 1.0
 
 
@@ -96,37 +95,6 @@ class Running:
     agi: str = ""
     audiosocket: str = ""
     pbxs: dict[str, PbxSettings] = field(default_factory=dict)
-
-
-def asr_config(settings: Settings) -> AsrConfig:
-    """What the engine pool is to know; the model as configured, else the offline default.
-
-    Raises ValueError: the secret's file cannot be read.
-    """
-    asr = settings.asr
-    remote = asr.engine == "http"
-    return AsrConfig(
-        model=asr.model or ("whisper-1" if remote else str(OFFLINE_MODEL.absolute())),
-        device=asr.device,
-        compute_type=asr.compute_type,
-        threads=asr.threads,
-        workers=asr.workers or usual_workers(asr.device, asr.engine, os.cpu_count() or 1),
-        batch=asr.batch,
-        beam_size=asr.beam_size,
-        initial_prompt=asr.initial_prompt,
-        hotwords=asr.hotwords,
-        full_window=asr.full_window,
-        engine=asr.engine,
-        url=str(asr.url or ""),
-        api_key=asr.read_secret() if remote and (asr.secret or asr.secret_file) else "",
-        timeout_s=asr.timeout_s,
-    )
-
-
-def open_database(settings: Settings) -> Database:
-    """The configured database, not yet migrated."""
-    password = settings.database.password
-    return Database(settings.database_url, password.get_secret_value() if password else None)
 
 
 @asynccontextmanager
@@ -165,13 +133,14 @@ async def run_gateway(
             district.taxonomy,
         )
         await asyncio.to_thread(warm_up, reference)
+        order_repository = OrderRepository(database)
         orders = Orders(
             settings,
             reference,
             journal,
             bus,
             calls,
-            OrderRepository(database),
+            order_repository,
             outbox,
             classifier=await asyncio.to_thread(load_classifier, district.classifier or CLASSIFIER),
             knowledge=await asyncio.to_thread(load_knowledge, district.knowledge),
@@ -273,6 +242,7 @@ async def run_gateway(
             deliveries=outbox,
             commands=commander,
             audit=commands,
+            administration=Administration(settings, by_name, running.links, outbox, order_repository),
             checks=_checks(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),

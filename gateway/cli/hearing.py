@@ -63,8 +63,8 @@ def _work(work: Any) -> None:
 @asynccontextmanager
 async def _pool(settings: Settings) -> "AsyncIterator[EnginePool]":
     from asr.pool import EnginePool
-    from gateway.app import asr_config
     from gateway.logs import configure
+    from gateway.parts import asr_config
 
     configure("WARNING")
     if settings.asr.engine == "none":
@@ -134,7 +134,7 @@ async def _bench(settings: Settings, files: list[Path], as_json: bool) -> None:
     from asr.audio import read_audio
     from asr.evaluate import Score, score
     from asr.listener import Listener
-    from gateway.app import asr_config
+    from gateway.parts import asr_config
 
     sounds = [(path, await asyncio.to_thread(read_audio, path)) for path in files]
     config = asr_config(settings)

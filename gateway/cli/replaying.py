@@ -105,7 +105,7 @@ def _file(lines: TextIO, size: int, settings: Settings, pbx: str, wanted: str, a
 
 
 async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -> None:
-    from gateway.app import open_database
+    from gateway.parts import open_database
     from gateway.replay.timeline import Timelines
     from gateway.storage.journal import read_journal
 

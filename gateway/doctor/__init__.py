@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.app import asr_config, open_database
 from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding
+from gateway.parts import asr_config, open_database
 from gateway.pbx.errors import ActionRefused, PbxError
 from gateway.pbx.link import PbxLink
 from gateway.pbx.snapshot import PbxSnapshot

@@ -45,7 +45,9 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     if path is not None:
         data = _read_toml(path)
     source = str(path) if path else "configuration"
-    return _build(source, data, overrides)
+    settings = _build(source, data, overrides)
+    settings._source = str(path.absolute()) if path else ""
+    return settings
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     field_validator,
     model_validator,
@@ -538,6 +539,13 @@ class Settings(BaseSettings):
                     f"workorders.lines: endpoint {endpoint.id} names unknown line {', '.join(strangers)}"
                 )
         return self
+
+    _source: str = PrivateAttr(default="")
+
+    @property
+    def source(self) -> str:
+        """The file these were read from; empty: none."""
+        return self._source
 
     @property
     def database_url(self) -> str:

@@ -4,18 +4,37 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, RowMapping, func, select, update
+from msgspec import Struct
+from sqlalchemy import Column, ColumnElement, RowMapping, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.models.delivery import DeliveryView
 from gateway.models.order import Order, OrderState, RelatedOrder
+from gateway.models.overview import EndpointState
 from gateway.storage.database import Database
 from gateway.storage.journal import order_row, order_row_columns, upsert
 from gateway.storage.tables import calls, deliveries, orders
 from workorders.outbox import Delivery
 
 MAX_ERROR = 500
+STATES = ("pending", "delivered", "dead")
+
+
+class _Value(Struct):
+    value: str
+
+
+class _PlaceFields(Struct):
+    town: _Value | None = None
+    village: _Value | None = None
+    category: _Value | None = None
+
+
+class _Placed(Struct):
+    """What of an order is read where only places are counted."""
+
+    fields: _PlaceFields
 
 
 class OrderRepository:
@@ -78,6 +97,22 @@ class OrderRepository:
                         ),
                     )
         return list(found.values())[:limit]
+
+    async def places(self, since: float) -> list[tuple[str, str | None, str]]:
+        """(town, village, category or "") of the orders made from `since` on that name a town."""
+        query = select(orders.c.data).where(orders.c.created_at >= since)
+        decode = msgspec.json.Decoder(_Placed).decode
+        found: list[tuple[str, str | None, str]] = []
+        async with self._database.reading() as connection:
+            rows = await connection.stream(query.execution_options(yield_per=500))
+            async for data in rows.scalars():
+                placed = decode(data).fields
+                if placed.town is not None:
+                    village = placed.village.value if placed.village else None
+                    found.append(
+                        (placed.town.value, village, placed.category.value if placed.category else "")
+                    )
+        return found
 
     async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
         """Store the submitted order and one delivery for each endpoint, together or not at all.
@@ -225,6 +260,35 @@ class SqlOutbox:
                 .one_or_none()
             )
         return None if row is None else _view(row)
+
+    async def by_endpoint(self) -> dict[str, EndpointState]:
+        """How deliveries fare, by endpoint; `host` and `lines` are not known here."""
+        column = deliveries.c
+        counted = select(
+            column.endpoint,
+            *(func.sum(case((column.state == state, 1), else_=0)).label(state) for state in STATES),
+            func.max(column.delivered_at).label("last_success_at"),
+        ).group_by(column.endpoint)
+        failing = select(column.error).where(column.state != "delivered", column.error.is_not(None))
+        newest = failing.order_by(column.created_at.desc()).limit(1)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(counted)).mappings().all()
+            errors = {
+                row["endpoint"]: await connection.scalar(newest.where(column.endpoint == row["endpoint"]))
+                for row in rows
+            }
+        return {
+            row["endpoint"]: EndpointState(
+                id=row["endpoint"],
+                host="",
+                pending=int(row["pending"]),
+                delivered=int(row["delivered"]),
+                dead=int(row["dead"]),
+                last_success_at=row["last_success_at"],
+                last_error=errors[row["endpoint"]] or "",
+            )
+            for row in rows
+        }
 
     async def counts(self) -> dict[str, int]:
         """How many deliveries are in each state."""

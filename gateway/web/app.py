@@ -16,13 +16,23 @@ from starlette.staticfiles import StaticFiles
 from gateway.stream.origin import own_origin
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import problem
-from gateway.web.routes import audit, calls, commands, deliveries, described, operation, orders, session
+from gateway.web.routes import (
+    administration,
+    audit,
+    calls,
+    commands,
+    deliveries,
+    described,
+    operation,
+    orders,
+    session,
+)
 from gateway.web.services import OrderRefusedError, WebServices
 
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
 STATIC = Path(__file__).with_name("static")
-ROUTES = (session, calls, orders, deliveries, commands, audit, described, operation)
+ROUTES = (session, calls, orders, deliveries, commands, audit, administration, described, operation)
 """Each makes its `router(services, access)`."""
 
 

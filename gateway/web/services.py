@@ -14,6 +14,7 @@ from gateway.models.commands import Answered
 from gateway.models.delivery import DeliveryView
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
+from gateway.models.overview import Overview, Place
 from gateway.models.transcript import Utterance
 from gateway.stream.state import LiveView
 
@@ -117,7 +118,22 @@ class DeliveryPort(Protocol):
         ...
 
 
+class AdministrationPort(Protocol):
+    """Port: the deployment, as administrators see it."""
+
+    async def overview(self) -> Overview: ...
+
+    async def doctor(self) -> Sequence[Any]:
+        """Findings (`what`, `ok`, `detail`, `mend`, `warning`) on everything; takes seconds."""
+        ...
+
+    async def places(self, since: float) -> Sequence[Place]:
+        """Where orders made from `since` on are about, the most frequent first."""
+        ...
+
+
 __all__ = [
+    "AdministrationPort",
     "AuditPort",
     "CallPort",
     "Check",
@@ -144,6 +160,7 @@ class WebServices:
     deliveries: DeliveryPort
     commands: CommandPort | None = None
     audit: AuditPort | None = None
+    administration: AdministrationPort | None = None
     checks: Sequence[ReadinessCheck] = ()
     lines: Sequence[Line] = ()
     field_labels: Mapping[str, str] = field(default_factory=dict)

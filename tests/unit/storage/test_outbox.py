@@ -74,3 +74,38 @@ async def test_orders_are_listed_newest_first(database: Database) -> None:
         await orders.save(structs.replace(ORDER, id=order_id(call), call_id=call, created_at=float(number)))
     assert [order.created_at for order in await orders.list_orders(limit=2)] == [2.0, 1.0]
     assert await orders.list_orders(state=OrderState.DEAD) == []
+
+
+async def test_how_each_endpoint_fares(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    for revision in (1, 2, 3):
+        await orders.submit(structs.replace(ORDER, revision=revision), {"main": b"1"}, 10.0 + revision)
+    await orders.submit(ORDER, {"copy": b"2"}, 10.0)
+    first, second, _ = await outbox.claim("main", 20.0, 60.0, 5)
+    await outbox.delivered(first.id, 30.0, 201, "GD1")
+    await outbox.dead(second.id, 31.0, 410, "gone")
+    found = await outbox.by_endpoint()
+    main = found["main"]
+    assert (main.pending, main.delivered, main.dead) == (1, 1, 1)
+    assert (main.last_error, main.last_success_at) == ("gone", 30.0)
+    assert (found["copy"].pending, found["copy"].last_error, found["copy"].last_success_at) == (1, "", None)
+
+
+async def test_places_of_orders_since(database: Database) -> None:
+    orders = OrderRepository(database)
+    await orders.save(ORDER)
+    fields = {
+        "town": FieldValue("川姜镇", 0.9, Method.GAZETTEER),
+        "village": FieldValue("志浩村", 0.9, Method.GAZETTEER),
+        "category": FieldValue("噪音", 0.9, Method.MODEL),
+        "urgent": FieldValue(True, 0.9, Method.RULE),
+    }
+    newer = structs.replace(
+        ORDER, id=order_id("main-2.1"), call_id="main-2.1", created_at=100.0, fields=fields
+    )
+    await orders.save(newer)
+    await orders.save(
+        structs.replace(newer, id=order_id("main-3.1"), call_id="main-3.1", created_at=101.0, fields={})
+    )
+    assert await orders.places(50.0) == [("川姜镇", "志浩村", "噪音")]
+    assert len(await orders.places(0.0)) == 2

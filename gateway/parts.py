@@ -1,0 +1,41 @@
+"""Parts that are made from the settings in more than one place: the gateway, the doctor, the command line."""
+
+import os
+from pathlib import Path
+
+from asr.config import AsrConfig, usual_workers
+from gateway.settings import Settings
+from gateway.storage.database import Database
+
+OFFLINE_MODEL = Path(".cache/models/whisper-base")
+
+
+def asr_config(settings: Settings) -> AsrConfig:
+    """What the engine pool is to know; the model as configured, else the offline default.
+
+    Raises ValueError: the secret's file cannot be read.
+    """
+    asr = settings.asr
+    remote = asr.engine == "http"
+    return AsrConfig(
+        model=asr.model or ("whisper-1" if remote else str(OFFLINE_MODEL.absolute())),
+        device=asr.device,
+        compute_type=asr.compute_type,
+        threads=asr.threads,
+        workers=asr.workers or usual_workers(asr.device, asr.engine, os.cpu_count() or 1),
+        batch=asr.batch,
+        beam_size=asr.beam_size,
+        initial_prompt=asr.initial_prompt,
+        hotwords=asr.hotwords,
+        full_window=asr.full_window,
+        engine=asr.engine,
+        url=str(asr.url or ""),
+        api_key=asr.read_secret() if remote and (asr.secret or asr.secret_file) else "",
+        timeout_s=asr.timeout_s,
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """The configured database, not yet migrated."""
+    password = settings.database.password
+    return Database(settings.database_url, password.get_secret_value() if password else None)

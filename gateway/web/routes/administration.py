@@ -1,0 +1,109 @@
+"""The deployment, the doctor, the accounts; and where today's matters are."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from pydantic import BaseModel, SecretStr
+
+from agents.accounts import Account, Identity, Permission, Role
+from gateway.web.access import Access
+from gateway.web.answers import found, json
+from gateway.web.auditing import note
+from gateway.web.services import WebServices
+
+
+class NewAccount(BaseModel):
+    username: str
+    password: SecretStr
+    role: Role
+    agent_id: str | None = None
+
+
+class NewPassword(BaseModel):
+    password: SecretStr
+
+
+class Disabled(BaseModel):
+    disabled: bool
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/admin/…` and `/figures/places`."""
+    routes = APIRouter(prefix="/api/v1")
+    who_is = Depends(access.signed_in)
+
+    @routes.get("/admin/overview")
+    async def overview(who: Identity = who_is) -> Response:
+        access.need(who, Permission.SEE_DEPLOYMENT)
+        return json(await found(services.administration, "administration").overview())
+
+    @routes.post("/admin/doctor")
+    async def doctor(who: Identity = who_is) -> Response:
+        access.need(who, Permission.SEE_DEPLOYMENT)
+        await note(services, who, "doctor.run", {})
+        return json({"findings": await found(services.administration, "administration").doctor()})
+
+    @routes.get("/figures/places")
+    async def places(
+        who: Identity = who_is, hours: Annotated[float, Query(gt=0, le=24 * 92)] = 24.0
+    ) -> Response:
+        access.need(who, Permission.SEE_ALL)
+        since = time.time() - hours * 3600
+        return json(await found(services.administration, "administration").places(since))
+
+    @routes.get("/admin/accounts")
+    async def accounts(who: Identity = who_is) -> Response:
+        access.need(who, Permission.MANAGE_ACCOUNTS)
+        return json([_shown(account) for account in await services.accounts.list_accounts()])
+
+    @routes.post("/admin/accounts")
+    async def create(body: NewAccount, who: Identity = who_is) -> Response:
+        access.need(who, Permission.MANAGE_ACCOUNTS)
+        told = {"username": body.username, "role": body.role.value, "agent_id": body.agent_id}
+        try:
+            made = await services.accounts.create_account(
+                body.username, body.password.get_secret_value(), body.role, body.agent_id, replace=False
+            )
+        except ValueError as error:
+            await note(services, who, "account.create", told, str(error))
+            raise HTTPException(422, str(error)) from error
+        await note(services, who, "account.create", told)
+        return json(_shown(made), 201)
+
+    @routes.post("/admin/accounts/{username}/password")
+    async def password(username: str, body: NewPassword, who: Identity = who_is) -> Response:
+        access.need(who, Permission.MANAGE_ACCOUNTS)
+        try:
+            await services.accounts.set_password(username, body.password.get_secret_value())
+        except ValueError as error:
+            await note(services, who, "account.password", {"username": username}, str(error))
+            raise HTTPException(422, str(error)) from error
+        await note(services, who, "account.password", {"username": username})
+        return Response(status_code=204)
+
+    @routes.post("/admin/accounts/{username}/disabled")
+    async def disabled(username: str, body: Disabled, who: Identity = who_is) -> Response:
+        access.need(who, Permission.MANAGE_ACCOUNTS)
+        told = {"username": username, "disabled": body.disabled}
+        if username == who.username and body.disabled:
+            raise HTTPException(409, "one cannot lock oneself out; ask another administrator")
+        try:
+            await services.accounts.disable(username, disabled=body.disabled)
+        except ValueError as error:
+            await note(services, who, "account.disabled", told, str(error))
+            raise HTTPException(422, str(error)) from error
+        await note(services, who, "account.disabled", told)
+        return Response(status_code=204)
+
+    return routes
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    """An account without its password's hash."""
+    return {
+        "username": account.username,
+        "role": account.role.value,
+        "agent_id": account.agent_id,
+        "disabled": account.disabled,
+    }
