@@ -40,6 +40,8 @@ class Channel(Struct):
     """The extension it was at when it last entered a bridge."""
     sent_to: str = ""
     """Where it was sent since, so that the way there is told once."""
+    successor: str | None = None
+    """Who takes its place in the application it is in (a masquerade): maybe in a bridge, with no BridgeEnter."""
 
     @property
     def local(self) -> bool:

@@ -126,6 +126,16 @@ class Conversations:
         self.left(event.at, call)
         book.show(event.at, channel.agent)
 
+    def succeed(self, at: float, gone: Channel, bridge: str) -> None:
+        """A channel hung up that had left no bridge: who took its place is in it now."""
+        heir = self._book.channels.get(gone.successor or "")
+        if heir is None or heir.bridge == bridge:
+            return
+        heir.sent_to, heir.spoke_at = "", None
+        self._book.set_bridge(heir, bridge)
+        self._book.set_leg(self._book.calls[heir.call_id], heir.uniqueid, bridge=bridge)
+        self.settle(at, heir)
+
     def left(self, at: float, call: Call) -> None:
         """Somebody is gone from a bridge: a conference may be over."""
         running = next((one for one in call.conferences if one.ended_at is None), None)

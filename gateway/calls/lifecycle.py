@@ -160,6 +160,8 @@ class Lifecycle:
             self.end(event.at, call, self._reason(call, event.cause))
         elif not ringing and not channel.abandoned:
             self._talks.refresh(call)
+        if bridge is not None:
+            self._talks.succeed(event.at, channel, bridge)
 
     @staticmethod
     def _reason(call: Call, cause: int) -> EndReason:

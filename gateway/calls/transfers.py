@@ -38,10 +38,12 @@ class Transfers:
         call = book.call_of(event.original_uniqueid) or book.call_of(event.transferee_uniqueid)
         second = book.call_of(event.second_uniqueid)
         origin = book.party(event.original_uniqueid) or book.party(event.second_uniqueid)
-        rings = [
-            one for one in book.channels_of(second) if one.parent == event.second_uniqueid and one.ringing
-        ]
-        target = book.party(event.target_uniqueid) or (book.party(rings[-1].uniqueid) if rings else "")
+        dialled = [one for one in book.channels_of(second) if one.parent == event.second_uniqueid]
+        answered = [one for one in dialled if one.state == "Up" and not one.ringing]
+        rings = [one for one in dialled if one.ringing]
+        # Handed over within milliseconds of the answer, the two are not in a bridge yet: no target is named.
+        likely = (answered or rings or [None])[-1]
+        target = book.party(event.target_uniqueid) or (book.party(likely.uniqueid) if likely else "")
         if call is None:
             call = second
         if call is None:
@@ -56,8 +58,12 @@ class Transfers:
             call = self._talks.set_held(event.at, call, event.original_uniqueid, False)
         if (transferee := book.channels.get(event.transferee_uniqueid)) is not None:
             transferee.sent_to = target or "?"
-        answered = event.destination_type != "App" and event.second_state in ("", "Up")
-        manner = Manner.ATTENDED if answered else Manner.BLONDE
+            if event.destination_type == "App" and result == "success":
+                consulted = book.channels.get(event.second_uniqueid)
+                if consulted is not None:
+                    consulted.successor = transferee.uniqueid
+        spoke = event.destination_type != "App" and event.second_state in ("", "Up")
+        manner = Manner.ATTENDED if spoke or answered else Manner.BLONDE
         self._talks.transferred(event.at, call, manner, origin, target, result)
 
     def pickup(self, event: e.Pickup) -> None:

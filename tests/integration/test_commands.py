@@ -4,6 +4,7 @@ Everybody on the stage hums a tone of their own; who hears whom is told from the
 """
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,12 +23,12 @@ from gateway.client.stream import StreamClient
 from gateway.models.call import Call, CallState
 from gateway.models.queue import AgentState
 from gateway.pbx.commands import originate_listener
-from gateway.pbx.private import PrivateAsterisk, find_asterisk
+from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import AgentSettings, AsrSettings, Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.settings.schema import DeskSettings, OutboundRule, OutboundSettings
 from recordings.pcm import RATE
-from tests.integration.conftest import ROOT, absent
+from tests.integration.conftest import needed_asterisk
 from tests.integration.sip.phones import SipAgent, SipCaller, SipOutside, spare_udp
 from tests.integration.sip.rtp import RtpVoice
 from tests.integration.test_asterisk import Ear, decode
@@ -231,9 +232,7 @@ def settings_for(outside_port: int) -> Settings:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    root = find_asterisk(ROOT / ".cache" / "asterisk")
-    if root is None:
-        absent("AN ASTERISK", "run `make asterisk` as root on Debian")
+    root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
     directory = tmp_path_factory.mktemp("commands")
     outside_port = spare_udp("127.0.0.2")
     settings = settings_for(outside_port)

@@ -24,6 +24,10 @@ STORIES: dict[str, Story] = {
     "redirect": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "attended": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "attended-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    # Handed over within milliseconds of the answer: the two were not in their bridge yet, or just came.
+    "attended-at-answer": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "attended-at-answer-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "attended-at-answer-unbridged": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "atxfer-hang-up": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "atxfer-three-way": ("completed", ["1001", "1002"], [], 1),
     "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
