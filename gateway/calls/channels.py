@@ -41,7 +41,7 @@ class Channel(Struct):
     sent_to: str = ""
     """Where it was sent since, so that the way there is told once."""
     successor: str | None = None
-    """Who takes its place in the application it is in (a masquerade): maybe in a bridge, with no BridgeEnter."""
+    """Who takes its place where it is (a masquerade): maybe in a bridge, with no BridgeEnter."""
 
     @property
     def local(self) -> bool:

@@ -40,6 +40,11 @@ class Dialplan:
             # Held or resumed by a command: the PBX itself knows of no hold then.
             self._talks.held(event, value == "1")
             return
+        elif name == "HOTLINE_MUTED":
+            leg = call.leg(event.uniqueid)
+            if leg is None or leg.muted is (value == "1"):
+                return
+            call = book.set_leg(call, event.uniqueid, muted=value == "1")
         elif name == "HOTLINE_RECORDING":
             if not value or any(one.path == value for one in call.recordings):
                 return

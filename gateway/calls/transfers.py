@@ -42,8 +42,8 @@ class Transfers:
         answered = [one for one in dialled if one.state == "Up" and not one.ringing]
         rings = [one for one in dialled if one.ringing]
         # Handed over within milliseconds of the answer, the two are not in a bridge yet: no target is named.
-        likely = (answered or rings or [None])[-1]
-        target = book.party(event.target_uniqueid) or (book.party(likely.uniqueid) if likely else "")
+        likely = [book.party(one.uniqueid) for one in answered or rings]
+        target = book.party(event.target_uniqueid) or (likely[-1] if likely else "")
         if call is None:
             call = second
         if call is None:

@@ -4,6 +4,8 @@ Transfers with consultation are Asterisk's own (`features.conf`): the gateway pl
 channel, so that they work on every phone and the PBX's transfer events tell the truth.
 """
 
+import re
+
 from gateway.commands.view import (
     GONE,
     Actor,
@@ -25,6 +27,10 @@ from gateway.models.queue import AgentState
 
 BEGIN, CANCEL, COMPLETE, THREE_WAY, SWAP = "*2", "*1", "*2", "*3", "*4"
 """features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
+TAKES_TARGET = 21
+"""The first major version of Asterisk whose every release takes an attended transfer's target from
+TRANSFER_EXTEN; older ones are told the target by keys."""
+DIGITS = re.compile(r"[0-9*#]{1,32}")
 SILENT = "-32767"
 """func_volume divides each sample by it."""
 BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
@@ -160,7 +166,8 @@ def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
     call, leg = own_leg(view, seat.id, command.call_id)
     if leg.held:
         raise impossible("the call is on hold; resume it first")
-    return Plan(call.pbx, (_volume(leg, "RX", isinstance(command, c.Unmute)),), _of(call))
+    muted = isinstance(command, c.Mute)
+    return Plan(call.pbx, (_volume(leg, "RX", not muted), _muted(leg, muted)), _of(call))
 
 
 def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
@@ -185,16 +192,33 @@ def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
         raise impossible("only a conversation of two can be consulted about")
     context, exten = where_to(view, actor, seat, command.to)
     release = _release(view, leg) if leg.held else ()
-    return Plan(
-        call.pbx,
-        (
-            *release,
-            _set(leg, "TRANSFER_CONTEXT", context),
-            _set(leg, "TRANSFER_EXTEN", exten),
-            *_keys(leg, BEGIN),
-        ),
-        _of(call),
-    )
+    if 0 < view.major(call.pbx) < TAKES_TARGET:
+        context, exten = _by_keys(view, context, exten)
+        begin: tuple[Ami, ...] = (
+            Ami("Atxfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten}),
+        )
+    else:
+        target = (_set(leg, "TRANSFER_CONTEXT", context), _set(leg, "TRANSFER_EXTEN", exten))
+        begin = (*target, *_keys(leg, BEGIN))
+    return Plan(call.pbx, (*release, *begin), _of(call))
+
+
+def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
+    """(context, extension) as Atxfer can dial it: digits.
+
+    Raises:
+        CommandError: the target has no such extension.
+    """
+    line = next((one for one in view.rules.lines if one.id == exten), None)
+    if context == "hotline-queue" and line is not None:
+        context = "hotline-transfer"
+        exten = next((name for name in (line.id, *line.numbers) if DIGITS.fullmatch(name)), exten)
+    if not DIGITS.fullmatch(exten):
+        raise impossible(
+            f"this PBX's Asterisk can consult digits only, not {exten}: "
+            f"use transfer, or Asterisk {TAKES_TARGET} or newer"
+        )
+    return context, exten
 
 
 def consulting(view: View, seat: Seat, command: c.CallCommand, keys: str) -> Plan:
@@ -267,6 +291,10 @@ def _held(leg: Leg, held: bool) -> Ami:
     return _set(leg, "HOTLINE_HELD", "1" if held else "0")
 
 
+def _muted(leg: Leg, muted: bool) -> Ami:
+    return _set(leg, "HOTLINE_MUTED", "1" if muted else "0")
+
+
 def _volume(leg: Leg, direction: str, on: bool) -> Ami:
     # Not MuteAudio: that stops the frames altogether, and with them the music (and a carrier's patience).
     return _set(leg, f"VOLUME({direction})", "1" if on else SILENT)
@@ -280,7 +308,8 @@ def _release(view: View, leg: Leg) -> tuple[Ami, ...]:
     music = [
         Ami("Hangup", {"Channel": _music(other), "Cause": "16"}, tolerates=GONE) for other in peers(view, leg)
     ]
-    return (*music, _volume(leg, "RX", True), _volume(leg, "TX", True), _held(leg, False))
+    heard = (_muted(leg, False),) if leg.muted else ()
+    return (*music, _volume(leg, "RX", True), _volume(leg, "TX", True), *heard, _held(leg, False))
 
 
 def _keys(leg: Leg, keys: str) -> tuple[Ami, ...]:

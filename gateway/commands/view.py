@@ -1,5 +1,6 @@
 """What planning looks at: who asks, the picture, the rules; and what it answers with. Pure data."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +54,13 @@ class View(Struct, frozen=True):
     """Live calls by id."""
     queues: Mapping[tuple[str, str], Queue] = {}
     """By (PBX, name)."""
+    versions: Mapping[str, str] = {}
+    """PBX → Asterisk's version, e.g. `16.28.0~dfsg-0+deb11u4`; "" or absent: not known."""
+
+    def major(self, pbx: str) -> int:
+        """The major version of that PBX's Asterisk; 0: not known."""
+        digits = re.match(r"\d+", self.versions.get(pbx, ""))
+        return int(digits[0]) if digits else 0
 
     def state(self, agent: str) -> AgentState | None:
         """The agent's state, where one is known."""

@@ -198,11 +198,13 @@ def view_of(rules: Rules, pictures: Iterable[Picture]) -> View:
     agents: dict[str, AgentStatus] = {}
     calls: dict[str, Call] = {}
     queues: dict[tuple[str, str], Queue] = {}
+    versions: dict[str, str] = {}
     for picture in pictures:
+        versions[picture.link.pbx] = picture.version
         agents.update(picture.floor.agents)
         calls.update((call.id, call) for call in picture.live_calls)
         queues.update(((queue.pbx, queue.name), queue) for queue in picture.floor.queues.values())
-    return View(rules, agents, calls, queues)
+    return View(rules, agents, calls, queues, versions)
 
 
 def wrap_ups(desks: Mapping[str, Desks]) -> Callable[[str, str, int | None], None]:

@@ -31,6 +31,8 @@ class Picture:
         self._bus = bus
         self._stored = calls
         self.link = LinkState(pbx=tracker.pbx, phase="disconnected", reason="not connected yet")
+        self.version = ""
+        """Asterisk's own, once it was connected to."""
         self.events = 0
         """PBX events folded since the start."""
         self.after: Callable[[], None] = lambda: None
@@ -65,6 +67,7 @@ class Picture:
         """Rebuild from what the PBX says, reconciled with what the database holds as open."""
         await self._journal.flush()
         known = await self._stored.open_calls(self._tracker.pbx)
+        self.version = snapshot.version
         facts = resync(self._tracker, snapshot, known)
         log.info(
             "pbx_synchronised",

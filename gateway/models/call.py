@@ -92,6 +92,8 @@ class Leg(Struct, frozen=True):
     """Q.850 hang-up cause."""
     bridge: str | None = None
     held: bool = False
+    muted: bool = False
+    """Not heard by the others, by the command `mute`; a phone's own mute key tells nobody."""
 
 
 class Recording(Struct, frozen=True):

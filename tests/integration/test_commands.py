@@ -131,6 +131,14 @@ class Stage:
         status = self.running.pictures["main"].floor.agents.get(agent)
         return status.state if status else None
 
+    def muted(self) -> list[str | None]:
+        return [leg.agent for call in self.calls for leg in call.legs if leg.muted]
+
+    @property
+    def listens(self) -> bool:
+        """Whether this Asterisk can give live audio: 16 has no app_audiosocket."""
+        return int(self.running.pictures["main"].version.partition(".")[0]) >= 18
+
     async def until(self, true: Callable[[], object], what: str, timeout: float = 12.0) -> None:
         try:
             async with asyncio.timeout(timeout):
@@ -239,6 +247,9 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     ear = Ear()
 
     def music(sounds: Path) -> None:
+        # Before Asterisk 21 a consultation begins with Atxfer, which will not go without its own sounds.
+        for name in ("pbx-transfer", "beep", "beeperr"):
+            (sounds / f"{name}.alaw").write_bytes(b"\xd5" * 800)
         (sounds.parent / "moh" / "music.alaw").write_bytes(tone(TONES["music"], 20))
 
     async with AsyncExitStack() as stack:
@@ -354,7 +365,9 @@ async def test_hold_mute_and_hang_up(stage: Stage) -> None:
         await stage.heard(caller="1001", a1001="caller")
         await stage.do("a1001", "mute")
         await stage.heard(caller="", a1001="caller")
+        await stage.until(lambda: stage.muted() == ["1001"], "shown as muted")
         await stage.do("a1001", "unmute")
+        await stage.until(lambda: stage.muted() == [], "shown as heard")
         await stage.heard(caller="1001", a1001="caller")
         assert (await stage.ask("a1002", "hang_up", call_id=stage.calls[0].id))[0] == 409
         await stage.do("a1001", "hang_up", call_id=stage.calls[0].id)
@@ -366,7 +379,8 @@ async def test_blind_transfers_and_the_listener_stays(stage: Stage) -> None:
         feed = uuid.uuid4()
         leg = stage.calls[0].caller_leg
         assert leg is not None
-        await originate_listener(stage.running.links["main"], leg.channel, feed)
+        if stage.listens:
+            await originate_listener(stage.running.links["main"], leg.channel, feed)
         await stage.heard(caller="1001", a1001="caller")
         await stage.do("a1001", "transfer", to={"agent": "1002"})
         await stage.talking("1002")
@@ -376,16 +390,17 @@ async def test_blind_transfers_and_the_listener_stays(stage: Stage) -> None:
         await stage.talking("1003")
         await stage.heard(caller="1003", a1003="caller", a1002="")
         # What the recogniser hears of the caller goes on through every transfer.
-        before = len(stage.ear.streams[feed])
-        await asyncio.sleep(0.5)
-        heard = np.frombuffer(bytes(stage.ear.streams[feed][before:]), "<i2")
-        assert loudness(heard, TONES["caller"]) > LOUD
+        if stage.listens:
+            before = len(stage.ear.streams[feed])
+            await asyncio.sleep(0.5)
+            heard = np.frombuffer(bytes(stage.ear.streams[feed][before:]), "<i2")
+            assert loudness(heard, TONES["caller"]) > LOUD
         status, body = await stage.ask("ban", "transfer", to={"number": "999"})
         assert (status, body["code"]) == (403, "forbidden")
         await stage.do("ban", "transfer", to={"number": OUTSIDE})
         await stage.heard(caller="outside", outside="caller", a1003="")
         assert len(stage.calls) == 1
-    assert feed in stage.ear.ended
+    assert not stage.listens or feed in stage.ear.ended
 
 
 async def test_consult_swap_cancel_complete(stage: Stage) -> None:

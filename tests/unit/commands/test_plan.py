@@ -254,6 +254,33 @@ def test_a_consultation_from_beginning_to_end() -> None:
     assert refused(CONSULTS, AGENT, "transfer", to={"queue": "12345"})[0] == "not_possible"
 
 
+@pytest.mark.parametrize(
+    ("version", "begins"),
+    [("16.28.0~dfsg-0+deb11u4", "Atxfer"), ("20.6.0", "Atxfer"), ("22.10.0", "Setvar"), ("", "Setvar")],
+)
+def test_an_old_asterisk_is_told_by_keys_whom_to_consult(version: str, begins: str) -> None:
+    old = structs.replace(TALK, versions={"main": version})
+    for to, where in (
+        ({"agent": "1002"}, ("hotline-to-agent", "1002")),
+        ({"queue": "yiqilai"}, ("hotline-transfer", "12346")),
+        ({"number": "13962875016"}, ("hotline-outbound", "13962875016")),
+    ):
+        ((action, headers), *_) = amis(do(old, AGENT, "consult", to=to))
+        assert action == begins
+        if begins == "Atxfer":
+            assert headers == {"Channel": "1.1", "Context": where[0], "Exten": where[1]}
+
+
+def test_an_old_asterisk_cannot_consult_letters() -> None:
+    seat = structs.replace(RULES.seats["1002"], id="wang")
+    rules = structs.replace(RULES, seats={**RULES.seats, "wang": seat})
+    named = structs.replace(TALK, rules=rules, versions={"main": "16.28.0"})
+    code, message = refused(named, AGENT, "consult", to={"agent": "wang"})
+    assert code == "not_possible"
+    assert "use transfer" in message
+    assert keys(do(structs.replace(named, versions={}), AGENT, "consult", to={"agent": "wang"})) == "*2"
+
+
 def test_a_conference_calls_the_unit_in() -> None:
     ((action, headers),) = amis(do(TALK, AGENT, "conference", to={"number": "13962875016"}))
     assert (action, headers["Channel"]) == ("Originate", "Local/13962875016@hotline-outbound")
@@ -278,9 +305,16 @@ def test_hold_and_mute() -> None:
         ("Setvar", "0"),
     ]
     assert refused(TALK, AGENT, "resume")[0] == "not_possible"
-    silenced = {"Channel": "1.1", "Variable": "VOLUME(RX)", "Value": "-32767"}
-    assert amis(do(TALK, AGENT, "mute")) == [("Setvar", silenced)]
-    assert amis(do(TALK, AGENT, "unmute"))[0][1]["Value"] == "1"
+    assert amis(do(TALK, AGENT, "mute")) == [
+        ("Setvar", {"Channel": "1.1", "Variable": "VOLUME(RX)", "Value": "-32767"}),
+        ("Setvar", {"Channel": "1.1", "Variable": "HOTLINE_MUTED", "Value": "1"}),
+    ]
+    assert [h["Value"] for _, h in amis(do(TALK, AGENT, "unmute"))] == ["1", "0"]
+    both = view(call(CALLER, structs.replace(HERS, held=True, muted=True)))
+    assert [h.get("Variable") for _, h in amis(do(both, AGENT, "resume"))][3:] == [
+        "HOTLINE_MUTED",
+        "HOTLINE_HELD",
+    ]
     # Nobody goes on with music in their ear.
     assert amis(do(held, AGENT, "transfer", to={"agent": "1002"}))[0][1]["Channel"] == "hold-1.0"
     assert amis(do(held, AGENT, "hang_up"))[0][1]["Channel"] == "hold-1.0"

@@ -75,6 +75,7 @@ export interface Leg {
   readonly cause?: number | null
   readonly bridge?: string | null
   readonly held?: boolean
+  readonly muted?: boolean
 }
 
 export type Side = "agent" | "caller"
