@@ -6,7 +6,7 @@ from gateway.calls.book import Book, closed
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import Conversations
 from gateway.models import facts as f
-from gateway.models.call import Call, CallState, Direction, EndReason, Party, Side
+from gateway.models.call import Call, CallState, Direction, EndReason, Manner, Party, Side
 from gateway.pbx import events as e
 
 NORMAL_CLEARING = 16
@@ -170,6 +170,10 @@ class Lifecycle:
         if call.state is CallState.QUEUED:
             return EndReason.ABANDONED_QUEUE
         if call.state is CallState.PARKED:
+            return EndReason.ABANDONED_PARKED
+        last = call.transfers[-1] if call.transfers else None
+        recalled = last.at if last is not None and last.manner is Manner.RECALL else None
+        if recalled is not None and all(talk.started_at < recalled for talk in call.talks):
             return EndReason.ABANDONED_PARKED
         if call.answered_at is not None:
             return EndReason.COMPLETED

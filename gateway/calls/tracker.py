@@ -66,6 +66,7 @@ class CallTracker:
             e.ParkedCall: transfers.park,
             e.UnParkedCall: transfers.unpark,
             e.ParkedCallOver: transfers.unparked,
+            e.ParkedCallTimeOut: transfers.recall,
             e.ChanSpyStart: transfers.spy,
             e.QueueMemberAdded: self._member,
             e.QueueMemberStatus: self._member,

@@ -119,10 +119,21 @@ class Transfers:
         )
 
     def unparked(self, event: e.ParkedCallOver) -> None:
-        """A parked call was given up, or goes back; the state stays until something happens to it."""
+        """A parked call was given up; the state stays until its channel is gone."""
         channel = self._book.channels.get(event.uniqueid)
         if channel is not None:
             channel.parked = None
+
+    def recall(self, event: e.ParkedCallTimeOut) -> None:
+        """Nobody took a parked call: it goes back to who parked it; the state is theirs to change."""
+        call = self._book.call_of(event.uniqueid)
+        if call is None:
+            return
+        channel = self._book.channels[event.uniqueid]
+        channel.parked, channel.sent_to = None, event.parker or "?"
+        last = next((step for step in reversed(call.transfers) if step.manner is Manner.PARK), None)
+        target = self._book.agent_of(event.parker) or (last.origin if last else "") or event.parker
+        self._talks.transferred(event.at, call, Manner.RECALL, event.space, target, "success")
 
     def spy(self, event: e.ChanSpyStart) -> None:
         """Somebody listens to a call: a call of its own that is no part of it."""

@@ -35,6 +35,7 @@ class EndReason(StrEnum):
     ABANDONED_RINGING = "abandoned_ringing"
     """Given up while a phone rang; likewise."""
     ABANDONED_PARKED = "abandoned_parked"
+    """Given up while parked, or nobody answered when it went back to who had parked it."""
     QUEUE_TIMEOUT = "queue_timeout"
     """The queue let the caller go: timeout, empty queue or full queue."""
     FAILED = "failed"
@@ -67,6 +68,8 @@ class Manner(StrEnum):
     PARK = "park"
     RETRIEVE = "retrieve"
     """Somebody took a parked call."""
+    RECALL = "recall"
+    """Nobody took a parked call in time: it went back to who had parked it."""
 
 
 class Party(Struct, frozen=True):

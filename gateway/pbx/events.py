@@ -167,10 +167,19 @@ class UnParkedCall(PbxEvent, frozen=True, kw_only=True):
 
 
 class ParkedCallOver(PbxEvent, frozen=True, kw_only=True):
-    """A parked call was given up, swapped, or went back since nobody took it."""
+    """A parked call was given up."""
 
     uniqueid: str
     space: str
+
+
+class ParkedCallTimeOut(PbxEvent, frozen=True, kw_only=True):
+    """Nobody took a parked call in time: it goes back to the phone that parked it."""
+
+    uniqueid: str
+    space: str
+    parker: str = ""
+    """The device that parked it, e.g. `PJSIP/1001`."""
 
 
 class ChanSpyStart(PbxEvent, frozen=True, kw_only=True):
@@ -329,6 +338,7 @@ AnyPbxEvent = (
     | ParkedCall
     | UnParkedCall
     | ParkedCallOver
+    | ParkedCallTimeOut
     | ChanSpyStart
     | BlindTransfer
     | AttendedTransfer

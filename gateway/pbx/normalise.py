@@ -157,7 +157,7 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     ),
     "ParkedCall": (ev.ParkedCall, None, _PARKED),
     "ParkedCallGiveUp": (ev.ParkedCallOver, None, _PARKED),
-    "ParkedCallTimeOut": (ev.ParkedCallOver, None, _PARKED),
+    "ParkedCallTimeOut": (ev.ParkedCallTimeOut, None, [*_PARKED, ("parker", _T, "ParkerDialString")]),
     "UnParkedCall": (
         ev.UnParkedCall,
         None,

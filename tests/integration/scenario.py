@@ -65,6 +65,9 @@ class ScenarioAsterisk(PrivateAsterisk):
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
         (etc / "queues.conf").write_text(queues)
+        with (etc / "res_parking.conf").open("a") as file:
+            # Nobody takes it: back to who parked it, whose phone rings this long.
+            file.write("parkingtime = 3\ncomebackdialtime = 2\n")
 
 
 class NoCallError(AssertionError):

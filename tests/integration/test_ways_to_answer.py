@@ -83,6 +83,36 @@ async def test_parked_and_taken_by_another(stage: Stage) -> None:
     assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
 
 
+@pytest.mark.parametrize("answered", [True, False])
+async def test_parked_and_nobody_takes_it(stage: Stage, answered: bool) -> None:
+    """res_parking rings back the phone that parked it."""
+    async with stage.agent("1001") as parker, stage.outside() as out:
+        async with stage.scene("park-recall" if answered else "park-recall-unanswered"):
+            call = await out.dial("12345", CALLER)
+            began = await stage.talking("1001")
+            await (await parker.incoming()).transfer("700")
+            await stage.until(lambda: stage.call().state is CallState.PARKED)
+            parker.ring_s = 0.5 if answered else None
+            await stage.until(lambda: stage.call().state is CallState.RINGING)
+            assert stage.tracker.floor.agents["1001"].state is AgentState.RINGING
+            assert (stage.call().id, stage.call().agent) == (began.id, "1001")
+            await stage.same_picture()
+            if answered:
+                assert (await stage.talking("1001")).id == began.id
+                await stage.same_picture()
+                await call.hang_up()
+            else:
+                await asyncio.wait_for(call.ended.wait(), 10)
+    (ended,) = stage.ended
+    space = ended.transfers[0].target
+    assert [(one.manner, one.origin, one.target) for one in ended.transfers] == [
+        (Manner.PARK, "1001", space),
+        (Manner.RECALL, space, "1001"),
+    ]
+    assert [talk.agent for talk in ended.talks] == ["1001"] * (2 if answered else 1)
+    assert ended.end_reason is (EndReason.COMPLETED if answered else EndReason.ABANDONED_PARKED)
+
+
 @pytest.mark.parametrize(("number", "kind"), [("611", "optimised"), ("612", "not-optimised")])
 async def test_local_channels_are_plumbing(stage: Stage, number: str, kind: str) -> None:
     async with stage.agent("1001") as first, stage.agent("1002") as second:

@@ -37,6 +37,13 @@ STORIES: dict[str, Story] = {
     "pickup": ("completed", ["1002"], [("pickup", "1001", "1002")], 0),
     "forward": ("completed", ["1002"], [("forward", "1001", "1002")], 0),
     "park": ("completed", ["1001", "1002"], [("park", "1001", "701"), ("retrieve", "701", "1002")], 0),
+    "park-recall": ("completed", ["1001", "1001"], [("park", "1001", "701"), ("recall", "701", "1001")], 0),
+    "park-recall-unanswered": (
+        "abandoned_parked",
+        ["1001"],
+        [("park", "1001", "701"), ("recall", "701", "1001")],
+        0,
+    ),
     "conference": ("completed", ["1001", "1002"], [], 0),
     "listen": ("completed", ["1001"], [], 0),
     "own-listeners": ("completed", ["1001"], [], 0),

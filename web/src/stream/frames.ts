@@ -109,7 +109,7 @@ export interface Transfer {
   readonly result: string
 }
 
-export type Manner = "attended" | "blind" | "blonde" | "forward" | "park" | "pickup" | "retrieve"
+export type Manner = "attended" | "blind" | "blonde" | "forward" | "park" | "pickup" | "recall" | "retrieve"
 
 export interface Conference {
   readonly started_at: number
