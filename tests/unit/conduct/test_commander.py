@@ -102,7 +102,7 @@ async def test_asked_again_while_it_is_being_done(house: House) -> None:
     both[0].cancel()
     house.pbx.open.set()
     assert (await both[1]).ok
-    assert [name for name, _ in house.pbx.asked] == ["Setvar"]
+    assert [headers["Variable"] for _, headers in house.pbx.asked] == ["VOLUME(RX)", "HOTLINE_MUTED"]
 
 
 async def test_what_was_begun_before_a_crash_is_not_done_again(house: House) -> None:
