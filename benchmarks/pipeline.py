@@ -15,6 +15,7 @@ from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.conduct.picture import Picture
+from gateway.memory import settle
 from gateway.models.facts import AnyFact, CallEnded
 from gateway.models.line import Line
 from gateway.pbx.link import LinkState, PbxLink
@@ -91,5 +92,6 @@ async def pipeline(
         link = PbxLink(settings, picture.on_event, picture.on_state, picture.on_snapshot)
         made = Pipeline(picture, tracker, link, journal, hub, stream, bus)
         bus.listen(made.on_fact)
+        settle()  # as `hotline run` does
         yield made
     await database.close()

@@ -4,7 +4,7 @@ docs/metrics.md defines what is counted. Queues are counted in intervals of thei
 sum of them. Time that nobody watched (the gateway was away) is in no agent's state.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from gateway.models.facts import (
     QueueFiguresChanged,
     QueueVisitChanged,
 )
-from gateway.models.figures import AgentFigures, QueueFigures
+from gateway.models.figures import AgentFigures, QueueCounts, QueueFigures
 from gateway.models.line import Line
 from gateway.models.queue import AgentState, AgentStatus, QueueVisit, VisitOutcome
 
@@ -46,24 +46,9 @@ def day_of(at: float, zone: ZoneInfo) -> Day:
     return Day(midnight.timestamp(), (midnight + timedelta(days=1)).timestamp())
 
 
-class Bucket(Struct):
-    """What is counted of one queue in one interval."""
+class Bucket(QueueCounts):
+    """One queue in one interval, with what the ratios are made of."""
 
-    offered: int = 0
-    answered: int = 0
-    answered_in_time: int = 0
-    abandoned: int = 0
-    short_abandoned: int = 0
-    timeout: int = 0
-    other: int = 0
-    withdrawn: int = 0
-    unseen: int = 0
-    transferred: int = 0
-    missed: int = 0
-    served: int = 0
-    longest_wait_s: float = 0.0
-    talk_s: float = 0.0
-    wrap_up_s: float = 0.0
     wait_answered_s: float = 0.0
     wait_abandoned_s: float = 0.0
     busy_s: float = 0.0
@@ -345,20 +330,12 @@ class FiguresBook:
         )
 
 
-def rebuilt(book: FiguresBook, facts: Iterable[AnyFact], now: float) -> FiguresBook:
-    """The book after an earlier run's facts."""
-    for fact in facts:
-        book.apply(fact)
-    book.resume(now)
-    return book
-
-
 def _figures(
     key: QueueKey, queue: _Queue, counted: Bucket, start: float, end: float, interval: int | None
 ) -> QueueFigures:
     # Whose end is known and who waited long enough to be served.
     due = counted.answered + counted.abandoned + counted.timeout + counted.other
-    plain: dict[str, Any] = {name: getattr(counted, name) for name in Bucket.__struct_fields__[:15]}
+    plain: dict[str, Any] = {name: getattr(counted, name) for name in QueueCounts.__struct_fields__}
     return QueueFigures(
         pbx=key[0],
         queue=key[1],

@@ -16,6 +16,7 @@ import typer
 
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
+from gateway.memory import settle
 from gateway.settings import Settings
 from workorders.classify import ClassifierError
 from workorders.reference import ReferenceDataError
@@ -103,6 +104,7 @@ async def _until_told() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
+    settle()
     await told.wait()
     err.print("stopping")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from gateway.bus import LocalBus
-from gateway.calls.figures import FiguresBook, rebuilt
+from gateway.calls.figures import FiguresBook
 from gateway.models.line import Line
 from gateway.models.queue import AgentStatus, QueueVisit
 from gateway.storage.calls import CallRepository
@@ -30,10 +30,13 @@ class Reporting:
     async def rebuild(self, calls: CallRepository) -> None:
         """Fold what the journal holds of the day; before anything new happens."""
         now = time.time()
-        facts = await calls.facts_since(now - BACK_S, KINDS)
-        rebuilt(self.book, facts, now)
+        facts = 0
+        async for fact in calls.facts_since(now - BACK_S, KINDS):
+            self.book.apply(fact)
+            facts += 1
+        self.book.resume(now)
         self._bus.listen(self.book.apply)
-        log.info("figures_rebuilt", facts=len(facts), took_s=round(time.time() - now, 2))
+        log.info("figures_rebuilt", facts=facts, took_s=round(time.time() - now, 2))
 
     def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueVisit], list[QueueVisit]]:
         """What an earlier run knew last of that PBX: agents, open stays, and those being wrapped up."""

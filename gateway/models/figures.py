@@ -3,22 +3,9 @@
 from msgspec import Struct
 
 
-class QueueFigures(Struct, frozen=True):
-    """One queue over one span: a day of its line, or one interval of it.
+class QueueCounts(Struct):
+    """What is counted of one queue in a span. Changed while counting; the figures given out are frozen."""
 
-    A stay in the queue counts in the span in which the caller entered, so that the sums always agree:
-    offered = answered + abandoned + short_abandoned + timeout + other + withdrawn + unseen + still waiting.
-    Ratios are 0..1, averages seconds; `None` where there is nothing to divide by.
-    """
-
-    pbx: str
-    queue: str
-    line: str | None
-    start: float
-    """POSIX seconds; `end` is not in it."""
-    end: float
-    interval: int | None
-    """The how manieth of its day, from 0; `None`: the whole day since midnight."""
     offered: int = 0
     answered: int = 0
     answered_in_time: int = 0
@@ -38,6 +25,24 @@ class QueueFigures(Struct, frozen=True):
     longest_wait_s: float = 0.0
     talk_s: float = 0.0
     wrap_up_s: float = 0.0
+
+
+class QueueFigures(QueueCounts, frozen=True, kw_only=True):  # type: ignore[misc]  # msgspec allows it
+    """One queue over one span: a day of its line, or one interval of it.
+
+    A stay in the queue counts in the span in which the caller entered, so that the sums always agree:
+    offered = answered + abandoned + short_abandoned + timeout + other + withdrawn + unseen + still waiting.
+    Ratios are 0..1, averages seconds; `None` where there is nothing to divide by.
+    """
+
+    pbx: str
+    queue: str
+    line: str | None
+    start: float
+    """POSIX seconds; `end` is not in it."""
+    end: float
+    interval: int | None
+    """The how manieth of its day, from 0; `None`: the whole day since midnight."""
     service_level: float | None = None
     connection_rate: float | None = None
     abandon_rate: float | None = None

@@ -1,6 +1,6 @@
 """Calls, what was said on them, their recordings, and what is left to do after the hang-up."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -78,20 +78,23 @@ class CallRepository:
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
 
-    async def facts_since(self, at: float, kinds: Sequence[str]) -> list[AnyFact]:
+    async def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
         """The journal's facts of those kinds since then (POSIX seconds), oldest first."""
         first = select(func.min(journal.c.seq)).where(journal.c.at >= at)
+        decode = msgspec.json.Decoder(AnyFact).decode
         async with self._database.reading() as connection:
             begin = await connection.scalar(first)
             if begin is None:
-                return []
+                return
             query = (
                 select(journal.c.data)
                 .where(journal.c.seq >= begin, journal.c.kind.in_(kinds))
                 .order_by(journal.c.seq)
             )
-            decode = msgspec.json.Decoder(AnyFact).decode
-            return [decode(data) for data in await connection.scalars(query)]
+            # A day may be long: never all of it in memory at once.
+            rows = await connection.stream(query.execution_options(yield_per=1000))
+            async for data in rows.scalars():
+                yield decode(data)
 
     # -- what was heard live ---------------------------------------------------------------------
     async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:

@@ -160,7 +160,7 @@ class JournalWriter:
                 return
 
     async def _write(self, connection: AsyncConnection, facts: list[AnyFact]) -> None:
-        await self._journal.many(connection, [_journal_row(fact) for fact in facts])
+        await self._journal.many(connection, [journal_row(fact) for fact in facts])
         newest_calls: dict[str, tuple[Call, bool]] = {}
         newest_orders: dict[str, Order] = {}
         heard: dict[str, dict[str, Any]] = {}
@@ -205,7 +205,8 @@ def order_row_columns() -> list[str]:
     return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "matter", "data"]
 
 
-def _journal_row(fact: AnyFact) -> dict[str, Any]:
+def journal_row(fact: AnyFact) -> dict[str, Any]:
+    """A fact as the journal keeps it."""
     call_id: str | None = None
     if isinstance(fact, CallFact):
         call_id = fact.call.id

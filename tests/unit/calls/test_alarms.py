@@ -78,7 +78,16 @@ def test_rates_need_enough_calls_and_a_day_that_is_not_over() -> None:
     book = AlarmBook([rule(Measure.CONNECTION_RATE, below=0.9, min_offered=10)])
 
     def day(offered: int, rate: float | None, interval: int | None = None) -> QueueFiguresChanged:
-        figures = QueueFigures("main", "q", "12345", 0.0, 86400.0, interval, offered, connection_rate=rate)
+        figures = QueueFigures(
+            pbx="main",
+            queue="q",
+            line="12345",
+            start=0.0,
+            end=86400.0,
+            interval=interval,
+            offered=offered,
+            connection_rate=rate,
+        )
         return QueueFiguresChanged(at=0.0, figures=figures)
 
     book.apply(day(9, 0.5))

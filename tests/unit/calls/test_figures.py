@@ -1,5 +1,6 @@
 """Figures on plain data: what is counted, when the day begins, and that a restart changes nothing."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gateway.calls.figures import INTERVAL_S, FiguresBook, day_of, rebuilt
+from gateway.calls.figures import INTERVAL_S, FiguresBook, day_of
 from gateway.models.facts import (
     AgentChanged,
     AgentFiguresChanged,
@@ -25,6 +26,14 @@ LINE = Line(id="12345", name="12345", numbers=(), queue="q", service_level_s=15.
 KEY = ("main", "q")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI).timestamp()
+
+
+def rebuilt(book: FiguresBook, facts: Iterable[AnyFact], now: float) -> FiguresBook:
+    """The book after an earlier run's facts."""
+    for fact in facts:
+        book.apply(fact)
+    book.resume(now)
+    return book
 
 
 def stay(

@@ -91,6 +91,7 @@ def everything() -> list[f.AnyFact]:
         1.0,
         2.0,
     )
+    figures = QueueFigures(pbx="main", queue="q", line="12345", start=0.0, end=86400.0, interval=None)
     return [
         f.CallUpdated(at=1.0, call=call(), what="x"),
         f.QueueChanged(
@@ -102,7 +103,7 @@ def everything() -> list[f.AnyFact]:
         ),
         f.OrderChanged(at=1.0, order=order, changed=("town",)),
         f.PbxLinkChanged(at=1.0, pbx="main", up=True, reason=""),
-        f.QueueFiguresChanged(at=1.0, figures=QueueFigures("main", "q", "12345", 0.0, 86400.0, None)),
+        f.QueueFiguresChanged(at=1.0, figures=figures),
         f.RecogniserChanged(at=1.0, recogniser=Recogniser(Load.NORMAL, True, 0, 0.0, 0)),
     ]
 
