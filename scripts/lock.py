@@ -15,6 +15,7 @@ LOCKS = {
     "requirements.lock": ["--no-dev"],
     "requirements-dev.lock": ["--group", "dev"],
     "requirements-model.lock": ["--only-group", "model"],
+    "requirements-node.lock": ["--only-group", "node"],
 }
 
 

@@ -15,6 +15,7 @@ from gateway.web.services import WebServices
 CSRF_HEADER = "X-CSRF-Token"
 HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?")
 """A Host header that may be repeated in an answer: name, then port."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Access:
@@ -52,6 +53,18 @@ class Access:
         if not who.may(Permission.EDIT_ALL_ORDERS):
             await self.own_call(order.call_id, who)
         return order
+
+
+def from_this_machine(request: Request) -> bool:
+    """Whether a program on the gateway's own machine asks, and no proxy for somebody else.
+
+    A proxy on this machine is a loopback peer too: its header gives it away. So does the name that a rebound
+    page in a browser asked for.
+    """
+    host = HOST.fullmatch(request.headers.get("host", ""))
+    peer = request.client.host if request.client else ""
+    near = peer in ("127.0.0.1", "::1") and host is not None and host[1] in LOOPBACK
+    return near and not any(one in request.headers for one in ("forwarded", "x-forwarded-for", "via"))
 
 
 def stream_url(services: WebServices, request: Request) -> str:

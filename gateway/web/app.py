@@ -1,4 +1,4 @@
-"""The HTTP API and the page. Nothing is open but /healthz, /readyz, the login and the page's own files.
+"""The HTTP API and the page. Nothing is open but /healthz, /readyz, /welcome, the login and the browser app's own files.
 
 What may be asked is in `gateway/web/routes`, a module for each resource.
 """
@@ -10,12 +10,11 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 from gateway.stream.origin import own_origin
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import problem
+from gateway.web.pages import DIST, caching, serve_pages
 from gateway.web.routes import (
     administration,
     audit,
@@ -26,30 +25,25 @@ from gateway.web.routes import (
     operation,
     orders,
     session,
+    welcome,
 )
 from gateway.web.services import OrderRefusedError, WebServices
 
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
-STATIC = Path(__file__).with_name("static")
-ROUTES = (session, calls, orders, deliveries, commands, audit, administration, described, operation)
+ROUTES = (welcome, session, calls, orders, deliveries, commands, audit, administration, described, operation)
 """Each makes its `router(services, access)`."""
 
 
-def create_app(services: WebServices) -> FastAPI:
-    """The application over `services`."""
+def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
+    """The application over `services`, with the browser app built in `dist`."""
     app = FastAPI(title="hotline-gateway", version=services.version, openapi_url=None)
     _guard(app, services)
     _tell_problems(app)
     access = Access(services)
     for module in ROUTES:
         app.include_router(module.router(services, access))
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    serve_pages(app, dist)
     return app
 
 
@@ -79,9 +73,10 @@ def _guard(app: FastAPI, services: WebServices) -> None:
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
-        page = request.url.path == "/" or request.url.path.startswith("/static/")
-        # The page's files are asked for again each time (ETag); data is never kept.
-        response.headers["Cache-Control"] = "no-cache" if page else "no-store"
+        # A refusal is kept by nobody, whatever was asked for.
+        response.headers["Cache-Control"] = (
+            caching(request.url.path) if response.status_code < 400 else "no-store"
+        )
         return response
 
 

@@ -6,11 +6,9 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from agents.accounts import Permission
-from gateway.web.access import HOST, Access
+from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json
 from gateway.web.services import Check, ReadinessCheck, WebServices
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def router(services: WebServices, access: Access) -> APIRouter:
@@ -37,12 +35,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/metrics")
     async def metrics(request: Request) -> Response:
-        # A proxy on this machine is a loopback peer too: its header gives it away.
-        # So does the name a rebound page in a browser asked for.
-        host = HOST.fullmatch(request.headers.get("host", ""))
-        peer = request.client.host if request.client else ""
-        near = peer in ("127.0.0.1", "::1") and host is not None and host[1] in LOOPBACK
-        if not near or any(h in request.headers for h in ("forwarded", "x-forwarded-for", "via")):
+        if not from_this_machine(request):
             access.need(await access.signed_in(request), Permission.SEE_METRICS)
         return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 

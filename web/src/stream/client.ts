@@ -1,6 +1,6 @@
 // The stream, followed: reconnects and resumes by itself, folds what it gets, sends commands. No framework.
 
-import type { ClientFrame, Delta, Result, ServerFrame, Snapshot } from './frames.ts'
+import type { ClientFrame, Delta, Hello, Result, ServerFrame, Snapshot } from './frames.ts'
 
 export type Item = Snapshot['items'][number]
 export type Topic = Item['topic']
@@ -20,6 +20,8 @@ export interface Options {
   readonly commandTimeoutMs?: number
   /** Something changed: draw again. */
   readonly onChange?: (frame: Snapshot | Delta) => void
+  /** Connected; `time` is the gateway's clock. */
+  readonly onHello?: (hello: Hello) => void
   readonly onState?: (state: State, reason: string) => void
   readonly connect?: (url: string) => Socket
 }
@@ -103,7 +105,11 @@ export class StreamClient {
   }
 
   /** Ask for something. The promise fails where no answer came: ask again with the same `id`, it is done once. */
-  command(name: string, args: Readonly<Record<string, unknown>> = {}, id: string = crypto.randomUUID()): Promise<Result> {
+  command(
+    name: string,
+    args: Readonly<Record<string, unknown>> = {},
+    id: string = crypto.randomUUID(),
+  ): Promise<Result> {
     const socket = this.socket
     if (socket === null || this.state !== 'open') return Promise.reject(new Error('not connected'))
     const frame: ClientFrame = { type: 'command', id, name, args }
@@ -132,6 +138,7 @@ export class StreamClient {
     if (frame.type === 'hello') {
       this.attempt = 0
       this.heartbeatMs = frame.heartbeat * 1000
+      this.options.onHello?.(frame)
       this.say('open', '')
     }
     this.listen()

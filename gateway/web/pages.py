@@ -1,0 +1,46 @@
+"""The browser app: what `make web` built, served. Its address bar is its own: every page is the same file."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+DIST = Path(__file__).with_name("dist")
+NOT_BUILT = (
+    "the browser app was not built: run `make web` in the source tree (a released wheel brings it along); "
+    "the API under /api/v1 works without it"
+)
+NOT_PAGES = ("api/", "assets/")
+MONTHS = "public, max-age=31536000, immutable"
+
+
+def caching(path: str) -> str:
+    """The Cache-Control of an answer to `path`: data is never kept, what carries a hash in its name always."""
+    if path.startswith("/assets/"):
+        return MONTHS
+    return "no-store" if path.startswith(("/api/", "/healthz", "/readyz", "/metrics")) else "no-cache"
+
+
+def serve_pages(app: FastAPI, dist: Path = DIST) -> None:
+    """Serve the app in `dist`: hashed files under /assets, anything else that is no file is a page of it.
+
+    Added last: what other routes answer is theirs. Not built: 503 that says how to mend it.
+    """
+    app.mount("/assets", StaticFiles(directory=dist / "assets", check_dir=False), name="assets")
+
+    @app.get("/{path:path}", include_in_schema=False)
+    async def page(request: Request, path: str) -> Response:
+        if path.startswith(NOT_PAGES):
+            raise HTTPException(404, "no such resource")
+        index = dist / "index.html"
+        if not index.is_file():
+            raise HTTPException(503, NOT_BUILT)
+        name = path.rpartition("/")[2]
+        if "." not in name:
+            return FileResponse(index)
+        # Only files beside the index, no folders and no hidden ones: favicon.svg.
+        file = dist / name
+        if path != name or name.startswith(".") or not file.is_file():
+            raise HTTPException(404, "no such file")
+        return FileResponse(file)

@@ -1,0 +1,62 @@
+// The pages and who may open them. A page that is not listed here is not there.
+
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+
+import { ApiError } from '@/api/client.ts'
+import type { Session } from '@/api/types.ts'
+import { useSession } from '@/stores/session.ts'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Open to these; without it: to everybody, signed in or not. */
+    readonly for?: (me: Session) => boolean
+    /** In the navigation under the message `app.nav.<nav>`. */
+    readonly nav?: string
+    /** Whole screen, without the layout's bar. */
+    readonly bare?: boolean
+  }
+}
+
+const seesAll = (me: Session): boolean => me.permissions.includes('see_all')
+
+export const routes: RouteRecordRaw[] = [
+  { path: '/login', name: 'login', component: () => import('@/app/LoginPage.vue'), meta: { bare: true } },
+  {
+    path: '/desk',
+    name: 'desk',
+    component: () => import('@/desk/DeskPage.vue'),
+    meta: { nav: 'desk', for: (me) => me.agent !== null },
+  },
+  { path: '/wall', name: 'wall', component: () => import('@/wall/WallPage.vue'), meta: { nav: 'wall', for: seesAll } },
+  { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/app/NoPage.vue'), meta: { for: () => true } },
+]
+
+/** The pages in somebody's navigation, their first page first. */
+export function pagesOf(me: Session): RouteRecordRaw[] {
+  return routes.filter((one) => one.meta?.nav !== undefined && (one.meta.for?.(me) ?? true))
+}
+
+export const router = createRouter({ history: createWebHistory(), routes })
+
+router.beforeEach(async (to) => {
+  const session = useSession()
+  while (!session.asked) {
+    try {
+      await session.load()
+    } catch (error) {
+      // The gateway is away: the page waits for it instead of pretending that nobody is signed in.
+      session.unreachable = error instanceof ApiError ? error.detail : String(error)
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+    }
+  }
+  session.unreachable = ''
+  const me = session.me
+  if (me === null) {
+    if (to.name === 'login') return true
+    return { name: 'login', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
+  }
+  const first = pagesOf(me)[0]?.path
+  if (to.name === 'login' || to.path === '/') return first ?? { name: 'nowhere', params: { rest: ['none'] } }
+  if (to.meta.for?.(me) === false) return first ?? { name: 'nowhere', params: { rest: ['none'] } }
+  return true
+})

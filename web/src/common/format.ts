@@ -1,0 +1,21 @@
+// Values as people read them. Pure.
+
+/** Seconds as `mm:ss`, from an hour on `h:mm:ss`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  const tail = `${String(minutes).padStart(2, '0')}:${String(rest).padStart(2, '0')}`
+  return hours ? `${hours}:${tail}` : tail
+}
+
+/** An instant (POSIX seconds) as the time of day on this machine. */
+export function timeOfDay(at: number): string {
+  return new Date(at * 1000).toLocaleTimeString('zh-CN', { hour12: false })
+}
+
+/** An order field's value as text. */
+export function fieldText(value: unknown, words: { readonly yes: string; readonly no: string }): string {
+  if (typeof value === 'boolean') return value ? words.yes : words.no
+  if (Array.isArray(value)) return value.join('、')
+  return value === null || value === undefined ? '' : String(value)
+}
