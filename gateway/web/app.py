@@ -1,4 +1,4 @@
-"""The HTTP API and the page. Nothing is open but /healthz, /readyz, /welcome, the login and the browser app's own files.
+"""The HTTP API and the browser app. Open are only /healthz, /readyz, /welcome, the login and the app's files.
 
 What may be asked is in `gateway/web/routes`, a module for each resource.
 """

@@ -16,7 +16,7 @@ MONTHS = "public, max-age=31536000, immutable"
 
 
 def caching(path: str) -> str:
-    """The Cache-Control of an answer to `path`: data is never kept, what carries a hash in its name always."""
+    """The Cache-Control of an answer to `path`: data is never kept, a name with a hash always."""
     if path.startswith("/assets/"):
         return MONTHS
     return "no-store" if path.startswith(("/api/", "/healthz", "/readyz", "/metrics")) else "no-cache"

@@ -18,6 +18,7 @@ from gateway.web.serve import serve_web
 from gateway.web.services import OrderRefusedError, WebServices
 
 PASSWORD = "correct-horse"
+OPEN = {("/api/v1/session", "post"), ("/api/v1/welcome", "get")}
 
 
 class Row(Struct, frozen=True):
@@ -103,7 +104,7 @@ async def test_nothing_is_open(store: Any) -> None:
         walked = 0
         for described, methods in it.app.openapi()["paths"].items():
             for method in methods:
-                if not described.startswith("/api/") or (described, method) == ("/api/v1/session", "post"):
+                if not described.startswith("/api/") or (described, method) in OPEN:
                     continue
                 path = described.replace("{", "").replace("}", "")
                 status, headers, _ = await it.ask(method.upper(), path, json={"fields": {}})

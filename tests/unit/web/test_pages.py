@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from agents.accounts import AccountService
 from gateway.stream.state import LiveView
@@ -68,10 +69,16 @@ async def test_what_carries_a_hash_is_kept(store: Any, dist: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/.vite/manifest.json", "/..%2fsecret.txt", "/assets/..%2f..%2fsecret.txt", "/x.js", "/api/v1/nothing", "/api/x"],
+    [
+        "/.vite/manifest.json",
+        "/..%2fsecret.txt",
+        "/assets/..%2f..%2fsecret.txt",
+        "/x.js",
+        "/api/v1/nothing",
+        "/api/x",
+    ],
 )
 async def test_nothing_else_is_served(store: Any, dist: Path, path: str) -> None:
-    from yarl import URL
 
     async with served(store, dist) as http, http.get(URL(path, encoded=True)) as answer:
         assert answer.status == 404

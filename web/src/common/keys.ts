@@ -30,7 +30,7 @@ export function keyOf(id: string): string | undefined {
 }
 
 /** Register; the function returned takes them out again. */
-export function addKeys(...more: readonly KeyAction[]): () => void {
+export function addKeys(...more: KeyAction[]): () => void {
   actions.unshift(...more)
   return () => {
     for (const one of more) {
@@ -41,7 +41,7 @@ export function addKeys(...more: readonly KeyAction[]): () => void {
 }
 
 /** Register for as long as the component lives. */
-export function useKeys(...more: readonly KeyAction[]): void {
+export function useKeys(...more: KeyAction[]): void {
   onScopeDispose(addKeys(...more))
 }
 
