@@ -204,6 +204,12 @@ class Call(Struct, frozen=True):
         return next((leg for leg in self.legs if leg.side is Side.CALLER), None)
 
     @property
+    def agents(self) -> tuple[str, ...]:
+        """Who talked on the call, in order, each once; and the agent it rings at."""
+        talked = [talk.agent for talk in self.talks if talk.agent is not None]
+        return tuple(dict.fromkeys([*talked, self.agent] if self.agent is not None else talked))
+
+    @property
     def served(self) -> bool:
         """Whether the public spoke with an agent: such a call has a work order and a transcript."""
         return self.direction is Direction.INBOUND and bool(self.talks)

@@ -18,13 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.models.call import Call
 from gateway.models.facts import AnyFact, CallEnded, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
+from gateway.models.history import text_of
 from gateway.models.order import Order
+from gateway.models.search import searchable
 from gateway.storage.database import Database
-from gateway.storage.tables import calls, journal, orders, utterances
+from gateway.storage.tables import call_texts, calls, journal, order_texts, orders, utterances
 
 log = structlog.get_logger(__name__)
 
 BATCH = 2000
+ORDER_TEXT_COLUMNS = ["order_id", "category", "town", "unit", "text"]
 RETRY_S = (0.1, 0.5, 2.0, 5.0)
 
 
@@ -43,8 +46,11 @@ def call_row(call: Call) -> dict[str, Any]:
         "id": call.id,
         "pbx": call.pbx,
         "line": call.line,
+        "direction": call.direction.value,
         "state": call.state.value,
+        "end_reason": call.end_reason.value if call.end_reason is not None else None,
         "agent": call.agent,
+        "agents": f" {' '.join(agents)} " if (agents := call.agents) else "",
         "caller_number": call.caller.number[:64],
         "started_at": call.started_at,
         "ended_at": call.ended_at,
@@ -65,6 +71,37 @@ def order_row(order: Order) -> dict[str, Any]:
         "matter": order.matter,
         "data": msgspec.json.encode(order).decode(),
     }
+
+
+def order_text_row(order: Order) -> dict[str, Any]:
+    """What an order is searched by: some fields as they are, all of them in searchable form."""
+    return {
+        "order_id": order.id,
+        "category": text_of(order, "category")[:100] or None,
+        "town": text_of(order, "town")[:100] or None,
+        "unit": text_of(order, "unit")[:200] or None,
+        "text": searchable(text_of(order, name) for name in order.fields),
+    }
+
+
+def put_call_text(database: Database) -> Any:
+    """An INSERT that appends to what was said on the call before."""
+    make = sqlite_insert if database.sqlite else postgresql_insert
+    statement = make(call_texts)
+    return statement.on_conflict_do_update(
+        index_elements=["call_id"], set_={"text": call_texts.c.text + statement.excluded["text"]}
+    )
+
+
+def put_order_text(database: Database) -> Any:
+    """An INSERT of `order_text_row`, or an update where the order has one."""
+    return upsert(database, order_texts, ["order_id"], ORDER_TEXT_COLUMNS[1:])
+
+
+async def put_order(database: Database, connection: AsyncConnection, order: Order) -> None:
+    """Store the working copy of an order as it is, and its searchable text."""
+    await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [order_row(order)])
+    await connection.execute(put_order_text(database), [order_text_row(order)])
 
 
 class Prepared:
@@ -101,7 +138,9 @@ class JournalWriter:
         self._orders = Prepared(
             database, upsert(database, orders, ["id"], order_row_columns()[1:]), order_row_columns()
         )
+        self._order_texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
         self._utterances = Prepared(database, upsert(database, utterances, ["id"], ["data"]), heard)
+        self._call_texts = Prepared(database, put_call_text(database), ["call_id", "text"])
         self.written = 0
         """Facts committed since the start."""
 
@@ -164,6 +203,7 @@ class JournalWriter:
         newest_calls: dict[str, tuple[Call, bool]] = {}
         newest_orders: dict[str, Order] = {}
         heard: dict[str, dict[str, Any]] = {}
+        texts: dict[str, str] = {}
         for fact in facts:
             if isinstance(fact, CallFact):
                 ended = isinstance(fact, CallEnded) or newest_calls.get(fact.call.id, (None, False))[1]
@@ -179,6 +219,7 @@ class JournalWriter:
                     "start": said.start,
                     "data": msgspec.json.encode(said).decode(),
                 }
+                texts[said.id] = said.text
         running = [call_row(call) for call, ended in newest_calls.values() if not ended]
         over = [
             call_row(call) | {"finish": "pending" if call.served else ""}
@@ -191,13 +232,25 @@ class JournalWriter:
             await self._ended.many(connection, over)
         if newest_orders:
             await self._orders.many(connection, [order_row(order) for order in newest_orders.values()])
+            await self._order_texts.many(connection, [order_text_row(one) for one in newest_orders.values()])
         if heard:
             await self._utterances.many(connection, list(heard.values()))
+            await self._call_texts.many(connection, _call_text_rows(heard, texts))
+
+
+def _call_text_rows(heard: dict[str, dict[str, Any]], texts: dict[str, str]) -> list[dict[str, Any]]:
+    of_call: dict[str, list[str]] = {}
+    for identity, row in heard.items():
+        of_call.setdefault(row["call_id"], []).append(texts[identity])
+    return [{"call_id": call_id, "text": searchable(said)} for call_id, said in of_call.items()]
 
 
 def call_row_columns() -> list[str]:
     """The columns `call_row` fills, `id` first."""
-    return ["id", "pbx", "line", "state", "agent", "caller_number", "started_at", "ended_at", "data"]
+    return [
+        "id", "pbx", "line", "direction", "state", "end_reason", "agent", "agents", "caller_number",
+        "started_at", "ended_at", "data",
+    ]  # fmt: skip
 
 
 def order_row_columns() -> list[str]:

@@ -13,7 +13,7 @@ from gateway.models.delivery import DeliveryView
 from gateway.models.order import Order, OrderState, RelatedOrder
 from gateway.models.overview import EndpointState
 from gateway.storage.database import Database
-from gateway.storage.journal import order_row, order_row_columns, upsert
+from gateway.storage.journal import put_order
 from gateway.storage.tables import calls, deliveries, orders
 from workorders.outbox import Delivery
 
@@ -137,18 +137,14 @@ class OrderRepository:
         ]
         make = sqlite_insert if self._database.sqlite else postgresql_insert
         async with self._database.writing() as connection:
-            await connection.execute(
-                upsert(self._database, orders, ["id"], order_row_columns()[1:]), [order_row(order)]
-            )
+            await put_order(self._database, connection, order)
             if rows:
                 await connection.execute(make(deliveries).on_conflict_do_nothing(), rows)
 
     async def save(self, order: Order) -> None:
         """Store an order as it is."""
         async with self._database.writing() as connection:
-            await connection.execute(
-                upsert(self._database, orders, ["id"], order_row_columns()[1:]), [order_row(order)]
-            )
+            await put_order(self._database, connection, order)
 
     async def pending_deliveries(self, order_id: str) -> int:
         """How many deliveries of the order are not yet delivered."""
@@ -244,7 +240,7 @@ class SqlOutbox:
         if state is not None:
             query = query.where(deliveries.c.state == state)
         async with self._database.reading() as connection:
-            return [_view(row) for row in (await connection.execute(query)).mappings()]
+            return [delivery_view(row) for row in (await connection.execute(query)).mappings()]
 
     async def retry_delivery(self, delivery_id: str) -> DeliveryView | None:
         """Make it due now, dead or waiting; one already delivered is left alone. `None`: no such."""
@@ -259,7 +255,7 @@ class SqlOutbox:
                 .mappings()
                 .one_or_none()
             )
-        return None if row is None else _view(row)
+        return None if row is None else delivery_view(row)
 
     async def by_endpoint(self) -> dict[str, EndpointState]:
         """How deliveries fare, by endpoint; `host` and `lines` are not known here."""
@@ -314,7 +310,7 @@ def _delivery(row: RowMapping) -> Delivery:
     )
 
 
-def _view(row: RowMapping) -> DeliveryView:
+def delivery_view(row: RowMapping) -> DeliveryView:
     return DeliveryView(
         id=row["id"],
         order_id=row["order_id"],

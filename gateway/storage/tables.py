@@ -47,10 +47,14 @@ calls = Table(
     Column("id", String(160), primary_key=True),
     Column("pbx", String(64), nullable=False),
     Column("line", String(64)),
+    Column("direction", String(16), nullable=False, server_default="inbound"),
     Column("state", String(16), nullable=False),
+    Column("end_reason", String(32)),
     Column("agent", String(64)),
+    # Everybody who talked, each between spaces: " 1001 1002 ".
+    Column("agents", Text, nullable=False, server_default=""),
     Column("caller_number", String(64), nullable=False, index=True),
-    Column("started_at", Double, nullable=False, index=True),
+    Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     # What is left to do after the hang-up: "", "pending" (recording, transcript, order), "done", "failed".
     Column("finish", String(16), nullable=False, server_default=""),
@@ -58,6 +62,7 @@ calls = Table(
     Column("data", Text, nullable=False),
     Index("ix_calls_open", "pbx", "ended_at"),
     Index("ix_calls_finish", "finish"),
+    Index("ix_calls_started", "started_at", "id"),
 )
 
 utterances = Table(
@@ -68,6 +73,25 @@ utterances = Table(
     Column("side", String(8), nullable=False),
     Column("start", Double, nullable=False),
     Column("data", Text, nullable=False),
+)
+
+# What was said on each call, and what stands in each order, in searchable form (gateway.models.search):
+# small rows apart from `data`, so that a search reads nothing else.
+call_texts = Table(
+    "call_texts",
+    metadata,
+    Column("call_id", String(160), primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+order_texts = Table(
+    "order_texts",
+    metadata,
+    Column("order_id", String(36), primary_key=True),
+    Column("category", String(100)),
+    Column("town", String(100)),
+    Column("unit", String(200)),
+    Column("text", Text, nullable=False),
 )
 
 heard = Table(
@@ -87,11 +111,12 @@ orders = Table(
     Column("line", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("created_at", Double, nullable=False, index=True),
+    Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     # Place and category, where both are known: what earlier orders of the same matter are found by.
     Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
+    Index("ix_orders_created", "created_at", "id"),
 )
 
 deliveries = Table(
@@ -112,6 +137,7 @@ deliveries = Table(
     Column("status", Integer),
     Column("error", Text),
     Column("external_id", String(200)),
+    Index("ix_deliveries_created", "created_at", "id"),
     Index("uq_deliveries_key", "endpoint", "key", unique=True),
     Index("ix_deliveries_due", "state", "next_attempt_at"),
 )
