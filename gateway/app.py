@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from agents.accounts import AccountService
 from asr.engine import EngineRequest
@@ -29,6 +30,7 @@ from gateway.conduct.drafting import Orders
 from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
 from gateway.conduct.picture import Picture
+from gateway.conduct.playback import Playback
 from gateway.conduct.reporting import Reporting
 from gateway.metrics import Metrics
 from gateway.models.facts import (
@@ -48,6 +50,7 @@ from gateway.storage.accounts import AccountRepository
 from gateway.storage.calls import CallRepository
 from gateway.storage.commands import CommandRepository
 from gateway.storage.database import Database
+from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.stream.hub import Hub
@@ -72,6 +75,8 @@ from workorders.reference import load_reference
 log = structlog.get_logger(__name__)
 
 LIVE_TICK_S = 1.0
+CLEAN_UP_EVERY_S = 3600.0
+DAY_S = 86_400.0
 
 
 @dataclass
@@ -243,6 +248,8 @@ async def run_gateway(
             commands=commander,
             audit=commands,
             administration=Administration(settings, by_name, running.links, outbox, order_repository),
+            history=HistoryRepository(database),
+            audio=Playback(by_name, archive, calls),
             checks=_checks(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),
@@ -250,6 +257,8 @@ async def run_gateway(
             public_stream_url=settings.http.public_stream_url,
             allowed_origins=settings.http.allowed_origins,
             secure_cookies=settings.http.secure_cookies,
+            timezone=settings.timezone,
+            export_rows=settings.http.export_rows,
             version=__version__,
             registry=metrics.registry,
             demo_accounts=demo_accounts,
@@ -273,6 +282,7 @@ async def run_gateway(
         running.stream_port = stream.port
         accounts.on_revoked(stream.revoke)
         tasks.start(_tick(hub), "tick")
+        tasks.start(_forget_commands(commands, settings.database.keep_commands_days), "clean-up")
         if pool is not None:
             tasks.start(_watch_recogniser(pool, running, hub), "recogniser")
         log.info("gateway_started", web=running.web_port, stream=running.stream_port, pbxs=sorted(by_name))
@@ -422,6 +432,17 @@ async def _tick(hub: Hub) -> None:
     while True:
         hub.tick(time.time())
         await asyncio.sleep(LIVE_TICK_S)
+
+
+async def _forget_commands(commands: CommandRepository, days: float) -> None:
+    """Ids of commands older than that are forgotten, now and then."""
+    while True:
+        try:
+            if forgotten := await commands.forget(time.time() - days * DAY_S):
+                log.info("old_commands_forgotten", commands=forgotten)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("old_commands_not_forgotten", error=str(error))
+        await asyncio.sleep(CLEAN_UP_EVERY_S)
 
 
 async def _watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None:

@@ -87,7 +87,7 @@ class Archive:
         since = loop.time()
         while True:
             try:
-                found = await asyncio.to_thread(_find, source)
+                found = await asyncio.to_thread(raw_files, source)
             except OSError as error:
                 found = {}
                 if loop.time() >= end:
@@ -132,8 +132,12 @@ def legs_of(source: Path) -> tuple[Path, Path]:
     return source.with_name(f"{source.stem}-rx.raw"), source.with_name(f"{source.stem}-tx.raw")
 
 
-def _find(source: Path) -> dict[Path, int]:
-    """The two legs, else the one stereo file, each with its size; OSError where there is neither."""
+def raw_files(source: Path) -> dict[Path, int]:
+    """The two legs (what came from the caller first), else the one stereo file, each with its size.
+
+    Raises:
+        OSError: there is neither.
+    """
     try:
         return {file: file.stat().st_size for file in legs_of(source)}
     except FileNotFoundError:

@@ -106,6 +106,9 @@ class HttpSettings(_Section):
     secure_cookies: bool = Field(default=False, description="true behind HTTPS")
     session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
     max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="followers of the stream")
+    export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=500_000, description="an export (CSV, XLSX) holds at most so many rows"
+    )
     deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
 
 
@@ -115,6 +118,9 @@ class DatabaseSettings(_Section):
         description="sqlite+aiosqlite:///PATH or postgresql+asyncpg://USER@HOST/NAME; default: data_dir",
     )
     password: SecretStr | None = Field(default=None, description="from the environment only")
+    keep_commands_days: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="how long a command's id is known, so that asking again does nothing twice"
+    )
 
     @field_validator("url")
     @classmethod

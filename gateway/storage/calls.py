@@ -142,6 +142,13 @@ class CallRepository:
         async with self._database.writing() as connection:
             await connection.execute(statement, [row])
 
+    async def get_recording(self, recording_id: str) -> StoredRecording | None:
+        """The recording of that id."""
+        query = select(recordings).where(recordings.c.id == recording_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else StoredRecording(**row)
+
     async def list_recordings(self, call_id: str) -> list[StoredRecording]:
         """The recordings of a call, by offset."""
         query = select(recordings).where(recordings.c.call_id == call_id).order_by(recordings.c.offset)

@@ -3,7 +3,7 @@
 import time
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.models.audit import AuditEntry, Claim
@@ -30,6 +30,17 @@ class CommandRepository:
             answer = None if found.answer is None else msgspec.json.decode(found.answer, type=Answered)
             return Claim(found.username, found.digest, answer)
         return None
+
+    async def forget(self, before: float, at_once: int = 2000) -> int:
+        """Delete commands asked before that instant, some in a transaction; how many. The audit stays."""
+        old = select(commands.c.id).where(commands.c.at < before).limit(at_once)
+        forgotten = 0
+        while True:
+            async with self._database.writing() as connection:
+                result = await connection.execute(delete(commands).where(commands.c.id.in_(old)))
+            forgotten += result.rowcount
+            if result.rowcount < at_once:
+                return forgotten
 
     async def finish(self, answer: Answered, entry: AuditEntry) -> None:
         """Keep the answer and append to the audit, both or neither."""

@@ -217,6 +217,10 @@ class LiveView:
             if item.value is not None and visible(key, item, audience)
         ]
 
+    def values(self, topic: str) -> list[tuple[str, Any]]:
+        """Everything of one topic: (key, value)."""
+        return [(key[1], one.value) for key, one in self._items.items() if key[0] == topic and one.value]
+
     def changed(self, seq: int) -> list[tuple[Key, Item]] | None:
         """All that changed after `seq`, in order of change; `None` as in `since`."""
         if seq > self.seq or seq < self._floor:

@@ -42,10 +42,9 @@ class Access:
             raise HTTPException(403, f"your role lacks {permission}; ask a supervisor")
 
     async def own_call(self, call_id: str, who: Identity) -> Call:
-        """The call, if it is theirs to see; else 404."""
+        """The call if it is theirs to see: they talked on it, it rings at them, or they see all; or 404."""
         call = found(await self._services.calls.get_call(call_id), "call")
-        mine = who.may(Permission.SEE_ALL) or (who.agent_id is not None and call.agent == who.agent_id)
-        return found(call if mine else None, "call")
+        return found(call if who.may(Permission.SEE_ALL) or who.agent_id in call.agents else None, "call")
 
     async def own_order(self, order_id: str, who: Identity) -> Order:
         """The order, if it is theirs to see and change; else 404."""

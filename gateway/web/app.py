@@ -22,8 +22,11 @@ from gateway.web.routes import (
     commands,
     deliveries,
     described,
+    export,
+    history,
     operation,
     orders,
+    recordings,
     session,
     welcome,
 )
@@ -32,6 +35,7 @@ from gateway.web.services import OrderRefusedError, WebServices
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
 ROUTES = (welcome, session, calls, orders, deliveries, commands, audit, administration, described, operation)
+LOOKING_BACK = (history, recordings, export)
 """Each makes its `router(services, access)`."""
 
 
@@ -41,7 +45,7 @@ def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
     _guard(app, services)
     _tell_problems(app)
     access = Access(services)
-    for module in ROUTES:
+    for module in (*ROUTES, *LOOKING_BACK):
         app.include_router(module.router(services, access))
     serve_pages(app, dist)
     return app

@@ -1,7 +1,8 @@
 """What the HTTP API needs from the rest of the house: ports and one bundle of them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -12,11 +13,23 @@ from gateway.models.audit import AuditEntry
 from gateway.models.call import Call
 from gateway.models.commands import Answered
 from gateway.models.delivery import DeliveryView
+from gateway.models.history import (
+    AuditFilter,
+    CallFilter,
+    CallSummary,
+    DeliveryFilter,
+    Key,
+    OrderFilter,
+    OrderOfCall,
+    Page,
+)
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
 from gateway.models.overview import Overview, Place
 from gateway.models.transcript import Utterance
+from gateway.storage.calls import StoredRecording
 from gateway.stream.state import LiveView
+from recordings.playback import Clip, Peaks
 
 
 class Check(Struct, frozen=True):
@@ -81,6 +94,44 @@ class CallPort(Protocol):
 
     async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
         """In order of `start`."""
+        ...
+
+
+class HistoryPort(Protocol):
+    """Port: calls and orders looked back at. Newest first; `before` is a page's `next`."""
+
+    async def find_calls(self, wanted: CallFilter, before: Key | None, limit: int) -> Page[CallSummary]: ...
+
+    async def find_orders(self, wanted: OrderFilter, before: Key | None, limit: int) -> Page[OrderOfCall]: ...
+
+    def every_call(self, wanted: CallFilter) -> AsyncIterator[Sequence[CallSummary]]: ...
+
+    def every_order(self, wanted: OrderFilter) -> AsyncIterator[Sequence[OrderOfCall]]: ...
+
+    def every_delivery(self, wanted: DeliveryFilter) -> AsyncIterator[Sequence[DeliveryView]]: ...
+
+    def every_entry(self, wanted: AuditFilter) -> AsyncIterator[Sequence[AuditEntry]]: ...
+
+
+class AudioPort(Protocol):
+    """Port: recordings and what can be cut from a call."""
+
+    async def list_recordings(self, call_id: str) -> Sequence[StoredRecording]:
+        """By offset."""
+        ...
+
+    async def get_recording(self, recording_id: str) -> StoredRecording | None: ...
+
+    async def file_of(self, recording: StoredRecording) -> Path | None:
+        """Its WAV file; `None`: it is gone."""
+        ...
+
+    async def peaks(self, recording: StoredRecording, points: int) -> Peaks | None:
+        """`None`: its file is gone."""
+        ...
+
+    async def clip(self, call: Call, start: float, end: float) -> Clip | None:
+        """`None`: there is no audio of that time."""
         ...
 
 
@@ -161,6 +212,8 @@ class WebServices:
     commands: CommandPort | None = None
     audit: AuditPort | None = None
     administration: AdministrationPort | None = None
+    history: HistoryPort | None = None
+    audio: AudioPort | None = None
     checks: Sequence[ReadinessCheck] = ()
     lines: Sequence[Line] = ()
     field_labels: Mapping[str, str] = field(default_factory=dict)
@@ -171,6 +224,10 @@ class WebServices:
     """What browsers use behind a proxy, e.g. `wss://desk.example/stream`."""
     allowed_origins: Sequence[str] = ()
     secure_cookies: bool = False
+    timezone: str = "Asia/Shanghai"
+    """Of what belongs to no line."""
+    export_rows: int = 500_000
+    """An export holds at most so many."""
     version: str = "0.0.0"
     registry: CollectorRegistry = REGISTRY
     check_timeout_s: float = 3.0

@@ -24,7 +24,11 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/{call_id}")
     async def call(call_id: str, who: Identity = who_is) -> Response:
+        """The call, what was said on it, and its recordings `{id, duration, offset}` (seconds; call time)."""
         found = await access.own_call(call_id, who)
-        return json({"call": found, "utterances": await services.calls.list_utterances(call_id)})
+        kept = await services.audio.list_recordings(call_id) if services.audio else ()
+        recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
+        said = await services.calls.list_utterances(call_id)
+        return json({"call": found, "utterances": said, "recordings": recordings})
 
     return routes

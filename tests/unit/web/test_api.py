@@ -26,6 +26,10 @@ class Row(Struct, frozen=True):
     agent: str | None = None
     call_id: str = ""
 
+    @property
+    def agents(self) -> tuple[str | None, ...]:
+        return (self.agent,)
+
 
 class Desk:
     """Calls, orders and deliveries of two agents, as the ports give them."""

@@ -1,0 +1,51 @@
+"""Looking back: calls and orders by what was said, written, and when."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from agents.accounts import Identity
+from gateway.models.history import order_summary_of
+from gateway.web.access import Access
+from gateway.web.answers import found, json
+from gateway.web.looking_back import CallQuery, Cursor, OrderQuery, cursor_of, key_of, restricted_to
+from gateway.web.services import WebServices
+
+PageSize = Annotated[int, Query(ge=1, le=200)]
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/history`."""
+    routes = APIRouter(prefix="/api/v1/history", tags=["history"])
+    who_is = Depends(access.signed_in)
+
+    @routes.get("/calls")
+    async def calls(
+        query: Annotated[CallQuery, Depends()],
+        who: Identity = who_is,
+        before: Cursor = None,
+        limit: PageSize = 50,
+    ) -> Response:
+        """Calls, newest first: `{items: [CallSummary], next}`; an agent's own, a supervisor's all.
+
+        Where `next` is not null there may be more: ask again with it as `before`. A page may be short or
+        empty and still have a `next`: the search was stopped to answer in time.
+        """
+        store = found(services.history, "history")
+        page = await store.find_calls(query.filter(restricted_to(who)), key_of(before), limit)
+        return json({"items": page.items, "next": cursor_of(page.next)})
+
+    @routes.get("/orders")
+    async def orders(
+        query: Annotated[OrderQuery, Depends()],
+        who: Identity = who_is,
+        before: Cursor = None,
+        limit: PageSize = 50,
+    ) -> Response:
+        """Orders, newest first: `{items: [OrderSummary], next}`; pages as of calls."""
+        store = found(services.history, "history")
+        page = await store.find_orders(query.filter(restricted_to(who)), key_of(before), limit)
+        items = [order_summary_of(one) for one in page.items]
+        return json({"items": items, "next": cursor_of(page.next)})
+
+    return routes

@@ -1,0 +1,110 @@
+"""Hearing calls again: recordings with Range, their outline, clips. Every listening is in the audit."""
+
+import time
+from collections import OrderedDict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from starlette.responses import FileResponse
+
+from agents.accounts import Identity, Permission
+from gateway.models.call import Call
+from gateway.storage.calls import StoredRecording
+from gateway.web.access import Access
+from gateway.web.answers import found, json
+from gateway.web.auditing import note
+from gateway.web.services import WebServices
+
+MAX_CLIP_S = 60.0
+AGAIN_S = 600.0
+"""Players ask for one recording many times, piece by piece: one listening, for so long."""
+GONE = "the recording's file is not in the archive any more"
+
+
+def router(services: WebServices, access: Access) -> APIRouter:
+    """`/recordings` and `/calls/{id}/clip`."""
+    routes = APIRouter(prefix="/api/v1", tags=["recordings"])
+    who_is = Depends(access.signed_in)
+    heard = _Lately()
+
+    async def heard_call(call_id: str, who: Identity) -> Call:
+        call = await access.own_call(call_id, who)
+        if who.agent_id not in call.agents:
+            access.need(who, Permission.LISTEN_RECORDINGS)
+        return call
+
+    async def own_recording(recording_id: str, who: Identity) -> StoredRecording:
+        recording = found(await found(services.audio, "recording").get_recording(recording_id), "recording")
+        await heard_call(recording.call_id, who)
+        return recording
+
+    @routes.get("/recordings/{recording_id:path}/audio", response_class=FileResponse)
+    @routes.head("/recordings/{recording_id:path}/audio", include_in_schema=False)
+    async def audio(recording_id: str, who: Identity = who_is) -> Response:
+        """The recording as WAV, 16-bit stereo at 8 kHz: caller left, agent right. `Range` is honoured."""
+        recording = await own_recording(recording_id, who)
+        path = await found(services.audio, "recording").file_of(recording)
+        if path is None:
+            raise HTTPException(404, GONE)
+        if heard.first((who.token_hash, recording.id)):
+            await note(
+                services, who, "recording.listen", {"recording": recording.id, "call": recording.call_id}
+            )
+        return FileResponse(path, media_type="audio/wav")
+
+    @routes.get("/recordings/{recording_id:path}/peaks")
+    async def peaks(
+        recording_id: str, who: Identity = who_is, points: Annotated[int, Query(ge=1, le=4000)] = 800
+    ) -> Response:
+        """The waveform's outline: `{duration, caller: number[], agent: number[]}`, loudest sample 0..1."""
+        recording = await own_recording(recording_id, who)
+        outline = await found(services.audio, "recording").peaks(recording, points)
+        if outline is None:
+            raise HTTPException(404, GONE)
+        return json(outline)
+
+    @routes.get(
+        "/calls/{call_id}/clip", response_class=Response, responses={200: {"content": {"audio/wav": {}}}}
+    )
+    async def clip(
+        call_id: str,
+        start: Annotated[float, Query(alias="from", ge=0, le=1e6, description="seconds of call time")],
+        end: Annotated[float, Query(alias="to", ge=0, le=1e6, description="at most 60 s after `from`")],
+        who: Identity = who_is,
+    ) -> Response:
+        """A piece of the call as WAV, beginning at `from` exactly; shorter where the audio ends before `to`.
+
+        During the call it is cut from what the PBX has written so far, afterwards from the archive. 404: the
+        gateway has no audio of that time (nothing recorded, or the PBX's files are not to be seen from here).
+        `X-Clip-End` tells the second of call time at which it ends.
+        """
+        if not 0 < end - start <= MAX_CLIP_S:
+            raise HTTPException(422, f"to must be after from, by at most {MAX_CLIP_S:.0f} seconds")
+        call = await heard_call(call_id, who)
+        piece = await found(services.audio, "recording").clip(call, start, end)
+        if piece is None:
+            raise HTTPException(404, "there is no audio of that time of the call")
+        await note(services, who, "recording.clip", {"call": call.id, "from": start, "to": end})
+        return Response(piece.wav, media_type="audio/wav", headers={"X-Clip-End": f"{piece.end:.3f}"})
+
+    return routes
+
+
+class _Lately:
+    """Who began to listen to what, lately."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._since: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._most = most
+
+    def first(self, key: tuple[str, str]) -> bool:
+        """Whether this is the first time within `AGAIN_S`."""
+        now = time.monotonic()
+        since = self._since.get(key)
+        if since is not None and now - since < AGAIN_S:
+            return False
+        self._since[key] = now
+        self._since.move_to_end(key)
+        while len(self._since) > self._most:
+            self._since.popitem(last=False)
+        return True
