@@ -2,10 +2,16 @@
 
 import argparse
 
-from benchmarks import events, fanout, latency, startup
+from benchmarks import events, fanout, history, latency, startup
 from gateway.logs import configure
 
-PARTS = {"events": events.main, "latency": latency.main, "fanout": fanout.main, "startup": startup.main}
+PARTS = {
+    "events": events.main,
+    "latency": latency.main,
+    "fanout": fanout.main,
+    "startup": startup.main,
+    "history": history.main,
+}
 
 
 def main() -> int:

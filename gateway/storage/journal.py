@@ -80,7 +80,9 @@ def order_text_row(order: Order) -> dict[str, Any]:
         "category": text_of(order, "category")[:100] or None,
         "town": text_of(order, "town")[:100] or None,
         "unit": text_of(order, "unit")[:200] or None,
-        "text": searchable(text_of(order, name) for name in order.fields),
+        "text": searchable(
+            text_of(order, name) for name, field in order.fields.items() if not isinstance(field.value, bool)
+        ),
     }
 
 

@@ -12,7 +12,7 @@ from gateway.models.audit import AuditEntry, Claim
 from gateway.models.commands import Answered
 from gateway.storage.commands import CommandRepository
 from gateway.storage.database import Database
-from gateway.storage.tables import audit
+from gateway.storage.tables import audit, commands
 
 ID = "0b9f3c1e-2d4a-4f6b-8c1d-3e5f7a9b0c2d"
 ENTRY = AuditEntry(
@@ -67,3 +67,18 @@ async def test_the_audit_cannot_be_changed(database: Database, tamper: Any) -> N
             await connection.execute(tamper)
     (entry,) = await store.list_audit()
     assert entry.username == "zhang"
+
+
+async def test_old_commands_are_forgotten_and_the_audit_stays(database: Database) -> None:
+    store = CommandRepository(database)
+    ids = [f"0b9f3c1e-2d4a-4f6b-8c1d-3e5f7a9b0c{number:02d}" for number in range(7)]
+    for one in ids:
+        await store.claim(one, "zhang", "d")
+    await store.finish(Answered(ids[0], ok=True), ENTRY)
+    async with database.writing() as connection:
+        await connection.execute(update(commands).where(commands.c.id.in_(ids[:5])).values(at=100.0))
+    assert await store.forget(before=200.0, at_once=2) == 5
+    assert await store.forget(before=200.0, at_once=2) == 0
+    assert await store.claim(ids[0], "li", "d2") is None  # free again
+    assert await store.claim(ids[6], "li", "d2") == Claim("zhang", "d", None)
+    assert len(await store.list_audit()) == 1

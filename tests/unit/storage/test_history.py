@@ -118,6 +118,7 @@ async def test_orders_are_filtered_and_found(database: Database) -> None:
     assert await found(history, number=calls[0].caller.number) == ["1"]
     assert await found(history, terms=terms("坑洼")) == ["2"]
     assert await found(history, terms=terms("损坏 刘桥")) == ["1"]
+    assert await found(history, terms=terms("是")) == []  # how a yes is shown is no text of the order
     assert await found(history, until=1015.0) == []
     # What is changed is found by its new words alone.
     await OrderRepository(database).save(order(calls[0], 1, title="井盖缺失"))

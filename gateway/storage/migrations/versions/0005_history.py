@@ -118,7 +118,8 @@ def _call_columns(call: Record) -> Record:
 
 
 def _order_columns(order: Record) -> Record:
-    fields = {name: _text(field["value"]) for name, field in order.get("fields", {}).items()}
+    values = {name: field["value"] for name, field in order.get("fields", {}).items()}
+    fields = {name: _text(value) for name, value in values.items() if not isinstance(value, bool)}
     most = {"category": 100, "town": 100, "unit": 200}
     return {
         **{name: fields.get(name, "")[:size] or None for name, size in most.items()},
@@ -127,9 +128,7 @@ def _order_columns(order: Record) -> Record:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "、".join(str(one) for one in value)
-    return ("是" if value else "否") if isinstance(value, bool) else str(value)
+    return "、".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
 def downgrade() -> None:
