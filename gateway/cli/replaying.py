@@ -1,13 +1,15 @@
 """`hotline replay`: the support tool."""
 
 import asyncio
+import gzip
+import io
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
 import typer
@@ -19,6 +21,8 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.replay.timeline import Timeline
 
+Piece = TypeVar("Piece")
+GZIP = b"\x1f\x8b"
 BIG = 4 << 20
 """Files from this size on show their progress."""
 
@@ -27,7 +31,10 @@ BIG = 4 << 20
 def replay(
     file: Annotated[
         Path | None,
-        typer.Argument(help="An AMI log (telnet, nc, tcpdump -A) or the journal as JSON lines; - for stdin."),
+        typer.Argument(
+            help="An AMI log (telnet, nc), a capture (pcap file, tcpdump -A or -X, tshark follow) or the"
+            " journal as JSON lines, each also as .gz; - for stdin."
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -52,11 +59,11 @@ def replay(
         if since is not None:
             asyncio.run(_since(settings, _instant(since), call, as_json))
         elif str(file) == "-":
-            _file(sys.stdin, 0, settings, pbx, call, as_json)
+            _file(io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer)), 0, settings, pbx, call, as_json)
         elif file is not None:
-            with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-                _file(lines, file.stat().st_size, settings, pbx, call, as_json)
-    except (ReplayError, OSError, ValueError) as error:
+            with file.open("rb") as source:
+                _file(source, file.stat().st_size, settings, pbx, call, as_json)
+    except (ReplayError, OSError, EOFError, ValueError) as error:
         err.print(str(error))
         raise typer.Exit(2) from None
 
@@ -72,27 +79,36 @@ def _instant(text: str) -> float:
         raise ValueError(f"--since {text!r} is no instant: write 2026-01-31T08:00, or 90m, 8h, 2d") from None
 
 
-def _file(lines: TextIO, size: int, settings: Settings, pbx: str, wanted: str, as_json: bool) -> None:
+def _file(
+    source: io.BufferedReader, size: int, settings: Settings, pbx: str, wanted: str, as_json: bool
+) -> None:
     from gateway.calls.floor import AgentProfile
+    from gateway.replay import pcap
     from gateway.replay.capture import Counts
-    from gateway.replay.fold import facts_of
+    from gateway.replay.fold import facts_of, facts_of_packets
     from gateway.replay.timeline import Timelines
 
     counts, timelines = Counts(), Timelines()
     profiles = [AgentProfile(agent.id, agent.name, agent.phone) for agent in settings.agents]
+    unpacked: io.BufferedReader[Any] = (
+        io.BufferedReader(gzip.GzipFile(fileobj=source)) if _starts(source, GZIP) else source
+    )
     with Progress(console=err, transient=True, disable=size < BIG) as progress:
         task = progress.add_task("replay", total=size or None)
 
-        def read() -> Iterator[str]:
-            done = 0
-            for number, line in enumerate(lines):
-                done += len(line)
-                if number % 5000 == 0:
-                    progress.update(task, completed=done)
-                yield line
+        def told(pieces: Iterable[Piece]) -> Iterator[Piece]:
+            for number, piece in enumerate(pieces):
+                if size and number % 5000 == 0:
+                    progress.update(task, completed=source.tell())
+                yield piece
 
         configured = [line.model() for line in settings.lines]
-        for fact in facts_of(read(), pbx, configured, profiles, counts):
+        if _starts(unpacked, *pcap.MAGIC):
+            facts = facts_of_packets(told(pcap.segments(unpacked)), pbx, configured, profiles, counts)
+        else:
+            lines = (line.decode("utf-8", "replace") for line in unpacked)
+            facts = facts_of(told(lines), pbx, configured, profiles, counts)
+        for fact in facts:
             if (over := timelines.add(fact)) is not None:
                 _show(over, wanted, as_json)
                 timelines.take(over.call.id)
@@ -101,7 +117,21 @@ def _file(lines: TextIO, size: int, settings: Settings, pbx: str, wanted: str, a
     err.print(
         f"{counts.messages} messages, {counts.events} events folded,"
         f" {counts.passed_over} other lines passed over"
+        + (
+            f", {counts.repeated} events of other connections to the same PBX left out"
+            * bool(counts.repeated)
+        )
     )
+    if counts.torn:
+        err.print(f"packets are missing in {counts.torn} places: what they carried is not in the picture")
+    if counts.dateless and not counts.stamped:
+        err.print(
+            "the capture has times of day without dates: `tcpdump -tttt` and `timestampevents=yes` give both"
+        )
+
+
+def _starts(file: "io.BufferedReader[Any]", *magic: bytes) -> bool:
+    return file.peek(4).startswith(magic)
 
 
 async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Finding AMI messages in what people have at hand: telnet and nc logs, tcpdump -A output. Pure.
+"""AMI messages out of lines of text, whatever stands between them. Pure.
 
 Anything that is no AMI message is passed over: prompts, commands typed, packet headers, binary rubbish.
 """
@@ -12,9 +12,6 @@ Headers = dict[str, str]
 
 _BEGIN = re.compile(r"(?:Event|Response|Action): ")
 _HEADER = re.compile(r"([A-Za-z][\w.()-]{0,60}):(?: (.*))?$")
-_PACKET = re.compile(
-    r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d+ (?:\S+ +(?:In|Out) +)?IP6? (\S+) > (\S+): .*length (\d+)"
-)
 MAX_HEADERS = 2000
 
 
@@ -25,79 +22,70 @@ class Counts(Struct):
     events: int = 0
     passed_over: int = 0
     """Lines that belong to no message."""
+    repeated: int = 0
+    """Events left out because another connection in the same capture had carried them already."""
+    torn: int = 0
+    """Places where packets of a connection are missing."""
+    dateless: bool = False
+    """The capture tells the time of day only."""
+    stamped: bool = False
+    """The PBX tells when its events happened."""
 
 
-def messages(lines: Iterable[str], counts: Counts) -> Iterator[Headers]:
-    """Each message's headers; repeated ones joined by a newline, as on a live link."""
-    current: Headers | None = None
-    for raw in lines:
+class Messages:
+    """Lines in, one at a time; a message out when it is complete. Repeated headers are joined by a newline,
+    as on a live link."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._current: Headers | None = None
+
+    def feed(self, raw: str) -> Headers | None:
+        """The message that this line completes, if it does."""
         line = raw.rstrip("\r\n")
-        if current is None:
+        if self._current is None:
             begin = _BEGIN.search(line)
             if begin is None:
-                counts.passed_over += bool(line.strip())
-                continue
-            current, line = {}, line[begin.start() :]
+                self._counts.passed_over += bool(line.strip())
+                return None
+            self._current, line = {}, line[begin.start() :]
         elif not line.strip():
-            counts.messages += 1
-            yield current
-            current = None
-            continue
+            return self.end()
         header = _HEADER.match(line)
         if header is None:
             # Junk in between; a message that begins in the middle of it ends the one before.
             begin = _BEGIN.search(line)
             header = _HEADER.match(line[begin.start() :]) if begin else None
             if header is None:
-                counts.passed_over += 1
-                continue
+                self._counts.passed_over += 1
+                return None
         name, value = header[1], header[2] or ""
-        if name in ("Event", "Response", "Action") and current:
-            counts.messages += 1
-            yield current
-            current = {}
+        current, complete = self._current, None
+        if name in ("Event", "Response", "Action"):
+            complete = self.end()
+            current = self._current = {}
         if name in current:
             current[name] += "\n" + value
         elif len(current) < MAX_HEADERS:
             current[name] = value
-    if current:
-        counts.messages += 1
-        yield current
+        return complete
+
+    def end(self) -> Headers | None:
+        """There is nothing more; the message that was begun."""
+        complete, self._current = self._current, None
+        self._counts.messages += bool(complete)
+        return complete or None
+
+    def tear(self) -> None:
+        """Something is missing here: forget the message that was begun."""
+        self._current = None
 
 
-def is_tcpdump(line: str) -> bool:
-    """Whether that is how tcpdump announces a packet."""
-    return _PACKET.match(line) is not None
-
-
-def payloads(lines: Iterable[str]) -> Iterator[str]:
-    """The lines that travelled in the packets of a `tcpdump -A`, one connection's not mixed with another's.
-
-    A packet's text ends with its payload, whose length the announcement tells; a line cut by a packet's
-    border goes on in the next packet of the same direction.
-    """
-    rest: dict[str, str] = {}
-    flow, length, text = "", 0, [""]
-
-    def taken() -> Iterator[str]:
-        if not length or not flow:
-            return
-        body = "".join(text)
-        body = body[:-1] if body.endswith("\n") else body
-        size, at = 0, len(body)
-        while at and size < length:
-            at -= 1
-            # tcpdump does not print the CR of a CR LF.
-            size += 2 if body[at] == "\n" else 1
-        *whole, rest[flow] = (rest.get(flow, "") + body[at:]).split("\n")
-        yield from whole
-
+def messages(lines: Iterable[str], counts: Counts) -> Iterator[Headers]:
+    """Each message's headers."""
+    reader = Messages(counts)
     for line in lines:
-        packet = _PACKET.match(line)
-        if packet is None:
-            text.append(line if line.endswith("\n") else line + "\n")
-            continue
-        yield from taken()
-        flow, length, text = f"{packet[1]}>{packet[2]}", int(packet[3]), []
-    yield from taken()
-    yield from rest.values()
+        if message := reader.feed(line):
+            yield message
+    if message := reader.end():
+        yield message

@@ -14,8 +14,11 @@ from gateway.models.line import Line
 from gateway.pbx.events import FullyBooted, Shutdown
 from gateway.pbx.normalise import normalise
 from gateway.pbx.snapshot import PbxSnapshot
-from gateway.replay.capture import Counts, is_tcpdump, messages, payloads
+from gateway.replay import printed
+from gateway.replay.capture import Counts, Headers, messages
+from gateway.replay.packets import Segment, conversations
 
+Timed = tuple[float | None, Headers]
 _PEEK = 200
 """Lines looked at to tell what a file is."""
 
@@ -46,14 +49,40 @@ def facts_of(
     begun = next((line for line in first if line.strip()), "").lstrip("\ufeff")
     if begun.startswith("{"):
         yield from _journal(whole, counts)
-    elif any(is_tcpdump(line) for line in first):
-        yield from _folded(payloads(whole), pbx, configured, profiles, counts)
     else:
-        yield from _folded(whole, pbx, configured, profiles, counts)
+        found: Iterable[Timed]
+        if any(printed.is_followed(line) for line in first):
+            found = conversations(printed.followed(whole), counts)
+        elif any(printed.is_tcpdump(line) for line in first):
+            found = conversations(printed.tcpdump(whole, counts), counts)
+        else:
+            found = ((None, headers) for headers in messages(whole, counts))
+        yield from _folded(found, pbx, configured, profiles, counts)
+    _require(counts)
+
+
+def facts_of_packets(
+    segments: Iterable[Segment],
+    pbx: str,
+    configured: Sequence[Line],
+    profiles: Iterable[AgentProfile],
+    counts: Counts,
+) -> Iterator[AnyFact]:
+    """The facts of captured packets.
+
+    Raises:
+        ReplayError: nothing of the kind is found.
+    """
+    yield from _folded(conversations(segments, counts), pbx, configured, profiles, counts)
+    _require(counts)
+
+
+def _require(counts: Counts) -> None:
     if not counts.events:
         raise ReplayError(
             f"no event found ({counts.messages} messages, {counts.passed_over} other lines): give an AMI log"
-            " (telnet, nc, tcpdump -A of port 5038) or the journal as JSON lines"
+            " (telnet, nc), a capture of the AMI port without TLS (a pcap file, tcpdump -A or -X,"
+            " tshark -z follow,tcp,ascii,N) or the journal as JSON lines"
         )
 
 
@@ -77,7 +106,7 @@ def _journal(lines: Iterable[str], counts: Counts) -> Iterator[AnyFact]:
 
 
 def _folded(
-    lines: Iterable[str],
+    found: Iterable[Timed],
     pbx: str,
     configured: Sequence[Line],
     profiles: Iterable[AgentProfile],
@@ -86,10 +115,12 @@ def _folded(
     tracker = CallTracker(pbx, configured, profiles)
     last = 0.0
     down = False
-    for headers in messages(lines, counts):
+    for at, headers in found:
         if "Event" not in headers or "EventList" in headers:
             continue
-        event = normalise(headers, pbx, last)
+        # The PBX's own clock, once it has told its time, else that of who captured.
+        counts.stamped = counts.stamped or "Timestamp" in headers
+        event = normalise(headers, pbx, last if counts.stamped or at is None else at)
         if event is None:
             continue
         counts.events += 1
