@@ -71,7 +71,7 @@ def document() -> dict[str, Any]:
                 }
                 for one in (*server, *client)
             },
-            "schemas": schemas,
+            "schemas": _plain(schemas),
             "securitySchemes": {
                 "session": {
                     "type": "httpApiKey",
@@ -83,6 +83,13 @@ def document() -> dict[str, Any]:
         },
         "x-close-codes": {str(code): why for code, why in CLOSE_CODES.items()},
     }
+
+
+def _plain(schema: Any) -> Any:
+    """Without OpenAPI's `discriminator`, an object that AsyncAPI does not know; the tags are constants anyway."""
+    if isinstance(schema, dict):
+        return {key: _plain(value) for key, value in schema.items() if key != "discriminator"}
+    return [_plain(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def name(frame: type[Any]) -> str:

@@ -1,6 +1,7 @@
 """The typed client against a real server on a real socket; every frame against the AsyncAPI document."""
 
 import asyncio
+import gzip
 import io
 import json
 import time
@@ -166,6 +167,16 @@ def test_a_frame_that_is_wrong_is_refused_by_the_document() -> None:
 def test_the_document_in_docs_is_the_generated_one() -> None:
     stored = json.loads((ROOT / "docs" / "asyncapi.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(DOCUMENT)), "run `make stream-types`"
+
+
+def test_the_document_is_asyncapi_3() -> None:
+    """Held against the specification's own JSON Schema (Apache-2.0, npm @asyncapi/specs 6.11.1)."""
+    packed = (ROOT / "tests" / "data" / "asyncapi-3.0.0.schema.json.gz").read_bytes()
+    official = jsonschema.Draft7Validator(json.loads(gzip.decompress(packed)))
+    stored = json.loads((ROOT / "docs" / "asyncapi.json").read_text(encoding="utf-8"))
+    assert [error.message for error in official.iter_errors(stored)] == []
+    stored["operations"]["send"]["action"] = "shout"
+    assert list(official.iter_errors(stored))
 
 
 async def test_a_lost_connection_is_resumed_without_a_snapshot() -> None:
