@@ -86,7 +86,7 @@ def document() -> dict[str, Any]:
 
 
 def _plain(schema: Any) -> Any:
-    """Without OpenAPI's `discriminator`, an object that AsyncAPI does not know; the tags are constants anyway."""
+    """Without OpenAPI's `discriminator`, an object that AsyncAPI does not know; tags are constants."""
     if isinstance(schema, dict):
         return {key: _plain(value) for key, value in schema.items() if key != "discriminator"}
     return [_plain(one) for one in schema] if isinstance(schema, list) else schema
