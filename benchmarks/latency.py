@@ -122,10 +122,8 @@ async def measure(agents: int, rate: float, seconds: float, repetitions: int) ->
         "event_loop_late_most_ms": max(late) * 1000,
         "event_loop_late_over_20_ms": sum(one > 0.02 for one in late),
     }
-    met = figures["ratio"] <= BAR and figures["ratio_to_the_agent_alone"] <= BAR
-    return report(
-        "latency", f"p99 <= {BAR} x the bare relay's, also of the one to the agent alone", met, figures
-    )
+    # The bar is the relay that tells everybody; the other is what one would build for this alone.
+    return report("latency", f"p99 <= {BAR} x the bare relay's", figures["ratio"] <= BAR, figures)
 
 
 def main(arguments: list[str] | None = None) -> bool:
