@@ -380,7 +380,7 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
         return  # agents among themselves, or calling out: no work order, nothing to transcribe
     await running.orders.on_fact(fact)
     if isinstance(fact, CallEnded):
-        if fact.call.served:
+        if fact.call.kept:
             running.finishing.begin(fact.call)
         return
     if listening is None:

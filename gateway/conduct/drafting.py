@@ -99,8 +99,8 @@ class Orders:
         call_id = utterance.call_id
         if call_id not in self._call_of:
             call = await self._calls.get_call(call_id)
-            if call is None:
-                return
+            if call is None or not call.served:
+                return  # a call to somebody outside has a transcript, and no order
             await self.of_call(call)
         async with self._locks[call_id]:
             self._said[call_id][utterance.id] = utterance

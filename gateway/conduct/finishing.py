@@ -92,10 +92,11 @@ class Finishing:
                 for recording in taken:
                     await self._transcribe_rest(call, recording, heard)
                 await self._journal.flush()
-                references = [
-                    RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
-                ]
-                await self._orders.complete(call, references)
+                if call.served:
+                    references = [
+                        RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
+                    ]
+                    await self._orders.complete(call, references)
             except asyncio.CancelledError:
                 raise
             except Exception as error:

@@ -215,6 +215,11 @@ class Call(Struct, frozen=True):
         return self.direction is Direction.INBOUND and bool(self.talks)
 
     @property
+    def kept(self) -> bool:
+        """Whether there is work after its end: recording and transcript, and the order of a served call."""
+        return self.served or (bool(self.talks) and bool(self.recordings))
+
+    @property
     def talking(self) -> bool:
         """Whether a conversation with an agent is going on, held or not."""
         return any(talk.ended_at is None for talk in self.talks)

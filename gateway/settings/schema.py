@@ -498,6 +498,26 @@ class Settings(BaseSettings):
     demo: DemoSettings = DemoSettings()
     log: LogSettings = LogSettings()
 
+    def _nobody_kept_idle(self) -> None:
+        """Asterisk keeps agents for a caller of the weightier queue, even where it may not ring them yet."""
+        for line in self.lines:
+            limit = line.overflow_steps[0].max_penalty if line.overflow else 100
+            for agent in self.agents:
+                if line.priority == 0 or agent.lines.get(line.id, 0) <= limit:
+                    continue
+                lesser = [
+                    other.id
+                    for other in self.lines
+                    if other.id in agent.lines and other.priority < line.priority
+                ]
+                if lesser:
+                    raise ValueError(
+                        f"lines.priority: {line.id} (priority {line.priority}) rings agent {agent.id}"
+                        " only after its overflow, yet would keep them from callers of"
+                        f" {', '.join(lesser)} all the while: give {line.id} no priority,"
+                        f" or take {line.id} from the lines of agent {agent.id}"
+                    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for what, names in (
@@ -522,6 +542,7 @@ class Settings(BaseSettings):
                     f"lines.overflow: line {line.id} never rings agents with penalty {max(penalties)};"
                     f" add a step, or give its last one max_penalty = {max(penalties)}"
                 )
+        self._nobody_kept_idle()
         for agent in self.agents:
             if strangers := sorted(set(agent.lines) - known):
                 raise ValueError(

@@ -91,20 +91,26 @@ def void(_: object) -> None:
     """For callbacks that return nothing."""
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def scenario_asterisk(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[ScenarioAsterisk]:
-    """One Asterisk for all call scenarios; nobody answers its AGI: callers reach their queue at once."""
+def scenario_asterisk_for(settings: Settings, directory: Path) -> ScenarioAsterisk:
+    """An Asterisk for scenarios; nobody answers its AGI: callers reach their queue at once."""
     root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
-    async with ScenarioAsterisk(
-        load_settings(EXAMPLE),
-        tmp_path_factory.mktemp("scenarios"),
+    return ScenarioAsterisk(
+        settings,
+        directory,
         agi="127.0.0.1:9",
         audiosocket="127.0.0.1:9",
         root=root if root != Path("/") else None,
         provide=scenario_sounds,
-    ) as asterisk:
+    )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def scenario_asterisk(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ScenarioAsterisk]:
+    """One Asterisk for all call scenarios."""
+    directory = tmp_path_factory.mktemp("scenarios")
+    async with scenario_asterisk_for(load_settings(EXAMPLE), directory) as asterisk:
         yield asterisk
 
 

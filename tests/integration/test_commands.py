@@ -238,12 +238,12 @@ def settings_for(outside_port: int) -> Settings:
     return example.model_copy(update=changes)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+@asynccontextmanager
+async def staged(directory: Path, **changes: Any) -> AsyncIterator[Stage]:
+    """Everything up; `changes` to the gateway's settings."""
     root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
-    directory = tmp_path_factory.mktemp("commands")
     outside_port = spare_udp("127.0.0.2")
-    settings = settings_for(outside_port)
+    settings = settings_for(outside_port).model_copy(update=changes)
     ear = Ear()
 
     def music(sounds: Path) -> None:
@@ -288,6 +288,12 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             it.hum(agent, phone.voice)
         await it.until(lambda: running.links["main"].state.phase == "up", "link")
         yield it
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with staged(tmp_path_factory.mktemp("commands")) as stage:
+        yield stage
 
 
 async def test_log_in_pause_and_force(stage: Stage) -> None:

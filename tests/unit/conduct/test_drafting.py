@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.bus import LocalBus
 from gateway.conduct.drafting import Orders
 from gateway.models.call import Call, CallState, Direction, Party, Side, Talk
-from gateway.models.facts import AnyFact, CallAnswered, LifeSafetyAlert, UtteranceHeard
+from gateway.models.facts import AnyFact, CallAnswered, CallEnded, LifeSafetyAlert, UtteranceHeard
 from gateway.models.order import FieldValue, Method, Order, OrderState
 from gateway.models.transcript import Utterance, utterance_id
 from gateway.settings import Settings, load_settings
@@ -194,3 +195,18 @@ def test_a_wrong_credit_code_is_not_taken_from_the_agent_either(value: str) -> N
     with pytest.raises(ValueError, match="GB 32100"):
         check_value("enterprise", "credit_code", value)
     assert check_value("enterprise", "credit_code", "91350100m000100y43") == "91350100M000100Y43"
+
+
+async def test_what_is_said_on_a_call_outside_makes_no_order(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        outside = structs.replace(
+            await stage.answered(1), id="main-2", linkedid="2", direction=Direction.OUTBOUND
+        )
+        stage.journal.put(CallEnded(at=AT + 60, call=outside))
+        await stage.journal.flush()
+        said = Utterance(
+            utterance_id("main-2", Side.CALLER, 3), "main-2", Side.CALLER, 3, 6, "您好，我家停水了"
+        )
+        await stage.orders.on_fact(UtteranceHeard(at=AT + 61, utterance=said))
+        await stage.journal.flush()
+        assert {order.call_id for order in await stage.orders.list_orders()} == {"main-1"}

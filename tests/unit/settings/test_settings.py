@@ -39,6 +39,13 @@ def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = { nope = 0 }\n', "unknown line nope"),
         ('[[pbx]]\nname = "a"\n[[pbx]]\nname = "a"\n', "given twice"),
         ('[[lines]]\nid = "a"\nname = "x\\ny"\nqueue = "q"\n', "one line"),
+        (
+            '[[lines]]\nid = "g"\nname = "g"\nqueue = "g"\n'
+            '[[lines]]\nid = "s"\nname = "s"\nqueue = "s"\npriority = 5\n'
+            "overflow = [{ after_s = 20, max_penalty = 10 }]\n"
+            '[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = { g = 0, s = 10 }\n',
+            "give s no priority, or take s from the lines of agent 1",
+        ),
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1\\nexec"\n', "agents.0.phone"),
         ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "waiting"\n', "either above or below"),
         ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "queue"\nabove = 1\n', "alarms.0.measure"),
@@ -92,3 +99,23 @@ def test_a_secret_file_that_is_missing_is_named(tmp_path: Path) -> None:
     path.write_text('[[pbx]]\nname = "main"\nsecret_file = "ami.secret"\n', encoding="utf-8")
     with pytest.raises(ValueError, match=r"ami\.secret"):
         load_settings(path).pbx[0].read_secret()
+
+
+@pytest.mark.parametrize(
+    ("overflow", "lines"),
+    [
+        ("", "{ g = 5, s = 0 }"),  # the seat helps the general line after that one's overflow
+        ("overflow = [{ after_s = 20, max_penalty = 10 }]", "{ g = 5, s = 0 }"),
+        ("overflow = [{ after_s = 20, max_penalty = 10 }]", "{ s = 10 }"),  # kept from nobody
+        ("", "{ g = 0, s = 10 }"),  # rung from the first second on
+    ],
+)
+def test_priority_where_nobody_is_kept_idle(tmp_path: Path, overflow: str, lines: str) -> None:
+    path = tmp_path / "hotline.toml"
+    path.write_text(
+        '[[lines]]\nid = "g"\nname = "g"\nqueue = "g"\n'
+        f'[[lines]]\nid = "s"\nname = "s"\nqueue = "s"\npriority = 5\n{overflow}\n'
+        f'[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = {lines}\n',
+        encoding="utf-8",
+    )
+    assert load_settings(path).lines[1].priority == 5
