@@ -220,7 +220,8 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
             call = _variables(book, call, row)
             if row.variables.get("HOTLINE_HELD") == "1":
                 call = tracker.conversations.set_held(at, call, row.uniqueid, True)
-            call = book.set_leg(call, row.uniqueid, muted=row.variables.get("HOTLINE_MUTED") == "1")
+            if (muted := row.variables.get("HOTLINE_MUTED")) is not None:
+                call = book.set_leg(call, row.uniqueid, muted=muted == "1")
 
 
 def _variables(book: Book, call: Call, row: ChannelSnapshot) -> Call:

@@ -24,6 +24,18 @@ a=fmtp:101 0-15
 a=ptime:20
 a=sendrecv"""
 
+OK = """
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>"""
+"""The rest of a message that answers the last request with 200."""
+
 CALLER = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="caller">
 <send retrans="500"><![CDATA[
@@ -57,16 +69,7 @@ Content-Length: 0
 ]]></send>
 <recv request="INFO" optional="true" next="hang_up"/>
 <recv request="BYE" timeout="600000"/>
-<send next="over"><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+<send next="over"><![CDATA[{ok}
 <label id="hang_up"/>
 <send retrans="500"><![CDATA[
 BYE sip:{did}@[remote_ip]:[remote_port] SIP/2.0
@@ -160,27 +163,9 @@ Content-Length: [len]
 <recv request="NOTIFY" optional="true" next="noted"/>
 <recv request="BYE" timeout="600000" next="outside"/>
 <label id="noted"/>
-<send next="talking"><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+<send next="talking"><![CDATA[{ok}
 <label id="outside"/>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+<send><![CDATA[{ok}
 </scenario>
 """
 
@@ -190,16 +175,7 @@ WAITS = """<recv request="NOTIFY" timeout="60000">
 <action><ereg regexp="talk" search_in="hdr" header="Event:" check_it="true" assign_to="event"/></action>
 </recv>
 <Reference variables="event"/>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>"""
+<send><![CDATA[{ok}"""
 
 
 UNANSWERED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -243,16 +219,7 @@ Content-Length: 0
 ]]></send>
 <recv request="ACK" next="over"/>
 <label id="options"/>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+<send><![CDATA[{ok}
 <label id="over"/>
 </scenario>
 """
@@ -302,7 +269,7 @@ class SipCaller:
         self._sipp = _Sipp(directory, "caller", "127.0.0.2", sip_port)
         self._call_id = f"{uuid.uuid4().hex}@caller.test"
         self._scenario = CALLER.format(
-            did=did, number=number, name=name, sdp=SDP.format(port=self.voice.port)
+            did=did, number=number, name=name, sdp=SDP.format(port=self.voice.port), ok=OK
         )
 
     async def __aenter__(self) -> Self:
@@ -356,7 +323,9 @@ class SipAgent:
         self.voice = RtpVoice("127.0.0.1")
         self._sipp = _Sipp(directory, f"agent-{user}", "127.0.0.1", sip_port)
         self._user, self._password = user, password
-        self._answer = _answering(user, ring_s, self.voice) if answers else UNANSWERED.format(user=user)
+        self._answer = (
+            _answering(user, ring_s, self.voice) if answers else UNANSWERED.format(user=user, ok=OK)
+        )
 
     async def __aenter__(self) -> Self:
         registration = await self._sipp.run(
@@ -398,8 +367,8 @@ class SipOutside:
 
 
 def _answering(user: str, ring_s: float | None, voice: RtpVoice) -> str:
-    ringing = WAITS if ring_s is None else RINGS.format(ring_ms=int(ring_s * 1000))
-    return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port))
+    ringing = WAITS.format(ok=OK) if ring_s is None else RINGS.format(ring_ms=int(ring_s * 1000))
+    return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port), ok=OK)
 
 
 def spare_udp(address: str) -> int:

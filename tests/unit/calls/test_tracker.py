@@ -316,3 +316,34 @@ def test_any_order_loss_or_repetition_never_crashes_and_leaves_no_ghost(order: l
     assert on.channels == {}
     assert all(queue.waiting == () for queue in on.floor.queues.values())
     assert all(agent.call_id is None for agent in on.floor.agents.values())
+
+
+def test_mute_by_command_shows_on_the_leg_and_outlives_a_loss() -> None:
+    on = tracker()
+    play(on, ARRIVAL, RINGING, ANSWERED)
+
+    def muted(of: CallTracker) -> list[str | None]:
+        (call,) = of.calls.values()
+        return [leg.agent for leg in call.legs if leg.muted]
+
+    told = play(on, [channel(e.VarSet, 20.0, AGENT, variable="HOTLINE_MUTED", value="1")])
+    assert (kinds(told), muted(on)) == (["CallUpdated"], ["1001"])
+    assert play(on, [channel(e.VarSet, 21.0, AGENT, variable="HOTLINE_MUTED", value="1")]) == []
+    (known,) = on.calls.values()
+    caller = ChannelSnapshot(
+        uniqueid=CALLER, linkedid=CALLER, channel=CALLER_CHANNEL, state="Up", bridge="b1"
+    )
+    for variables, left in (({"HOTLINE_MUTED": "1"}, ["1001"]), ({"HOTLINE_MUTED": "0"}, []), ({}, ["1001"])):
+        agent = ChannelSnapshot(
+            uniqueid=AGENT,
+            linkedid=CALLER,
+            channel=AGENT_CHANNEL,
+            state="Up",
+            bridge="b1",
+            variables=variables,
+        )
+        anew = tracker()
+        resync(anew, PbxSnapshot(pbx="main", at=50.0, channels=(caller, agent)), [known])
+        assert muted(anew) == left
+    play(on, [channel(e.VarSet, 22.0, AGENT, variable="HOTLINE_MUTED", value="0")])
+    assert muted(on) == []
