@@ -29,7 +29,7 @@ MIRROR=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | he
 [ -n "$MIRROR" ] || { apt-get update -q >/dev/null 2>&1; \
   MIRROR=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1); }
 [ -n "$MIRROR" ] || without "apt knows no mirror"
-say "bootstrapping Asterisk 22 into $DIR (about a minute, 500 MB, once)"
+say "bootstrapping the Asterisk of Debian $SUITE into $DIR (about a minute, 500 MB, once)"
 rm -rf "$DIR.partial"
 mkdir -p "$(dirname "$DIR")"
 { while sleep 10; do echo "    $(du -sm "$DIR.partial" 2>/dev/null | cut -f1 || true) of about 500 MB"; done; } & beat=$!

@@ -204,14 +204,14 @@ class Stage:
 
     # -- keeping -----------------------------------------------------------------------------------------
     @asynccontextmanager
-    async def scene(self, name: str) -> AsyncIterator[None]:
-        """One scenario from nothing to nothing; kept as a capture where HOTLINE_CAPTURE is set."""
+    async def scene(self, name: str = "") -> AsyncIterator[None]:
+        """One scenario from nothing to nothing; kept under its name, if any, where HOTLINE_CAPTURE is set."""
         self.facts.clear()
         start = len(self.ami.text)
         yield
         await self.until(lambda: not self.tracker.channels)
         await asyncio.sleep(0.1)
-        if os.environ.get("HOTLINE_CAPTURE"):
+        if name and os.environ.get("HOTLINE_CAPTURE"):
             suffix = os.environ["HOTLINE_CAPTURE"]
             CAPTURES.mkdir(parents=True, exist_ok=True)
             (CAPTURES / f"{name}{'' if suffix == '1' else suffix}.txt").write_text(

@@ -113,6 +113,35 @@ async def test_attended_and_blonde(stage: Stage, manner: Manner) -> None:
     assert ended.end_reason is EndReason.COMPLETED
 
 
+@pytest.mark.parametrize("outgoing", [False, True])
+async def test_attended_at_the_very_answer(stage: Stage, outgoing: bool) -> None:
+    """Whether Asterisk has joined the two yet is a matter of milliseconds; the story is the same."""
+    async with stage.agent("1001") as first, stage.agent("1002"), stage.outside() as public:
+        await stage.dialable(public)
+        for _ in range(4):
+            async with stage.scene():
+                if outgoing:
+                    line = await first.dial("9051312345")
+                    began = await stage.talking("1001")
+                    call = public.calls[-1]
+                else:
+                    call = await public.dial("12345", CALLER)
+                    began = await stage.talking("1001")
+                    line = first.calls[-1]
+                await line.hold()
+                consult = await first.dial("1002")
+                await asyncio.wait_for(consult.answered.wait(), 5)
+                await line.transfer_to(consult)
+                await stage.until(lambda: stage.call().agent == "1002")
+                await stage.until(lambda: len(stage.tracker.channels) == 2)
+                assert set(stage.tracker.calls) == {began.id}
+                await stage.same_picture()
+                await call.hang_up()
+            ended, _ = ends(stage)
+            assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
+            assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+
+
 async def test_attended_when_the_colleague_was_called_first(stage: Stage) -> None:
     """The colleague's call is the older one: its Linkedid takes over. The caller's call goes on."""
     async with stage.agent("1001") as first, stage.agent("1002") as second, stage.outside() as caller:
@@ -155,8 +184,6 @@ async def test_attended_of_an_outgoing_call(stage: Stage) -> None:
             await out.hold()
             consult = await first.dial("1002")
             await asyncio.wait_for(consult.answered.wait(), 5)
-            # They say a word first: at 2 ms from the answer the PBX has not joined them yet (blonde).
-            await asyncio.sleep(0.2)
             await out.transfer_to(consult)
             await stage.until(lambda: len(stage.tracker.channels) == 2)
             (only,) = stage.tracker.calls.values()
