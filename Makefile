@@ -10,7 +10,7 @@ WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run web web-check test unit integration bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run web web-check test unit integration long bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -36,6 +36,9 @@ unit: $(VENV)/.dev  ## fast tests: no PBX, no model
 
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
 	$(BIN)/pytest tests/integration
+
+long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min on a real Asterisk
+	$(BIN)/pytest -m long tests/integration
 
 bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run (minutes)
 	@$(BIN)/python -m benchmarks

@@ -15,7 +15,7 @@ import msgspec
 import typer
 from rich.progress import Progress
 
-from gateway.cli.main import ConfigOption, app, err, out, read_settings
+from gateway.cli.main import ConfigOption, app, err, read_settings
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _file(
     unpacked: io.BufferedReader[Any] = (
         io.BufferedReader(gzip.GzipFile(fileobj=source)) if _starts(source, GZIP) else source
     )
-    with Progress(console=err, transient=True, disable=size < BIG) as progress:
+    with _progress(shown=size >= BIG) as progress:
         task = progress.add_task("replay", total=size or None)
 
         def told(pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -130,6 +130,13 @@ def _file(
         )
 
 
+def _progress(shown: bool = True) -> Progress:
+    """On standard error, where the timelines do not scroll through the same terminal."""
+    return Progress(
+        console=err, transient=True, redirect_stdout=False, disable=not shown or sys.stdout.isatty()
+    )
+
+
 def _starts(file: "io.BufferedReader[Any]", *magic: bytes) -> bool:
     return file.peek(4).startswith(magic)
 
@@ -142,12 +149,12 @@ async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -
     database, timelines, count = open_database(settings), Timelines(), 0
     try:
         await database.require_newest()
-        with Progress(console=err, transient=True) as progress:
-            task = progress.add_task("replay", total=None)
-            async for fact in read_journal(database, begin):
+        with _progress() as progress:
+            task = progress.add_task("replay", total=time.time() - begin)
+            async for fact in read_journal(database, begin, wanted):
                 count += 1
                 if count % 5000 == 0:
-                    progress.update(task, description=f"replay: {count} facts")
+                    progress.update(task, description=f"replay: {count} facts", completed=fact.at - begin)
                 if (over := timelines.add(fact)) is not None:
                     _show(over, wanted, as_json)
                     timelines.take(over.call.id)
@@ -165,20 +172,23 @@ def _show(timeline: "Timeline", wanted: str, as_json: bool) -> None:
     if wanted not in call.id:
         return
     if as_json:
-        out.print(msgspec.json.encode(timeline).decode())
+        typer.echo(msgspec.json.encode(timeline))
         return
     begun = datetime.fromtimestamp(call.started_at).astimezone()
     lasted = (
         f"{call.ended_at - call.started_at:.1f} s" if call.ended_at is not None else "未结束 still going on"
     )
-    out.print(
+    lines = [
         f"\n{call.id}  {begun:%Y-%m-%d %H:%M:%S}  主叫 caller {_plain(call.caller.number) or '?'}"
         f"  被叫 called {_plain(call.called) or '?'}  线路 line {call.line or '-'}  {lasted}"
-    )
-    for entry in timeline.entries:
-        out.print(f"  {entry.offset:+10.3f}  {_plain(entry.text)}")
+    ]
+    lines += [f"  {entry.offset:+10.3f}  {_plain(entry.text)}" for entry in timeline.entries]
+    # Plainly: a day's calls are some hundred thousand lines.
+    typer.echo("\n".join(lines))
 
 
 def _plain(text: str) -> str:
     """Text from the network without what a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)

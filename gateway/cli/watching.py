@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import sys
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.main import app, err
@@ -15,6 +17,9 @@ def watch(
     url: Annotated[str, typer.Option(help="The gateway's address.")] = "http://127.0.0.1:8600",
     user: Annotated[str, typer.Option(help="Who signs in.")] = "",
     once: Annotated[bool, typer.Option("--once", help="Print the board as it is now and stop.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line and frame, for programs.")
+    ] = False,
 ) -> None:
     """Show queues, agents and calls live, as the account may see them; stop with Ctrl-C.
 
@@ -25,15 +30,18 @@ def watch(
     name = user or typer.prompt("user", err=True)
     password = os.environ.get("HOTLINE_PASSWORD") or typer.prompt("password", hide_input=True, err=True)
     try:
-        asyncio.run(_watch(url, name, password, once))
+        asyncio.run(_watch(url, name, password, once, as_json))
     except (SignInError, SignedOut, ValueError) as error:
         err.print(str(error))
         raise typer.Exit(1) from None
+    except BrokenPipeError:
+        # Who read our output, `head` say, has gone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-async def _watch(url: str, user: str, password: str, once: bool) -> None:
+async def _watch(url: str, user: str, password: str, once: bool, as_json: bool) -> None:
     from rich.console import Console
     from rich.live import Live
 
@@ -42,11 +50,20 @@ async def _watch(url: str, user: str, password: str, once: bool) -> None:
     from gateway.models.frames import Snapshot
 
     console = Console()
+    if not (once or as_json or console.is_terminal):
+        raise ValueError("no terminal to draw on: --once prints the board, --json every change")
     topics = ("calls", "queues", "agents", "pbx")
     async with (
         sign_in(url, user, password) as session,
         StreamClient(session.stream_url, session.cookie, topics=topics) as stream,
     ):
+        if as_json:
+            async for frame in stream:
+                if isinstance(frame, Snapshot) or not once:
+                    sys.stdout.buffer.write(msgspec.json.encode(frame) + b"\n")
+                    sys.stdout.buffer.flush()
+                if isinstance(frame, Snapshot) and once:
+                    return
         if once:
             async for frame in stream:
                 if isinstance(frame, Snapshot):

@@ -279,11 +279,17 @@ def journal_row(fact: AnyFact) -> dict[str, Any]:
     }
 
 
-async def read_journal(database: Database, since: float) -> AsyncIterator[AnyFact]:
-    """The facts from `since` (POSIX seconds) on, in the order in which they were written."""
+async def read_journal(database: Database, since: float, call: str = "") -> AsyncIterator[AnyFact]:
+    """The facts from `since` (POSIX seconds) on, in the order in which they were written.
+
+    `call`: only those of calls whose id contains it; by default all.
+    """
     query = select(journal.c.data).where(journal.c.at >= since).order_by(journal.c.seq)
+    if call:
+        query = query.where(journal.c.call_id.contains(call, autoescape=True))
     decode = msgspec.json.Decoder(AnyFact).decode
     async with database.reading() as connection:
         rows = await connection.stream(query.execution_options(yield_per=1000))
-        async for data in rows.scalars():
-            yield decode(data)
+        async for batch in rows.scalars().partitions():
+            for data in batch:
+                yield decode(data)

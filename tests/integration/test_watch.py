@@ -13,11 +13,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from agents.accounts import Role
 from gateway.app import Running
+from gateway.client import View
+from gateway.models.frames import ServerFrame, Snapshot
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.running import gateway_on
@@ -137,6 +140,39 @@ async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk
         await asyncio.sleep(0.1)
         assert "\x1b[?1049l" in terminal.text, "the terminal is given back"
         assert "Traceback" not in terminal.text
+
+
+async def test_programs_get_frames_as_lines(scenario_asterisk: ScenarioAsterisk, running: Running) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *arguments(running, "--json"), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, limit=1 << 20
+    )
+    assert process.stdout is not None
+    seen: list[ServerFrame] = []
+    view = View()
+
+    async def follow(true: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not true():
+                seen.append(msgspec.json.decode(await process.stdout.readline(), type=ServerFrame))  # type: ignore[union-attr]
+                view.apply(seen[-1])
+
+    await follow(lambda: any(isinstance(frame, Snapshot) for frame in seen))
+    async with conversation(scenario_asterisk, running):
+        await follow(lambda: any(call.talking for call in view.of("calls").values()))
+        (call,) = view.of("calls").values()
+        assert (call.caller.number, call.agent) == (CALLER, "1001")
+    await follow(lambda: all(call.ended_at for call in view.of("calls").values()))
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 10) == 130
+
+
+async def test_without_a_terminal_the_board_says_what_to_ask_for(running: Running) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *arguments(running), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    told, failed = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, told) == (1, b"")
+    assert "--once" in failed.decode()
 
 
 async def test_who_is_not_let_in_is_told(running: Running) -> None:

@@ -1,6 +1,8 @@
 """A real call's log, in every dress people bring it in, tells the same story."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,8 @@ from gateway.models.line import Line
 from gateway.replay.capture import Counts
 from gateway.replay.fold import ReplayError, facts_of
 from gateway.replay.timeline import Timelines
+from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter
 
 CAPTURE = Path(__file__).parents[2] / "data" / "ami" / "queue-call.ami"
 TEXT = CAPTURE.read_bytes().decode()
@@ -146,3 +150,36 @@ def test_every_fact_of_a_call_has_words() -> None:
         timelines.add(fact)
     assert facts
     assert not [e for line in timelines.open() for e in line.entries if not e.text]
+
+
+def test_the_journal_is_read_back_since_an_instant_and_by_call(tmp_path: Path) -> None:
+    """The facts of two calls as the gateway would have journalled them, a day of which is looked back on."""
+    found = replayed(TEXT)
+    begun = min(fact.at for fact in found)
+    moved = [
+        msgspec.json.decode(msgspec.json.encode(fact).replace(b"main-", b"east-"), type=AnyFact)
+        for fact in found
+    ]
+
+    async def write() -> None:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path}/hotline.db")
+        await database.upgrade()
+        async with JournalWriter(database) as journal:
+            for fact in [*found, *moved]:
+                journal.put(fact)
+        await database.close()
+
+    asyncio.run(write())
+    config = tmp_path / "hotline.toml"
+    config.write_text(f'data_dir = "{tmp_path}"\n')
+
+    def ids(*more: str) -> list[str]:
+        done = CliRunner().invoke(app, ["replay", "--json", "-c", str(config), *more])
+        assert done.exit_code == 0, done.output
+        return [json.loads(line)["call"]["id"].partition("-")[0] for line in done.stdout.splitlines()]
+
+    since = datetime.fromtimestamp(begun, UTC).isoformat()
+    assert ids("--since", since) == ["main", "east"]
+    assert ids("--since", since, "--call", "east-") == ["east"]
+    assert ids("--since", since, "--call", "%") == [], "no pattern"
+    assert ids("--since", "1s") == []
