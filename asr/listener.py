@@ -69,7 +69,11 @@ class Listener:
         if now is None:
             return None
         end = now.span.end * WINDOW / RATE
-        if end <= after or (not now.settled and end - max(after, now.span.start * WINDOW / RATE) < step):
+        if end <= after:
+            return None
+        grown = end - max(after, now.span.start * WINDOW / RATE)
+        # In a pause nothing is asked for until it is settled: the answer would keep that one waiting.
+        if not now.settled and (now.pausing or grown < step):
             return None
         return Preview(self._sound(now.span), now.settled)
 

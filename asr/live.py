@@ -170,7 +170,8 @@ class LiveLeg:
                     begin = start if start is not None else (stretch.position if stretch else 0.0)
                     if stretch is not None:
                         self._put(await asyncio.to_thread(stretch.flush))
-                    stretch = _Stretch(begin, rate)
+                    # Its network is loaded with the first one: a tenth of a second that is not the loop's.
+                    stretch = await asyncio.to_thread(_Stretch, begin, rate)
                 self._put(await asyncio.to_thread(stretch.push, pcm))
                 if self._on_partial is not None and not self._inbox:
                     self._ask(stretch)
@@ -209,7 +210,8 @@ class LiveLeg:
         begin = max(stretch.passed, stretch.start + sound.start)
         try:
             # What will be replaced in a second need not be searched for; what may be final must be as good.
-            ticket = self._submit(sound, Urgency.PARTIAL, quick=not found.settled)
+            urgency = Urgency.LIKELY if found.settled else Urgency.PARTIAL
+            ticket = self._submit(sound, urgency, quick=not found.settled)
         except EngineError:
             return
         new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)

@@ -24,6 +24,10 @@ ENGINES = {
     "faster-whisper": "asr.faster_whisper_engine:FasterWhisperEngine",
     "http": "asr.http_engine:HttpEngine",
 }
+_AWAITED = frozenset({Urgency.FINAL, Urgency.LIKELY})
+"""What a live call waits for."""
+_DROPPABLE = frozenset({Urgency.LIKELY, Urgency.PARTIAL})
+"""Of these there will be another, or a final."""
 _ATTEMPTS = 2
 _STARTS_BEFORE_GIVING_UP = 3
 _MAX_PAUSE_S = 30.0
@@ -37,6 +41,7 @@ class DroppedError(EngineError):
 class _Item:
     work: EngineJob
     future: "asyncio.Future[list[EngineSegment]]"
+    asked_at: float
     failures: int = 0
 
 
@@ -114,6 +119,8 @@ class EnginePool:
         self._pending: set[asyncio.Future[list[EngineSegment]]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = 0
+        self._on_partials = 0
+        """Workers that compute partials now."""
         self._changed = asyncio.Condition()
         self._fault: str | None = None
         self._open = False
@@ -203,8 +210,9 @@ class EnginePool:
         future: asyncio.Future[list[EngineSegment]] = asyncio.get_running_loop().create_future()
         self._pending.add(future)
         future.add_done_callback(self._settled)
-        item = _Item(EngineJob(samples, request or EngineRequest()), future)
-        job = Job(item, urgency, call_id, time.monotonic())
+        now = time.monotonic()
+        item = _Item(EngineJob(samples, request or EngineRequest()), future, now)
+        job = Job(item, urgency, call_id, now)
         self._schedule.put(job)
         self._arrived.set()
         return Ticket(self, job)
@@ -286,15 +294,19 @@ class EnginePool:
             self._changed.notify_all()
 
     async def _take(self) -> list[Job[_Item]]:
-        """What is next, as soon as there is something."""
+        """What is next, as soon as there is something.
+
+        Of several workers one is kept free of partials: an utterance that ends finds it idle.
+        """
         while True:
-            batch, dropped = self._schedule.take(time.monotonic(), self._config.batch_size)
+            partials = self._on_partials < max(1, self._config.workers - 1)
+            taken, dropped = self._schedule.take(time.monotonic(), self._config.batch_size, partials=partials)
             for job in dropped:
                 _fail(job.item.future, DroppedError("dropped: there was more speech than time"))
-            batch = [job for job in batch if not job.item.future.done()]
+            batch = [job for job in taken if not job.item.future.done()]
             if batch:
                 return batch
-            if not len(self._schedule):
+            if not taken:
                 self._arrived.clear()
                 await self._arrived.wait()
 
@@ -309,6 +321,8 @@ class EnginePool:
                 raise WorkerLost("died while idle")
             seconds = sum(job.item.work.samples.size for job in batch) / RATE
             began = time.monotonic()
+            partials = any(job.urgency is Urgency.PARTIAL for job in batch)
+            self._on_partials += partials
             try:
                 texts = await worker.ask([job.item.work for job in batch], self._hang_timeout + 4 * seconds)
             except (WorkerLost, EngineError) as error:
@@ -317,10 +331,19 @@ class EnginePool:
                 if isinstance(error, WorkerLost):
                     raise
                 continue
-            self.stats.busy_s += time.monotonic() - began
+            finally:
+                self._on_partials -= partials
+                if partials:
+                    self._arrived.set()  # another may take one now
+            took = time.monotonic() - began
+            self.stats.busy_s += took
             self.stats.batches += 1
             self.stats.stretches += len(batch)
             self.stats.audio_s += seconds
+            for job in batch:
+                if job.urgency in _AWAITED:
+                    self.stats.wait.observe(began - job.item.asked_at)
+                    self.stats.compute.observe(took)
             for job, segments in zip(batch, texts, strict=True):
                 if not job.item.future.done():
                     job.item.future.set_result(segments)
@@ -329,7 +352,7 @@ class EnginePool:
         job.item.failures += 1
         if job.item.future.done():
             return
-        if job.urgency is Urgency.PARTIAL:
+        if job.urgency in _DROPPABLE:
             _fail(job.item.future, DroppedError(f"the engine failed on a partial ({error})"))
         elif job.item.failures < _ATTEMPTS:
             job.alone = True

@@ -1,7 +1,8 @@
 """Which stretch of speech is next: pure bookkeeping, time comes in with each call.
 
 Finals before partials, calls whose agent has the desk open before others, oldest first. What is only a
-partial may be dropped: when the final is there, when a newer one is, and when it has waited too long.
+partial may be dropped: when the final is there, when a newer one is, and when it has waited too long. What
+was asked for when silence began is most likely a final: it goes before all but finals.
 """
 
 from dataclasses import dataclass, field
@@ -25,9 +26,11 @@ class Urgency(IntEnum):
 
     FINAL = 0
     """An utterance of a call that is going on; it is over."""
-    RECORDING = 1
+    LIKELY = 1
+    """An utterance after which silence has begun: the final, unless the speaker goes on."""
+    RECORDING = 2
     """From a recording, after the call."""
-    PARTIAL = 2
+    PARTIAL = 3
     """An utterance that is still being spoken."""
 
 
@@ -74,18 +77,22 @@ class Schedule(Generic[T]):
         return True
 
     def promote(self, job: Job[T], now: float) -> None:
-        """What was a partial is the whole utterance: it is a final from now on."""
-        if job.urgency is Urgency.PARTIAL:
+        """It turned out to be the whole utterance: it is a final from now on."""
+        if job.urgency is not Urgency.FINAL:
             job.urgency, job.put_at = Urgency.FINAL, now
 
-    def take(self, now: float, limit: int) -> tuple[list[Job[T]], list[Job[T]]]:
-        """Up to `limit` jobs that are next, and the partials that are dropped instead."""
+    def take(self, now: float, limit: int, *, partials: bool = True) -> tuple[list[Job[T]], list[Job[T]]]:
+        """Up to `limit` jobs that are next, and the partials that are dropped instead.
+
+        `partials`: whether partials may be among them.
+        """
         dropped = [job for job in self._jobs if job.urgency is Urgency.PARTIAL and now - job.put_at > STALE_S]
         if dropped:
             self.partials_dropped += len(dropped)
             self._shed_at = now
             self._jobs = [job for job in self._jobs if job not in dropped]
-        waiting = sorted(self._jobs, key=self._rank)[: max(1, limit)]
+        ready = [job for job in self._jobs if partials or job.urgency is not Urgency.PARTIAL]
+        waiting = sorted(ready, key=self._rank)[: max(1, limit)]
         if waiting and waiting[0].alone:
             waiting = waiting[:1]
         batch = [job for job in waiting if not job.alone or job is waiting[0]]

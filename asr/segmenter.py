@@ -35,10 +35,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Open:
-    """An utterance so far. `settled`: silence has begun; if it lasts, the utterance is exactly `span`."""
+    """An utterance so far. `settled`: silence has begun; if it lasts, the utterance is exactly `span`.
+
+    `pausing`: the newest window holds no speech; soon it is settled, or more is said.
+    """
 
     span: Span
     settled: bool
+    pausing: bool
 
 
 def _windows(seconds: float) -> int:
@@ -75,7 +79,8 @@ class Segmenter:
         if self._start is None or self._speech < self._minimum:
             return None
         end = min(self._last_speech + 1 + self._post, self._position)
-        return Open(Span(self._start, end), settled=self._position - self._last_speech - 1 >= self._post)
+        silent = self._position - self._last_speech - 1
+        return Open(Span(self._start, end), settled=silent >= self._post, pausing=silent > 0)
 
     def push(self, probability: float, level: float) -> Span | None:
         """The next window, with any measure of loudness. Returns the utterance it completes, if any."""

@@ -23,6 +23,11 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    @property
+    def mean(self) -> float:
+        """The values' mean; 0 for none."""
+        return self.total / max(1, sum(self.counts))
+
     def cumulative(self) -> list[tuple[str, int]]:
         """(upper bound, how many were at most that), the last for `+Inf`."""
         names = [*(str(bound) for bound in self.bounds), "+Inf"]
@@ -46,3 +51,7 @@ class Stats:
     workers_lost: int = 0
     latency: Histogram = field(default_factory=Histogram)
     """Seconds from the end of speech to the final text, of live calls."""
+    wait: Histogram = field(default_factory=Histogram)
+    """Seconds a live call's final, or what was likely to be one, waited for a worker."""
+    compute: Histogram = field(default_factory=Histogram)
+    """Seconds its worker computed."""

@@ -130,6 +130,24 @@ async def test_partials_are_dropped_when_time_is_short_and_finals_never(
     assert pool.state().load is Load.NO_PARTIALS
 
 
+async def test_partials_leave_a_worker_free_for_what_has_ended() -> None:
+    async with EnginePool(AsrConfig(model="x", workers=2), FACTORY) as pool:
+        await pool.wait_ready(20)
+        while pool.stats.stretches < 2:  # both are there
+            await asyncio.gather(*(pool.transcribe(sound(engines.SLOW)) for _ in range(2)))
+        order: list[str] = []
+        slow = [pool.submit(sound(engines.SLOW), urgency=Urgency.PARTIAL) for _ in range(3)]
+        for ticket in slow:
+            ticket.on_done(lambda _: order.append("partial"))
+        await asyncio.sleep(0.05)
+        assert pool.waiting(Urgency.PARTIAL) == 2, "one worker is theirs, the other is kept free"
+        likely = pool.submit(sound(), urgency=Urgency.LIKELY)
+        likely.on_done(lambda _: order.append("likely"))
+        for ticket in [likely, *slow]:
+            assert await ticket.result()
+    assert order == ["likely", "partial", "partial", "partial"]
+
+
 async def test_a_partial_that_became_the_final_is_computed_once(pool: EnginePool) -> None:
     before = pool.stats.stretches
     busy = pool.submit(sound(engines.SLOW))

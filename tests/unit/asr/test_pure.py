@@ -38,6 +38,15 @@ def test_a_short_pause_does_not_end_it_and_a_click_is_none() -> None:
     assert cut([0.0] * 20 + [0.9] * 2 + [0.0] * 40) == []
 
 
+def test_an_utterance_is_open_then_pausing_then_settled() -> None:
+    segmenter, seen = Segmenter(), []
+    for probability in [0.9] * 10 + [0.0] * 12:
+        segmenter.push(probability, 0.1)
+        now = segmenter.open
+        seen.append("" if now is None else "settled" if now.settled else "pausing" if now.pausing else "open")
+    assert seen == [""] * 2 + ["open"] * 8 + ["pausing"] * 8 + ["settled"] * 4
+
+
 def test_utterances_do_not_overlap() -> None:
     first, second = cut([0.9] * 20 + [0.0] * 20 + [0.9] * 20 + [0.0] * 40)
     assert first.end <= second.start

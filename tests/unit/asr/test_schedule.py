@@ -15,19 +15,27 @@ def names(jobs: list[Job[str]]) -> list[str]:
     return [job.item for job in jobs]
 
 
-def test_finals_then_recordings_then_partials_the_desk_first_the_oldest_first() -> None:
+def test_finals_then_likely_finals_then_recordings_then_partials_the_desk_first_the_oldest_first() -> None:
     schedule = fill(
         ("p1", Urgency.PARTIAL, "a"),
         ("p2", Urgency.PARTIAL, "desk"),
         ("r", Urgency.RECORDING, "z"),
+        ("l", Urgency.LIKELY, "desk"),
         ("f1", Urgency.FINAL, "a"),
         ("f2", Urgency.FINAL, "b"),
         ("f3", Urgency.FINAL, "desk"),
     )
     schedule.focus = frozenset({"desk"})
     batch, dropped = schedule.take(0.1, 10)
-    assert names(batch) == ["f3", "f1", "f2", "r", "p2", "p1"]
+    assert names(batch) == ["f3", "f1", "f2", "l", "r", "p2", "p1"]
     assert dropped == []
+
+
+def test_partials_stay_when_none_may_be_taken() -> None:
+    schedule = fill(("p", Urgency.PARTIAL, "a"), ("l", Urgency.LIKELY, "a"))
+    assert names(schedule.take(0.1, 10, partials=False)[0]) == ["l"]
+    assert names(schedule.take(0.1, 10, partials=False)[0]) == []
+    assert names(schedule.take(0.1, 10)[0]) == ["p"]
 
 
 def test_an_old_partial_is_dropped_and_said_an_old_final_is_not() -> None:
