@@ -47,14 +47,21 @@ bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run
 bench-asr: $(VENV)/.dev model  ## listening alone: accuracy, latency and capacity, orders after hang-up (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.asr_accuracy
 	@$(BIN)/python -m benchmarks.asr_live
+	@$(BIN)/python -m benchmarks.asr_capacity
 	@$(BIN)/python -m benchmarks.asr_order
 	@$(BIN)/python -m benchmarks.asr_gpu
 
 stream-types: $(VENV)/.dev  ## the AsyncAPI document and TypeScript types, from the frames' types
 	@$(BIN)/python -m scripts.stream_types
 
-eval: $(VENV)/.dev  ## how many fields of the order are right; writes docs/figures.md (args: ARGS="--calls DIR …")
+.PHONY: eval-fields eval-hearing
+eval: eval-fields eval-hearing  ## how well it hears and how many fields are right; writes docs/figures.md
+
+eval-fields: $(VENV)/.dev  ## the fields alone (ARGS="--calls DIR …")
 	$(BIN)/python -m benchmarks.field_accuracy $(ARGS)
+
+eval-hearing: $(VENV)/.dev model  ## error rates alone, live and from the file (HOTLINE_EVAL_CALLS=DIR: other calls)
+	$(BIN)/python -m benchmarks.asr_accuracy
 
 classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; seconds)
 	$(BIN)/python scripts/train_classifier.py

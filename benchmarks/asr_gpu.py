@@ -16,7 +16,7 @@ import ctranslate2
 
 from asr.config import AsrConfig
 from asr.pool import EnginePool
-from benchmarks.asr_live import capacity
+from benchmarks.asr_capacity import capacity
 from benchmarks.calls import MODEL, directory_of, load_calls
 
 P95_S = 1.0

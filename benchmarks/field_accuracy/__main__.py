@@ -20,12 +20,12 @@ from typing import Any
 from benchmarks.field_accuracy.dialogues import dialogues, district
 from benchmarks.field_accuracy.noise import misheard
 from benchmarks.field_accuracy.score import FIELDS, SURNAME, Tally, judge
+from benchmarks.figures import put_figures
 from workorders.classify import Classifier, load_classifier, message_text
 from workorders.reference import Enterprise, Place, Reference, Unit, load_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data"
-FIGURES = ROOT / "docs" / "figures"
 CALIBRATION = ROOT / "workorders" / "data" / "calibration.json"
 WORLD = 2026
 MEASURED = FIELDS[:9]
@@ -272,20 +272,9 @@ def write(classifier: Classifier) -> None:
         "f1": classifier.card["heads"]["category"]["f1"],
         "measured": classifier.card["measured"],
     }
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    (FIGURES / "fields.json").write_text(
-        json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
-    page = ROOT / "docs" / "figures.md"
-    begin, end = "<!-- fields: written by `make eval` -->", "<!-- end of fields -->"
-    text = page.read_text(encoding="utf-8") if page.exists() else f"# Figures\n\n{begin}\n{end}\n"
-    if begin not in text:
-        text += f"\n## Fields of the order\n\n{begin}\n{end}\n"
-    head, rest = text.split(begin, 1)
-    tail = rest.split(end, 1)[1]
     macro = figures["category"]["macro_f1"]
     told = f"{table(figures)}\n\nCategory, first level, macro-F1 by cross-validation: {macro}."
-    page.write_text(f"{head}{begin}\n{told}\n{end}{tail}", encoding="utf-8")
+    put_figures("fields", "Fields of the order", figures, told)
     print(told)
 
 
