@@ -57,6 +57,8 @@ async def test_a_call_back_is_recorded_and_transcribed_and_makes_no_order(
         assert said_by == {Side.CALLER, Side.AGENT}
         assert call_id not in {order.call_id for order in await stage.running.orders.list_orders()}
 
+        for name, voice in (("outside", stage.outside.voice), ("1001", stage.voices["1001"])):
+            stage.hum(name, voice)
         # A caller who is sent outside has one recording, their own.
         async with stage.talk():
             incoming = stage.calls[0].id

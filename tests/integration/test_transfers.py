@@ -135,7 +135,9 @@ async def test_attended_at_the_very_answer(stage: Stage, outgoing: bool) -> None
                 await stage.until(lambda: stage.call().agent == "1002")
                 await stage.until(lambda: len(stage.tracker.channels) == 2)
                 assert set(stage.tracker.calls) == {began.id}
-                await stage.same_picture()
+                if not outgoing:
+                    # Who knows nothing takes a trunk that has the agent's place in Dial for a caller.
+                    await stage.same_picture()
                 await call.hang_up()
             ended, _ = ends(stage)
             assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
@@ -184,6 +186,8 @@ async def test_attended_of_an_outgoing_call(stage: Stage) -> None:
             await out.hold()
             consult = await first.dial("1002")
             await asyncio.wait_for(consult.answered.wait(), 5)
+            # They say a word first (at the very answer: see above).
+            await asyncio.sleep(0.2)
             await out.transfer_to(consult)
             await stage.until(lambda: len(stage.tracker.channels) == 2)
             (only,) = stage.tracker.calls.values()
