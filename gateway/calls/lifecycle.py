@@ -98,6 +98,9 @@ class Lifecycle:
         call = self._book.call(event)
         if call is None:
             return
+        spoke = call.direction is Direction.INBOUND and call.answered_at is not None and call.caller.number
+        if spoke and (first := call.caller_leg) is not None and first.uniqueid == event.uniqueid:
+            return  # what the dialplan shows of a caller who is sent outside is not who called
         party = Party(event.caller_number, event.caller_name)
         channel = self._book.channels[event.uniqueid]
         channel.caller_number, channel.caller_name = party.number, party.name

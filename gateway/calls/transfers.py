@@ -41,8 +41,11 @@ class Transfers:
         dialled = [one for one in book.channels_of(second) if one.parent == event.second_uniqueid]
         answered = [one for one in dialled if one.state == "Up" and not one.ringing]
         rings = [one for one in dialled if one.ringing]
-        # Handed over within milliseconds of the answer, the two are not in a bridge yet: no target is named.
-        likely = [book.party(one.uniqueid) for one in answered or rings]
+        # No target is named, or one gone already, where the two are not in a bridge yet (handed over within
+        # milliseconds of the answer) or a Local channel was optimised away.
+        known = {event.original_uniqueid, event.second_uniqueid, event.transferee_uniqueid}
+        joined = [one for one in book.bridges.get(event.destination_bridge, ()) if one not in known]
+        likely = [book.party(one) for one in (*joined, *(one.uniqueid for one in answered or rings))]
         target = book.party(event.target_uniqueid) or (likely[-1] if likely else "")
         if call is None:
             call = second

@@ -210,6 +210,7 @@ class AttendedTransfer(PbxEvent, frozen=True, kw_only=True):
     second_state: str = ""
     """ChannelStateDesc of the second channel: not `Up` while the target still rings."""
     destination_type: str = ""
+    destination_bridge: str = ""
     """`Bridge`, `App`, `Link`, `Threeway`, `Fail`."""
     result: str = ""
 

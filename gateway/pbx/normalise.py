@@ -196,6 +196,7 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
             ("target_channel", _T, "TransferTargetChannel"),
             ("second_state", _T, "SecondTransfererChannelStateDesc"),
             ("destination_type", _T, "DestType"),
+            ("destination_bridge", _T, "DestBridgeUniqueid"),
             ("result", _T, "Result"),
         ],
     ),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Call, EndReason
 from gateway.models.facts import CallEnded, CallStarted
-from gateway.pbx.events import AnyPbxEvent
+from gateway.pbx.events import AnyPbxEvent, AttendedTransfer
 from tests.unit.calls.captures import NAMES, events, tracker
 from tests.unit.calls.truth import Truth
 
@@ -119,6 +120,17 @@ def test_an_old_call_of_a_colleague_does_not_take_over_the_callers() -> None:
     assert older.started_at < ended.started_at
     assert (older.end_reason, older.merged_into) == (EndReason.MERGED, ended.id)
     assert told(ended)[1:3] == (["1001", "1002"], [("attended", "1001", "1002")])
+
+
+def test_a_target_that_is_gone_already_is_who_is_in_the_bridge() -> None:
+    on = tracker()
+    stream = [
+        structs.replace(event, target_uniqueid="gone") if isinstance(event, AttendedTransfer) else event
+        for event in events("attended")
+    ]
+    facts = [fact for event in stream for fact in on.apply(event)]
+    main = [fact.call for fact in facts if isinstance(fact, CallEnded)][-1]
+    assert told(main) == STORIES["attended"]
 
 
 def damaged(stream: Sequence[AnyPbxEvent], chance: random.Random, how_much: float) -> list[AnyPbxEvent]:

@@ -240,6 +240,17 @@ def test_hold_and_resume() -> None:
     assert state(on) is AgentState.TALKING
 
 
+def test_what_the_dialplan_shows_outside_is_not_who_called() -> None:
+    on = tracker()
+    play(on, ARRIVAL, RINGING, ANSWERED)
+    shown = channel(e.NewCallerId, 20.0, caller_number="12345")
+    assert play(on, [shown]) == []
+    (call,) = on.calls.values()
+    leg = call.caller_leg
+    assert leg is not None
+    assert call.caller.number == leg.party.number == "13962875016"
+
+
 def test_an_unknown_line_from_the_dialplan_is_not_believed() -> None:
     on = tracker()
     play(on, ARRIVAL[:2], [channel(e.VarSet, 2.0, variable="HOTLINE_LINE", value="'; DROP TABLE calls")])
