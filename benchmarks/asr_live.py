@@ -24,6 +24,7 @@ from asr.live import LiveLeg
 from asr.pool import EnginePool
 from asr.segmenter import Endpointing
 from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, quantile
+from gateway.memory import settle
 from gateway.models.call import Side
 from gateway.models.transcript import Utterance
 
@@ -164,6 +165,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     voice_activity: list[float] = []
     async with EnginePool(config) as pool:
         await pool.wait_ready(300)
+        settle()  # as `hotline run` does
         for _ in range(options.repeat):
             run = Heard()
             for pair in _pairs(calls):

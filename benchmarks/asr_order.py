@@ -28,6 +28,7 @@ from benchmarks.asr_live import loop_lag
 from benchmarks.calls import MODEL, RATE, quantile
 from gateway.embedded import CALLS, run_embedded
 from gateway.logs import configure
+from gateway.memory import settle
 from gateway.models.call import Side
 from gateway.models.facts import AnyFact, CallEnded, OrderChanged
 from gateway.models.order import OrderState
@@ -37,8 +38,6 @@ from recordings.pcm import read_wav
 COMPLETE_S = 2.0
 RATIO = 10.0
 PATIENCE_S = 240.0
-BASELINES = 4
-"""Recordings on which the baselines are measured."""
 
 
 @dataclass
@@ -49,7 +48,7 @@ class Finished:
     complete: float = 0.0
 
 
-async def measure(count: int, together: int, model_directory: Path) -> dict[str, Any]:
+async def measure(count: int, together: int, baselines: int, model_directory: Path) -> dict[str, Any]:
     configure("ERROR")
     finished: dict[str, Finished] = {}
     files: list[float] = []
@@ -69,6 +68,7 @@ async def measure(count: int, together: int, model_directory: Path) -> dict[str,
             pool = running.pool
             assert pool is not None
             await pool.wait_ready(300)
+            settle()  # as `hotline run` does
 
             async def tell() -> None:
                 async with done:
@@ -98,7 +98,7 @@ async def measure(count: int, together: int, model_directory: Path) -> dict[str,
                 for call_id in sorted(set(finished) - before):
                     one = finished[call_id]
                     wait = one.complete - one.hung_up
-                    if len(plain) >= BASELINES:
+                    if len(plain) >= baselines:
                         print(f"  order {wait:.2f} s after hang-up", flush=True)
                         continue
                     (recording,) = await running.calls.list_recordings(call_id)
@@ -153,10 +153,11 @@ def main(arguments: list[str] | None = None) -> bool:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=12)
     parser.add_argument("--together", type=int, default=2, help="calls at a time")
+    parser.add_argument("--baselines", type=int, default=4, help="recordings they are measured on")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
-    result = asyncio.run(measure(options.calls, options.together, options.model))
+    result = asyncio.run(measure(options.calls, options.together, options.baselines, options.model))
     print(json.dumps(result, indent=1))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

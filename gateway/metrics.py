@@ -60,19 +60,24 @@ class Metrics(Collector):
 def recogniser_metrics(pool: EnginePool) -> Iterable[Metric]:
     """How speech recognition keeps up."""
     state, stats = pool.state(), pool.stats
+    latency = "From the end of speech to its final text, live calls"
     queue = GaugeMetricFamily("hotline_asr_queue", "Stretches of speech that wait", labels=["urgency"])
     for urgency in Urgency:
         queue.add_metric([urgency.name.lower()], pool.waiting(urgency))
     load = GaugeMetricFamily("hotline_asr_load", "1 for how the recogniser keeps up now", labels=["load"])
     for one in Load:
         load.add_metric([one.value], float(one is state.load))
-    latency = HistogramMetricFamily(
-        "hotline_asr_latency_seconds",
-        "From the end of speech to its final text, live calls",
-        buckets=stats.latency.cumulative(),
-        sum_value=stats.latency.total,
-    )
-    yield from (queue, load, latency)
+    yield from (queue, load)
+    for name, text, histogram in (
+        (
+            "hotline_asr_latency_seconds",
+            latency,
+            stats.latency,
+        ),
+        ("hotline_asr_wait_seconds", "For how long an ended utterance waits for a worker", stats.wait),
+        ("hotline_asr_compute_seconds", "For how long its worker computes", stats.compute),
+    ):
+        yield HistogramMetricFamily(name, text, buckets=histogram.cumulative(), sum_value=histogram.total)
     for name, text, value in (
         (
             "hotline_asr_lag_seconds",

@@ -33,6 +33,7 @@ port = {agi}
 port = {audio}
 [asr]
 model = "{model}"
+live = {live}
 [[workorders]]
 id = "main"
 url = "{url}"
@@ -56,7 +57,15 @@ class GatewayProcess:
     """`hotline run --config …`; may be killed and started again on the same data."""
 
     def __init__(
-        self, directory: Path, asterisk: PrivateAsterisk, agi: int, audio: int, url: str, secret: str
+        self,
+        directory: Path,
+        asterisk: PrivateAsterisk,
+        agi: int,
+        audio: int,
+        url: str,
+        secret: str,
+        *,
+        live: bool = True,
     ):
         self.directory = directory
         self.web = spare_port()
@@ -80,6 +89,7 @@ class GatewayProcess:
             agi=agi,
             audio=audio,
             model=MODEL,
+            live=str(live).lower(),
             url=url,
             secret=secret_file,
         )

@@ -32,6 +32,8 @@ async def test_a_pool_at_work_is_told() -> None:
     assert told["hotline_asr_stretches_total"] == "1.0"
     assert told["hotline_asr_audio_seconds_total"] == "2.0"
     assert told["hotline_asr_ready"] == "1.0"
+    assert told["hotline_asr_wait_seconds_count"] == "1.0"
+    assert told["hotline_asr_compute_seconds_count"] == "1.0"
     assert told['hotline_asr_latency_seconds_bucket{le="0.5"}'] == "1.0"
     assert told['hotline_asr_latency_seconds_bucket{le="1.0"}'] == "2.0"
     assert told['hotline_asr_latency_seconds_bucket{le="+Inf"}'] == "3.0"

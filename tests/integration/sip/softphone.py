@@ -1,7 +1,8 @@
 """A telephone whose every key a test can press: register, dial, answer, hold, transfer, hang up.
 
 SIPp plays a fixed scenario; transfers need a person at the phone who decides. This is the least of RFC 3261,
-3515 and 3891 over UDP on loopback, against a PBX that keeps to them; it sends silence as RTP.
+3515 and 3891 over UDP on loopback, against a PBX that keeps to them; it sends silence as RTP until it is
+given something to say.
 """
 
 import asyncio
@@ -123,6 +124,8 @@ class Softphone:
         self._tasks: set[asyncio.Task[None]] = set()
         self._media: dict[str, asyncio.Task[None]] = {}
         self._sockets: dict[str, asyncio.DatagramTransport] = {}
+        self._words: dict[str, bytes] = {}
+        """What is still to be said in a call, A-law."""
         self._nonce = itertools.count(1)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -384,7 +387,11 @@ class Softphone:
         text = "\r\n".join([*lines, f"Content-Length: {len(body)}"]) + "\r\n\r\n" + body
         self._transport.sendto(text.encode(), ("127.0.0.1", self.pbx_port))
 
-    # -- media: silence, so that frames flow and Local channels can be optimised away ----------------------
+    # -- media: silence or speech, so that frames flow and Local channels can be optimised away -------------
+    def say(self, dialog: Dialog, alaw: bytes) -> None:
+        """Speak in that call from now on."""
+        self._words[dialog.call_id] = alaw
+
     async def _open_media(self, call_id: str) -> None:
         loop = asyncio.get_running_loop()
         self._sockets[call_id], _ = await loop.create_datagram_endpoint(
@@ -417,11 +424,16 @@ class Softphone:
                 transport.close()
 
     async def _speak(self, call_id: str, peer: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         for number in itertools.count():
+            words = self._words.get(call_id, b"")
+            self._words[call_id] = words[FRAME:]
+            frame = words[:FRAME] + SILENCE[len(words[:FRAME]) :]
             header = bytes((0x80, PCMA)) + (number & 0xFFFF).to_bytes(2, "big")
             stamp = (number * FRAME & 0xFFFFFFFF).to_bytes(4, "big") + b"\0\0\x12\x34"
-            self._sockets[call_id].sendto(header + stamp + SILENCE, peer)
-            await asyncio.sleep(0.02)
+            self._sockets[call_id].sendto(header + stamp + frame, peer)
+            await asyncio.sleep(max(0.0, began + 0.02 * (number + 1) - loop.time()))
 
 
 class _Receiver(asyncio.DatagramProtocol):
