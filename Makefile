@@ -66,6 +66,13 @@ eval-fields: $(VENV)/.dev  ## the fields alone (ARGS="--calls DIR …")
 eval-hearing: $(VENV)/.dev model  ## error rates alone, live and from the file (HOTLINE_EVAL_CALLS=DIR: other calls)
 	$(BIN)/python -m benchmarks.asr_accuracy
 
+.PHONY: voices voiced
+voices: $(BIN)/python  ## Mandarin voices that speak the written calls (100 MB; only to make that data anew)
+	@$(BIN)/python scripts/fetch_voices.py .cache/models/kokoro
+
+voiced: $(VENV)/.dev model voices  ## written calls voiced and heard by the base model, for `make eval` (minutes a dozen)
+	$(BIN)/python -m benchmarks.field_accuracy.voiced $(ARGS)
+
 classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; seconds)
 	$(BIN)/python scripts/train_classifier.py
 

@@ -141,6 +141,7 @@ def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict
         village = ""
     firm = rng.choice(world.enterprises) if scene.get("firm") else ""
     opening = rng.choice(scene["open"])
+    which = scene["open"].index(opening)
     if "{place}" not in opening and "{town}" not in opening:
         town = village = ""
     later = bool(village) and rng.random() < 0.3
@@ -229,6 +230,8 @@ def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict
         "truth": {
             "request_type": scene["type"],
             "category": scene["category"],
+            "category2": scene["level2"][which] if scene.get("level2") else None,
+            "days_ago": scene.get("days_ago", {}).get(str(which)),
             "town": town or None,
             "village": village or None,
             "caller_name": person,

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from gateway.models.order import FieldValue, Method
 from gateway.models.transcript import Utterance, utterance_id
 from workorders.classify import Classifier
 from workorders.extraction import ExtractionContext, extract
+from workorders.extraction.times import CHINA
 from workorders.reference import Reference
 
 FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
@@ -20,6 +22,10 @@ FIELDS = (
     "unit", "category",
 )  # fmt: skip
 SURNAME = "surname"
+TEXTS = ("category2", "occurred", "title")
+"""Told apart from FIELDS: scored only where the truth holds them."""
+STARTED = 1_790_000_000.0
+MAX_TITLE = 60
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 
 
@@ -101,7 +107,7 @@ def judge(
         caller=Party(CALLER_ID, ""),
         reference=reference,
         classifier=classifier,
-        started_at=1_790_000_000.0,
+        started_at=STARTED,
         calibrate=calibrate,
     )
     fields = extract(utterances(call["id"], turns), context).fields
@@ -119,3 +125,28 @@ def judge(
         tally.count(call["id"], name, wanted, got, value == wanted)
         if name == "caller_name" and wanted:
             tally.count(call["id"], SURNAME, wanted[0], got, value is not None and value[:1] == wanted[:1])
+    _judge_texts(tally, call, fields)
+
+
+def _judge_texts(tally: Tally, call: Mapping[str, Any], fields: Mapping[str, FieldValue]) -> None:
+    """The second level of a category that is right, the day of the matter, and whether the title serves."""
+    truth, name = call["truth"], call["id"]
+    category = fields.get("category")
+    if truth.get("category2") and category is not None and category.value == truth["category"]:
+        two = fields.get("category2")
+        right = two is not None and two.value in truth["category2"].split("、")
+        tally.count(name, "category2", truth["category2"], two, right)
+    if "days_ago" in truth:
+        got, days = fields.get("occurred"), truth["days_ago"]
+        day = None if days is None else (datetime.fromtimestamp(STARTED, CHINA) - timedelta(days=days)).date()
+        tally.count(name, "occurred", day, got, (got is None) if day is None else str(day) in _text(got))
+    title, where = fields.get("title"), fields.get("village") or fields.get("town")
+    right = 4 <= len(_text(title)) <= MAX_TITLE and (where is None or str(where.value) in _text(title))
+    if truth.get("keywords"):
+        both = _text(title) + _text(fields.get("summary"))
+        right = right and any(word in both for word in truth["keywords"])
+    tally.count(name, "title", where.value if where else None, title, right)
+
+
+def _text(value: FieldValue | None) -> str:
+    return str(value.value) if value is not None else ""

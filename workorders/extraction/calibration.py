@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+CERTAIN = 0.99
+"""What a rule that is wholly sure deserves, however little it was measured."""
 TABLE = Path(__file__).parents[1] / "data" / "calibration.json"
 
 
@@ -31,4 +33,5 @@ def calibrated(name: str, stated: float) -> float:
     for (a, low), (b, high) in pairwise(points):
         if stated <= b:
             return round(low + (high - low) * (stated - a) / max(b - a, 1e-9), 3)
-    return round(points[-1][1], 3)
+    (a, low), high = points[-1], max(points[-1][1], CERTAIN)
+    return round(low + (high - low) * (min(stated, 1.0) - a) / max(1.0 - a, 1e-9), 3)

@@ -44,7 +44,8 @@ RUN = re.compile(
 )
 CORRECTION = re.compile(r"不对|错了|说错|更正|不是[，,]|我重新说|重说")
 TAIL = re.compile(r"(?:后|最后|尾号|末)[面]?(?:[两三四五六]位)?(?:应该)?是?[，,]?$")
-MOBILE = re.compile(r"1[3-9]\d{9}")
+MOBILE = re.compile(r"1(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])\d{8}")
+"""With a prefix that a carrier has."""
 LANDLINE = re.compile(r"0(?:10|2\d)\d{8}|0[3-9]\d{2}\d{7,8}|[2-8]\d{7}")
 THIS_ONE = CueBook(
     {"this": [
@@ -55,11 +56,13 @@ THIS_ONE = CueBook(
         "打这个电话联系", "我现在打的这个电话", "本机号码", "就是本机", "就打这个", "打这个手机",
     ]}
 )  # fmt: skip
+ECHOED = re.compile(r"(\d\d)\1$|(\d{3})\2$")
 ASKED = ("电话", "号码", "联系方式", "手机")
 YES = re.compile(r"^(?:对|是|嗯|没错|好)")
 LEAST = 7
 UNCLEAR = 0.6
 """Of an utterance recognised less surely than this, a digit is soon wrong."""
+MOST_GAPS = 3
 PAUSE_S = 2.5
 LOCAL = 8
 """Digits of a fixed number without area code."""
@@ -142,6 +145,12 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
         sure = 0.75
     if last.guessed:
         sure = 0.72
+    if len(re.findall(r"\d(?=[^\d]+\d)", last.span.text)) > MOST_GAPS:
+        # Written in scraps: not one number the recogniser recognised.
+        sure = min(sure, 0.75)
+    if ECHOED.search(last.digits) and 0.0 < said.confidence < 0.97:
+        # One number in a hundred ends so; a recogniser that lost the thread says the last digits again.
+        sure = min(sure, 0.75)
     others = [one for one in mine[:-1] if one.digits != last.digits]
     between = said.text[: last.span.start]
     corrected = (

@@ -1,32 +1,29 @@
 """Who calls: name or surname and form of address. Only what callers say of themselves. Pure.
 
 Surnames are single syllables, and recognisers write them as any homophone, so several signs are weighed
-together:
-the character after 姓, the words that tell it apart (陆地的陆), and what the agent then calls the person
-(顾女士).
+together: what stands where the surname is due (我姓曹 heard as 我信朝, 免贵姓林 as 连跪线林), the words that
+tell it apart (陆地的陆), and what the agent then calls the person (顾女士, heard as 故女婿).
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gateway.models.call import Side
 from gateway.models.transcript import Utterance
 from workorders.extraction.cues import CueBook
 from workorders.extraction.offered import Found, rule
 from workorders.extraction.spoken import Span, answers
-from workorders.extraction.surnames import Surnames
+from workorders.extraction.surnames import Sign, Surnames
 from workorders.reference import Reference
 from workorders.sound import syllables_alike
-from workorders.syllables import INVENTORY, sounds
+from workorders.syllables import INVENTORY, Sounds, sounds
 
 ASKED = ("贵姓", "姓名", "称呼", "名字", "联系人", "怎么称", "贵信", "贵性", "姓啥", "姓什么", "尊姓")
-SURNAME = re.compile(r"姓(?:的是|是)?([\u4e00-\u9fff]{1,2})")
+SURNAME = re.compile(r"姓(?:的是|是)?(?![名氏啥什])([\u4e00-\u9fff]{1,2})")
 SOMEBODY_ELSE = re.compile(
     r"(?:老板|经理|他|她|一个|有个|那个|人|位|同志|对方|负责人|法人|邻居|司机|房东|主任|书记)(?:也)?(?:是)?$"
 )
 NO_NAME = re.compile(r"[一个的了在那这]|公司|什么")
-MODEST = re.compile(r"免贵[^姓\W]([\u4e00-\u9fff]{1,2})")
 QUESTION = CueBook(
     {
         "name": [
@@ -46,155 +43,226 @@ FULL = re.compile(
     r"(?=[，,。.、；;！!？?\s]|$|电话|手机|住|今年|是|家住)"
 )
 ADDRESS = re.compile(r"([\u4e00-\u9fff]{1,2})(先生|女士|小姐|师傅|老师|阿姨|大爷|同志)")
+MYSELF = re.compile(r"(?:我是|叫我|我就是)([\u4e00-\u9fff]{1,2})(?:先生|女士|小姐)")
+NOBODY = frozenset("位的名个这那有些是好您女老男")
+HEARD_RIGHT = 0.87
+"""How often a recogniser's syllable is at all like what was said."""
 TITLE = {"先生": "先生", "女士": "女士", "小姐": "女士"}
 OF = re.compile(r"([\u4e00-\u9fff])([\u4e00-\u9fff])[的地得]([\u4e00-\u9fff])")
-# Where 姓 was heard as something like it: only right at the start of an answer to "your name, please".
-LIKE_XING = ("xing", "xin", "xian", "xiang", "jing", "qing", "xun", "zhen", "zheng")
+CLAUSE = re.compile(r"[^，。,.！!？?；;、《》﹑﹐\s]+")
+# Where the caller may begin: 我信朝, 我是姓…, 嗯我…
+BEFORE = re.compile(r"(?:嗯|喂|啊|哦|好的?|那|是|我|我是|我的|叫|免贵)*$")
+
+
+def _number(char: str) -> int:
+    return int(sounds(char)[0][0])
+
+
+XING, MIAN, GUI, HAO, DE = (_number(char) for char in "姓免贵好的")
+TITLES = [(_number(one), _number(other)) for one, other in ("先生", "女士")]
 
 
 def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
     """`caller_name` and `form_of_address`."""
     surnames = Surnames.of(reference)
-    votes: dict[str, float] = defaultdict(float)
-    spans: dict[str, list[Span]] = defaultdict(list)
-    full: tuple[str, Span] | None = None
     asked = {said.id for said in answers(utterances, ASKED)} | _answered(utterances)
-    spelt: set[str] = set()
-
-    def vote(sound: str, weight: float, span: Span) -> None:
-        for name, share in surnames.meant(sound):
-            votes[name] += weight * share
-            spans[name].append(span)
-
+    posed = any(
+        said.side is Side.AGENT and (_asks(said) or any(word in said.text for word in ASKED))
+        for said in utterances
+    )
+    signs: list[Sign] = []
+    full: tuple[str, Span] | None = None
     for said in utterances:
         if said.side is not Side.CALLER:
             continue
-        text = said.text
-        for match in FULL.finditer(text):
-            name = match.group(1)
-            if (surnames.head(name) in surnames.known or said.id in asked) and not NO_NAME.search(name):
-                full = name, Span(said, match.start(), match.end(1))
-                vote(surnames.head(name), 1.6, full[1])
-                if surnames.head(name) in surnames.known:
-                    spelt.add(surnames.head(name))
-        for match in MODEST.finditer(text):
-            head = surnames.head(match.group(1))
-            vote(head, 1.3, Span(said, match.start(), match.start(1) + len(head)))
-        for match in SURNAME.finditer(text):
-            if SOMEBODY_ELSE.search(text[: match.start()]) and said.id not in asked:
-                continue
-            if SOMEBODY_ELSE.search(text[: match.start()]) and not re.search(
-                r"我(?:是)?$", text[: match.start()]
-            ):
-                continue
-            head = surnames.head(match.group(1))
-            if head in surnames.known:
-                spelt.add(head)
-            vote(head, 1.6, Span(said, match.start(), match.start(1) + len(head)))
-        if not any(span.utterance.id == said.id for some in spans.values() for span in some):
-            heard = _like_xing(said, said.id in asked)
-            if heard is not None:
-                vote(heard[0], 0.9, heard[1])
-        named = any(span.utterance.id == said.id for some in spans.values() for span in some)
-        for match in OF.finditer(text):
-            one, other, meant = match.groups()
-            if meant in (one, other) and meant in surnames.known and not named and said.id not in asked:
-                # 保护的保: said of nothing but a name.
-                vote(meant, 1.2, Span(said, match.start(), match.end()))
-        if said.id in asked or named or "姓" in text:
-            for match in OF.finditer(text):
-                one, other, meant = match.groups()
-                alike = [char for char in (one, other) if syllables_alike(char, meant) > 0.85]
-                for char in alike[:1]:
-                    span = Span(said, match.start(), match.end())
-                    vote(meant, 0.8, span)
-                    vote(char, 0.8, span)
-            for name, likeness, start, end in surnames.told_apart(text):
-                votes[name] += 1.8 * likeness
-                spans[name].append(Span(said, start, end))
-            if said.id in asked and not votes:
-                bare = re.match(r"^(?:我|嗯|叫|免贵)?([\u4e00-\u9fff])[，,。]", text)
-                if bare is not None and bare.group(1) in surnames.known:
-                    vote(bare.group(1), 0.7, Span(said, bare.start(1), bare.end(1)))
-    address = _addressed(utterances, surnames, votes, spans)
-    if not votes:
+        named = _full(said, surnames, said.id in asked)
+        if named is not None:
+            full = named
+            signs.append(_sign(named[1], surnames.head(named[0]), 0.95))
+        mine = list(_surname(said, surnames, said.id in asked))
+        signs += mine
+        due = bool(mine) or named is not None or said.id in asked
+        signs += _told_apart(said, surnames, due, apart=not mine and said.id not in asked)
+    called, address = _addressed(utterances, surnames, posed)
+    signs += called
+    ranked = surnames.weigh(signs)
+    if not ranked:
         return {}
-    ranked = sorted(votes, key=lambda name: -votes[name])
-    best = ranked[0]
-    total = sum(votes.values())
-    sure = votes[best] / total
+    best, sure = ranked[0]
+    full_name = full is not None and surnames.head(full[0]) == best
     value = best
-    if full is not None and surnames.head(full[0]) == best:
-        value = full[0]
-    elif full is not None and syllables_alike(full[0][0], best[0]) > 0.9:
-        value = best + full[0][1:]
-    heard_sure = 0.95 if best in spelt and sure > 0.75 else min(0.9, 0.15 + 0.75 * sure)
-    recognised = any(0.0 < span.utterance.confidence < 0.97 for span in spans[best])
-    signs = len({(span.utterance.id, span.start) for span in spans[best]})
-    if recognised and (signs < 2 or len(value) > len(best)):
-        # One syllable, once, over the telephone: often a homophone.
-        heard_sure = min(heard_sure, 0.72)
-    others = tuple(rule(name, votes[name] / total * 0.6, *spans[name][:1]) for name in ranked[1:3])
-    found = {"caller_name": Found(rule(value, heard_sure, *spans[best]), others)}
+    if full is not None and (full_name or syllables_alike(full[0][0], best[0]) > 0.9):
+        value = best + full[0][len(surnames.head(full[0])) :]
+    spans = [one.span for one in signs]
+    written = any(one.written and best in (one.heard, one.told) for one in signs)
+    if written and sure > 0.75:
+        sure = 0.95
+    elif len(value) > len(best):
+        sure *= 0.8  # a given name is two more syllables to mishear, and nothing checks them
+    others = tuple(rule(name, share, *spans[:1]) for name, share in ranked[1:3])
+    found = {"caller_name": Found(rule(value, sure, *spans), others)}
     if address is not None:
         found["form_of_address"] = Found(rule(address[0], 0.85, address[1]))
     return found
 
 
+def _sign(span: Span, heard: str, trust: float) -> Sign:
+    said = span.utterance
+    written = not 0.0 < said.confidence < 0.97
+    return Sign(span, heard, trust if written else min(trust, HEARD_RIGHT), written=written)
+
+
+def _full(said: Utterance, surnames: Surnames, asked: bool) -> tuple[str, Span] | None:
+    """A whole name: 我叫王建国."""
+    found = None
+    for match in FULL.finditer(said.text):
+        name = match.group(1)
+        if (surnames.head(name) in surnames.known or asked) and not NO_NAME.search(name):
+            found = name, Span(said, match.start(), match.end(1))
+    return found
+
+
+def _surname(said: Utterance, surnames: Surnames, asked: bool) -> Iterator[Sign]:
+    """What the caller says after 姓, or after what was heard for it; the surest place of an utterance."""
+    text = said.text
+    found = False
+    for match in SURNAME.finditer(text):
+        if SOMEBODY_ELSE.search(text[: match.start()]) and not re.search(
+            r"我(?:是)?$", text[: match.start()]
+        ):
+            continue
+        head = surnames.head(match.group(1))
+        found = True
+        yield _sign(Span(said, match.start(), match.start(1) + len(head)), head, 0.97)
+    for match in MYSELF.finditer(text):
+        head = surnames.head(match.group(1))
+        if head in surnames.known:
+            found = True
+            yield _sign(Span(said, match.start(), match.end()), head, 0.9)
+    if not found:
+        blurred = _blurred(said, surnames, asked)
+        if blurred is not None:
+            yield blurred
+
+
+def _blurred(said: Utterance, surnames: Surnames, asked: bool) -> Sign | None:
+    """我信朝, 连跪线林, 我认识: 姓 by sound. Only where a name is due or the clause can be nothing else."""
+    numbers, where = sounds(said.text)
+    alike = INVENTORY.matrix
+    best: Sign | None = None
+    for at in range(min(8, len(numbers) - 1)):
+        start, next_ = int(where[at]), int(where[at + 1])
+        likeness = float(alike[int(numbers[at]), XING])
+        modest = _modest(said.text, numbers, where, at)
+        after = said.text[next_ + 1 : next_ + 2]
+        ends = not after or bool(re.match(r"[，。,.！!﹑﹐、\s]", after))
+        before = CLAUSE.findall(said.text[:start])[-1:] if said.text[start - 1 : start].isalnum() else [""]
+        plain = bool(before) and BEFORE.fullmatch(before[0]) is not None
+        if modest and likeness > 0.6:
+            trust = 0.85
+        elif not plain:
+            continue
+        elif asked:
+            trust = likeness**2 * (0.9 if ends or at <= 1 else 0.6)
+            if likeness < 0.6:
+                trust = 0.35 if ends and at == 1 and said.text[start - 1] == "我" else 0.0
+        else:
+            trust = (0.6 if before[0] else 0.4) if likeness > 0.95 and ends else 0.0
+        if trust > 0.05 and (best is None or trust > best.trust):
+            best = _sign(Span(said, start, next_ + 1), surnames.head(said.text[next_ : next_ + 2]), trust)
+    if best is None and asked:
+        bare = re.match(r"^(?:我|嗯|叫|免贵)?([\u4e00-\u9fff])[，,。]?$", said.text)
+        if bare is not None and bare.group(1) in surnames.known:
+            best = _sign(Span(said, bare.start(1), bare.end(1)), bare.group(1), 0.6)
+    return best
+
+
+def _modest(text: str, numbers: Sounds, where: Sounds, at: int) -> bool:
+    """Whether 免贵, or what was heard for it, stands before syllable `at` and begins its clause."""
+    if at < 2:
+        return False
+    alike = INVENTORY.matrix
+    both = alike[int(numbers[at - 2]), MIAN] >= 0.58 and alike[int(numbers[at - 1]), GUI] >= 0.9
+    before = text[: int(where[at - 2])]
+    return bool(both) and (not before or not before[-1].isalnum() or before[-1] in "我是喂嗯啊哦好")
+
+
+def _told_apart(said: Utterance, surnames: Surnames, due: bool, apart: bool) -> Iterator[Sign]:
+    """陆地的陆, 耳东陈: said where a name is due, and of nothing but a name (保护的保)."""
+    text = said.text
+    for match in OF.finditer(text):
+        one, other, meant = match.groups()
+        span = Span(said, match.start(), match.end())
+        # Not of the matter (公司的公司): the surname itself stands before the word that tells it.
+        led = match.start() > 0 and syllables_alike(text[match.start() - 1], meant) > 0.85
+        if (due or (apart and led)) and meant in (one, other) and meant in surnames.known:
+            # The word was written with the very character: 保护的保.
+            yield Sign(span, trust=0.8, told=meant)
+        elif due and max(syllables_alike(one, meant), syllables_alike(other, meant)) > 0.85:
+            yield _sign(span, meant, 0.8)
+    if due or "姓" in text:
+        for name, likeness, start, end in surnames.told_apart(text):
+            yield Sign(Span(said, start, end), trust=min(0.97, max(0.1, (likeness - 0.85) * 6.5)), told=name)
+
+
+def _asks(said: Utterance) -> bool:
+    """A question that sounded like one for the name: 您贵行."""
+    return bool(QUESTION.hear([said]))
+
+
 def _answered(utterances: Sequence[Utterance]) -> set[str]:
-    """What the caller says right after a question that sounded like one for the name (您贵行)."""
-    questions = {
-        cue.span.utterance.id for cue in QUESTION.hear([u for u in utterances if u.side is Side.AGENT])
-    }
+    """What the caller says right after such a question."""
     found = set()
     open_ = False
     for said in utterances:
         if said.side is Side.AGENT:
-            open_ = said.id in questions
+            open_ = _asks(said)
         elif open_:
             found.add(said.id)
     return found
 
 
-def _like_xing(said: Utterance, asked: bool) -> tuple[str, Span] | None:
-    """The character after what was 姓, where that was written as something like it; `我信朝麻烦你们`.
-
-    Unasked (the question may not have been heard) only `我信朝。`: a clause of its own with the likeliest
-    sounds.
-    """
-    numbers, where = sounds(said.text)
-    like = {INVENTORY.number(one) for one in (LIKE_XING if asked else LIKE_XING[:2])}
-    for at in range(min(3, len(numbers) - 1)):
-        if int(numbers[at]) not in like:
-            continue
-        start, next_ = int(where[at]), int(where[at + 1])
-        before, char = said.text[:start], said.text[next_]
-        if not asked:
-            ends = next_ + 1 == len(said.text) or said.text[next_ + 1] in "，。,.！!"
-            if not (ends and re.fullmatch(r"(?:我|免贵|我是|是|喂我)?", before)):
-                continue
-        return char, Span(said, start, next_ + 1)
-    return None
-
-
 def _addressed(
-    utterances: Sequence[Utterance],
-    surnames: Surnames,
-    votes: dict[str, float],
-    spans: dict[str, list[Span]],
-) -> tuple[str, Span] | None:
+    utterances: Sequence[Utterance], surnames: Surnames, posed: bool
+) -> tuple[list[Sign], tuple[str, Span] | None]:
     """What the agent calls the caller: counts for the surname too."""
+    signs: list[Sign] = []
     address = None
     for said in utterances:
         if said.side is not Side.AGENT:
             continue
+        found = False
         for match in ADDRESS.finditer(said.text):
             name = match.group(1)
             head = name if name in surnames.known else name[-1]
+            if head in NOBODY:
+                continue
+            found = True
             span = Span(said, match.end(1) - len(head), match.end())
-            for meant, share in surnames.meant(head):
-                votes[meant] += 0.9 * share
-                spans[meant].append(span)
+            signs.append(_sign(span, head, 0.93 if match.group(2) in TITLE else 0.7))
             if match.group(2) in TITLE:
                 address = TITLE[match.group(2)], span
-    return address
+        if not found and posed:
+            blurred = _blurred_address(said)
+            if blurred is not None:
+                signs.append(blurred)
+    return signs, address
+
+
+def _blurred_address(said: Utterance) -> Sign | None:
+    """好的故女婿, 号地毛险圣: a surname and a title by their sound, right after the agent's 好的."""
+    numbers, where = sounds(said.text)
+    alike = INVENTORY.matrix
+    if len(numbers) < 4 or alike[int(numbers[0]), HAO] < 0.9:
+        return None
+    for at in (2, 1) if alike[int(numbers[1]), DE] > 0.7 else (1,):
+        if at + 2 >= len(numbers):
+            continue
+        likeness = max(
+            float(alike[int(numbers[at + 1]), one] * alike[int(numbers[at + 2]), other])
+            for one, other in TITLES
+        )
+        char = said.text[int(where[at])]
+        if likeness >= 0.6 and char not in NOBODY:
+            return _sign(Span(said, int(where[at]), int(where[at + 2]) + 1), char, min(0.85, likeness))
+    return None

@@ -66,6 +66,14 @@ def test_two_readings_are_offered_side_by_side() -> None:
     assert found.offers["phone"][0].value == "13912345679"
 
 
+def test_digits_said_again_at_the_end_and_prefixes_nobody_has_are_not_trusted() -> None:
+    said_once = understood("您的电话？", "15975134545。", confidence=0.7).fields
+    assert said_once["phone"].confidence < 0.8
+    fields = understood("您的电话？", "一五四九七五一三四五四。").fields
+    assert "phone" not in fields
+    assert value(fields, "phone_incomplete") == "15497513454"
+
+
 @given(st.text(alphabet="零一二三四五六七八九幺0123456789，。 起吧abc", max_size=40))
 def test_no_number_is_ever_padded(text: str) -> None:
     (said,) = dialogue(text)
@@ -87,10 +95,25 @@ def test_no_number_is_ever_padded(text: str) -> None:
         ("我姓陈，耳东陈。", "陈"),
         ("我叫王建国，住在刘桥镇。", "王建国"),
         ("我姓成，成功的成，负责设备的。", "成"),
+        ("连跪线林。", "林"),
+        ("面贵信毛", "毛"),
     ],
 )
 def test_surnames_are_known_by_sound_and_by_what_tells_them_apart(answer: str, name: str) -> None:
     assert value(understood("请问您贵姓？", answer).fields, "caller_name") == name
+
+
+def test_a_title_heard_by_its_sound_counts_too() -> None:
+    fields = understood("请问您贵心？", "", "号地毛险圣。", "嗯，谢谢。", confidence=0.7).fields
+    assert value(fields, "caller_name") == "毛"
+    assert fields["caller_name"].confidence < 0.8
+
+
+def test_words_of_the_matter_are_no_surname() -> None:
+    fields = understood(
+        "您好", "我是南通宏达纺织有限公司的公司在平潮镇，新丰路的路口没有灯，快派人来修。"
+    ).fields
+    assert "caller_name" not in fields
 
 
 def test_what_the_agent_calls_the_caller_counts() -> None:
