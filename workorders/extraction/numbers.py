@@ -44,8 +44,9 @@ RUN = re.compile(
 )
 CORRECTION = re.compile(r"不对|错了|说错|更正|不是[，,]|我重新说|重说")
 TAIL = re.compile(r"(?:后|最后|尾号|末)[面]?(?:[两三四五六]位)?(?:应该)?是?[，,]?$")
-MOBILE = re.compile(r"1(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])\d{8}")
-"""With a prefix that a carrier has."""
+MOBILE = re.compile(r"1[3-9]\d{9}")
+ASSIGNED = re.compile(r"1(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])|0|[2-8]")
+"""How numbers begin that somebody has: prefixes of carriers, area codes, local numbers."""
 LANDLINE = re.compile(r"0(?:10|2\d)\d{8}|0[3-9]\d{2}\d{7,8}|[2-8]\d{7}")
 THIS_ONE = CueBook(
     {"this": [
@@ -147,6 +148,8 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
         sure = 0.72
     if len(re.findall(r"\d(?=[^\d]+\d)", last.span.text)) > MOST_GAPS:
         # Written in scraps: not one number the recogniser recognised.
+        sure = min(sure, 0.75)
+    if not ASSIGNED.match(last.digits):
         sure = min(sure, 0.75)
     if ECHOED.search(last.digits) and 0.0 < said.confidence < 0.97:
         # One number in a hundred ends so; a recogniser that lost the thread says the last digits again.
