@@ -6,6 +6,9 @@ The plain way runs Whisper over a growing buffer (at most 30 s) every second: on
 mixed, which spares it half the work. Same model, same beam. In each round it is measured before and after
 ours, and the better of the two counts: other work on the machine does not flatter the ratio. A call fits the
 plain way as long as its runs, one a second, leave time for the next call's, fractions of a call counted.
+
+`work_ratio` is the plain way's computing for a second of a call over ours, each as a share of the machine: it
+holds where other work makes every text late, and says nothing of latency.
 """
 
 import argparse
@@ -121,12 +124,14 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             before = plainly()
             best, steps = await capacity(pool, calls[number:] + calls[:number], options.seconds)
             after = plainly()
+            share = steps[0]["busy"] / options.workers / steps[0]["calls"]
             fits = 1 / min(before["load"], after["load"])
             rounds.append(
                 {
                     "live_calls": best,
                     "plain_calls": round(fits, 2),
                     "ratio": round(best / fits, 2),
+                    "work_ratio": round(1 / fits / share, 1),
                     "plain_before": {name: round(value, 3) for name, value in before.items()},
                     "plain_after": {name: round(value, 3) for name, value in after.items()},
                     "steps": steps,
