@@ -79,6 +79,8 @@ class Words(Struct, frozen=True):
     outright: dict[str, tuple[str, ...]]
     category: dict[str, tuple[str, ...]]
     category_of_form: dict[str, str]
+    below: dict[str, tuple[str, ...]]
+    """`level2/level3` of the taxonomy → what callers say of it."""
 
 
 class Named:
@@ -226,6 +228,7 @@ def _words(data: dict[str, Any]) -> Words:
         outright=several("outright"),
         category=several("category"),
         category_of_form=dict(data["category_of_form"]),
+        below=several("below"),
     )
 
 

@@ -39,6 +39,7 @@ def _books(reference: Reference) -> dict[str, CueBook]:
                 f"{one}\t{two}\t{three}": tuple(
                     part for part in re.split(r"[、/和与及]", three) if len(part) > 1 and part != "其他"
                 )
+                + words.below.get(f"{two}/{three}", ())
                 for one, two, three in reference.taxonomy
             }
         ),

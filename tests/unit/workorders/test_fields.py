@@ -122,6 +122,14 @@ def test_what_the_agent_calls_the_caller_counts() -> None:
     assert value(fields, "form_of_address") == "女士"
 
 
+def test_the_taxonomys_lower_levels_are_found_by_what_callers_say() -> None:
+    fields = understood("您好", "我要投诉，金沙街道有家化工厂晚上排废气，味道很难闻。").fields
+    found = (value(fields, "category"), value(fields, "category2"), value(fields, "category3"))
+    assert found == ("环境保护", "环境污染", "大气污染")
+    paths = {(two, three) for _, two, three in REFERENCE.taxonomy}
+    assert all(tuple(name.split("/")) in paths for name in REFERENCE.words.below)
+
+
 # -- place, time, flags ------------------------------------------------------------------------------------
 def test_nothing_is_a_place_that_was_not_named() -> None:
     fields = understood("您好", "我在高新区上班，想咨询一下社保，请问怎么办理，电话能办吗？").fields
