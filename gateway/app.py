@@ -31,8 +31,11 @@ from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
 from gateway.conduct.picture import Picture
 from gateway.conduct.playback import Playback
+from gateway.conduct.pops import Pops, load_contacts
 from gateway.conduct.reporting import Reporting
+from gateway.conduct.softphones import Softphones, websocket_urls
 from gateway.metrics import Metrics
+from gateway.models.call import Call
 from gateway.models.facts import (
     AnyFact,
     CallAnswered,
@@ -47,9 +50,11 @@ from gateway.parts import asr_config, open_database
 from gateway.pbx.link import PbxLink
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
+from gateway.storage.callers import CallerRepository
 from gateway.storage.calls import CallRepository
 from gateway.storage.commands import CommandRepository
 from gateway.storage.database import Database
+from gateway.storage.drafts import DraftRepository
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
@@ -66,7 +71,7 @@ from workorders.classify import MODEL as CLASSIFIER
 from workorders.classify import load_classifier
 from workorders.delivery import DeliveryWorker, Endpoint, Outcome
 from workorders.extraction import warm_up
-from workorders.forms import labels
+from workorders.forms import FORMS, labels
 from workorders.knowledge import load_knowledge
 from workorders.llm import LanguageModel
 from workorders.outbox import Delivery
@@ -253,6 +258,19 @@ async def run_gateway(
             checks=_checks(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),
+            forms=FORMS,
+            agent_names={agent.id: agent.name for agent in settings.agents},
+            pause_reasons=settings.desk.pause_reasons,
+            pops=Pops(
+                settings,
+                reference,
+                await asyncio.to_thread(load_contacts, district.contacts),
+                CallerRepository(database),
+            ),
+            drafts=DraftRepository(database),
+            live_call=lambda call_id: _live_call(running, call_id),
+            softphones=Softphones(settings, by_name, linked[0].name if linked else ""),
+            softphone_urls=websocket_urls(by_name),
             stream_port=lambda: stream.port if stream else None,
             public_stream_url=settings.http.public_stream_url,
             allowed_origins=settings.http.allowed_origins,
@@ -461,6 +479,11 @@ async def _watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> Non
             told = state
             running.bus.publish(RecogniserChanged(at=time.time(), recogniser=state))
         await asyncio.sleep(LIVE_TICK_S)
+
+
+def _live_call(running: Running, call_id: str) -> Call | None:
+    found = (picture.live_call(call_id) for picture in running.pictures.values())
+    return next((call for call in found if call is not None), None)
 
 
 def _checks(running: Running, database: Database) -> list[Callable[[], Awaitable[Check]]]:

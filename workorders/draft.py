@@ -107,6 +107,28 @@ def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
     return structs.replace(order, fields=fields, offers=offers, revision=order.revision + 1, updated_at=at)
 
 
+def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Fields that another desk has typed otherwise since `seen`: what this desk showed when typing began.
+
+    What the extraction did meanwhile is no conflict, for the agent's word is the last.
+    """
+    return sorted(
+        name
+        for name, value in values.items()
+        if name in seen
+        and (now := order.fields.get(name)) is not None
+        and now.method is Method.AGENT
+        and now.value not in (seen[name], value)
+    )
+
+
+def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
+    """The order as a duplicate of the order `original`, or no longer one; unchanged where it is the same."""
+    if order.duplicate_of == original:
+        return order
+    return structs.replace(order, duplicate_of=original, revision=order.revision + 1, updated_at=at)
+
+
 def put_beside(
     order: Order, related: tuple[RelatedOrder, ...], knowledge: tuple[KnowledgeHit, ...], at: float
 ) -> Order:

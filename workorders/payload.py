@@ -69,6 +69,7 @@ def build_payload(
             }
             for one in order.related
         ],
+        "duplicate_of": order.duplicate_of,
         "transcript": [
             {
                 "id": said.id,

@@ -1,7 +1,6 @@
 """`hotline doctor`, `hotline deploy asterisk` and `prompts`."""
 
 import asyncio
-import os
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.main import ConfigOption, app, deploy_app, err, out, read_settings
+from gateway.pbx.passwords import own_password, read_passwords, write_passwords
 from gateway.settings import Settings
 
 
@@ -50,7 +50,8 @@ def deploy_asterisk(
 ) -> None:
     """Render a complete, commented Asterisk configuration from the same lines and agents.
 
-    Passwords of agents' SIP phones are made once and kept in DIRECTORY/phones.secret (mode 0600).
+    Passwords of agents' SIP phones are made once and kept in the PBX's phones_file, or in phones.secret
+    of DIRECTORY (mode 0600); name that file as phones_file so that browser phones get theirs.
     """
     from gateway.pbx.provision import ProvisionError, ProvisionOptions, render, write
 
@@ -68,7 +69,7 @@ def deploy_asterisk(
             audiosocket=settings.audiosocket.advertise
             or f"{settings.audiosocket.host}:{settings.audiosocket.port}",
             mediasocket=mediasocket_address(settings) if chosen.live_audio == "websocket" else "",
-            phone_passwords=phone_passwords(settings, directory / "phones.secret"),
+            phone_passwords=phone_passwords(settings, chosen.phones_file or directory / "phones.secret"),
         )
         written = write(render(settings, chosen, options), directory, force=force)
     except (ProvisionError, ValueError, OSError) as error:
@@ -110,15 +111,14 @@ def mediasocket_address(settings: Settings) -> str:
 
 
 def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:
-    """SIP user → password for each PJSIP phone; new ones are made and kept in the file."""
-    known: dict[str, str] = {}
-    if path.exists():
-        known = dict(line.split("\t", 1) for line in path.read_text().splitlines() if "\t" in line)
-    users = [a.phone.removeprefix("PJSIP/") for a in settings.agents if a.phone.startswith("PJSIP/")]
-    for user in users:
-        known.setdefault(user, secrets.token_urlsafe(18))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.writelines(f"{user}\t{password}\n" for user, password in known.items())
+    """SIP user → password for each PJSIP phone; an agent's own secret wins, new ones are kept in the file.
+
+    Raises:
+        ValueError: a secret's file cannot be read, or is not of its form.
+    """
+    known = read_passwords(path) if path.exists() else {}
+    for agent in settings.agents:
+        if user := agent.sip_user:
+            known[user] = own_password(agent) or known.get(user) or secrets.token_urlsafe(18)
+    write_passwords(path, known)
     return known

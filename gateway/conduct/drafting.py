@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from gateway.bus import LocalBus
 from gateway.models.call import Call, Side
 from gateway.models.facts import AnyFact, CallAnswered, LifeSafetyAlert, OrderChanged, UtteranceHeard
+from gateway.models.numbers import forms
 from gateway.models.order import Alert, FieldValue, Order, OrderState
 from gateway.models.transcript import Utterance
 from gateway.settings import Settings
@@ -132,7 +134,7 @@ class Orders:
         if order.state is not OrderState.DRAFT:
             return order
         since = order.created_at - self._settings.district.related_days * DAY_S
-        related = await self._orders.related(call.id, call.caller.number, order.matter, since)
+        related = await self._orders.related(call.id, forms(call.caller.number), order.matter, since)
         told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
         hits = await asyncio.to_thread(self._knowledge.search, told) if self._knowledge and told else ()
         return draft.put_beside(order, tuple(related), hits, time.time())
@@ -275,24 +277,51 @@ class Orders:
         """Newest first."""
         return await self._orders.list_orders(state=state, limit=limit)
 
-    async def set_fields(
-        self, order_id: str, fields: Mapping[str, Any], *, revision: int | None, by: str
-    ) -> Order | None:
-        """What the agent typed; see `OrderPort`."""
+    @asynccontextmanager
+    async def _editing(self, order_id: str) -> AsyncIterator[Order | None]:
+        """The draft, with everybody else kept away from it; `None`: no such order.
+
+        Raises:
+            OrderRefusedError: it has been submitted.
+        """
         order = await self.get_order(order_id)
         if order is None:
-            return None
+            yield None
+            return
         call = self._call_of.get(order.call_id) or await self._calls.get_call(order.call_id)
         if call is None:
-            return None
+            yield None
+            return
         await self.of_call(call)
         async with self._locks[call.id]:
             order = self._live[call.id]
             if order.state is not OrderState.DRAFT:
-                raise OrderRefusedError("the order has been submitted; it can no longer be changed here")
+                raise OrderRefusedError(
+                    "the order has been submitted; it can no longer be changed here", code="submitted"
+                )
+            yield order
+
+    async def set_fields(
+        self,
+        order_id: str,
+        fields: Mapping[str, Any],
+        *,
+        revision: int | None,
+        by: str,
+        seen: Mapping[str, Any] | None = None,
+    ) -> Order | None:
+        """What the agent typed; see `OrderPort`."""
+        async with self._editing(order_id) as order:
+            if order is None:
+                return None
             if revision is not None and revision != order.revision:
                 raise OrderRefusedError(
-                    f"the order is at revision {order.revision}, not {revision}: read it again"
+                    f"the order is at revision {order.revision}, not {revision}: read it again", code="stale"
+                )
+            if typed := draft.overtaken(order, fields, seen or {}):
+                raise OrderRefusedError(
+                    f"typed otherwise at another desk meanwhile: {', '.join(typed)}; look, then save again",
+                    code="overtaken",
                 )
             line = self._settings.line(order.line)
             form = line.form if line else "general"
@@ -300,10 +329,30 @@ class Orders:
                 checked = {name: check_value(form, name, value) for name, value in fields.items()}
             except ValueError as error:
                 raise OrderRefusedError(str(error), status=422) from None
-            order = draft.set_by_agent(order, checked, time.time())
-            self._tell(order, tuple(checked), order.updated_at)
+            edited = draft.set_by_agent(order, checked, time.time())
+            self._tell(edited, tuple(checked), edited.updated_at)
             log.info("order_edited", order=order.id, by=by, fields=sorted(checked))
-            return order
+            return edited
+
+    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None:
+        """This order repeats that one, or (`None`) does not; see `OrderPort`."""
+        first = original
+        if original is not None:
+            other = await self.get_order(original)
+            if other is None:
+                raise OrderRefusedError(f"no order {original}", status=422)
+            # One step leads to the first of them all: nobody must follow a chain.
+            first = other.duplicate_of or other.id
+        async with self._editing(order_id) as order:
+            if order is None:
+                return None
+            if first == order.id:
+                raise OrderRefusedError("an order cannot repeat itself", status=422)
+            marked = draft.marked_duplicate(order, first, time.time())
+            if marked != order:
+                self._tell(marked, (), marked.updated_at)
+                log.info("order_marked", order=order.id, by=by, duplicate_of=first)
+            return marked
 
     async def submit(self, order_id: str, *, by: str) -> Order | None:
         """Hand the order to the outbox; see `OrderPort`."""

@@ -123,6 +123,8 @@ class Order(Struct, frozen=True):
     """What was heard that contradicts a field's value, best first: for the agent to take over or leave."""
     related: tuple[RelatedOrder, ...] = ()
     """Earlier orders of the same caller, or of the same place and matter."""
+    duplicate_of: str | None = None
+    """The order that this one repeats (重复工单), as the agent found: the receiver merges them."""
     knowledge: tuple[KnowledgeHit, ...] = ()
     """Articles that may help the agent to answer; not delivered."""
 

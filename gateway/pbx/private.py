@@ -20,8 +20,9 @@ from typing import Self
 
 import structlog
 
+from gateway.pbx.passwords import write_passwords
 from gateway.pbx.provision import ProvisionOptions, render, write
-from gateway.settings import PbxSettings, Settings
+from gateway.settings import PbxSettings, Settings, SoftphoneSettings
 
 log = structlog.get_logger(__name__)
 
@@ -87,9 +88,7 @@ class PrivateAsterisk:
             mediasocket=mediasocket,
             trunk_addresses=("127.0.0.2",),
             phone_passwords={
-                agent.phone.removeprefix("PJSIP/"): secrets.token_urlsafe(18)
-                for agent in settings.agents
-                if agent.phone.startswith("PJSIP/")
+                user: secrets.token_urlsafe(18) for agent in settings.agents if (user := agent.sip_user)
             },
             demo=demo,
         )
@@ -103,8 +102,16 @@ class PrivateAsterisk:
                 "secret_file": secret_file,
                 "recordings_prefix": self.options.recordings_prefix,
                 "recordings_dir": self.directory / "recordings",
+                "phones_file": self.directory / "phones.secret",
+                "softphone": self._softphone(base.softphone),
             }
         )
+
+    def _softphone(self, wanted: SoftphoneSettings) -> SoftphoneSettings:
+        """Its websocket; by TLS where a certificate is named."""
+        port = _spare_tcp()
+        ways = {True: f"wss://127.0.0.1:{port}/ws", False: f"ws://127.0.0.1:{self.options.http_port}/ws"}
+        return wanted.model_copy(update={"url": ways[wanted.certificate is not None], "port": port})
 
     @property
     def sounds(self) -> Path:
@@ -133,6 +140,7 @@ class PrivateAsterisk:
         secret_file = self.directory / "ami.secret"
         secret_file.touch(mode=0o600)
         secret_file.write_text(self.options.ami_secret)
+        write_passwords(self.directory / "phones.secret", self.options.phone_passwords)
         # Asterisk looks for its own XML documentation below its data directory.
         assert self._root is not None
         share = self._root / "usr/share/asterisk"

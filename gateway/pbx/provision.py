@@ -53,7 +53,6 @@ class ProvisionOptions:
     """Where the carrier's calls come from."""
     phone_passwords: dict[str, str] = field(default_factory=dict)
     """SIP user → password, for each agent whose phone is PJSIP/<user>."""
-    webrtc_phones: frozenset[str] = frozenset()
     demo: bool = False
 
 
@@ -103,8 +102,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
     agents = [agent for agent in settings.agents if (agent.pbx or first) == pbx.name]
     phones = []
     for agent in agents:
-        technology, _, user = agent.phone.partition("/")
-        if technology != "PJSIP":
+        if (user := agent.sip_user) is None:
             continue
         password = options.phone_passwords.get(user)
         if password is None:
@@ -113,7 +111,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
             {
                 "user": user,
                 "password": password,
-                "webrtc": user in options.webrtc_phones,
+                "webrtc": agent.softphone,
                 "comment": plain(agent.name),
                 "callerid": f'"{plain(agent.name)}" <{agent.id}>',
             }
@@ -148,6 +146,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
         "marker": MARKER,
         "o": options,
         "pbx": pbx,
+        "softphone": pbx.softphone,
         "lines": lines,
         "agents": agents,
         "phones": phones,

@@ -7,6 +7,7 @@ from gateway.settings.schema import (
     LineSettings,
     PbxSettings,
     Settings,
+    SoftphoneSettings,
     WorkOrderEndpoint,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "PbxSettings",
     "Settings",
     "SettingsError",
+    "SoftphoneSettings",
     "WorkOrderEndpoint",
     "load_settings",
     "masked",

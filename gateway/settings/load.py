@@ -91,8 +91,8 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
 
 
 PATH_KEYS = frozenset(
-    {"data_dir", "secret_file", "recordings_dir", "places", "units", "enterprises"}
-    | {"glossary", "taxonomy", "knowledge", "classifier"}
+    {"data_dir", "secret_file", "phones_file", "recordings_dir", "places", "units", "enterprises"}
+    | {"contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 
 
@@ -144,6 +144,7 @@ def _with_secrets(settings: Settings) -> Settings:
             "asr": filled(settings.asr),
             "llm": filled(settings.llm),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
+            "agents": [filled(agent) for agent in settings.agents],
         }
     )
 

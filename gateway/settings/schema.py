@@ -29,8 +29,13 @@ IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 PHONE = r"^(PJSIP|SIP|IAX2|Local)/[A-Za-z0-9][A-Za-z0-9_.@/-]{0,95}$"
 DIALLED = r"^\+?[0-9*#]{1,32}$"
 
+HOST = r"^[A-Za-z0-9.-]{1,255}$"
+WEBSOCKET_URL = r"^wss?://([A-Za-z0-9.-]{1,255}|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
+ICE_URL = r"^(stuns?|turns?):[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?(\?transport=(udp|tcp))?$"
+PBX_PATH = r"^/[A-Za-z0-9._/-]{1,255}$"
 SIP_URI = r"^sips?:([A-Za-z0-9_.+-]{1,64}@)?[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$"
 
+RoleName = Literal["agent", "supervisor", "admin"]
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 
 
@@ -130,6 +135,29 @@ class DatabaseSettings(_Section):
         raise ValueError("begin it with sqlite+aiosqlite:/// or postgresql+asyncpg://")
 
 
+class SoftphoneSettings(_Section):
+    """How browser phones reach a PBX: SIP over websocket, media by DTLS-SRTP."""
+
+    url: Annotated[str, Field(pattern=WEBSOCKET_URL)] | None = Field(
+        default=None, description="as browsers reach it, e.g. wss://pbx.example.cn:8089/ws"
+    )
+    domain: Annotated[str, Field(pattern=HOST)] | None = Field(
+        default=None, description="of the phones' SIP addresses; default: the host in url"
+    )
+    ice_servers: list[Annotated[str, Field(pattern=ICE_URL)]] = Field(
+        default_factory=list, description="stun: or turn: URLs; needed only across NAT"
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8089, description="where Asterisk itself takes wss, if it has a certificate"
+    )
+    certificate: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
+        default=None, description="PEM file with the chain, as the PBX names it"
+    )
+    key: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
+        default=None, description="its key, as the PBX names it; default: in the certificate's file"
+    )
+
+
 class PbxSettings(SecretHolder):
     """One Asterisk. `secret` is the AMI user's."""
 
@@ -146,6 +174,10 @@ class PbxSettings(SecretHolder):
     )
     live_audio: Literal["audiosocket", "websocket"] = Field(
         default="audiosocket", description="websocket: chan_websocket, Asterisk 20.16, 22.6, 23 or newer"
+    )
+    softphone: SoftphoneSettings = SoftphoneSettings()
+    phones_file: Path | None = Field(
+        default=None, description="SIP passwords of the phones, made by `hotline deploy asterisk`"
     )
     ping_interval_s: Annotated[float, Field(gt=0)] = 10.0
     action_timeout_s: Annotated[float, Field(gt=0)] = 10.0
@@ -259,14 +291,33 @@ class LineSettings(_Section):
         )
 
 
-class AgentSettings(_Section):
+class AgentSettings(SecretHolder):
+    """An agent and their phone. `secret` is the phone's SIP password, where `phones_file` has none."""
+
     id: Identifier
     name: Text
     phone: Annotated[str, Field(pattern=PHONE)]
+    softphone: bool = Field(default=False, description="the phone is the browser (WebRTC), no desk phone")
     pbx: Identifier | None = Field(default=None, description="default: the first")
     lines: dict[Identifier, Annotated[int, Field(ge=0, le=100)]] = Field(
         default_factory=dict, description="line id -> penalty (0 first)"
     )
+
+    @property
+    def secret_variable(self) -> str:
+        return f"HOTLINE_AGENTS_{_shell(self.id)}_SECRET"
+
+    @property
+    def sip_user(self) -> str | None:
+        """The SIP account of the phone; `None`: not a PJSIP phone."""
+        technology, _, user = self.phone.partition("/")
+        return user if technology == "PJSIP" else None
+
+    @model_validator(mode="after")
+    def _browser_speaks_pjsip(self) -> Self:
+        if self.softphone and self.sip_user is None:
+            raise ValueError(f'agent {self.id}: a browser phone needs phone = "PJSIP/…", not {self.phone}')
+        return self
 
 
 class DeskSettings(_Section):
@@ -284,6 +335,11 @@ class DeskSettings(_Section):
         default=3, description="queue calls in a row not answered, after which the agent is paused; 0: never"
     )
 
+    repeat_calls: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=3, description="from so many calls of a number on, the screen-pop warns; 0: never"
+    )
+    repeat_days: Annotated[int, Field(ge=1, le=366)] = Field(default=7, description="within so many days")
+
     @field_validator("pause_reasons")
     @classmethod
     def _free(cls, reasons: list[str]) -> list[str]:
@@ -294,13 +350,24 @@ class DeskSettings(_Section):
         return reasons
 
 
+class PrivacySettings(_Section):
+    """Which roles see what the screen-pop tells of people."""
+
+    whole_numbers: list[RoleName] = Field(
+        default=["agent", "supervisor", "admin"], description="who sees callers' whole numbers"
+    )
+    whole_names: list[RoleName] = Field(
+        default=["agent", "supervisor", "admin"], description="who sees people's whole names"
+    )
+
+
 class OutboundRule(_Section):
     """Numbers that may be dialled outside. No rule, no call: the trunk is closed unless opened here."""
 
     patterns: list[Annotated[str, AfterValidator(_dial_pattern)]] = Field(
         min_length=1, description="Asterisk's X Z N [1-5], without . and !: each has a fixed length"
     )
-    roles: list[Literal["agent", "supervisor", "admin"]] = Field(
+    roles: list[RoleName] = Field(
         default_factory=list, description="empty: all, and from the phone's own keys too"
     )
     lines: list[Identifier] = Field(default_factory=list, description="only agents of these lines")
@@ -384,6 +451,7 @@ class DistrictSettings(_Section):
     places: Path | None = Field(default=None, description="towns, streets, villages, communities")
     units: Path | None = Field(default=None, description="units that handle requests")
     enterprises: Path | None = Field(default=None, description="the enterprise directory")
+    contacts: Path | None = Field(default=None, description="people known by their number; VIPs, black list")
     glossary: Path | None = Field(default=None, description="policies and other words of the lines")
     taxonomy: Path | None = Field(default=None, description="request categories, three levels")
     knowledge: Path | None = Field(default=None, description="a folder of articles for agents")
@@ -489,6 +557,7 @@ class Settings(BaseSettings):
     lines: list[LineSettings] = Field(default_factory=list)
     agents: list[AgentSettings] = Field(default_factory=list)
     desk: DeskSettings = DeskSettings()
+    privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
@@ -552,6 +621,13 @@ class Settings(BaseSettings):
         for alarm in self.alarms:
             if strangers := sorted(set(alarm.lines) - known):
                 raise ValueError(f"alarms.lines: alarm {alarm.id} names unknown line {', '.join(strangers)}")
+        for pbx in self.pbx:
+            alone = [a.id for a in self.agents if a.softphone and (a.pbx or self.pbx[0].name) == pbx.name]
+            if alone and pbx.softphone.url is None:
+                raise ValueError(
+                    f"pbx.softphone.url: agents {', '.join(alone)} have browser phones; say how a browser"
+                    f" reaches PBX {pbx.name}, e.g. wss://pbx.example.cn:8089/ws"
+                )
         for rule in self.outbound.allow:
             if strangers := sorted(set(rule.lines) - known):
                 raise ValueError(f"outbound.allow: unknown line {', '.join(strangers)}")

@@ -65,13 +65,15 @@ class OrderRepository:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
 
     async def related(
-        self, call_id: str, number: str, matter: str | None, since: float, limit: int = 5
+        self, call_id: str, numbers: Sequence[str], matter: str | None, since: float, limit: int = 5
     ) -> list[RelatedOrder]:
-        """Earlier orders of the same caller's number, then of the same place and matter; newest first."""
+        """Earlier orders of the same caller (`numbers`: the forms of the number), then of the same place and
+        matter; newest first.
+        """
         found: dict[str, RelatedOrder] = {}
-        same_caller = select(calls.c.id).where(calls.c.caller_number == number[:64])
+        same_caller = select(calls.c.id).where(calls.c.caller_number.in_(numbers))
         wanted: list[tuple[str, ColumnElement[bool]]] = []
-        if number:
+        if numbers:
             wanted.append(("caller", orders.c.call_id.in_(same_caller)))
         if matter is not None:
             wanted.append(("matter", orders.c.matter == matter))

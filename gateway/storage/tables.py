@@ -119,6 +119,17 @@ orders = Table(
     Index("ix_orders_created", "created_at", "id"),
 )
 
+# What is typed into a field but not (yet) valid: a desk that is loaded anew shows it again.
+order_drafts = Table(
+    "order_drafts",
+    metadata,
+    Column("order_id", String(36), primary_key=True),
+    Column("field", String(40), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("username", String(64), nullable=False),
+    Column("at", Double, nullable=False),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

@@ -43,8 +43,11 @@ class Access:
 
     async def own_call(self, call_id: str, who: Identity) -> Call:
         """The call if it is theirs to see: they talked on it, it rings at them, or they see all; or 404."""
-        call = found(await self._services.calls.get_call(call_id), "call")
-        return found(call if who.may(Permission.SEE_ALL) or who.agent_id in call.agents else None, "call")
+        # What the screens show is ahead of the database by one batch.
+        live = self._services.live_call(call_id)
+        call = found(live or await self._services.calls.get_call(call_id), "call")
+        mine = who.may(Permission.SEE_ALL) or (who.agent_id is not None and concerns(call, who.agent_id))
+        return found(call if mine else None, "call")
 
     async def own_order(self, order_id: str, who: Identity) -> Order:
         """The order, if it is theirs to see and change; else 404."""
@@ -64,6 +67,11 @@ def from_this_machine(request: Request) -> bool:
     peer = request.client.host if request.client else ""
     near = peer in ("127.0.0.1", "::1") and host is not None and host[1] in LOOPBACK
     return near and not any(one in request.headers for one in ("forwarded", "x-forwarded-for", "via"))
+
+
+def concerns(call: Call, agent: str) -> bool:
+    """Whether the call is that agent's: talked on by them, or ringing at their phone."""
+    return agent in call.agents or any(leg.agent == agent and leg.ended_at is None for leg in call.legs)
 
 
 def stream_url(services: WebServices, request: Request) -> str:

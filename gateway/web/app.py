@@ -28,14 +28,29 @@ from gateway.web.routes import (
     orders,
     recordings,
     session,
+    softphone,
     welcome,
 )
 from gateway.web.services import OrderRefusedError, WebServices
 
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
-ROUTES = (welcome, session, calls, orders, deliveries, commands, audit, administration, described, operation)
-LOOKING_BACK = (history, recordings, export)
+ROUTES = (
+    administration,
+    audit,
+    calls,
+    commands,
+    deliveries,
+    described,
+    export,
+    history,
+    operation,
+    orders,
+    recordings,
+    session,
+    softphone,
+    welcome,
+)
 """Each makes its `router(services, access)`."""
 
 
@@ -45,7 +60,7 @@ def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
     _guard(app, services)
     _tell_problems(app)
     access = Access(services)
-    for module in (*ROUTES, *LOOKING_BACK):
+    for module in ROUTES:
         app.include_router(module.router(services, access))
     serve_pages(app, dist)
     return app
@@ -53,6 +68,8 @@ def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
 
 def _guard(app: FastAPI, services: WebServices) -> None:
     """Foreign origins and large bodies are refused, and every answer carries the protecting headers."""
+
+    phones = list(services.softphone_urls)
 
     @app.middleware("http")
     async def guard(request: Request, go: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -71,8 +88,10 @@ def _guard(app: FastAPI, services: WebServices) -> None:
                 # Here and not in an exception handler: that one's answers would lack the headers below.
                 log.exception("http.failed", method=request.method, path=request.url.path)
                 response = problem(500, "internal error; the gateway's log says more")
+        connected = " ".join([stream_url(services, request), *phones])
         response.headers["Content-Security-Policy"] = (
-            f"default-src 'self'; img-src 'self' data:; connect-src 'self' {stream_url(services, request)};"
+            "default-src 'self'; img-src 'self' data:; media-src 'self' blob:;"
+            f" connect-src 'self' {connected};"
             " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -95,4 +114,4 @@ def _tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(OrderRefusedError)
     async def refused(request: Request, error: OrderRefusedError) -> Response:
-        return problem(error.status, error.detail)
+        return problem(error.status, error.detail, {"code": error.code} if error.code else None)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.accounts import AccountService, Identity
+from agents.accounts import AccountService, Identity, Role
 from gateway.models.audit import AuditEntry
 from gateway.models.call import Call
 from gateway.models.commands import Answered
@@ -26,6 +26,8 @@ from gateway.models.history import (
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
 from gateway.models.overview import Overview, Place
+from gateway.models.pop import ScreenPop
+from gateway.models.softphone import Softphone
 from gateway.models.transcript import Utterance
 from gateway.storage.calls import StoredRecording
 from gateway.stream.state import LiveView
@@ -44,9 +46,10 @@ class Check(Struct, frozen=True):
 class OrderRefusedError(Exception):
     """An order cannot be changed like that. `status` is HTTP's (409 conflict, 422 bad value)."""
 
-    def __init__(self, detail: str, *, status: int = 409) -> None:
+    def __init__(self, detail: str, *, status: int = 409, code: str = "") -> None:
         self.detail = detail
         self.status = status
+        self.code = code
         super().__init__(detail)
 
 
@@ -60,15 +63,33 @@ class OrderPort(Protocol):
         ...
 
     async def set_fields(
-        self, order_id: str, fields: Mapping[str, Any], *, revision: int | None, by: str
+        self,
+        order_id: str,
+        fields: Mapping[str, Any],
+        *,
+        revision: int | None,
+        by: str,
+        seen: Mapping[str, Any] | None = None,
     ) -> Order | None:
         """Set what the agent typed (method AGENT, never overwritten afterwards); `None`: no such order.
 
         `fields` maps field name to a string, a bool or a list of strings. With `revision` given and not
-        the order's own, somebody else was faster.
+        the order's own, somebody else was faster. `seen` is what the desk showed for these fields when
+        typing began: refused only where another desk has typed something else there since.
 
         Raises:
-            OrderRefusedError: already submitted or stale revision (409), unknown field or bad value (422).
+            OrderRefusedError: already submitted, stale revision or overtaken (409), unknown field or bad
+                value (422).
+        """
+        ...
+
+    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None:
+        """This order repeats the order `original` (of a chain: its first), or `None`: it does not.
+
+        `None`: no such order.
+
+        Raises:
+            OrderRefusedError: already submitted (409); no such original, or the order itself (422).
         """
         ...
 
@@ -78,6 +99,18 @@ class OrderPort(Protocol):
         Raises:
             OrderRefusedError: a required field is missing, or the order is dead.
         """
+        ...
+
+
+class DraftPort(Protocol):
+    """Port: what is typed into an order's fields but not, or not yet, valid."""
+
+    async def drafts(self, order_id: str) -> dict[str, str]:
+        """Field name → text as typed."""
+        ...
+
+    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+        """Keep these texts; `None` lets that field's go, others stay. The last to write counts."""
         ...
 
 
@@ -132,6 +165,34 @@ class AudioPort(Protocol):
 
     async def clip(self, call: Call, start: float, end: float) -> Clip | None:
         """`None`: there is no audio of that time."""
+        ...
+
+
+class SoftphoneUnavailableError(Exception):
+    """A browser phone is meant to be there, but its password is not; the text names the mend."""
+
+
+class SoftphonePort(Protocol):
+    """Port: browser phones."""
+
+    def configured(self, agent_id: str | None) -> bool:
+        """Whether that agent's phone is the browser."""
+        ...
+
+    async def of(self, agent_id: str | None) -> Softphone | None:
+        """What that agent's browser registers with; `None`: no agent, or a desk phone.
+
+        Raises:
+            SoftphoneUnavailableError: its password is not to be had.
+        """
+        ...
+
+
+class PopPort(Protocol):
+    """Port: screen-pops."""
+
+    async def pop(self, call: Call, role: Role) -> ScreenPop:
+        """What is known of that call's caller, masked for that role."""
         ...
 
 
@@ -191,9 +252,13 @@ __all__ = [
     "CommandPort",
     "DeliveryPort",
     "DeliveryView",
+    "DraftPort",
     "OrderPort",
     "OrderRefusedError",
+    "PopPort",
     "ReadinessCheck",
+    "SoftphonePort",
+    "SoftphoneUnavailableError",
     "WebServices",
 ]
 
@@ -214,10 +279,21 @@ class WebServices:
     administration: AdministrationPort | None = None
     history: HistoryPort | None = None
     audio: AudioPort | None = None
+    softphones: SoftphonePort | None = None
+    pops: PopPort | None = None
+    drafts: DraftPort | None = None
+    live_call: Callable[[str], Call | None] = lambda _: None
+    """A call that is going on, as the screens see it."""
     checks: Sequence[ReadinessCheck] = ()
     lines: Sequence[Line] = ()
     field_labels: Mapping[str, str] = field(default_factory=dict)
     """Order field name -> what people call it, in the order in which a form shows them."""
+    forms: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Form -> its fields (`workorders.forms.Field`), as an agent fills them in."""
+    agent_names: Mapping[str, str] = field(default_factory=dict)
+    pause_reasons: Sequence[str] = ()
+    softphone_urls: Sequence[str] = ()
+    """Websockets of the PBXs: browser phones connect there."""
     stream_port: Callable[[], int | None] = lambda: None
     """The stream's bound port, asked at each use (it may be bound later than the web)."""
     public_stream_url: str | None = None

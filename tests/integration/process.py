@@ -26,7 +26,10 @@ username = "hotline"
 secret_file = "{ami_secret}"
 recordings_prefix = "{prefix}"
 recordings_dir = "{recordings}"
+phones_file = "{phones}"
 reconnect_max_s = 1
+[pbx.softphone]
+url = "{softphone}"
 [agi]
 port = {agi}
 [audiosocket]
@@ -66,7 +69,9 @@ class GatewayProcess:
         secret: str,
         *,
         live: bool = True,
+        softphones: bool = False,
     ):
+        """`softphones`: every agent's phone is a browser; the PBX's settings must say so too."""
         self.directory = directory
         self.web = spare_port()
         self.log = directory / "gateway.log"
@@ -86,6 +91,8 @@ class GatewayProcess:
             ami_secret=asterisk.pbx.secret_file,
             prefix=asterisk.pbx.recordings_prefix,
             recordings=asterisk.pbx.recordings_dir,
+            phones=asterisk.pbx.phones_file,
+            softphone=asterisk.pbx.softphone.url,
             agi=agi,
             audio=audio,
             model=MODEL,
@@ -93,6 +100,10 @@ class GatewayProcess:
             url=url,
             secret=secret_file,
         )
+        if softphones:
+            lines = lines.replace("softphone = false", "softphone = true")
+            lines = lines.replace('phone = "PJSIP/1002"', 'phone = "PJSIP/1002"\nsoftphone = true')
+            lines = lines.replace('phone = "PJSIP/1003"', 'phone = "PJSIP/1003"\nsoftphone = true')
         self.config.write_text(text + lines, encoding="utf-8")
         self._process: asyncio.subprocess.Process | None = None
 

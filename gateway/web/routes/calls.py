@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity, Permission
 from gateway.web.access import Access
-from gateway.web.answers import json
+from gateway.web.answers import found, json
 from gateway.web.routes import Limit
 from gateway.web.services import WebServices
 
@@ -23,12 +23,17 @@ def router(services: WebServices, access: Access) -> APIRouter:
         return json(await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit))
 
     @routes.get("/{call_id}")
-    async def call(call_id: str, who: Identity = who_is) -> Response:
+    async def one_call(call_id: str, who: Identity = who_is) -> Response:
         """The call, what was said on it, and its recordings `{id, duration, offset}` (seconds; call time)."""
-        found = await access.own_call(call_id, who)
+        call = await access.own_call(call_id, who)
         kept = await services.audio.list_recordings(call_id) if services.audio else ()
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await services.calls.list_utterances(call_id)
-        return json({"call": found, "utterances": said, "recordings": recordings})
+        return json({"call": call, "utterances": said, "recordings": recordings})
+
+    @routes.get("/{call_id}/pop")
+    async def pop(call_id: str, who: Identity = who_is) -> Response:
+        call = await access.own_call(call_id, who)
+        return json(await found(services.pops, "screen-pop").pop(call, who.role))
 
     return routes

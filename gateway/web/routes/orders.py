@@ -1,17 +1,37 @@
-"""Work orders: read, filled in, sent off."""
+"""Work orders: read, filled in, kept while typing, marked as duplicates, sent off."""
 
+from typing import Annotated, Any
+
+import msgspec
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agents.accounts import Identity
+from gateway.models.order import Order
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import found, json, problem
+from gateway.web.auditing import note
 from gateway.web.services import WebServices
+
+Value = str | bool | list[str]
+MAX_DRAFT = 4000
+FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Fields(BaseModel):
-    fields: dict[str, str | bool | list[str]]
+    fields: dict[str, Value]
     revision: int | None = None
+    seen: dict[str, Value | None] = {}
+
+
+class Drafts(BaseModel):
+    drafts: Annotated[
+        dict[FieldName, Annotated[str, Field(max_length=MAX_DRAFT)] | None], Field(max_length=100)
+    ]
+
+
+class DuplicateOf(BaseModel):
+    order_id: str | None
 
 
 def router(services: WebServices, access: Access) -> APIRouter:
@@ -19,17 +39,47 @@ def router(services: WebServices, access: Access) -> APIRouter:
     routes = APIRouter(prefix="/api/v1/orders")
     who_is = Depends(access.signed_in)
 
+    def names(order: Order) -> set[str]:
+        form = next((line.form for line in services.lines if line.id == order.line), "general")
+        return {field.name for field in services.forms.get(form, ())}
+
+    async def drafts_of(order_id: str) -> dict[str, str]:
+        return await services.drafts.drafts(order_id) if services.drafts else {}
+
     @routes.get("/{order_id}")
     async def order(order_id: str, who: Identity = who_is) -> Response:
-        return json(await access.own_order(order_id, who))
+        own = await access.own_order(order_id, who)
+        known: dict[str, Any] = msgspec.to_builtins(own)
+        return json({**known, "drafts": await drafts_of(order_id)})
 
     @routes.patch("/{order_id}/fields")
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
         changed = await services.orders.set_fields(
-            order_id, body.fields, revision=body.revision, by=who.username
+            order_id, body.fields, revision=body.revision, by=who.username, seen=body.seen
         )
+        if services.drafts is not None and changed is not None:
+            # What is valid now needs no draft.
+            await services.drafts.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
         return json(found(changed, "order"))
+
+    @routes.put("/{order_id}/drafts")
+    async def drafts(order_id: str, body: Drafts, who: Identity = who_is) -> Response:
+        own = await access.own_order(order_id, who)
+        strangers = sorted(set(body.drafts) - names(own))
+        if strangers:
+            return problem(422, f"the form has no field {', '.join(strangers)}")
+        await found(services.drafts, "drafts").keep_drafts(order_id, body.drafts, by=who.username)
+        return json({"drafts": await drafts_of(order_id)})
+
+    @routes.post("/{order_id}/duplicate_of")
+    async def duplicate_of(order_id: str, body: DuplicateOf, who: Identity = who_is) -> Response:
+        own = await access.own_order(order_id, who)
+        if body.order_id is not None and not _offered(own, body.order_id):
+            await access.own_order(body.order_id, who)
+        marked = await services.orders.mark_duplicate(order_id, body.order_id, by=who.username)
+        await note(services, who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
+        return json(found(marked, "order"))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:
@@ -37,3 +87,8 @@ def router(services: WebServices, access: Access) -> APIRouter:
         return json(found(await services.orders.submit(order_id, by=who.username), "order"))
 
     return routes
+
+
+def _offered(order: Order, other: str) -> bool:
+    """Whether the other order stands beside this one already: the agent has seen that it exists."""
+    return any(one.order_id == other for one in order.related)

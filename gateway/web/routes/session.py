@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from agents.accounts import Identity, LoginRefusedError, LoginThrottledError
+from agents.accounts import PERMISSIONS, Identity, LoginRefusedError, LoginThrottledError
 from gateway.stream.server import COOKIE
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import json, problem
@@ -27,13 +27,18 @@ def router(services: WebServices, access: Access) -> APIRouter:
         return {
             "username": who.username,
             "role": who.role,
+            "name": services.agent_names.get(who.agent_id or "", who.username),
             "agent": who.agent_id,
+            "permissions": sorted(PERMISSIONS[who.role]),
             "csrf": who.csrf,
             "expires_at": who.expires_at,
             "stream": stream_url(services, request),
             "version": services.version,
             "lines": services.lines,
             "field_labels": services.field_labels,
+            "forms": services.forms,
+            "pause_reasons": services.pause_reasons,
+            "softphone": services.softphones is not None and services.softphones.configured(who.agent_id),
         }
 
     @routes.post("")

@@ -14,7 +14,14 @@ from msgspec import structs
 from gateway.bus import LocalBus
 from gateway.conduct.drafting import Orders
 from gateway.models.call import Call, CallState, Direction, Party, Side, Talk
-from gateway.models.facts import AnyFact, CallAnswered, CallEnded, LifeSafetyAlert, UtteranceHeard
+from gateway.models.facts import (
+    AnyFact,
+    CallAnswered,
+    CallEnded,
+    LifeSafetyAlert,
+    OrderChanged,
+    UtteranceHeard,
+)
 from gateway.models.order import FieldValue, Method, Order, OrderState
 from gateway.models.transcript import Utterance, utterance_id
 from gateway.settings import Settings, load_settings
@@ -24,6 +31,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.stream.state import Audience, LiveView
+from gateway.web.services import OrderRefusedError
 from workorders.classify import load_classifier
 from workorders.forms import check_value
 from workorders.knowledge import load_knowledge
@@ -144,6 +152,85 @@ async def test_what_contradicts_the_agent_is_offered_and_never_replaces(tmp_path
         agreed = await stage.orders.set_fields(order.id, {"town": "刘桥镇"}, revision=None, by="wang")
         assert agreed is not None
         assert "town" not in agreed.offers
+
+
+async def test_two_desks_do_not_overwrite_each_other_and_the_extraction_stops_neither(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        call = await stage.answered(1)
+        order = await stage.say(call, 1, "我要投诉，刘桥镇有个养猪场往河里排粪水。")
+        shown = order.fields["town"].value
+
+        async def typed(value: str, seen: str) -> Order | None:
+            fields = {"town": value}
+            return await stage.orders.set_fields(
+                order.id, fields, revision=None, by="wang", seen={"town": seen}
+            )
+
+        # Both desks began when the extraction's value was shown; it goes on meanwhile.
+        first = await typed("平潮镇", shown)
+        await stage.say(call, 6, "就在刘桥镇英雄村。")
+        assert first is not None
+        with pytest.raises(OrderRefusedError, match="town") as refused:
+            await typed("石港镇", shown)
+        assert (refused.value.status, refused.value.code) == (409, "overtaken")
+        assert (await stage.order(call)).fields["town"].value == "平潮镇"
+        # Saving the same once more, or after having seen the other's word, is no conflict.
+        assert await typed("平潮镇", shown) is not None
+        last = await typed("石港镇", "平潮镇")
+        assert last is not None
+        assert last.fields["town"].value == "石港镇"
+        with pytest.raises(OrderRefusedError) as stale:
+            await stage.orders.set_fields(order.id, {"title": "x"}, revision=first.revision, by="wang")
+        assert stale.value.code == "stale"
+
+
+async def test_a_duplicate_names_the_first_and_is_delivered_with_it(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        orders = [await stage.order(await stage.answered(number)) for number in (1, 2, 3)]
+        first, second, third = orders
+        mark = stage.orders.mark_duplicate
+        for wrong in (second.id, "no-such-order"):
+            with pytest.raises(OrderRefusedError) as refused:
+                await mark(second.id, wrong, by="wang")
+            assert refused.value.status == 422
+        assert await mark("no-such-order", first.id, by="wang") is None
+        marked = await mark(second.id, first.id, by="wang")
+        assert marked is not None
+        assert (marked.duplicate_of, marked.revision) == (first.id, second.revision + 1)
+        again = await mark(second.id, first.id, by="wang")
+        assert again == marked
+        # A duplicate of a duplicate is one of the first; the first cannot become one of itself.
+        chained = await mark(third.id, second.id, by="wang")
+        assert chained is not None
+        assert chained.duplicate_of == first.id
+        with pytest.raises(OrderRefusedError):
+            await mark(first.id, second.id, by="wang")
+        undone = await mark(third.id, None, by="wang")
+        assert undone is not None
+        assert undone.duplicate_of is None
+        sent = await stage.orders.submit(second.id, by="wang")
+        assert sent is not None
+        with pytest.raises(OrderRefusedError) as refused:
+            await mark(second.id, None, by="wang")
+        assert (refused.value.status, refused.value.code) == (409, "submitted")
+        await stage.journal.flush()
+        stored = await stage.repository.get_order(second.id)
+        assert stored is not None
+        assert stored.duplicate_of == first.id
+        marks = [
+            fact.order.duplicate_of
+            for fact in await stage.calls.facts_of(second.call_id)
+            if isinstance(fact, OrderChanged)
+        ]
+        assert first.id in marks
+
+
+async def test_who_withholds_the_number_has_no_earlier_orders(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        for number in (1, 2):
+            call = await stage.answered(number, caller="anonymous")
+            order = await stage.say(call, 1, f"你好，我想问问第{number}件事。")
+        assert order.related == ()
 
 
 async def test_earlier_orders_of_the_caller_and_of_the_matter_and_articles_stand_beside(

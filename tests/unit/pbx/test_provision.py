@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.pbx.provision import MARKER, ProvisionError, ProvisionOptions, plain, render, write
-from gateway.settings import AgentSettings, Settings, load_settings
+from gateway.settings import AgentSettings, Settings, SoftphoneSettings, load_settings
 from gateway.settings.load import EXAMPLE
 
 OPTIONS = ProvisionOptions(
@@ -27,6 +27,24 @@ def test_lines_and_agents_are_there_and_each_file_says_whence() -> None:
     assert "member => PJSIP/1002,5,1002,PJSIP/1002" in files["queues.conf"]
     assert "Gosub(hotline-answer,s,1(yiqilai,yiqilai,12346))" in files["extensions.conf"]
     assert "hotline-demo" not in files["extensions.conf"]
+
+
+def test_a_browser_phone_is_told_apart_and_tls_only_where_there_is_a_certificate() -> None:
+    settings = load_settings(EXAMPLE)
+    agents = [one.model_copy(update={"softphone": one.id == "1002"}) for one in settings.agents]
+    settings = settings.model_copy(update={"agents": agents})
+    files = rendered(settings)
+    assert "[1001](agent)" in files["pjsip.conf"]
+    assert "[1002](agent-webrtc)" in files["pjsip.conf"]
+    assert "tls" not in files["http.conf"]
+    softphone = SoftphoneSettings(url="wss://pbx.example.cn:8443/ws", port=8443, certificate="/k/c.pem")
+    pbx = settings.pbx[0].model_copy(update={"softphone": softphone})
+    text = render(settings, pbx, OPTIONS)["http.conf"]
+    assert "tlsbindaddr = 0.0.0.0:8443" in text
+    assert "tlscertfile = /k/c.pem" in text
+    assert "\nbindaddr = 127.0.0.1" in text
+    with pytest.raises(ValueError, match="certificate"):
+        SoftphoneSettings(certificate="/k/c.pem\nenabled = no")
 
 
 def test_ami_gets_the_least_privilege() -> None:

@@ -1,21 +1,25 @@
 """The HTTP API on a real socket: who sees what, and how it refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
 import pytest
 from argon2 import PasswordHasher
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agents.accounts import AccountService, Role
 from agents.passwords import Passwords
+from gateway.models.audit import AuditEntry
+from gateway.models.call import Leg, Party, Side, Talk
+from gateway.models.pop import PopCaller, ScreenPop
 from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import OrderRefusedError, WebServices
+from gateway.web.services import OrderRefusedError, PopPort, WebServices
+from workorders.forms import FORMS
 
 PASSWORD = "correct-horse"
 OPEN = {("/api/v1/session", "post"), ("/api/v1/welcome", "get")}
@@ -25,10 +29,14 @@ class Row(Struct, frozen=True):
     id: str
     agent: str | None = None
     call_id: str = ""
+    legs: tuple[Any, ...] = ()
+    talks: tuple[Any, ...] = ()
+    related: tuple[Any, ...] = ()
+    line: str = "12345"
 
     @property
     def agents(self) -> tuple[str | None, ...]:
-        return (self.agent,)
+        return (self.agent, *(talk.agent for talk in self.talks))
 
 
 class Desk:
@@ -38,6 +46,9 @@ class Desk:
         self.set: list[tuple[str, Any, int | None, str]] = []
         self.submitted: list[tuple[str, str]] = []
         self.retried: list[str] = []
+        self.marked: list[tuple[str, str | None, str]] = []
+        self.kept: dict[str, dict[str, str]] = {}
+        self.noted: list[AuditEntry] = []
 
     async def get_call(self, call_id: str) -> Row | None:
         if call_id == "broken":
@@ -51,13 +62,31 @@ class Desk:
         return []
 
     async def get_order(self, order_id: str) -> Row | None:
-        return {"o1": Row("o1", None, "c1"), "o2": Row("o2", None, "c2")}.get(order_id)
+        return {"o1": Row("o1", None, "c1"), "o2": Row("o2", None, "c2"), "o3": Row("o3", None, "c1")}.get(
+            order_id
+        )
 
-    async def set_fields(self, order_id: str, fields: Any, *, revision: int | None, by: str) -> Row | None:
+    async def set_fields(
+        self, order_id: str, fields: Any, *, revision: int | None, by: str, seen: Any
+    ) -> Row | None:
         if revision == 0:
             raise OrderRefusedError("somebody else was faster; load it again")
         self.set.append((order_id, fields, revision, by))
         return await self.get_order(order_id)
+
+    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Row | None:
+        self.marked.append((order_id, original, by))
+        return await self.get_order(order_id)
+
+    async def drafts(self, order_id: str) -> dict[str, str]:
+        return self.kept.get(order_id, {})
+
+    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+        merged = {**self.kept.get(order_id, {}), **drafts}
+        self.kept[order_id] = {name: text for name, text in merged.items() if text is not None}
+
+    async def note(self, entry: AuditEntry) -> None:
+        self.noted.append(entry)
 
     async def submit(self, order_id: str, *, by: str) -> Row | None:
         self.submitted.append((order_id, by))
@@ -69,6 +98,16 @@ class Desk:
     async def retry_delivery(self, delivery_id: str) -> Row | None:
         self.retried.append(delivery_id)
         return Row(delivery_id) if delivery_id == "d1" else None
+
+
+class Popping(Struct):
+    """Notes what was asked for, and answers."""
+
+    asked: list[tuple[Any, Role]]
+
+    async def pop(self, call: Any, role: Role) -> ScreenPop:
+        self.asked.append((call, role))
+        return ScreenPop(call.id, PopCaller("1", ""))
 
 
 class House(Struct):
@@ -92,13 +131,29 @@ class House(Struct):
 
 
 @asynccontextmanager
-async def house(store: Any, **more: Any) -> AsyncIterator[House]:
+async def house(
+    store: Any, *, live: Mapping[str, Any] | None = None, pops: PopPort | None = None, **more: Any
+) -> AsyncIterator[House]:
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     accounts = AccountService(store, store, passwords=cheap, **more)
     await accounts.create_account("zhang", PASSWORD, Role.AGENT, "1001")
     await accounts.create_account("ban", PASSWORD, Role.SUPERVISOR, None)
     desk = cast(Any, Desk())
-    app = create_app(WebServices(accounts, LiveView(), desk, desk, desk))
+    live_call = cast(Any, (live or {}).get)
+    app = create_app(
+        WebServices(
+            accounts,
+            LiveView(),
+            desk,
+            desk,
+            desk,
+            live_call=live_call,
+            pops=pops,
+            drafts=desk,
+            audit=desk,
+            forms=FORMS,
+        )
+    )
     async with serve_web(app, "127.0.0.1", 0) as port:
         yield House(f"http://127.0.0.1:{port}", app, desk, accounts)
 
@@ -139,6 +194,64 @@ async def test_an_agent_sees_only_what_is_hers(store: Any) -> None:
         assert it.desk.submitted == [("o1", "zhang")]
         assert (await it.ask("POST", "/api/v1/deliveries/d1/retry", headers=supervisor))[0] == 200
         assert (await it.ask("POST", "/api/v1/deliveries/d9/retry", headers=supervisor))[0] == 404
+
+
+async def test_a_call_is_also_theirs_at_whose_phone_it_rings(store: Any) -> None:
+    leg, over = Leg("1", "PJSIP/1001-1", Side.AGENT, Party(), 1.0, agent="1001"), 2.0
+    talk = Talk(agent="1001", channel="PJSIP/1001-1", started_at=1.0, ended_at=over)
+    for call, status in (
+        (Row("c3", "1002", legs=(leg,)), 200),
+        (Row("c3", "1002", talks=(talk,)), 200),
+        (Row("c3", "1002", legs=(structs.replace(leg, ended_at=over),)), 404),
+    ):
+        asked: list[tuple[Any, Role]] = []
+        async with house(store, live={"c3": call}, pops=Popping(asked)) as it:
+            for who, role, expected in (("zhang", Role.AGENT, status), ("ban", Role.SUPERVISOR, 200)):
+                headers = await it.sign_in(who)
+                got, _, pop = await it.ask("GET", "/api/v1/calls/c3/pop", headers=headers)
+                assert got == expected
+                if got == 200:
+                    assert pop["alerts"] == []
+                    assert asked.pop() == (call, role)
+            assert (await it.ask("GET", "/api/v1/calls/c2/pop", headers=await it.sign_in("zhang")))[0] == 404
+        assert not asked
+
+
+async def test_what_is_typed_outlives_the_page_until_it_is_valid(store: Any) -> None:
+    async with house(store) as it:
+        agent = await it.sign_in("zhang")
+        drafts = {"drafts": {"title": "<b>路", "wish": "修"}}
+        assert (await it.ask("PUT", "/api/v1/orders/o1/drafts", json=drafts, headers=agent))[2] == drafts
+        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["drafts"] == drafts["drafts"]
+        typed = {"fields": {"title": "路灯"}, "seen": {"title": None}}
+        assert (await it.ask("PATCH", "/api/v1/orders/o1/fields", json=typed, headers=agent))[0] == 200
+        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["drafts"] == {"wish": "修"}
+        gone = {"drafts": {"wish": None}}
+        _, _, left = await it.ask("PUT", "/api/v1/orders/o1/drafts", json=gone, headers=agent)
+        assert left == {"drafts": {}}
+        for path, body, status in (
+            ("o2", drafts, 404),
+            ("o1", {"drafts": {"no_such_field": "x"}}, 422),
+            ("o1", {"drafts": {"title": "x" * 4001}}, 422),
+            ("o1", {"drafts": {"title": ["x"]}}, 422),
+        ):
+            answer = await it.ask("PUT", f"/api/v1/orders/{path}/drafts", json=body, headers=agent)
+            assert answer[0] == status, answer
+
+
+async def test_a_duplicate_is_marked_with_what_one_may_see_and_audited(store: Any) -> None:
+    async with house(store) as it:
+        agent, ban = await it.sign_in("zhang"), await it.sign_in("ban")
+        path = "/api/v1/orders/o1/duplicate_of"
+        # Somebody else's order, which does not stand beside this one, is not to be found by guessing.
+        assert (await it.ask("POST", path, json={"order_id": "o2"}, headers=agent))[0] == 404
+        assert (await it.ask("POST", path, json={"order_id": "o3"}, headers=agent))[0] == 200
+        assert (await it.ask("POST", path, json={"order_id": None}, headers=ban))[0] == 200
+        assert it.desk.marked == [("o1", "o3", "zhang"), ("o1", None, "ban")]
+        assert [(one.name, one.username, one.ok) for one in it.desk.noted] == [
+            ("order.mark_duplicate", "zhang", True),
+            ("order.mark_duplicate", "ban", True),
+        ]
 
 
 async def test_a_write_needs_the_csrf_value(store: Any) -> None:

@@ -192,7 +192,7 @@ def test_a_submitted_order_is_closed_to_the_extraction() -> None:
 def test_the_payload_is_complete_and_deterministic() -> None:
     said = dialogue("您贵姓？", "我姓季。")
     order, _ = draft.refill(draft.new_order(call(), "12345", 105.5), fields("您贵姓？", "我姓季。"), 110.0)
-    order = draft.submitted(order, 161.0)
+    order = draft.submitted(draft.marked_duplicate(order, "0" * 36, 160.0), 161.0)
     recording = RecordingRef(sha256="0" * 64, duration=59.0, path="2026/01/01/x.wav")
     body = build_payload(order, call(), said, [recording])
     assert body == build_payload(order, call(), said, [recording])
@@ -200,6 +200,7 @@ def test_the_payload_is_complete_and_deterministic() -> None:
     schema = json.loads(Path("workorders/schema/order-v1.json").read_text(encoding="utf-8"))
     assert set(schema["required"]) == set(document)
     assert set(schema["properties"]["call"]["required"]) <= set(document["call"])
+    assert document["duplicate_of"] == "0" * 36
     assert document["call"]["waited_s"] == 4.5
     assert document["call"]["talked_s"] == 54.5
     assert document["call"]["started_at"] == "1970-01-01T00:01:40.000Z"

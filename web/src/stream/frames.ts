@@ -211,6 +211,7 @@ export interface Order {
   readonly external_id?: string | null
   readonly offers?: Readonly<Record<string, readonly FieldValue[]>>
   readonly related?: readonly RelatedOrder[]
+  readonly duplicate_of?: string | null
   readonly knowledge?: readonly KnowledgeHit[]
 }
 

@@ -1,0 +1,49 @@
+"""What is known of a caller's number: earlier calls and their orders."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import func, select
+
+from gateway.models.call import Call
+from gateway.models.order import Order
+from gateway.storage.database import Database
+from gateway.storage.tables import calls, orders
+
+
+class CallerRepository:
+    """Calls by the number that called; `numbers` are its forms (`gateway.models.numbers`)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def earlier(
+        self, numbers: Sequence[str], but: str, limit: int = 20
+    ) -> list[tuple[Call, Order | None]]:
+        """Calls from these numbers with the order of each, newest first; without the call `but`."""
+        query = (
+            select(calls.c.data, orders.c.data.label("order_data"))
+            .outerjoin(orders, orders.c.call_id == calls.c.id)
+            .where(calls.c.caller_number.in_(numbers), calls.c.id != but)
+            .order_by(calls.c.started_at.desc(), calls.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            (
+                msgspec.json.decode(row.data, type=Call),
+                None if row.order_data is None else msgspec.json.decode(row.order_data, type=Order),
+            )
+            for row in rows
+        ]
+
+    async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int:
+        """How many calls came from these numbers since then; without the call `but`."""
+        query = (
+            select(func.count())
+            .select_from(calls)
+            .where(calls.c.caller_number.in_(numbers), calls.c.id != but, calls.c.started_at >= since)
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(query) or 0

@@ -1,0 +1,49 @@
+"""What is typed into orders' fields but not (yet) valid: implements `DraftPort`."""
+
+import time
+from collections.abc import Mapping
+
+from sqlalchemy import delete, select
+
+from gateway.storage.database import Database
+from gateway.storage.journal import upsert
+from gateway.storage.tables import order_drafts
+
+
+class DraftRepository:
+    """Texts by order and field."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def drafts(self, order_id: str) -> dict[str, str]:
+        """Field name → text as typed."""
+        query = (
+            select(order_drafts.c.field, order_drafts.c.text)
+            .where(order_drafts.c.order_id == order_id)
+            .order_by(order_drafts.c.field)
+        )
+        async with self._database.reading() as connection:
+            return {row.field: row.text for row in await connection.execute(query)}
+
+    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+        """Keep these texts, together; `None` lets that field's go. The last to write counts."""
+        now = time.time()
+        kept = [
+            {"order_id": order_id, "field": field, "text": text, "username": by, "at": now}
+            for field, text in drafts.items()
+            if text is not None
+        ]
+        gone = [field for field, text in drafts.items() if text is None]
+        async with self._database.writing() as connection:
+            if gone:
+                await connection.execute(
+                    delete(order_drafts).where(
+                        order_drafts.c.order_id == order_id, order_drafts.c.field.in_(gone)
+                    )
+                )
+            if kept:
+                statement = upsert(
+                    self._database, order_drafts, ["order_id", "field"], ["text", "username", "at"]
+                )
+                await connection.execute(statement, kept)

@@ -1,0 +1,144 @@
+"""The browser phone's registration: only one's own, and its password nowhere else."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from argon2 import PasswordHasher
+from structlog.testing import capture_logs
+
+from agents.accounts import AccountService, Role
+from agents.passwords import Passwords
+from gateway.conduct.softphones import Softphones, websocket_urls
+from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load_settings
+from gateway.settings.load import EXAMPLE
+from gateway.stream.state import LiveView
+from gateway.web.app import create_app
+from gateway.web.serve import serve_web
+from gateway.web.services import WebServices
+from tests.unit.web.test_api import PASSWORD, House
+
+URL = "wss://pbx.example.cn:8089/ws"
+
+
+def house_of(store: Any, directory: Path) -> tuple[AccountService, Any, Path]:
+    """Agents 1001 and 1002 with browser phones, 1003 with a desk phone."""
+    example = load_settings(EXAMPLE)
+    file = directory / "phones.secret"
+    agents = [one.model_copy(update={"softphone": one.id != "1003"}) for one in example.agents]
+    settings = example.model_copy(update={"agents": agents})
+    pbx = PbxSettings(
+        name="main",
+        phones_file=file,
+        softphone=SoftphoneSettings(url=URL, ice_servers=["stun:stun.example.cn:3478"]),
+    )
+    pbxs = {"main": pbx}
+    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    accounts = AccountService(store, store, passwords=cheap)
+    none = cast(Any, None)
+    app = create_app(
+        WebServices(
+            accounts,
+            LiveView(),
+            none,
+            none,
+            none,
+            softphones=Softphones(settings, pbxs, "main"),
+            softphone_urls=websocket_urls(pbxs),
+            agent_names={one.id: one.name for one in agents},
+            pause_reasons=settings.desk.pause_reasons,
+        )
+    )
+    return accounts, app, file
+
+
+async def test_an_agent_gets_her_own_phone_and_no_other(store: Any, tmp_path: Path) -> None:
+    accounts, app, file = house_of(store, tmp_path)
+    file.write_text("# made by hand\n1001\tsip-secret-1\n1003\tsip-secret-3\n", encoding="utf-8")
+    for name, role, agent in (
+        ("wang", Role.AGENT, "1001"),
+        ("li", Role.AGENT, "1002"),
+        ("chen", Role.AGENT, "1003"),
+        ("ban", Role.SUPERVISOR, None),
+    ):
+        await accounts.create_account(name, PASSWORD, role, agent)
+    async with serve_web(app, "127.0.0.1", 0) as port:
+        it = House(f"http://127.0.0.1:{port}", app, None, accounts)
+        with capture_logs() as logs:
+            wang = await it.sign_in("wang")
+            status, headers, phone = await it.ask("GET", "/api/v1/softphone", headers=wang)
+            assert status == 200
+            assert phone == {
+                "username": "1001",
+                "password": "sip-secret-1",
+                "domain": "pbx.example.cn",
+                "websocket": URL,
+                "display_name": "王芳",
+                "ice_servers": [{"urls": ["stun:stun.example.cn:3478"]}],
+            }
+            assert headers["Cache-Control"] == "no-store"
+            assert f" {URL};" in headers["Content-Security-Policy"]
+            _, _, me = await it.ask("GET", "/api/v1/session", headers=wang)
+            assert (me["softphone"], me["name"], me["permissions"]) == (True, "王芳", [])
+            assert me["pause_reasons"] == ["小休", "培训", "会议", "用餐"]
+            assert "sip-secret" not in str(me)
+            # No password of hers is configured: a fault of the house, told to the log, not to her.
+            status, _, problem = await it.ask("GET", "/api/v1/softphone", headers=await it.sign_in("li"))
+            assert status == 503
+            assert str(file) not in problem["detail"]
+            # A desk phone, and nobody's phone.
+            for name in ("chen", "ban"):
+                hers = await it.sign_in(name)
+                assert (await it.ask("GET", "/api/v1/softphone", headers=hers))[0] == 404
+                assert (await it.ask("GET", "/api/v1/session", headers=hers))[2]["softphone"] is False
+            ban = (await it.ask("GET", "/api/v1/session", headers=await it.sign_in("ban")))[2]
+            assert ban["name"] == "ban"
+            assert "see_all" in ban["permissions"]
+        assert "sip-secret" not in str(logs)
+        assert [one["reason"] for one in logs if one["event"] == "softphone_unavailable"] == [
+            "no SIP password for PJSIP/1002: add it to phones_file of PBX main,"
+            " or set HOTLINE_AGENTS_1002_SECRET"
+        ]
+
+
+async def test_an_own_secret_wins(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "hotline.toml"
+    config.write_text(
+        '[[pbx]]\nname = "main"\nphones_file = "phones.secret"\nsoftphone.url = "ws://127.0.0.1:8088/ws"\n'
+        '[[agents]]\nid = "1001"\nname = "x"\nphone = "PJSIP/1001"\nsoftphone = true\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "phones.secret").write_text("1001\tfrom-the-file\n", encoding="utf-8")
+
+    async def password() -> str:
+        settings = load_settings(config)
+        phone = await Softphones(settings, {"main": settings.pbx[0]}, "main").of("1001")
+        assert phone is not None
+        assert phone.password not in repr(phone)
+        return phone.password
+
+    assert await password() == "from-the-file"
+    monkeypatch.setenv("HOTLINE_AGENTS_1001_SECRET", "from-the-environment")
+    assert await password() == "from-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ('phone = "PJSIP/1001"\nsoftphone = true', "how a browser"),
+        ('phone = "SIP/1001"\nsoftphone = true', "needs phone"),
+    ],
+)
+def test_a_browser_phone_nobody_can_reach_is_told(tmp_path: Path, agent: str, said: str) -> None:
+    config = tmp_path / "hotline.toml"
+    config.write_text(
+        f'[[pbx]]\nname = "main"\n[[agents]]\nid = "1001"\nname = "x"\n{agent}\n', encoding="utf-8"
+    )
+    with pytest.raises(SettingsError, match=said):
+        load_settings(config)
+
+
+def test_a_url_cannot_widen_the_content_policy() -> None:
+    for hostile in ("wss://a;script-src *", "wss://*/ws", "https://a/ws", "wss://a/ws b"):
+        with pytest.raises(ValueError, match="url"):
+            SoftphoneSettings(url=hostile)
