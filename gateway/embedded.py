@@ -5,9 +5,10 @@ protocols, and the gateway does not know the difference.
 """
 
 import asyncio
+import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,16 @@ from gateway.demo import install_calls
 from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk, find_asterisk
-from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint, load_settings
+from gateway.settings import (
+    AgentSettings,
+    LineSettings,
+    PbxSettings,
+    Settings,
+    WorkOrderEndpoint,
+    load_settings,
+)
 from gateway.settings.load import EXAMPLE
+from gateway.settings.schema import FIRST_PENALTY
 from ivr.prompts import render as prompts
 
 log = structlog.get_logger(__name__)
@@ -61,13 +70,23 @@ class Embedded:
     place: Callable[[DemoCall], Awaitable[None]]
 
 
-def embedded_settings(settings: Settings, receiver: DemoReceiver, secret_file: Path) -> Settings:
-    """The settings with everything missing filled in: lines and agents of the example, the demo receiver."""
+def embedded_settings(
+    settings: Settings, receiver: DemoReceiver, secret_file: Path, *, browsers: bool
+) -> Settings:
+    """The settings with everything missing filled in: lines and agents of the example, the demo receiver.
+
+    With `browsers`, agents telephone in the browser, and recorded voices answer where nobody has one open;
+    else the agents are the recorded voices.
+    """
     example = load_settings(EXAMPLE)
-    agents = [
-        agent.model_copy(update={"phone": f"Local/{agent.id}@hotline-demo-agents/n"})
-        for agent in (settings.agents or example.agents)
-    ]
+    people = settings.agents or example.agents
+    if browsers:
+        agents = [
+            *(one.model_copy(update={"phone": f"PJSIP/{one.id}", "softphone": True}) for one in people),
+            *_voices(settings.lines or example.lines, {one.id for one in people}),
+        ]
+    else:
+        agents = [one.model_copy(update={"phone": _recorded(one.id)}) for one in people]
     endpoint = WorkOrderEndpoint(
         id="demo",
         url=AnyHttpUrl(receiver.url),
@@ -85,6 +104,24 @@ def embedded_settings(settings: Settings, receiver: DemoReceiver, secret_file: P
     )
 
 
+def _recorded(agent_id: str) -> str:
+    return f"Local/{agent_id}@hotline-demo-agents/n"
+
+
+def _voices(lines: Sequence[LineSettings], taken: Collection[str]) -> list[AgentSettings]:
+    """A recorded voice for each line, rung where no agent of the line's own can be."""
+    ids = (str(number) for number in itertools.count(9001) if str(number) not in taken)
+    return [
+        AgentSettings(
+            id=agent_id,
+            name=f"演示录音 {line.name}",
+            phone=_recorded(agent_id),
+            lines={line.id: FIRST_PENALTY},
+        )
+        for line, agent_id in zip(lines, ids, strict=False)
+    ]
+
+
 @asynccontextmanager
 async def run_embedded(
     settings: Settings, *, kind: Kind = "auto", speed: float = 1.0, say: Say = lambda _: None
@@ -94,8 +131,9 @@ async def run_embedded(
     data.mkdir(parents=True, exist_ok=True)
     secret = kept_secret(data / "demo-workorders.secret")
     async with DemoReceiver(secret) as receiver:
-        whole = embedded_settings(settings, receiver, data / "demo-workorders.secret")
         chosen = kind if kind != "auto" else ("asterisk" if find_asterisk() else "demo")
+        secret_file = data / "demo-workorders.secret"
+        whole = embedded_settings(settings, receiver, secret_file, browsers=chosen == "asterisk")
         host = _AsteriskHost(whole, data, say) if chosen == "asterisk" else _DemoHost(whole, data, speed, say)
         logins = demo_logins(whole, data)
         async with host, run_gateway(whole, pbxs=host.start, demo_accounts=logins, say=say) as running:
