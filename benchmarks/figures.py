@@ -19,7 +19,7 @@ def put_figures(name: str, title: str, figures: dict[str, Any], told: str, *, do
     begin, end = f"<!-- {name}: written by `make eval` -->", f"<!-- end of {name} -->"
     text = page.read_text(encoding="utf-8") if page.exists() else "# Figures\n"
     if begin not in text:
-        text += f"\n## {title}\n\n{begin}\n{end}\n"
+        text = text.rstrip() + f"\n\n## {title}\n\n{begin}\n{end}\n"
     head, rest = text.split(begin, 1)
     tail = rest.split(end, 1)[1]
     page.write_text(f"{head}{begin}\n{told}\n{end}{tail}", encoding="utf-8")
