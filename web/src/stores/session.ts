@@ -6,11 +6,6 @@ import { computed, shallowRef } from 'vue'
 import { api, ApiError } from '@/api/client.ts'
 import type { Line, Permission, Session } from '@/api/types.ts'
 
-/** A gateway that does not yet tell permissions: as its roles grant them. */
-function granted(session: Session): readonly Permission[] {
-  return session.permissions ?? (session.role === 'agent' ? [] : ['see_all', 'edit_all_orders', 'command_all'])
-}
-
 export const useSession = defineStore('session', () => {
   const me = shallowRef<Session | null>(null)
   /** Whether the gateway was asked who we are. */
@@ -26,7 +21,7 @@ export const useSession = defineStore('session', () => {
   )
 
   function take(session: Session | null): void {
-    me.value = session && { ...session, name: session.name ?? session.username, permissions: granted(session) }
+    me.value = session
     api.csrf = session?.csrf ?? null
     asked.value = true
     if (session !== null) expired.value = false
