@@ -34,9 +34,11 @@ from gateway.conduct.playback import Playback
 from gateway.conduct.pops import Pops, load_contacts
 from gateway.conduct.reporting import Reporting
 from gateway.conduct.softphones import Softphones, websocket_urls
+from gateway.conduct.taking_back import carry_over
 from gateway.metrics import Metrics
 from gateway.models.call import Call
 from gateway.models.facts import (
+    TAKEN_BACK,
     AnyFact,
     CallAnswered,
     CallEnded,
@@ -397,6 +399,8 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
     if isinstance(fact, CallAnswered) and not fact.call.served:
         return  # agents among themselves, or calling out: no work order, nothing to transcribe
     await running.orders.on_fact(fact)
+    if isinstance(fact, CallUpdated) and fact.what == TAKEN_BACK:
+        await carry_over(running.links[fact.call.pbx], fact.call)
     if isinstance(fact, CallEnded):
         if fact.call.kept:
             running.finishing.begin(fact.call)
@@ -408,7 +412,7 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
         return
     if isinstance(fact, CallAnswered):
         await listening.start(running.links[fact.call.pbx], fact.call, fact.channel)
-    elif isinstance(fact, CallUpdated) and fact.what == "resync" and fact.call.served:
+    elif isinstance(fact, CallUpdated) and fact.what in ("resync", TAKEN_BACK) and fact.call.served:
         talk = next((one for one in fact.call.talks if one.ended_at is None), None)
         if talk is not None:
             await listening.start(running.links[fact.call.pbx], fact.call, talk.channel)

@@ -352,6 +352,8 @@ class Book:
     @staticmethod
     def _weight(channel: Channel, call: Call | None) -> int:
         """3 talking, 2 on hold, 1 ringing, 0 nothing."""
+        if channel.taking_back:
+            return 0
         if channel.ringing:
             return 1
         if channel.state not in ("Up", "Ring") or call is None:

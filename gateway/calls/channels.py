@@ -4,6 +4,8 @@ from msgspec import Struct
 
 LISTENING = "@hotline-listen"
 """The context of our own live audio: whatever is in it is invisible in the picture."""
+TAKE_BACK = "take-back"
+"""What a phone dials that takes its call back (RFC 3891); docs/calls.md."""
 LOCAL = "Local/"
 MEDIA = "WebSocket/hotline-media"
 """Live audio where it goes by chan_websocket."""
@@ -40,8 +42,15 @@ class Channel(Struct):
     """The extension it was at when it last entered a bridge."""
     sent_to: str = ""
     """Where it was sent since, so that the way there is told once."""
+    silenced: bool = False
+    """Held by a command: silenced both ways."""
     successor: str | None = None
     """Who takes its place where it is (a masquerade): maybe in a bridge, with no BridgeEnter."""
+
+    @property
+    def taking_back(self) -> bool:
+        """On its way to another's place: nothing yet to be seen."""
+        return self.exten == TAKE_BACK and self.bridge is None and self.spoke_at is None
 
     @property
     def local(self) -> bool:

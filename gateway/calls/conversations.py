@@ -92,7 +92,7 @@ class Conversations:
         call = self._book.calls[channel.call_id]
         leg = call.leg(channel.uniqueid)
         others = {one.uniqueid for one in self._book.parties(channel)} - {channel.uniqueid}
-        if leg is None or not leg.held:
+        if leg is None or not leg.held or channel.silenced:
             return
         if any(one.side is Side.CALLER and one.uniqueid in others for one in call.legs):
             self.set_held(at, call, channel.uniqueid, False)

@@ -38,6 +38,7 @@ class Dialplan:
             call = book.change(call, called=value[:64])
         elif name == "HOTLINE_HELD":
             # Held or resumed by a command: the PBX itself knows of no hold then.
+            book.channels[event.uniqueid].silenced = value == "1"
             self._talks.held(event, value == "1")
             return
         elif name == "HOTLINE_MUTED":

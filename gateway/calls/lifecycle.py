@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from gateway.calls.book import Book, closed
-from gateway.calls.channels import Channel, is_listener
+from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
 from gateway.models import facts as f
 from gateway.models.call import Call, CallState, Direction, EndReason, Manner, Party, Side
@@ -26,13 +26,20 @@ class Lifecycle:
         if event.uniqueid in book.channels or is_listener(event.channel):
             return
         linkedid = event.linkedid or event.uniqueid
+        home = book.call_id(linkedid)
+        if event.exten == TAKE_BACK and (agent := book.agent_of(event.channel)) is not None:
+            mine = [one for one in book.phones(agent) if one.state == "Up"]
+            if not mine:
+                return  # came too late, and is refused
+            if len(mine) == 1:
+                home = mine[0].call_id
         channel = Channel(
             uniqueid=event.uniqueid,
             linkedid=linkedid,
             name=event.channel,
             state=event.state,
             created_at=event.at,
-            call_id=book.call_id(linkedid),
+            call_id=home,
             caller_number=event.caller_number,
             caller_name=event.caller_name,
             exten=event.exten,

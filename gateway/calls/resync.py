@@ -219,6 +219,7 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
         if row.uniqueid in live:
             call = _variables(book, call, row)
             if row.variables.get("HOTLINE_HELD") == "1":
+                live[row.uniqueid].silenced = True
                 call = tracker.conversations.set_held(at, call, row.uniqueid, True)
             if (muted := row.variables.get("HOTLINE_MUTED")) is not None:
                 call = book.set_leg(call, row.uniqueid, muted=muted == "1")

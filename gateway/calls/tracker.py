@@ -16,6 +16,7 @@ from gateway.calls.dialplan import Dialplan
 from gateway.calls.floor import AgentProfile, Floor
 from gateway.calls.lifecycle import Lifecycle
 from gateway.calls.ringing import Ringing
+from gateway.calls.taking_back import TakingBack
 from gateway.calls.transfers import Transfers
 from gateway.models.call import Call
 from gateway.models.facts import AnyFact
@@ -44,7 +45,7 @@ class CallTracker:
             e.NewCallerId: lifecycle.caller_id,
             e.Rename: lifecycle.rename,
             e.Hangup: lifecycle.vanish,
-            e.BridgeEnter: self.conversations.enter,
+            e.BridgeEnter: TakingBack(self.book, self.conversations).enter,
             e.BridgeLeave: self.conversations.leave,
             e.Hold: self.conversations.hold,
             e.Unhold: self.conversations.unhold,

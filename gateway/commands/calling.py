@@ -170,6 +170,14 @@ def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
     return Plan(call.pbx, (_volume(leg, "RX", not muted), _muted(leg, muted)), _of(call))
 
 
+def carried_over(leg: Leg) -> tuple[Ami, ...]:
+    """A leg that took another's place: silenced as that one was. The music of a hold plays on."""
+    if leg.held:
+        steps = [_volume(leg, "RX", False), _volume(leg, "TX", False), _held(leg, True)]
+        return (*steps, *([_muted(leg, True)] if leg.muted else []))
+    return (_volume(leg, "RX", False), _muted(leg, True)) if leg.muted else ()
+
+
 def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
     """At once: the other side is sent to the target, the agent's leg ends."""
     call, leg = own_leg(view, seat.id, command.call_id)

@@ -33,6 +33,10 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
     pass
 
 
+TAKEN_BACK = "taken_back"
+"""`CallUpdated.what`: an agent's phone took the call back on a new channel."""
+
+
 class CallUpdated(CallFact, frozen=True, kw_only=True):
     """A detail changed (caller ID, IVR answer, leg, recording) that has no name of its own."""
 

@@ -92,6 +92,8 @@ class BridgeEnter(ChannelEvent, frozen=True, kw_only=True):
     technology: str = ""
     """`simple_bridge`, `softmix`, `native_rtp`; in a `holding_bridge` nobody hears another."""
     channels: int = 0
+    swaps: str = ""
+    """The channel whose place it takes."""
 
 
 class BridgeLeave(ChannelEvent, frozen=True, kw_only=True):

@@ -113,7 +113,12 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "BridgeEnter": (
         ev.BridgeEnter,
         "",
-        [*_BRIDGE, ("bridge_type", _T, "BridgeType"), ("technology", _T, "BridgeTechnology")],
+        [
+            *_BRIDGE,
+            ("bridge_type", _T, "BridgeType"),
+            ("technology", _T, "BridgeTechnology"),
+            ("swaps", _T, "SwapUniqueid"),
+        ],
     ),
     "BridgeLeave": (ev.BridgeLeave, "", _BRIDGE),
     "BridgeDestroy": (ev.BridgeDestroy, None, [("bridge", _T, "BridgeUniqueid")]),

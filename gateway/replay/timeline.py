@@ -109,6 +109,8 @@ def words(fact: f.CallFact) -> str:
             return f"结束 ended: {reason}"
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
+        case f.CallUpdated(what=f.TAKEN_BACK):
+            return "话机接回 the agent's phone took the call back"
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__

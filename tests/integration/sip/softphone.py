@@ -32,6 +32,12 @@ def parse(packet: bytes) -> tuple[str, Headers, str]:
     return start, headers, body
 
 
+def tag(line: str) -> str:
+    """The tag of a From or To."""
+    found = re.search(r";tag=([^;>\s]+)", line)
+    return found[1] if found else ""
+
+
 class Dialog:
     """One call of a phone. `answered` and `ended` are events to wait for."""
 
@@ -85,10 +91,6 @@ class Dialog:
     async def transfer_to(self, other: "Dialog") -> None:
         """Attended transfer: connect this call's party with `other`'s (which may still ring: blonde)."""
 
-        def tag(line: str) -> str:
-            found = re.search(r";tag=([^;>\s]+)", line)
-            return found[1] if found else ""
-
         uri = re.sub(r"[<>]", "", other.remote.split(";tag=")[0].split(">")[0]).split("sip:")[-1]
         replaces = f"{other.call_id}%3Bto-tag%3D{tag(other.remote)}%3Bfrom-tag%3D{tag(other.local)}"
         await self._refer(f"<sip:{uri}?Replaces={replaces}>")
@@ -126,6 +128,8 @@ class Softphone:
         self._sockets: dict[str, asyncio.DatagramTransport] = {}
         self._words: dict[str, bytes] = {}
         """What is still to be said in a call, A-law."""
+        self._heard: dict[str, bytearray] = {}
+        self._lost: set[str] = set()
         self._nonce = itertools.count(1)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -159,8 +163,8 @@ class Softphone:
         status = await self.request(dialog, "REGISTER", more=[f"Expires: {seconds}"])
         assert status == 200, f"{self.user} could not register: {status}"
 
-    async def dial(self, number: str, caller: str = "", name: str = "") -> Dialog:
-        """Call a number; returns when the PBX has taken the call up."""
+    async def dial(self, number: str, caller: str = "", name: str = "", *, replaces: str = "") -> Dialog:
+        """Call a number; returns when the PBX has taken the call up. `replaces`: as in RFC 3891."""
         await self._open_media(call_id := uuid.uuid4().hex)
         origin = f'"{name}" ' if name else ""
         dialog = Dialog(
@@ -173,12 +177,12 @@ class Softphone:
         self.dialogs[dialog.call_id] = dialog
         self.calls.append(dialog)
         begun = asyncio.Event()
-        self._spawn(self._call(dialog, begun))
+        self._spawn(self._call(dialog, begun, [f"Replaces: {replaces}"] if replaces else []))
         await asyncio.wait_for(begun.wait(), 5)
         return dialog
 
-    async def _call(self, dialog: Dialog, begun: asyncio.Event) -> None:
-        status = await self.request(dialog, "INVITE", body=self.sdp(dialog), progress=begun.set)
+    async def _call(self, dialog: Dialog, begun: asyncio.Event, more: list[str]) -> None:
+        status = await self.request(dialog, "INVITE", body=self.sdp(dialog), more=more, progress=begun.set)
         begun.set()
         if status == 200:
             dialog.answered.set()
@@ -200,6 +204,16 @@ class Softphone:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def forget(self, dialog: Dialog) -> None:
+        """As a page that is reloaded: the call is gone here without a word, and what comes for it is lost."""
+        self._lost.add(dialog.call_id)
+        dialog.end()
+
+    async def take_back(self, lost: Dialog) -> Dialog:
+        """Call again in place of a call that was forgotten (RFC 3891)."""
+        ids = f"{lost.call_id};to-tag={tag(lost.remote)};from-tag={tag(lost.local)}"
+        return await self.dial("take-back", replaces=ids)
 
     # -- requests ------------------------------------------------------------------------------------------
     async def request(
@@ -289,6 +303,8 @@ class Softphone:
         if "call-id" not in headers:
             return
         call_id = headers["call-id"][0]
+        if call_id in self._lost:
+            return
         dialog = self.dialogs.get(call_id)
         if start.startswith("SIP/2.0"):
             self._response(int(start.split(" ")[1]), headers, body, dialog)
@@ -392,10 +408,14 @@ class Softphone:
         """Speak in that call from now on."""
         self._words[dialog.call_id] = alaw
 
+    def heard(self, dialog: Dialog) -> bytes:
+        """What was heard in that call so far, A-law."""
+        return bytes(self._heard[dialog.call_id])
+
     async def _open_media(self, call_id: str) -> None:
-        loop = asyncio.get_running_loop()
-        self._sockets[call_id], _ = await loop.create_datagram_endpoint(
-            asyncio.DatagramProtocol, local_addr=(self.address, 0)
+        heard = self._heard[call_id] = bytearray()
+        self._sockets[call_id], _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Receiver(lambda packet: heard.extend(packet[12:])), local_addr=(self.address, 0)
         )
 
     def sdp(self, dialog: Dialog, direction: str = "sendrecv") -> str:
