@@ -18,6 +18,10 @@ class Line(Struct, frozen=True):
     """The key that chooses it in the greeting menu; empty: not offered there."""
     service_level_s: float = 15.0
     """Answered within so many seconds counts for the service level (GB/T 33358: 15 s)."""
+    service_level_target: float = 0.8
+    """The share of callers, 0..1, to be answered within `service_level_s`: what the wall measures by."""
+    connection_target: float = 0.95
+    """The share of callers, 0..1, to be answered at all (GB/T 33358: 95 % of any 24 h)."""
     abandon_after_s: float = 5.0
     """Who hangs up earlier is a short abandon (短时放弃), counted apart."""
     wrap_up_s: float = 0.0

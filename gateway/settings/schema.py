@@ -230,6 +230,12 @@ class LineSettings(_Section):
     queue: Identifier
     digit: Annotated[str, Field(pattern=r"^[0-9*#]?$")] = ""
     service_level_s: Annotated[float, Field(gt=0)] = 15.0
+    service_level_target: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.8, description="share of callers to be answered within service_level_s: the wall's target"
+    )
+    connection_target: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.95, description="share of callers to be answered at all (接通率): the wall's target"
+    )
     abandon_after_s: Annotated[float, Field(ge=0)] = Field(
         default=5.0, description="who hangs up earlier is a short abandon (短时放弃), counted apart"
     )
@@ -282,6 +288,8 @@ class LineSettings(_Section):
             queue=self.queue,
             digit=self.digit,
             service_level_s=self.service_level_s,
+            service_level_target=self.service_level_target,
+            connection_target=self.connection_target,
             abandon_after_s=self.abandon_after_s,
             wrap_up_s=self.wrap_up_s,
             wrap_up_max_s=max(self.wrap_up_max_s, self.wrap_up_s),

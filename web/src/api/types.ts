@@ -23,6 +23,10 @@ export interface Line {
   readonly colour: string
   /** Seconds within which an answer counts for the service level. */
   readonly service_level_s: number
+  /** The share of callers, 0..1, to be answered within that. */
+  readonly service_level_target: number
+  /** The share of callers, 0..1, to be answered at all. */
+  readonly connection_target: number
 }
 
 export interface FormField {

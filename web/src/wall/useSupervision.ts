@@ -1,0 +1,88 @@
+// What a supervisor does with an agent: listen, whisper, barge in, take over, force a pause or a log-out.
+
+import { computed, shallowRef } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+import { ApiError } from '@/api/client.ts'
+import { useLive } from '@/stores/live.ts'
+import { useSession } from '@/stores/session.ts'
+import type { AgentStatus } from '@/stream/frames.ts'
+import { allowed, type Deed } from '@/wall/supervision.ts'
+
+const COMMANDS: Readonly<Record<Deed, string>> = {
+  listen: 'listen',
+  whisper: 'whisper',
+  barge: 'barge',
+  takeOver: 'take_over',
+  stop: 'stop_listening',
+  forcePause: 'force_pause',
+  forceLogOut: 'force_log_out',
+}
+
+export interface Told {
+  readonly ok: boolean
+  readonly text: string
+}
+
+export function useSupervision(): {
+  readonly selected: () => AgentStatus | null
+  readonly select: (id: string | null) => void
+  readonly hearing: () => string | null
+  readonly busy: () => boolean
+  readonly told: () => Told | null
+  readonly may: (deed: Deed, agent?: AgentStatus | null) => boolean
+  readonly command: (deed: Deed, agent: AgentStatus | null, reason?: string) => Promise<void>
+} {
+  const live = useLive()
+  const session = useSession()
+  const { t } = useI18n()
+  const chosen = shallowRef<string | null>(null)
+  const busy = shallowRef(false)
+  const told = shallowRef<Told | null>(null)
+  const selected = computed(() => (chosen.value === null ? null : (live.topic('agents').get(chosen.value) ?? null)))
+
+  /** The call that our own phone listens to now. */
+  const hearing = computed(() => {
+    const me = session.me?.agent
+    if (!me) return null
+    for (const call of live.topic('calls').values()) {
+      if (!call.monitors || call.state === 'ended') continue
+      if (call.legs?.some((leg) => leg.agent === me && !leg.ended_at)) return call.monitors
+    }
+    return null
+  })
+
+  function may(deed: Deed, agent: AgentStatus | null = selected.value): boolean {
+    if (!session.may('command_all') || busy.value) return false
+    return allowed(deed, agent, { seat: session.me?.agent ?? null, hearing: hearing.value !== null })
+  }
+
+  async function command(deed: Deed, agent: AgentStatus | null, reason = ''): Promise<void> {
+    const forced = deed === 'forcePause' || deed === 'forceLogOut'
+    const args: Record<string, unknown> =
+      deed === 'stop' || agent === null ? {} : forced ? { agent: agent.id } : { target: agent.id }
+    if (deed === 'forcePause') args['reason'] = reason
+    busy.value = true
+    told.value = null
+    try {
+      await live.command(COMMANDS[deed], args)
+      told.value = { ok: true, text: t(`wall.done.${deed}`, { name: agent?.name ?? '', reason }) }
+    } catch (error) {
+      const why = error instanceof ApiError ? error.detail : String(error)
+      told.value = { ok: false, text: t('wall.refused', { deed: t(`wall.deed.${deed}`), why }) }
+    } finally {
+      busy.value = false
+    }
+  }
+  return {
+    selected: () => selected.value,
+    select: (id) => (chosen.value = id),
+    hearing: () => hearing.value,
+    busy: () => busy.value,
+    told: () => told.value,
+    may,
+    command,
+  }
+}
+
+export type Supervision = ReturnType<typeof useSupervision>
