@@ -7,6 +7,8 @@ type Name = 'offered' | 'answered' | 'abandoned' | 'serviceLevel'
 export type Colours = Readonly<Record<Name | 'ink' | 'quiet' | 'edge' | 'paper', string>> & {
   /** What a letter measures, CSS pixels. */
   readonly size: number
+  /** A CSS font family. */
+  readonly font: string
 }
 
 /** `07:30` */
@@ -21,7 +23,7 @@ export function curvesOption(
   colours: Colours,
 ): object {
   const fontSize = Math.round(colours.size * 0.8)
-  const text = { color: colours.quiet, fontSize }
+  const text = { color: colours.quiet, fontSize, fontFamily: colours.font }
   const bars = (name: 'offered' | 'answered' | 'abandoned'): object => ({
     type: 'bar',
     name: words[name],
@@ -32,7 +34,7 @@ export function curvesOption(
   })
   return {
     animation: false,
-    textStyle: { fontFamily: 'inherit' },
+    textStyle: { fontFamily: colours.font },
     grid: { left: fontSize * 0.5, right: fontSize * 0.5, top: fontSize * 2.6, bottom: 2, containLabel: true },
     legend: {
       top: 0,
@@ -47,7 +49,7 @@ export function curvesOption(
       renderMode: 'richText',
       backgroundColor: colours.paper,
       borderColor: colours.edge,
-      textStyle: { color: colours.ink, fontSize },
+      textStyle: { ...text, color: colours.ink },
       axisPointer: { type: 'shadow' },
     },
     xAxis: {
