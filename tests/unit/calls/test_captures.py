@@ -25,6 +25,7 @@ STORIES: dict[str, Story] = {
     "take-back": ("completed", ["1001"], [], 0),
     "take-back-outgoing": ("completed", ["1001"], [], 0),
     "take-back-phone-held": ("completed", ["1001"], [], 1),
+    "phone-lost": ("abandoned_ringing", ["1001"], [], 0),
     "redirect": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "attended": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "attended-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
