@@ -20,10 +20,15 @@ _TWIST = 10.0
 """The stronger tone has at most so many times the power of the other (10 dB)."""
 _MIN_RMS = 100.0
 """About -50 dB of full scale."""
+_QUIET = 250
+"""Peak of a block that holds nothing of a tone worth taking out: it need not wait for what follows."""
 
 
 class ToneMask:
-    """One stretch of one leg: as many samples out as in, 40 ms later, tones replaced by silence."""
+    """One stretch of one leg: as many samples out as in, tones replaced by silence.
+
+    Sound is given out when what follows can no longer make it a tone: 40 ms later, and at once in silence.
+    """
 
     def __init__(self, rate: int) -> None:
         """`rate`: samples per second."""
@@ -42,6 +47,8 @@ class ToneMask:
         """Of each held block, whether a tone was found in a window that it belongs to."""
         self._before = False
         """The same of the block before the held ones."""
+        self._given = 0
+        """Of the held blocks, those already given out; they are held for the windows they belong to."""
 
     def push(self, samples: Pcm) -> Pcm:
         """The next samples; returns those that are decided on."""
@@ -62,19 +69,27 @@ class ToneMask:
         wide[:-1] |= masked[1:]
         wide[1:] |= masked[:-1]
         wide[0] |= self._before
-        ready = blocks - _WINDOW_BLOCKS
-        out = np.where(wide[:ready, None], 0, whole[:ready]).astype(np.int16).reshape(-1)
-        self._held = sound[ready * self._block :]
-        self._masked = masked[ready:]
-        self._before = bool(masked[ready - 1]) if ready else self._before
-        return out
+        kept = blocks - _WINDOW_BLOCKS
+        ready = max(kept, self._given, kept + self._decided(whole[kept:]))
+        out = np.where(wide[self._given : ready, None], 0, whole[self._given : ready])
+        self._held = sound[kept * self._block :]
+        self._masked = masked[kept:]
+        self._before = bool(masked[kept - 1]) if kept else self._before
+        self._given = ready - kept
+        return out.astype(np.int16).reshape(-1)
 
     def flush(self) -> Pcm:
         """The rest. Nothing may be pushed afterwards."""
         short = self._block * (_WINDOW_BLOCKS + 1)
-        size = self._held.size
+        size = self._held.size - self._given * self._block
         rest = self.push(np.zeros(short, dtype=np.int16))
         return rest[:size]
+
+    @staticmethod
+    def _decided(last: Pcm) -> int:
+        """How many of the last blocks (rows) need not wait: those up to the last quiet one."""
+        quiet = np.flatnonzero(np.abs(last.astype(np.int32)).max(axis=1) < _QUIET)
+        return int(quiet[-1]) + 1 if quiet.size else 0
 
     def _tones(self, windows: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Of each window (row), whether it is a key's tone."""

@@ -47,6 +47,12 @@ class Listener:
         self._seen = 0
         """Windows the network has judged."""
 
+    @property
+    def pausing(self) -> bool:
+        """Whether an utterance may just have ended."""
+        now = self._segmenter.open
+        return now is not None and now.pausing
+
     def push(self, samples: NDArray[np.int16]) -> list[Sound]:
         """The next samples; returns the utterances they complete."""
         return self._take(self._resampler.push(self._tones.push(samples)))

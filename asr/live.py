@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _GATHER_S = 0.06
 """Frames are judged in lots of this length: fewer hops to a thread."""
+_PAUSE_GATHER_S = 0.02
+"""In a pause the final text waits for each of them."""
 _PARTIAL_S = 1.0
 """New speech that is worth another partial."""
 _PACE = 3.0
@@ -176,7 +178,8 @@ class LiveLeg:
                 if self._on_partial is not None and not self._inbox:
                     self._ask(stretch)
             if not self._closed:
-                await asyncio.sleep(_GATHER_S)
+                pausing = stretch is not None and stretch.pausing
+                await asyncio.sleep(_PAUSE_GATHER_S if pausing else _GATHER_S)
         if stretch is not None:
             self._put(await asyncio.to_thread(stretch.flush))
         self._passed.put_nowait(None)
@@ -216,6 +219,7 @@ class LiveLeg:
             return
         new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)
         self._asked = new
+        self._pool.stats.ahead += found.settled
         began = time.monotonic()
 
         def done(phrases: list[EngineSegment]) -> None:
@@ -243,6 +247,7 @@ class LiveLeg:
         if asked is not None:
             if asked.begin == item.begin and asked.size == sound.samples.size and not asked.ticket.dropped:
                 asked.ticket.promote()
+                self._pool.stats.ahead_kept += 1
                 return asked.ticket
             asked.ticket.withdraw()
         try:
@@ -317,6 +322,11 @@ class _Stretch:
         if self.passed < self.position:
             passed.append(_Passed(self.passed, self.position))
         return passed
+
+    @property
+    def pausing(self) -> bool:
+        """Whether an utterance may just have ended."""
+        return self._listener.pausing
 
     def preview(self, after: float, step: float) -> Preview | None:
         """What is being said; `after`: call time of the end of the last preview; `step`: see `Listener`."""

@@ -16,7 +16,8 @@ class Endpointing:
     """Probability above which it goes on."""
     pre_roll: float = 0.3
     """Kept before the first sound: soft initials (h, f, s) come before the network is sure."""
-    post_roll: float = 0.3
+    post_roll: float = 0.16
+    """Kept after the last sound. The text is asked for when so much silence has passed."""
     silence: float = 0.5
     """Silence that ends an utterance."""
     minimum: float = 0.1

@@ -49,6 +49,10 @@ class Stats:
     busy_s: float = 0.0
     """Seconds the workers computed."""
     workers_lost: int = 0
+    ahead: int = 0
+    """Stretches asked for when silence began, before it was known that the utterance was over."""
+    ahead_kept: int = 0
+    """Of these, how many turned out to be the whole utterance: their text is the final one."""
     latency: Histogram = field(default_factory=Histogram)
     """Seconds from the end of speech to the final text, of live calls."""
     wait: Histogram = field(default_factory=Histogram)

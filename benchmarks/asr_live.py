@@ -163,6 +163,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
     live = {side: Score(0, 0) for side in Side}
     voice_activity: list[float] = []
+    latency: list[float] = []
     async with EnginePool(config) as pool:
         await pool.wait_ready(300)
         settle()  # as `hotline run` does
@@ -177,6 +178,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
                 run.first_partial += heard.first_partial
                 run.partials += heard.partials
                 voice_activity += heard.voice_activity
+                latency += heard.latency
             result["runs"].append(seen(run))
             print(f"  {result['runs'][-1]}", flush=True)
         result["where_the_time_goes_s"] = {
@@ -184,6 +186,12 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             "silence": POST_ROLL_S,
             "worker_awaited": round(pool.stats.wait.mean, 3),
             "computing": round(pool.stats.compute.mean, 3),
+            "all": round(statistics.fmean(latency), 3),
+        }
+        result["asked_when_silence_began"] = {
+            "times": pool.stats.ahead,
+            "kept": pool.stats.ahead_kept,
+            "finals": len(latency),
         }
         file = await offline(pool, calls)
     for name in ("p50_s", "p95_s", "loop_lag_p99_ms", "loop_lag_max_ms"):

@@ -93,6 +93,8 @@ def recogniser_metrics(pool: EnginePool) -> Iterable[Metric]:
         ("hotline_asr_batches", "Times the engine was asked", stats.batches),
         ("hotline_asr_audio_seconds", "Seconds of speech transcribed, of any kind", stats.audio_s),
         ("hotline_asr_busy_seconds", "Seconds the workers computed", stats.busy_s),
+        ("hotline_asr_ahead", "Texts asked for when silence began, on trust", stats.ahead),
+        ("hotline_asr_ahead_kept", "Of these, those that became the final text", stats.ahead_kept),
         ("hotline_asr_workers_lost", "Workers that crashed, hung or spoke nonsense", stats.workers_lost),
     ):
         yield CounterMetricFamily(name, text, value=value)

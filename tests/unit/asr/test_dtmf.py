@@ -58,3 +58,22 @@ def test_a_tone_of_the_exchange_is_not_a_key() -> None:
 def test_short_sounds_come_out_whole(size: int) -> None:
     sound = np.arange(size, dtype=np.int16)
     assert np.array_equal(mask(sound), sound)
+
+
+@pytest.mark.parametrize("lot", [80, 160, 480])
+def test_silence_is_given_out_at_once_and_a_voice_soon(lot: int) -> None:
+    """An utterance is over sooner by as much."""
+    rng = np.random.default_rng(3)
+    voice, line = rng.normal(0, 3_000, RATE // 2), rng.normal(0, 45, RATE // 2)
+    sound = np.concatenate([line, voice, line]).astype(np.int16)
+    tones, out = ToneMask(RATE), 0
+    late: dict[bool, list[int]] = {True: [], False: []}
+    for at in range(0, sound.size, lot):
+        out += tones.push(sound[at : at + lot]).size
+        end = min(at + lot, sound.size)
+        spoken = bool(np.abs(sound[end - 480 : end]).max() > 250) if end > 480 else True
+        late[spoken].append(end - out)
+    assert max(late[False]) < 160
+    assert max(late[True]) <= 480
+    assert late[False]
+    assert late[True]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soxr
 
 from asr.engine import EngineSegment
 from asr.evaluate import cer, normalise, score
@@ -30,7 +31,7 @@ def cut(probabilities: list[float], levels: list[float] | None = None) -> list[S
 
 def test_an_utterance_has_margins_and_ends_after_silence() -> None:
     (span,) = cut([0.0] * 50 + [0.9] * 30 + [0.0] * 50)
-    assert span == Span(50 - 9, 80 + 9)
+    assert span == Span(50 - 9, 80 + 5)
 
 
 def test_a_short_pause_does_not_end_it_and_a_click_is_none() -> None:
@@ -44,7 +45,7 @@ def test_an_utterance_is_open_then_pausing_then_settled() -> None:
         segmenter.push(probability, 0.1)
         now = segmenter.open
         seen.append("" if now is None else "settled" if now.settled else "pausing" if now.pausing else "open")
-    assert seen == [""] * 2 + ["open"] * 8 + ["pausing"] * 8 + ["settled"] * 4
+    assert seen == [""] * 2 + ["open"] * 8 + ["pausing"] * 4 + ["settled"] * 8
 
 
 def test_utterances_do_not_overlap() -> None:
@@ -194,6 +195,20 @@ def test_resampling_keeps_time_and_pitch_in_any_cut() -> None:
     assert out.size == 16_000
     expected = np.sin(2 * np.pi * 1_000 * np.arange(16_000) / 16_000) * 16_000 / 32_768
     assert np.abs(out - expected)[500:-500].max() < 0.01
+
+
+@pytest.mark.parametrize("rate", [8_000, 12_000, 48_000])
+@pytest.mark.parametrize("lot", [1, 7, 160, 5_000])
+def test_a_piece_is_resampled_as_if_all_were_there_and_waits_12_ms(rate: int, lot: int) -> None:
+    sound = np.random.default_rng(2).normal(0, 4_000, rate // 5).astype(np.int16)
+    resampler, out, late = Resampler(rate), [], []
+    for at in range(0, sound.size, lot):
+        out.append(resampler.push(sound[at : at + lot]))
+        late.append(min(at + lot, sound.size) / rate - sum(one.size for one in out) / 16_000)
+    assert max(late) < 0.0125
+    out.append(resampler.flush())
+    whole = soxr.resample(sound.astype(np.float32) / 32_768, rate, 16_000)
+    assert np.abs(np.concatenate(out) - whole).max() < 1e-4
 
 
 def test_voice_activity_is_the_same_in_any_cut_and_deaf_to_tones() -> None:
