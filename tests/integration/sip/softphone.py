@@ -79,9 +79,12 @@ class Dialog:
 
     async def hold(self, held: bool = True) -> None:
         """Hold or resume, by a re-INVITE."""
-        status = await self.phone.request(
-            self, "INVITE", body=self.phone.sdp(self, "sendonly" if held else "sendrecv")
-        )
+        body = self.phone.sdp(self, "sendonly" if held else "sendrecv")
+        status = await self.phone.request(self, "INVITE", body=body)
+        while status == 491:
+            # The PBX asks something itself at this moment: again a little later (RFC 3261, 14.1).
+            await asyncio.sleep(0.2)
+            status = await self.phone.request(self, "INVITE", body=body)
         assert status == 200, f"re-INVITE was answered {status}"
 
     async def transfer(self, to: str) -> None:
