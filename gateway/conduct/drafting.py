@@ -273,6 +273,10 @@ class Orders:
                 return order
         return await self._orders.get_order(order_id)
 
+    async def order_of_call(self, call_id: str) -> Order | None:
+        """The call's order as it is now."""
+        return self._live.get(call_id) or await self._orders.order_of_call(call_id)
+
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Newest first."""
         return await self._orders.list_orders(state=state, limit=limit)

@@ -58,6 +58,10 @@ class OrderPort(Protocol):
 
     async def get_order(self, order_id: str) -> Order | None: ...
 
+    async def order_of_call(self, call_id: str) -> Order | None:
+        """The call's order as it is now; `None`: it has none (not served, or not from outside)."""
+        ...
+
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Newest first."""
         ...

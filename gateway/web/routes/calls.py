@@ -24,12 +24,13 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
-        """The call, what was said on it, and its recordings `{id, duration, offset}` (seconds; call time)."""
+        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), order."""
         call = await access.own_call(call_id, who)
         kept = await services.audio.list_recordings(call_id) if services.audio else ()
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await services.calls.list_utterances(call_id)
-        return json({"call": call, "utterances": said, "recordings": recordings})
+        order = await services.orders.order_of_call(call_id)
+        return json({"call": call, "utterances": said, "recordings": recordings, "order": order})
 
     @routes.get("/{call_id}/pop")
     async def pop(call_id: str, who: Identity = who_is) -> Response:

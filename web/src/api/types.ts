@@ -10,7 +10,10 @@ export type Permission =
   | 'see_metrics'
   | 'command_all'
   | 'see_audit'
+  | 'listen_recordings'
+  | 'export'
   | 'manage_accounts'
+  | 'see_deployment'
 
 export interface Line {
   readonly id: string

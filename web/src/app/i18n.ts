@@ -8,7 +8,12 @@ export type Language = 'zh' | 'en'
 type Area = Record<string, unknown>
 
 const STORED = 'hotline.language'
-const zh = import.meta.glob<Area>('../i18n/zh/*.ts', { eager: true, import: 'default' })
+const zh = import.meta.glob<Area>(['../i18n/zh/*.ts', '!../i18n/zh/{history,admin}.ts'], {
+  eager: true,
+  import: 'default',
+})
+/** The words of pages that few open: they come with their page. */
+const later = import.meta.glob<Area>('../i18n/zh/{history,admin}.ts', { import: 'default' })
 const en = import.meta.glob<Area>('../i18n/en/*.ts', { import: 'default' })
 
 function area(path: string): string {
@@ -37,6 +42,12 @@ async function loadEnglish(): Promise<void> {
   const areas = await Promise.all(Object.entries(en).map(async ([path, load]) => [path, await load()] as const))
   englishLoaded = true
   i18n.global.setLocaleMessage('en', byArea(Object.fromEntries(areas)))
+}
+
+/** Load a page's Chinese words before it is shown; English comes as a whole. */
+export async function needArea(name: string): Promise<void> {
+  const words = await later[`../i18n/zh/${name}.ts`]?.()
+  if (words) i18n.global.mergeLocaleMessage('zh', { [name]: words })
 }
 
 export async function setLanguage(language: Language): Promise<void> {

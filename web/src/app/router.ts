@@ -4,6 +4,7 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 import { ApiError } from '@/api/client.ts'
 import type { Session } from '@/api/types.ts'
+import { needArea } from '@/app/i18n.ts'
 import { useSession } from '@/stores/session.ts'
 
 declare module 'vue-router' {
@@ -19,6 +20,11 @@ declare module 'vue-router' {
 
 const seesAll = (me: Session): boolean => me.permissions.includes('see_all')
 
+/** A page whose words come with it. */
+function withWords<T>(area: string, load: () => Promise<T>): () => Promise<T> {
+  return async () => (await Promise.all([load(), needArea(area)]))[0]
+}
+
 export const routes: RouteRecordRaw[] = [
   { path: '/login', name: 'login', component: () => import('@/app/LoginPage.vue'), meta: { bare: true } },
   {
@@ -28,6 +34,16 @@ export const routes: RouteRecordRaw[] = [
     meta: { nav: 'desk', for: (me) => me.agent !== null },
   },
   { path: '/wall', name: 'wall', component: () => import('@/wall/WallPage.vue'), meta: { nav: 'wall', for: seesAll } },
+  {
+    path: '/history',
+    name: 'history',
+    component: withWords('history', () => import('@/history/HistoryPage.vue')),
+    meta: { nav: 'history', for: (me) => me.agent !== null || seesAll(me) },
+    children: [
+      { path: 'calls/:id', name: 'call', component: () => import('@/history/CallDetail.vue') },
+      { path: 'orders/:id', name: 'order', component: () => import('@/history/OrderCall.vue') },
+    ],
+  },
   { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/app/NoPage.vue'), meta: { for: () => true } },
 ]
 

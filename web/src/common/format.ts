@@ -13,6 +13,17 @@ export function timeOfDay(at: number): string {
   return new Date(at * 1000).toLocaleTimeString('zh-CN', { hour12: false })
 }
 
+/** An instant (POSIX seconds) as date and time on this machine: `2026-01-31 08:05:09`. */
+export function dateTime(at: number): string {
+  return `${day(at)} ${timeOfDay(at)}`
+}
+
+/** The day of an instant on this machine: `2026-01-31`. */
+export function day(at: number): string {
+  const date = new Date(at * 1000)
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => String(n).padStart(2, '0')).join('-')
+}
+
 /** An order field's value as text. */
 export function fieldText(value: unknown, words: { readonly yes: string; readonly no: string }): string {
   if (typeof value === 'boolean') return value ? words.yes : words.no

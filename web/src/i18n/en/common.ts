@@ -14,6 +14,12 @@ export default {
   nothingSaid: 'nothing transcribed yet',
   order: 'Work order',
   confidence: 'confidence {percent}%',
+  loading: 'Loading…',
+  more: 'More',
+  again: 'Try again',
+  allRows: '{count} in all',
+  export: 'Export',
+  hear: 'Hear it',
   side: { caller: 'caller', agent: 'agent' },
   callState: {
     ivr: 'in the menu',

@@ -16,5 +16,15 @@ export default {
     leaveScreen: 'Leave the big screen',
     mute: 'Mute alarms',
     acknowledge: 'Acknowledge the most urgent alarm',
+  history: {
+    search: 'To the filters',
+    play: 'Play / pause',
+    back: 'Back 5 seconds',
+    ahead: 'Ahead 5 seconds',
+    previous: 'Sentence before',
+    next: 'Next sentence',
+    slower: 'Slower',
+    faster: 'Faster',
+    close: 'Back to the list',
   },
 } satisfies Shape<typeof zh>

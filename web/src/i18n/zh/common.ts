@@ -11,6 +11,12 @@ export default {
   nothingSaid: '尚无转写',
   order: '工单',
   confidence: '可信度 {percent}%',
+  loading: '加载中…',
+  more: '加载更多',
+  again: '重试',
+  allRows: '共 {count} 条',
+  export: '导出',
+  hear: '听原话',
   side: { caller: '来电人', agent: '坐席' },
   callState: {
     ivr: '语音导航',

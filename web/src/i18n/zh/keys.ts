@@ -14,5 +14,15 @@ export default {
     leaveScreen: '退出大屏',
     mute: '告警静音',
     acknowledge: '确认最紧急的告警',
+  history: {
+    search: '查询条件',
+    play: '播放 / 暂停',
+    back: '后退 5 秒',
+    ahead: '前进 5 秒',
+    previous: '上一句',
+    next: '下一句',
+    slower: '放慢',
+    faster: '加快',
+    close: '返回列表',
   },
 }

@@ -1,0 +1,61 @@
+// The filters of a search: in the page's address, in the form, and as the gateway is asked. Pure.
+
+import type { Query } from '@/api/client.ts'
+
+export type Tab = 'calls' | 'orders'
+
+const COMMON = ['q', 'from', 'to', 'line', 'agent', 'number'] as const
+const OF_CALLS = ['end_reason'] as const
+const OF_ORDERS = ['state', 'category', 'town', 'unit'] as const
+
+export type Filter = (typeof COMMON)[number] | (typeof OF_CALLS)[number] | (typeof OF_ORDERS)[number]
+/** What is asked for; what is empty does not filter. `from` and `to` are days, both included. */
+export type Filters = Readonly<Partial<Record<Filter, string>>>
+
+export function filtersOf(tab: Tab): readonly Filter[] {
+  return tab === 'calls' ? [...COMMON, ...OF_CALLS] : [...COMMON, ...OF_ORDERS]
+}
+
+type Address = Readonly<Record<string, unknown>>
+
+export function tabOf(address: Address): Tab {
+  return address['tab'] === 'orders' ? 'orders' : 'calls'
+}
+
+/** The filters in an address; what does not belong to its tab, or is no day where one must stand, is not taken. */
+export function read(address: Address): Filters {
+  const found: Partial<Record<Filter, string>> = {}
+  for (const name of filtersOf(tabOf(address))) {
+    const value = address[name]
+    if (typeof value !== 'string' || value.trim() === '') continue
+    if ((name === 'from' || name === 'to') && instantOf(value) === null) continue
+    found[name] = value.trim()
+  }
+  return found
+}
+
+/** As the address says it: nothing that is empty. */
+export function address(tab: Tab, filters: Filters): Record<string, string> {
+  const query: Record<string, string> = tab === 'orders' ? { tab } : {}
+  for (const name of filtersOf(tab)) {
+    const value = filters[name]?.trim()
+    if (value) query[name] = value
+  }
+  return query
+}
+
+/** As the gateway is asked: days become instants of this machine's midnights, the last day included. */
+export function asked(tab: Tab, filters: Filters): Query {
+  const { from, to, ...rest } = read(address(tab, filters))
+  return { ...rest, from: from && instantOf(from), to: to && instantOf(to, 1) }
+}
+
+/** Midnight at the beginning of a day `2026-01-31` (or `later` days after it), POSIX seconds; `null`: no such day. */
+export function instantOf(day: string, later = 0): number | null {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day)
+  if (!parts) return null
+  const [year, month, date] = [Number(parts[1]), Number(parts[2]) - 1, Number(parts[3])]
+  const midnight = new Date(year, month, date)
+  if (midnight.getMonth() !== month || midnight.getDate() !== date) return null
+  return new Date(year, month, date + later).getTime() / 1000
+}

@@ -1,0 +1,68 @@
+// What `/history`, `/calls/{id}` and `/recordings` answer (docs/history.md). Instants are POSIX seconds, spans seconds.
+
+import type { Call, CallState, Direction, EndReason, Order, OrderState, Party, Utterance } from '@/stream/frames.ts'
+
+export interface CallSummary {
+  readonly id: string
+  readonly direction: Direction
+  readonly state: CallState
+  readonly caller: Party
+  readonly called: string
+  readonly started_at: number
+  readonly ended_at: number | null
+  readonly line: string | null
+  readonly queue: string | null
+  readonly agent: string | null
+  readonly agents: readonly string[]
+  readonly end_reason: EndReason | null
+  readonly waited: number | null
+  readonly talked: number
+  readonly held: number
+  readonly transfers: number
+  readonly recorded: boolean
+  readonly order: { readonly id: string; readonly title: string; readonly state: OrderState } | null
+}
+
+export interface OrderSummary {
+  readonly id: string
+  readonly call_id: string
+  readonly line: string
+  readonly state: OrderState
+  readonly created_at: number
+  readonly submitted_at: number | null
+  readonly delivered_at: number | null
+  readonly external_id: string | null
+  readonly agent: string | null
+  readonly caller: string
+  readonly title: string
+  readonly category: string
+  readonly town: string
+  readonly unit: string
+  readonly urgent: boolean
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+/** A recording: `offset` is the call time (seconds since the call began) of its first sample. */
+export interface Track {
+  readonly id: string
+  readonly duration: number
+  readonly offset: number
+}
+
+export interface Heard {
+  readonly call: Call
+  readonly utterances: readonly Utterance[]
+  readonly recordings: readonly Track[]
+  readonly order: Order | null
+}
+
+/** The loudest sample of each span, 0..1. */
+export interface Peaks {
+  readonly duration: number
+  readonly caller: readonly number[]
+  readonly agent: readonly number[]
+}
