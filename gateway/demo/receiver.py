@@ -28,6 +28,8 @@ class DemoReceiver:
         self.orders: list[dict[str, Any]] = []
         self.repeated = 0
         """Deliveries that arrived again; each was answered and not counted twice."""
+        self.refuses: int | None = None
+        """The HTTP status with which everything is refused, as by a system that is being worked on."""
         self.arrived = asyncio.Condition()
         self.url = ""
 
@@ -47,6 +49,8 @@ class DemoReceiver:
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
+        if self.refuses is not None:
+            return web.json_response({"error": "out of service"}, status=self.refuses)
         identity = request.headers.get("webhook-id", "")
         if not self._signed(identity, request.headers, body):
             return web.json_response({"error": "bad signature"}, status=401)

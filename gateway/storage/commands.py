@@ -58,12 +58,22 @@ class CommandRepository:
             await connection.execute(insert(audit), [_row(entry)])
 
     async def list_audit(
-        self, *, username: str | None = None, before: int | None = None, limit: int = 100
+        self,
+        *,
+        username: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[AuditEntry]:
-        """Newest first; only those with `seq < before`; only `username`'s, if given."""
+        """Newest first; only those with `seq < before`, `since <= at < until`, of `username`, where given."""
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
         if username is not None:
             query = query.where(audit.c.username == username)
+        if since is not None:
+            query = query.where(audit.c.at >= since)
+        if until is not None:
+            query = query.where(audit.c.at < until)
         if before is not None:
             query = query.where(audit.c.seq < before)
         async with self._database.reading() as connection:

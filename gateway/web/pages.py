@@ -36,11 +36,11 @@ def serve_pages(app: FastAPI, dist: Path = DIST) -> None:
         index = dist / "index.html"
         if not index.is_file():
             raise HTTPException(503, NOT_BUILT)
-        name = path.rpartition("/")[2]
-        if "." not in name:
+        # In a folder stands no file: ids of calls hold a dot (/history/calls/main-1767.1).
+        if not path.startswith(".") and ("/" in path or "." not in path):
             return FileResponse(index)
         # Only files beside the index, no folders and no hidden ones: favicon.svg.
-        file = dist / name
-        if path != name or name.startswith(".") or not file.is_file():
+        file = dist / path
+        if path.startswith(".") or not file.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(file)

@@ -216,9 +216,15 @@ class AuditPort(Protocol):
         ...
 
     async def list_audit(
-        self, *, username: str | None = None, before: int | None = None, limit: int = 100
+        self,
+        *,
+        username: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> Sequence[AuditEntry]:
-        """Newest first; only those with `seq < before`."""
+        """Newest first; only those with `seq < before` and `since <= at < until`."""
         ...
 
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
+import { midnight } from '@/common/format.ts'
 import { happened } from '@/history/happened.ts'
-import { address, asked, instantOf, read, tabOf } from '@/history/query.ts'
+import { address, asked, read, tabOf } from '@/history/query.ts'
 import { place, share, span } from '@/history/tracks.ts'
 import { hits, neighbour, sentences, spokenAt, termsOf } from '@/history/words.ts'
 import type { Call, Utterance } from '@/stream/frames.ts'
@@ -30,7 +31,7 @@ describe('a search in the address', () => {
     expect(from).toBe(new Date(2026, 0, 31).getTime() / 1000)
     expect(to).toBe(new Date(2026, 1, 1).getTime() / 1000)
     expect(asked('calls', {})).toEqual({ from: undefined, to: undefined })
-    expect(instantOf('2026-1-1')).toBeNull()
+    expect(midnight('2026-1-1')).toBeNull()
   })
 })
 

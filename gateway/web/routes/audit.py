@@ -1,10 +1,13 @@
 """Who did what."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity, Permission
 from gateway.web.access import Access
 from gateway.web.answers import found, json
+from gateway.web.looking_back import AuditQuery
 from gateway.web.routes import Limit
 from gateway.web.services import WebServices
 
@@ -16,10 +19,19 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("")
     async def audit(
-        who: Identity = who_is, username: str | None = None, before: int | None = None, limit: Limit = 100
+        query: Annotated[AuditQuery, Depends()],
+        who: Identity = who_is,
+        before: int | None = None,
+        limit: Limit = 100,
     ) -> Response:
+        """Newest first; `before`: the `seq` of the last entry one has."""
         access.need(who, Permission.SEE_AUDIT)
         log_of = found(services.audit, "audit")
-        return json(await log_of.list_audit(username=username, before=before, limit=limit))
+        wanted = query.filter
+        return json(
+            await log_of.list_audit(
+                username=wanted.username, since=wanted.since, until=wanted.until, before=before, limit=limit
+            )
+        )
 
     return routes

@@ -54,6 +54,7 @@ async def test_the_audit_is_read_newest_first_and_by_person(database: Database) 
     assert [entry.at for entry in newest] == [2.0, 1.0, 0.0]
     assert [entry.at for entry in await store.list_audit(before=newest[0].seq)] == [1.0, 0.0]
     assert [entry.at for entry in await store.list_audit(username="zhang", limit=1)] == [2.0]
+    assert [entry.at for entry in await store.list_audit(since=1.0, until=2.0)] == [1.0]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def served(store: Any, dist: Path) -> AsyncIterator[Any]:
         yield http
 
 
-@pytest.mark.parametrize("path", ["/", "/desk", "/wall", "/history/calls/a-1"])
+@pytest.mark.parametrize("path", ["/", "/desk", "/wall", "/history/calls/main-1767.1"])
 async def test_every_page_is_the_app(store: Any, dist: Path, path: str) -> None:
     async with served(store, dist) as http, http.get(path) as answer:
         assert answer.status == 200

@@ -26,6 +26,8 @@ export interface Ask {
   readonly query?: Query
   readonly body?: unknown
   readonly signal?: AbortSignal
+  /** For what takes its time. */
+  readonly timeoutMs?: number
 }
 
 /** `/api/v1` + path with its query; empty values are left out. Also for links and audio elements. */
@@ -70,11 +72,11 @@ export class ApiClient {
   }
 
   /** The decoded answer; `undefined` for one without a body. Throws `ApiError`, or the signal's abort. */
-  async ask<T>(method: string, path: string, { query, body, signal }: Ask = {}): Promise<T> {
+  async ask<T>(method: string, path: string, { query, body, signal, timeoutMs = TIMEOUT_MS }: Ask = {}): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (body !== undefined) headers['Content-Type'] = 'application/json'
     if (method !== 'GET' && this.csrf !== null) headers['X-CSRF-Token'] = this.csrf
-    const limit = AbortSignal.timeout(TIMEOUT_MS)
+    const limit = AbortSignal.timeout(timeoutMs)
     let answer: Response
     try {
       answer = await this.fetch(apiUrl(path, query), {

@@ -3,7 +3,7 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 import { ApiError } from '@/api/client.ts'
-import type { Session } from '@/api/types.ts'
+import type { Permission, Session } from '@/api/types.ts'
 import { needArea } from '@/app/i18n.ts'
 import { useSession } from '@/stores/session.ts'
 
@@ -18,6 +18,10 @@ declare module 'vue-router' {
   }
 }
 
+const may =
+  (...any: readonly Permission[]) =>
+  (me: Session): boolean =>
+    any.some((one) => me.permissions.includes(one))
 const seesAll = (me: Session): boolean => me.permissions.includes('see_all')
 
 /** A page whose words come with it. */
@@ -42,6 +46,44 @@ export const routes: RouteRecordRaw[] = [
     children: [
       { path: 'calls/:id', name: 'call', component: () => import('@/history/CallDetail.vue') },
       { path: 'orders/:id', name: 'order', component: () => import('@/history/OrderCall.vue') },
+    ],
+  },
+  {
+    path: '/admin',
+    name: 'admin',
+    component: withWords('admin', () => import('@/admin/AdminPage.vue')),
+    meta: { nav: 'admin', for: may('see_deployment', 'see_deliveries', 'see_audit') },
+    children: [
+      {
+        path: 'overview',
+        name: 'admin.overview',
+        component: () => import('@/admin/OverviewPage.vue'),
+        meta: { for: may('see_deployment') },
+      },
+      {
+        path: 'doctor',
+        name: 'admin.doctor',
+        component: () => import('@/admin/DoctorPage.vue'),
+        meta: { for: may('see_deployment') },
+      },
+      {
+        path: 'deliveries',
+        name: 'admin.deliveries',
+        component: () => import('@/admin/DeliveriesPage.vue'),
+        meta: { for: may('see_deliveries') },
+      },
+      {
+        path: 'accounts',
+        name: 'admin.accounts',
+        component: () => import('@/admin/AccountsPage.vue'),
+        meta: { for: may('manage_accounts') },
+      },
+      {
+        path: 'audit',
+        name: 'admin.audit',
+        component: () => import('@/admin/AuditPage.vue'),
+        meta: { for: may('see_audit') },
+      },
     ],
   },
   { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/app/NoPage.vue'), meta: { for: () => true } },

@@ -24,6 +24,16 @@ export function day(at: number): string {
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => String(n).padStart(2, '0')).join('-')
 }
 
+/** Midnight at the beginning of a day `2026-01-31` (or `later` days after it), POSIX seconds; `null`: no such day. */
+export function midnight(day: string, later = 0): number | null {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day)
+  if (!parts) return null
+  const [year, month, date] = [Number(parts[1]), Number(parts[2]) - 1, Number(parts[3])]
+  const at = new Date(year, month, date)
+  if (at.getMonth() !== month || at.getDate() !== date) return null
+  return new Date(year, month, date + later).getTime() / 1000
+}
+
 /** An order field's value as text. */
 export function fieldText(value: unknown, words: { readonly yes: string; readonly no: string }): string {
   if (typeof value === 'boolean') return value ? words.yes : words.no

@@ -1,6 +1,7 @@
 // The filters of a search: in the page's address, in the form, and as the gateway is asked. Pure.
 
 import type { Query } from '@/api/client.ts'
+import { midnight } from '@/common/format.ts'
 
 export type Tab = 'calls' | 'orders'
 
@@ -28,7 +29,7 @@ export function read(address: Address): Filters {
   for (const name of filtersOf(tabOf(address))) {
     const value = address[name]
     if (typeof value !== 'string' || value.trim() === '') continue
-    if ((name === 'from' || name === 'to') && instantOf(value) === null) continue
+    if ((name === 'from' || name === 'to') && midnight(value) === null) continue
     found[name] = value.trim()
   }
   return found
@@ -47,15 +48,5 @@ export function address(tab: Tab, filters: Filters): Record<string, string> {
 /** As the gateway is asked: days become instants of this machine's midnights, the last day included. */
 export function asked(tab: Tab, filters: Filters): Query {
   const { from, to, ...rest } = read(address(tab, filters))
-  return { ...rest, from: from && instantOf(from), to: to && instantOf(to, 1) }
-}
-
-/** Midnight at the beginning of a day `2026-01-31` (or `later` days after it), POSIX seconds; `null`: no such day. */
-export function instantOf(day: string, later = 0): number | null {
-  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day)
-  if (!parts) return null
-  const [year, month, date] = [Number(parts[1]), Number(parts[2]) - 1, Number(parts[3])]
-  const midnight = new Date(year, month, date)
-  if (midnight.getMonth() !== month || midnight.getDate() !== date) return null
-  return new Date(year, month, date + later).getTime() / 1000
+  return { ...rest, from: from && midnight(from), to: to && midnight(to, 1) }
 }

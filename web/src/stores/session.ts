@@ -6,21 +6,6 @@ import { computed, shallowRef } from 'vue'
 import { api, ApiError } from '@/api/client.ts'
 import type { Line, Permission, Session } from '@/api/types.ts'
 
-<<<<<<< HEAD
-=======
-const SUPERVISES: readonly Permission[] = [
-  'see_all', 'edit_all_orders', 'see_deliveries', 'retry_deliveries', 'see_metrics', 'command_all', 'see_audit',
-  'listen_recordings', 'export',
-]
-
-/** A gateway that does not yet tell permissions: as its roles grant them. */
-function granted(session: Session): readonly Permission[] {
-  if (session.permissions !== undefined) return session.permissions
-  if (session.role === 'agent') return []
-  return session.role === 'admin' ? [...SUPERVISES, 'manage_accounts', 'see_deployment'] : SUPERVISES
-}
-
->>>>>>> a19d3f5 (History: calls and orders found by text, time and person, heard with both voices, read, exported)
 export const useSession = defineStore('session', () => {
   const me = shallowRef<Session | null>(null)
   /** Whether the gateway was asked who we are. */

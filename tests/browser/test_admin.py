@@ -1,0 +1,194 @@
+"""Administration in a real Chromium: the deployment, dead letters, the doctor, accounts, the audit."""
+
+import asyncio
+import csv
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.stage import PASSWORD, BrowserStage, accessibility
+from tests.integration.sip.phones import SipAgent, SipCaller
+from tests.integration.test_asterisk import ami
+from tests.integration.test_main_job import pressed
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.model,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+AGENT = "1002"
+NEWCOMER = "xinren"
+
+
+async def test_the_deployment_and_where_it_is_configured(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    async with browser_stage.seat(browser, "guanli") as seat:
+        page = seat.page
+        await page.get_by_role("link", name="管理").click()
+        await page.wait_for_url("**/admin/overview")
+        for part, table in {
+            "lines": "[[lines]]",
+            "agents": "[[agents]]",
+            "pause_reasons": "desk.pause_reasons",
+            "alarms": "[[alarms]]",
+            "pbxs": "[[pbx]]",
+            "endpoints": "[[workorders]]",
+        }.items():
+            card = page.locator(f"[data-part={part}]")
+            await expect(card.locator(".where")).to_contain_text(table)
+            await expect(card.locator(".where")).to_contain_text("hotline.toml")
+        await expect(page.locator("[data-line='yiqilai']")).to_contain_text("一企来")
+        await expect(page.locator("[data-agent='1001']")).to_contain_text("PJSIP/1001")
+        await expect(page.locator("[data-pbx=main]")).to_contain_text("在线")
+        await expect(page.locator("[data-endpoint=main]")).to_contain_text("127.0.0.1")
+        # Hosts alone: paths and queries may hold secrets.
+        assert "/orders" not in await page.locator("[data-endpoint=main]").inner_text()
+        assert await accessibility(page) == []
+        await page.keyboard.press("Alt+Shift+D")
+        assert await accessibility(page) == []
+
+
+async def test_supervisors_see_deliveries_and_audit_only(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    async with browser_stage.seat(browser, "banzhang") as seat:
+        await seat.page.goto(f"{seat.url}/admin")
+        await seat.page.wait_for_url("**/admin/deliveries")
+        await expect(seat.page.locator(".admin-page .hl-pills a")).to_have_text(["工单投递", "审计"])
+        await seat.page.goto(f"{seat.url}/admin/accounts")
+        await seat.page.wait_for_url("**/wall")
+    async with browser_stage.seat(browser, "liqiang") as seat:
+        await expect(seat.page.get_by_role("link", name="管理")).to_have_count(0)
+
+
+async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    ports, receiver = browser_stage.asterisk.options, browser_stage.receiver
+    receiver.refuses = 410
+    try:
+        async with (
+            ami(browser_stage.asterisk) as events,
+            SipAgent(browser_stage.directory, ports.sip_port, AGENT, ports.phone_passwords[AGENT]),
+            SipCaller(browser_stage.directory, ports.sip_port, "12345", "051386110999", "") as caller,
+        ):
+            await pressed(events, caller, "0")
+            await events.until("AgentConnect", 60)
+            await asyncio.sleep(2)
+            await caller.hang_up()
+        async with browser_stage.seat(browser, "banzhang") as seat:
+            page = seat.page
+            await page.goto(f"{seat.url}/admin/deliveries?state=dead")
+            row = page.locator("[data-state=dead]").first
+            await expect(row).to_contain_text("410", timeout=90_000)
+            identity = await row.get_attribute("data-delivery")
+            assert await accessibility(page) == []
+            arrived = len(receiver.orders)
+            # Still refused: dead again, and it says so.
+            await row.locator("[data-action=retry]").click()
+            await expect(row).to_contain_text("410", timeout=20_000)
+            assert len(receiver.orders) == arrived
+            receiver.refuses = None
+            await row.locator("[data-action=retry]").click()
+            await expect(page.locator(f"[data-delivery='{identity}']")).to_have_count(0)
+            await page.select_option("select[name=state]", "delivered")
+            await page.wait_for_url("**/admin/deliveries?state=delivered")
+            sent = page.locator(f"[data-delivery='{identity}']")
+            await expect(sent).to_contain_text("已投递", timeout=20_000)
+            assert len(receiver.orders) == arrived + 1
+            # The order it is about is one click away.
+            await sent.get_by_role("link", name="打开工单").click()
+            await page.wait_for_url("**/history/calls/*")
+            await expect(page.locator(".order-fields")).to_contain_text("GD")
+    finally:
+        receiver.refuses = None
+
+
+async def test_the_doctor_tells_findings_and_their_mend(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    async with browser_stage.seat(browser, "guanli") as seat:
+        page = seat.page
+        await page.goto(f"{seat.url}/admin/doctor")
+        await page.click("[data-action=doctor]")
+        await expect(page.get_by_role("timer")).to_be_visible()
+        rows = page.locator("[data-finding]")
+        await rows.first.wait_for(timeout=150_000)
+        grades = [await one.get_attribute("data-finding") for one in await rows.all()]
+        assert len(grades) > 5
+        # What needs a hand stands first.
+        order = {"fault": 0, "warning": 1, "fine": 2}
+        assert [order[str(one)] for one in grades] == sorted(order[str(one)] for one in grades)
+        for one in await page.locator("[data-finding=fault] td:last-child").all():
+            assert (await one.inner_text()).strip()
+        told = f"故障 {grades.count('fault')}，注意 {grades.count('warning')}，正常 {grades.count('fine')}"
+        await expect(page.locator(".doctor [role=status]")).to_contain_text(told)
+        assert await accessibility(page) == []
+
+
+async def test_accounts_are_made_renewed_and_locked(browser_stage: BrowserStage, browser: Browser) -> None:
+    async with browser_stage.seat(browser, "guanli") as admin, browser_stage.seat(browser) as theirs:
+        page = admin.page
+        await page.goto(f"{admin.url}/admin/accounts")
+        row = page.locator(f"[data-account={NEWCOMER}]")
+        await page.fill("input[name=new-username]", NEWCOMER)
+        await page.fill("input[name=new-password]", PASSWORD)
+        await page.select_option("select[name=new-role]", "supervisor")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="创建").click()
+        await expect(row).to_contain_text("班长")
+        await expect(page.get_by_role("status").filter(has_text="已创建")).to_contain_text(NEWCOMER)
+        assert await accessibility(page) == []
+        # Taken already: the gateway's words, nothing changed.
+        await page.fill("input[name=new-username]", NEWCOMER)
+        await page.fill("input[name=new-password]", PASSWORD)
+        await page.get_by_role("button", name="创建").click()
+        await expect(page.get_by_role("alert")).to_contain_text(NEWCOMER)
+
+        await theirs.sign_in(NEWCOMER)
+        await theirs.page.wait_for_url("**/wall")
+        await row.locator("[data-action=password]").click()
+        await expect(page.get_by_role("dialog")).to_contain_text(NEWCOMER)
+        assert await accessibility(page) == []
+        await page.keyboard.type("another password")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status").filter(has_text="已重设")).to_be_visible()
+        # Signed out everywhere at once.
+        await theirs.page.wait_for_url("**/login*", timeout=30_000)
+        await theirs.sign_in(NEWCOMER, "another password")
+        await row.locator("[data-action=lock]").click()
+        await expect(row).to_contain_text("已锁定")
+        await theirs.page.wait_for_url("**/login*", timeout=30_000)
+        await theirs.page.fill("input[name=username]", NEWCOMER)
+        await theirs.page.fill("input[name=password]", "another password")
+        await theirs.page.keyboard.press("Enter")
+        await expect(theirs.page.get_by_role("alert")).to_have_text("账号或密码不正确")
+        # Nobody locks themselves out.
+        await expect(page.locator("[data-account=guanli] [data-action=lock]")).to_be_disabled()
+
+
+async def test_the_audit_is_read_and_exported(
+    browser_stage: BrowserStage, browser: Browser, tmp_path: Path
+) -> None:
+    async with browser_stage.seat(browser, "guanli", accept_downloads=True) as seat:
+        page = seat.page
+        await page.goto(f"{seat.url}/admin/audit?username=guanli")
+        made = page.locator("[data-entry='account.create']").first
+        await expect(made).to_contain_text("新建账号")
+        await expect(made).to_contain_text(NEWCOMER)
+        assert PASSWORD not in await page.content()
+        assert await accessibility(page) == []
+        async with page.expect_download() as waiting:
+            await page.click("[data-export=csv]")
+        await (await waiting.value).save_as(tmp_path / "audit.csv")
+        rows = list(csv.reader((tmp_path / "audit.csv").read_text(encoding="utf-8-sig").splitlines()))
+        assert any("account.create" in row for row in rows)
+        await page.fill("input[name=to]", "2020-01-31")
+        await page.get_by_role("button", name="查询").click()
+        await expect(made).to_have_count(0)
+        await page.get_by_role("button", name="EN").click()
+        await expect(page.get_by_role("heading", name="Administration")).to_be_visible()

@@ -1,0 +1,104 @@
+// What `/admin`, `/deliveries` and `/audit` answer (docs/operation.md). Instants are POSIX seconds.
+
+import type { Level, Measure } from '@/stream/frames.ts'
+import type { Line, Role } from '@/api/types.ts'
+
+export interface AgentView {
+  readonly id: string
+  readonly name: string
+  readonly phone: string
+  readonly pbx: string
+  /** Line → penalty; 0 is rung first. */
+  readonly lines: Readonly<Record<string, number>>
+}
+
+export interface AlarmRule {
+  readonly id: string
+  readonly name: string
+  readonly measure: Measure
+  readonly above: number | null
+  readonly below: number | null
+  readonly for_s: number
+  readonly level: Level
+  readonly lines: readonly string[]
+  readonly reasons: readonly string[]
+  readonly min_offered: number
+}
+
+export interface PbxView {
+  readonly name: string
+  readonly host: string
+  readonly up: boolean
+  readonly reason: string
+  readonly live_audio: string
+}
+
+export interface EndpointState {
+  readonly id: string
+  readonly host: string
+  /** Empty: all. */
+  readonly lines: readonly string[]
+  readonly pending: number
+  readonly delivered: number
+  readonly dead: number
+  readonly last_error: string
+  readonly last_success_at: number | null
+  /** False: deliveries wait for an endpoint that the configuration no longer has. */
+  readonly configured: boolean
+}
+
+export type Section = 'lines' | 'agents' | 'skills' | 'pause_reasons' | 'alarms' | 'pbxs' | 'endpoints'
+
+export interface Overview {
+  /** The configuration file; empty: defaults and environment only. */
+  readonly source: string
+  readonly lines: readonly Line[]
+  readonly agents: readonly AgentView[]
+  readonly pause_reasons: readonly string[]
+  readonly alarms: readonly AlarmRule[]
+  readonly pbxs: readonly PbxView[]
+  readonly endpoints: readonly EndpointState[]
+  readonly where: Readonly<Record<Section, string>>
+}
+
+export interface Finding {
+  readonly what: string
+  readonly ok: boolean
+  readonly detail: string
+  /** What to do where it is not ok. */
+  readonly mend: string
+  readonly warning: boolean
+}
+
+export interface Delivery {
+  readonly id: string
+  readonly order_id: string
+  readonly endpoint: string
+  readonly state: 'pending' | 'delivered' | 'dead'
+  readonly attempts: number
+  readonly created_at: number
+  readonly next_at: number | null
+  readonly delivered_at: number | null
+  readonly last_error: string
+}
+
+export interface Account {
+  readonly username: string
+  readonly role: Role
+  readonly agent_id: string | null
+  readonly disabled: boolean
+}
+
+export interface AuditEntry {
+  readonly seq: number
+  readonly at: number
+  readonly username: string
+  readonly role: Role
+  readonly agent: string | null
+  readonly name: string
+  /** JSON, perhaps cut off. */
+  readonly args: string
+  readonly ok: boolean
+  readonly code: string
+  readonly message: string
+}

@@ -1,0 +1,40 @@
+// One answer of the gateway, asked for anew on demand.
+
+import { shallowRef, type ShallowRef } from 'vue'
+
+import { ApiError } from '@/api/client.ts'
+
+export interface Asked<T> {
+  readonly value: Readonly<ShallowRef<T | null>>
+  readonly busy: Readonly<ShallowRef<boolean>>
+  readonly fault: Readonly<ShallowRef<string>>
+  readonly ask: () => Promise<void>
+}
+
+export function detailOf(error: unknown): string {
+  return error instanceof ApiError ? error.detail : String(error)
+}
+
+/** What was there stays until the new answer is. */
+export function useAsked<T>(fetch: () => Promise<T>): Asked<T> {
+  const value = shallowRef<T | null>(null)
+  const busy = shallowRef(false)
+  const fault = shallowRef('')
+  let latest = 0
+
+  async function ask(): Promise<void> {
+    const mine = ++latest
+    busy.value = true
+    try {
+      const found = await fetch()
+      if (mine !== latest) return
+      value.value = found
+      fault.value = ''
+    } catch (error) {
+      if (mine === latest) fault.value = detailOf(error)
+    } finally {
+      if (mine === latest) busy.value = false
+    }
+  }
+  return { value, busy, fault, ask }
+}

@@ -1,0 +1,40 @@
+// Figures and arguments as administrators read them. Pure.
+
+import type { AlarmRule, Finding } from '@/admin/types.ts'
+
+const SHARES = new Set(['service_level', 'connection_rate', 'abandon_rate'])
+const COUNTS = new Set(['waiting', 'available'])
+
+/** A rule's threshold with its sign: `> 5`, `< 80%`, `> 120 s`. */
+export function threshold(rule: AlarmRule): string {
+  const [sign, value] = rule.above !== null ? ['>', rule.above] : ['<', rule.below ?? 0]
+  if (SHARES.has(rule.measure)) return `${sign} ${+(value * 100).toFixed(1)}%`
+  return COUNTS.has(rule.measure) ? `${sign} ${value}` : `${sign} ${value} s`
+}
+
+/** An entry's arguments as `name: value`; what is no JSON (cut off) as it stands. */
+export function argsText(json: string): string {
+  let args: unknown
+  try {
+    args = JSON.parse(json)
+  } catch {
+    return json
+  }
+  if (typeof args !== 'object' || args === null) return json
+  return Object.entries(args)
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
+}
+
+export type Grade = 'fault' | 'warning' | 'fine'
+
+export function gradeOf(finding: Finding): Grade {
+  if (finding.warning) return 'warning'
+  return finding.ok ? 'fine' : 'fault'
+}
+
+/** What needs a hand first. */
+export function bySeverity(findings: readonly Finding[]): Finding[] {
+  const order: readonly Grade[] = ['fault', 'warning', 'fine']
+  return [...findings].sort((a, b) => order.indexOf(gradeOf(a)) - order.indexOf(gradeOf(b)))
+}

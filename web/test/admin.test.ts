@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+
+import type { AlarmRule, Finding } from '@/admin/types.ts'
+import { argsText, bySeverity, gradeOf, threshold } from '@/admin/words.ts'
+
+function rule(more: Partial<AlarmRule>): AlarmRule {
+  return {
+    id: 'r', name: 'r', measure: 'waiting', above: null, below: null, for_s: 0, level: 'warning', lines: [],
+    reasons: [], min_offered: 0, ...more,
+  }
+}
+
+describe('what administrators read', () => {
+  it.each([
+    [{ measure: 'waiting', above: 5 }, '> 5'],
+    [{ measure: 'available', below: 1 }, '< 1'],
+    [{ measure: 'service_level', below: 0.8 }, '< 80%'],
+    [{ measure: 'abandon_rate', above: 0.075 }, '> 7.5%'],
+    [{ measure: 'paused', above: 900 }, '> 900 s'],
+    [{ measure: 'available', above: 0 }, '> 0'],
+  ] as const)('a threshold %o is %s', (more, text) => {
+    expect(threshold(rule(more))).toBe(text)
+  })
+
+  it('are the arguments of an entry, also of one that was cut off', () => {
+    expect(argsText('{"call": "c1", "filters": {"q": "路灯"}}')).toBe('call: c1, filters: {"q":"路灯"}')
+    expect(argsText('{"q": "路')).toBe('{"q": "路')
+    expect(argsText('{}')).toBe('')
+    expect(argsText('null')).toBe('null')
+  })
+
+  it('is what needs a hand first', () => {
+    const found = (what: string, ok: boolean, warning = false): Finding => ({ what, ok, warning, detail: '', mend: '' })
+    const all = [found('a', true), found('b', true, true), found('c', false), found('d', true)]
+    expect(bySeverity(all).map((one) => one.what)).toEqual(['c', 'b', 'a', 'd'])
+    expect(all.map(gradeOf)).toEqual(['fine', 'warning', 'fault', 'fine'])
+  })
+})
