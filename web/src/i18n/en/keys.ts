@@ -16,6 +16,7 @@ export default {
     leaveScreen: 'Leave the big screen',
     mute: 'Mute alarms',
     acknowledge: 'Acknowledge the most urgent alarm',
+  },
   history: {
     search: 'To the filters',
     play: 'Play / pause',

@@ -14,6 +14,7 @@ export default {
     leaveScreen: '退出大屏',
     mute: '告警静音',
     acknowledge: '确认最紧急的告警',
+  },
   history: {
     search: '查询条件',
     play: '播放 / 暂停',
