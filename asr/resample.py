@@ -10,14 +10,17 @@ from asr.engine import RATE, Samples
 
 _REACH_S = 0.012
 """How far soxr's filter looks to either side."""
+_PIECE_S = 0.032
+"""As long as a window of voice activity: waiting for less gains nothing."""
 
 
 class Resampler:
     """One stretch of one leg. Output sample k is at k / 16000 s of the stretch.
 
-    soxr's own stream gives its output out in lots, 64 ms late on average and up to 115 ms. Here each piece is
-    resampled at once, with as much sound on both sides as the filter looks at: the same samples (to -118 dB
-    from 8, 16, 24 or 48 kHz), 12 ms late.
+    soxr's own stream gives its output out in lots, 64 ms late on average and up to 115 ms. Here each piece of
+    32 ms is resampled by itself, with as much sound on both sides as the filter looks at, and is there 12 ms
+    later: the same samples (to -118 dB from 8, 12, 24 or 48 kHz). Pieces begin at the same places however the
+    input is cut, so that a recording sounds to the last bit as it did live.
     """
 
     def __init__(self, rate: int) -> None:
@@ -28,7 +31,8 @@ class Resampler:
         self._step = rate // gcd(rate, RATE)
         """Samples after which input and output coincide again."""
         self._reach = ceil(rate * _REACH_S / self._step)
-        """In steps."""
+        self._piece = max(1, round(rate * _PIECE_S / self._step))
+        """Both in steps."""
         self._held: Samples = np.zeros(self._reach * self._step, dtype=np.float32)
         """Begins with what the filter still looks back at."""
         self._taken = self._given = 0
@@ -45,18 +49,18 @@ class Resampler:
     def flush(self) -> Samples:
         """The rest. Nothing may be pushed afterwards."""
         left = ceil(self._taken * RATE / self._rate) - self._given
-        return self._run(np.zeros((self._reach + 1) * self._step, dtype=np.float32))[:left]
+        return self._run(np.zeros((self._reach + self._piece) * self._step, dtype=np.float32))[:left]
 
     def _run(self, fresh: Samples) -> Samples:
         held = np.concatenate([self._held, fresh])
-        steps = held.size // self._step - 2 * self._reach
-        if steps <= 0:
-            self._held = held
-            return held[:0]
-        used = held[: (steps + 2 * self._reach) * self._step]
         each = RATE * self._step // self._rate
-        whole = np.asarray(soxr.resample(used, self._rate, RATE), dtype=np.float32)
-        out = whole[self._reach * each : (self._reach + steps) * each]
-        self._held = held[steps * self._step :]
+        size, first = (self._piece + 2 * self._reach) * self._step, self._reach * each
+        pieces, at = [held[:0]], 0
+        while at + size <= held.size:
+            whole = soxr.resample(held[at : at + size], self._rate, RATE)
+            pieces.append(np.asarray(whole[first : first + self._piece * each], dtype=np.float32))
+            at += self._piece * self._step
+        self._held = held[at:]
+        out = np.concatenate(pieces)
         self._given += out.size
         return out
