@@ -22,10 +22,12 @@ from gateway import __version__
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
+from gateway.commands.view import View
 from gateway.conduct.administration import Administration
 from gateway.conduct.alarming import Alarming
 from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
 from gateway.conduct.desks import Desks
+from gateway.conduct.directory import LiveDirectory
 from gateway.conduct.drafting import Orders
 from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
@@ -222,10 +224,14 @@ async def run_gateway(
         )
         rules = rules_of(settings, linked[0].name if linked else "")
         commands = CommandRepository(database)
+
+        def look() -> View:
+            return view_of(rules, running.pictures.values())
+
         commander = Commander(
             commands,
             rules,
-            lambda: view_of(rules, running.pictures.values()),
+            look,
             running.links,
             wrap_ups(running.desks),
         )
@@ -255,6 +261,7 @@ async def run_gateway(
             commands=commander,
             audit=commands,
             administration=Administration(settings, by_name, running.links, outbox, order_repository),
+            directory=LiveDirectory(settings, reference.units, look),
             history=HistoryRepository(database),
             audio=Playback(by_name, archive, calls),
             checks=_checks(running, database),

@@ -43,13 +43,14 @@ class Enterprise(Struct, frozen=True):
 
 
 class Unit(Struct, frozen=True):
-    """A unit that handles requests; `towns`: only there (empty: anywhere)."""
+    """A unit that handles requests; `towns`: only there (empty: anywhere); `phone`: takes calls passed on."""
 
     name: str
     aliases: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     towns: tuple[str, ...] = ()
+    phone: str = ""
 
 
 class Term(Struct, frozen=True):
@@ -183,9 +184,16 @@ def load_reference(
     return Reference(
         places=_places(places or DATA / "places.tsv"),
         units=tuple(
-            Unit(row["unit"], *(_split(row[name]) for name in ("aliases", "words", "categories", "towns")))
+            Unit(
+                row["unit"],
+                aliases=_split(row["aliases"]),
+                words=_split(row["words"]),
+                categories=_split(row["categories"]),
+                towns=_split(row["towns"]),
+                phone=row["phone"],
+            )
             for row in _unique(
-                units or DATA / "units.tsv", ("unit",), ("aliases", "words", "categories", "towns")
+                units or DATA / "units.tsv", ("unit",), ("aliases", "words", "categories", "towns", "phone")
             )
         ),
         enterprises=tuple(

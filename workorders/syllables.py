@@ -147,3 +147,14 @@ def sounds(text: str) -> tuple[Sounds, npt.NDArray[np.int16]]:
     numbers = [INVENTORY.number(one) for one in read[: len(kept)]]
     where = [at for at, _ in kept]
     return np.array(numbers, np.int16), np.array(where[: len(numbers)], np.int16)
+
+
+def typed_forms(text: str) -> str:
+    """What a person may type to find `text`: itself, its pinyin without tones, its initials; lower case.
+
+    >>> typed_forms("王芳")
+    '王芳 wangfang wf'
+    """
+    read = lazy_pinyin(text, style=Style.NORMAL)
+    first = [syllable[0] for syllable in read if syllable]
+    return " ".join(dict.fromkeys(("".join(one)).lower() for one in ([text], read, first)))

@@ -13,6 +13,7 @@ from gateway.models.audit import AuditEntry
 from gateway.models.call import Call
 from gateway.models.commands import Answered
 from gateway.models.delivery import DeliveryView
+from gateway.models.directory import Directory
 from gateway.models.history import (
     AuditFilter,
     CallFilter,
@@ -240,6 +241,12 @@ class DeliveryPort(Protocol):
         ...
 
 
+class DirectoryPort(Protocol):
+    """Port: whom a call can be passed to."""
+
+    def now(self) -> Directory: ...
+
+
 class AdministrationPort(Protocol):
     """Port: the deployment, as administrators see it."""
 
@@ -287,6 +294,7 @@ class WebServices:
     commands: CommandPort | None = None
     audit: AuditPort | None = None
     administration: AdministrationPort | None = None
+    directory: DirectoryPort | None = None
     history: HistoryPort | None = None
     audio: AudioPort | None = None
     softphones: SoftphonePort | None = None
