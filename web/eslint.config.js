@@ -37,7 +37,7 @@ export default defineConfig(
       'vue/multiline-html-element-content-newline': 'off',
       'vue/html-self-closing': 'off',
       'vue/require-default-prop': 'off',
-      'vue/max-len': ['error', { code: 120, ignoreUrls: true, ignoreStrings: false }],
+      'vue/max-len': ['error', { code: 140, ignoreUrls: true, ignoreStrings: false }],
     },
   },
 )

@@ -90,14 +90,14 @@ async def test_a_call_is_seen_as_it_happens(browser_stage: BrowserStage, browser
         ami(browser_stage.asterisk) as events,
         SipAgent(browser_stage.directory, ports.sip_port, "1001", ports.phone_passwords["1001"]) as phone,
     ):
-        mine = agent.page.locator(".my-state")
+        mine = agent.page.locator(".state-bar")
         await expect(mine).to_have_attribute("data-state", "available")
         async with SipCaller(browser_stage.directory, ports.sip_port, "12345", NUMBER, HOSTILE) as caller:
             await pressed(events, caller, "0")
-            card = agent.page.locator("[data-call]")
+            card = agent.page.locator("[data-pop]")
             await expect(card).to_contain_text(NUMBER, timeout=60_000)
             # What the caller's carrier says is text, never HTML.
-            await expect(card.locator(".caller-name")).to_have_text(HOSTILE)
+            await expect(card.locator("[data-caller-name]")).to_have_text(HOSTILE)
             await events.until("AgentConnect", 60)
             caller.voice.say(alaw_of_wav(CALLS / "d10-caller.wav"))
             phone.voice.say(alaw_of_wav(CALLS / "d10-agent.wav"))
@@ -109,11 +109,11 @@ async def test_a_call_is_seen_as_it_happens(browser_stage: BrowserStage, browser
                 await expect(seat.page.locator(".said.caller").first).to_be_visible(timeout=60_000)
                 await expect(seat.page.locator(".said.agent").first).to_be_visible(timeout=60_000)
             assert not caller.voice.said.is_set()
-            town = card.locator("[data-field=town] .value")
-            await expect(town).to_have_text(truth["truth"]["town"], timeout=90_000)
+            town = agent.page.locator("[data-field=town] input")
+            await expect(town).to_have_value(truth["truth"]["town"], timeout=90_000)
             assert await accessibility(agent.page) == []
             assert await accessibility(supervisor.page) == []
-            await expect(other.page.locator("[data-call]")).to_have_count(0)
+            await expect(other.page.locator("[data-pop]")).to_have_count(0)
             await asyncio.to_thread(caller.voice.said.wait, 90)
             await caller.hang_up()
         said = truth["turns"]

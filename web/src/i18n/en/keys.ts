@@ -2,6 +2,20 @@ import type zh from '../zh/keys.ts'
 import type { Shape } from '../shape.ts'
 
 export default {
+  desk: {
+    free: 'Available / wrap-up done / log in',
+    pause: 'Pause',
+    extend: 'Extend wrap-up',
+    answer: 'Answer',
+    hangUp: 'Hang up',
+    hold: 'Hold / resume',
+    mute: 'Mute',
+    transfer: 'Transfer',
+    conference: 'Conference',
+    pad: 'Keypad',
+    originate: 'Call',
+    submit: 'Submit the order',
+  },
   app: { help: 'Show the shortcuts', dark: 'Switch dark mode', language: 'Switch language' },
   wall: {
     find: 'Find an agent',

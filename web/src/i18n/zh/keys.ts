@@ -1,5 +1,19 @@
 // What each keyboard action does, by its id (common/keys.ts): `app.help` is `app: { help }`.
 export default {
+  desk: {
+    free: '示闲 / 整理完毕 / 签入',
+    pause: '置忙',
+    extend: '延长整理',
+    answer: '接听',
+    hangUp: '挂断',
+    hold: '保持 / 取回',
+    mute: '静音',
+    transfer: '转接',
+    conference: '三方会商',
+    pad: '键盘',
+    originate: '外呼',
+    submit: '提交工单',
+  },
   app: { help: '显示快捷键', dark: '切换深色模式', language: '切换语言' },
   wall: {
     find: '查找坐席',

@@ -1,0 +1,188 @@
+"""The agent's desk in real Chromiums: browser phones that ring, answer, transfer, and survive a reload."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from gateway.demo.receiver import DemoReceiver
+from gateway.pbx.private import PrivateAsterisk
+from gateway.settings import load_settings
+from gateway.settings.load import EXAMPLE
+from ivr import prompts
+from tests.browser.stage import BrowserStage, accessibility, chromium, launch
+from tests.integration.conftest import CALLS, MODEL, absent, needed_asterisk, void
+from tests.integration.process import GatewayProcess, spare_port
+from tests.integration.sip.phones import SipCaller
+from tests.integration.sip.rtp import alaw_of_wav
+from tests.integration.test_asterisk import ami
+from tests.integration.test_main_job import NUMBER, pressed
+
+pytestmark = [
+    pytest.mark.asterisk,
+    pytest.mark.model,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+]
+
+HOSTILE = "<script>document.title='owned'</script>"
+SECRET = "a secret of this test"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserStage]:
+    """A house in which every agent's phone is a browser, and agents send their orders off themselves."""
+    root = needed_asterisk()
+    chromium()
+    if not (MODEL / ".complete").exists():
+        absent("THE WHISPER MODEL", "run `make model`")
+    directory = tmp_path_factory.mktemp("desk")
+    agi, audio = spare_port(), spare_port()
+    settings = load_settings(EXAMPLE)
+    agents = [agent.model_copy(update={"softphone": True}) for agent in settings.agents]
+    async with (
+        DemoReceiver(SECRET) as receiver,
+        PrivateAsterisk(
+            settings.model_copy(update={"agents": agents}),
+            directory / "asterisk",
+            agi=f"127.0.0.1:{agi}",
+            audiosocket=f"127.0.0.1:{audio}",
+            root=root if root.as_posix() != "/" else None,
+            provide=lambda sounds: void(prompts.install(sounds)),
+        ) as asterisk,
+    ):
+        gateway = GatewayProcess(
+            directory / "gateway", asterisk, agi, audio, receiver.url, SECRET, softphones=True
+        )
+        written = gateway.config.read_text(encoding="utf-8")
+        gateway.config.write_text(
+            written.replace('submit = "on_hangup"', 'submit = "agent"').replace(
+                "wrap_up_s = 0 ", "wrap_up_s = 60 "
+            ),
+            encoding="utf-8",
+        )
+        async with gateway:
+            stage = BrowserStage(asterisk, gateway, receiver, directory)
+            await stage.create_accounts()
+            yield stage
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def talker() -> AsyncIterator[Browser]:
+    """A Chromium whose microphone speaks the agent's part of a recorded conversation."""
+    async with async_playwright() as playwright:
+        browser = await launch(playwright, voice=CALLS / "d10-agent.wav")
+        yield browser
+        await browser.close()
+
+
+async def phone_ready(page: Page) -> None:
+    await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=20_000)
+    await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=20_000)
+
+
+async def test_a_call_from_ring_to_order(desk_stage: BrowserStage, talker: Browser) -> None:
+    truth = json.loads((CALLS / "d10.json").read_text(encoding="utf-8"))["truth"]
+    ports = desk_stage.asterisk.options
+    async with desk_stage.seat(talker, "wangfang") as seat, ami(desk_stage.asterisk) as events:
+        page = seat.page
+        await phone_ready(page)
+        assert await accessibility(page) == []
+        async with SipCaller(desk_stage.directory, ports.sip_port, "12345", NUMBER, HOSTILE) as caller:
+            await pressed(events, caller, "0")
+            await events.until("AgentCalled", 60)
+            rang = time.monotonic()
+            pop = page.locator("[data-pop]")
+            await expect(pop).to_contain_text(NUMBER)
+            # The screen-pop is there within a second of the ring.
+            assert time.monotonic() - rang < 1.0
+            await expect(pop.locator("[data-caller-name]")).to_have_text(HOSTILE)
+            await expect(pop).to_contain_text("江苏")
+            await expect(page.locator("[data-action=answer]")).to_be_visible()
+            await page.keyboard.press("F2")
+            await events.until("AgentConnect", 30)
+            caller.voice.say(alaw_of_wav(CALLS / "d10-caller.wav"))
+            await expect(page.locator("[data-action=hang-up]")).to_be_visible()
+            # Both sides are heard: the caller's line, and what the browser's microphone says.
+            await expect(page.locator(".said.caller").first).to_be_visible(timeout=60_000)
+            await expect(page.locator(".said.agent").first).to_be_visible(timeout=60_000)
+            assert not caller.voice.said.is_set(), "text comes while the caller still speaks"
+            # What is typed stays, also over a reload in mid-call; the call goes on.
+            title = page.locator("[data-field=title] input")
+            await title.fill("坐席写的标题")
+            await expect(page.locator("[data-unsaved='0']")).to_be_visible()
+            legs = len(page.context.pages)
+            await page.reload()
+            await expect(page.locator("[data-field=title] input")).to_have_value("坐席写的标题")
+            await expect(page.locator("[data-action=hang-up]")).to_be_visible(timeout=20_000)
+            await expect(page.locator(".state-bar")).to_have_attribute("data-state", "talking")
+            await asyncio.sleep(3)
+            assert caller.up, "the caller is still there after the reload"
+            assert legs == len(page.context.pages) == 1
+            before = await page.locator(".said.caller").count()
+            town = page.locator("[data-field=town] input")
+            await expect(town).to_have_value(truth["town"], timeout=90_000)
+            assert await page.locator(".said.caller").count() >= before
+            assert await accessibility(page) == []
+            # The sentence a field came from is shown, and can be heard while the call still runs.
+            await page.locator("[data-field=town]").hover()
+            await expect(page.locator("[data-field=town] .from")).to_be_visible()
+            async with page.expect_response(lambda answer: "/clip" in answer.url) as clip:
+                await page.locator("[data-field=town] .from button").click()
+            assert (await clip.value).status in (200, 206)
+            await asyncio.to_thread(caller.voice.said.wait, 90)
+            await caller.hang_up()
+        await expect(page.locator(".state-bar")).to_have_attribute("data-state", "wrap_up", timeout=20_000)
+        # Nothing that was said or typed has gone with the call.
+        await expect(page.locator("[data-field=title] input")).to_have_value("坐席写的标题")
+        await expect(page.locator(".said.caller").first).to_be_visible()
+        before_orders = len(desk_stage.receiver.orders)
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator("[data-order-state=delivered]")).to_be_visible(timeout=30_000)
+        assert len(desk_stage.receiver.orders) == before_orders + 1
+        await page.keyboard.press("Alt+1")
+        await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=20_000)
+        assert await page.title() != "owned"
+
+
+async def test_two_agents_and_a_transfer(desk_stage: BrowserStage, talker: Browser) -> None:
+    ports = desk_stage.asterisk.options
+    async with (
+        desk_stage.seat(talker, "wangfang") as first,
+        desk_stage.seat(talker, "liqiang") as second,
+        ami(desk_stage.asterisk) as events,
+    ):
+        await phone_ready(first.page)
+        await phone_ready(second.page)
+        async with SipCaller(desk_stage.directory, ports.sip_port, "12345", NUMBER, "caller") as caller:
+            await pressed(events, caller, "0")
+            await first.page.locator("[data-action=answer]").click(timeout=60_000)
+            await expect(first.page.locator(".state-bar")).to_have_attribute("data-state", "talking")
+            # Hold and mute, as the picture tells them back.
+            hold, mute = (first.page.locator(f"[data-action={name}]") for name in ("hold", "mute"))
+            await first.page.keyboard.press("F6")
+            await expect(hold).to_have_attribute("aria-pressed", "true")
+            await first.page.keyboard.press("F6")
+            await expect(hold).to_have_attribute("aria-pressed", "false")
+            await first.page.keyboard.press("F7")
+            await expect(mute).to_have_attribute("aria-pressed", "true")
+            await first.page.keyboard.press("F7")
+            await expect(mute).to_have_attribute("aria-pressed", "false")
+            # A colleague is found by the initials of the name, asked first, then given the caller.
+            await first.page.keyboard.press("F8")
+            await first.page.locator("[data-search] input, input[data-search]").first.fill("lq")
+            await expect(first.page.locator("[data-target]")).to_have_count(1)
+            assert await accessibility(first.page) == []
+            await first.page.keyboard.press("Enter")
+            await second.page.locator("[data-action=answer]").click(timeout=30_000)
+            await first.page.locator("[data-action=complete]").click(timeout=30_000)
+            await expect(second.page.locator("[data-pop]")).to_contain_text(NUMBER, timeout=20_000)
+            await expect(second.page.locator(".state-bar")).to_have_attribute("data-state", "talking")
+            await expect(first.page.locator(".state-bar")).not_to_have_attribute("data-state", "talking")
+            assert caller.up
+            await second.page.keyboard.press("F4")
+            await expect(second.page.locator("[data-action=hang-up]")).to_have_count(0, timeout=20_000)

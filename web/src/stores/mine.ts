@@ -1,0 +1,69 @@
+// What the desk is about: my agent, my call and what was said on it. One place that says which call that is.
+
+import { defineStore } from 'pinia'
+import { computed, shallowRef, watch } from 'vue'
+
+import { api } from '@/api/client.ts'
+import { useLive } from '@/stores/live.ts'
+import { useSession } from '@/stores/session.ts'
+import type { AgentStatus, Call, Leg, Order, Utterance } from '@/stream/frames.ts'
+
+/** A call that ended so long ago is no longer shown to somebody who opens the desk. */
+const RECENT_S = 600
+
+/** The call a desk shows: the one the agent is on, else the newest of theirs from outside. */
+export function callOf(agent: AgentStatus | undefined, id: string, calls: Iterable<Call>): Call | undefined {
+  let newest: Call | undefined
+  for (const call of calls) {
+    if (agent?.call_id === call.id) return call
+    if (call.agent !== id || call.direction !== 'inbound' || call.merged_into || call.consults) continue
+    if (newest === undefined || call.started_at > newest.started_at) newest = call
+  }
+  return newest
+}
+
+/** My own leg of a call. */
+export function legOf(call: Call | undefined, id: string): Leg | undefined {
+  return call?.legs?.filter((leg) => leg.agent === id && !leg.ended_at).at(-1)
+}
+
+export const useMine = defineStore('mine', () => {
+  const stream = useLive()
+  const session = useSession()
+  const id = computed(() => session.me?.agent ?? '')
+  const agent = computed(() => stream.topic('agents').get(id.value))
+  /** As it was last seen: the stream lets go of a call half a minute after its end, the desk at the next one. */
+  const kept = shallowRef<{ readonly call: Call; readonly said: readonly Utterance[] } | null>(null)
+  const streamed = computed(() => callOf(agent.value, id.value, stream.topic('calls').values()))
+  const call = computed(() => streamed.value ?? kept.value?.call)
+  const live = computed(() => streamed.value !== undefined && streamed.value.state !== 'ended')
+  const leg = computed(() => legOf(call.value, id.value))
+  const heard = computed(() => {
+    const about = streamed.value?.id
+    if (about === undefined) return []
+    return [...stream.topic('transcripts').values()]
+      .filter((one) => one.call_id === about)
+      .sort((a, b) => a.start - b.start)
+  })
+  const said = computed<readonly Utterance[]>(() => (streamed.value ? heard.value : (kept.value?.said ?? [])))
+  const order = computed<Order | undefined>(() => {
+    const about = call.value?.id
+    for (const one of stream.topic('orders').values()) if (one.call_id === about) return one
+    return undefined
+  })
+  watch([streamed, heard], ([now, words]) => {
+    if (now) kept.value = { call: now, said: words }
+  })
+  watch(id, () => (kept.value = null))
+
+  /** Whoever opens the desk in wrap-up finds the call that is being wrapped up. */
+  async function recall(): Promise<void> {
+    if (call.value || !id.value) return
+    const [last] = await api.get<readonly Call[]>('/calls', { limit: 1 })
+    if (!last || last.agent !== id.value || stream.now() - (last.ended_at ?? stream.now()) > RECENT_S) return
+    const { utterances } = await api.get<{ utterances: readonly Utterance[] }>(`/calls/${encodeURIComponent(last.id)}`)
+    if (!call.value) kept.value = { call: last, said: utterances }
+  }
+
+  return { id, agent, call, live, leg, said, order, recall }
+})

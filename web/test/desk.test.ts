@@ -1,0 +1,227 @@
+// @vitest-environment happy-dom
+import { effectScope, nextTick, shallowRef, type ShallowRef } from 'vue'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { ApiError, type ApiClient } from '@/api/client.ts'
+import type { FormField } from '@/api/types.ts'
+import { cut } from '@/desk/evidence.ts'
+import { sent, shown, sureness, useOrderForm, type OrderForm } from '@/desk/form.ts'
+import { find, type Directory } from '@/desk/targets.ts'
+import { forget, remember, remembered } from '@/phone/dialog.ts'
+import { callOf, legOf } from '@/stores/mine.ts'
+import type { AgentStatus, Call, Order } from '@/stream/frames.ts'
+
+const field = (name: string, kind: FormField['kind'] = 'text'): FormField => ({
+  name, label: name, kind, required: false, choices: [],
+})
+
+describe('values of fields', () => {
+  it('are shown as what an input takes, and sent as what the gateway takes', () => {
+    expect(shown('list', ['噪音', '夜间'])).toBe('噪音、夜间')
+    expect(shown('bool', undefined)).toBe(false)
+    expect(shown('text', null)).toBe('')
+    expect(sent('list', ' 噪音，夜间、')).toEqual(['噪音', '夜间'])
+    expect(sent('bool', true)).toBe(true)
+    expect(sent('text', ' 川姜镇 ')).toBe('川姜镇')
+  })
+  it('say how sure they are', () => {
+    const value = { value: 'x', confidence: 0.9, method: 'rule' as const }
+    expect(sureness(value)).toBe('sure')
+    expect(sureness({ ...value, confidence: 0.3 })).toBe('unsure')
+    expect(sureness({ ...value, confidence: 0.3, method: 'agent' })).toBe('typed')
+    expect(sureness(undefined)).toBe('none')
+  })
+})
+
+/** The gateway's side of the form: what was asked of it, and what it answers next. */
+class Gateway {
+  readonly asked: [string, string, unknown][] = []
+  drafts: Record<string, string> = {}
+  refuse: ApiError | null = null
+  get = async (path: string): Promise<unknown> => {
+    this.asked.push(['GET', path, null])
+    return { drafts: this.drafts }
+  }
+  private answer = (method: string) => async (path: string, body: unknown): Promise<unknown> => {
+    this.asked.push([method, path, body])
+    if (this.refuse && path.endsWith('/fields')) throw this.refuse
+    return {}
+  }
+  patch = this.answer('PATCH')
+  put = this.answer('PUT')
+  post = this.answer('POST')
+}
+
+describe('the form', () => {
+  const title = field('title')
+  let gateway: Gateway
+  let order: ShallowRef<Order | undefined>
+  let form: OrderForm
+  let scope: ReturnType<typeof effectScope>
+
+  const orderWith = (value: string, id = 'o1'): Order => ({
+    id, call_id: 'c1', line: '12345', state: 'draft', created_at: 1, updated_at: 1,
+    fields: { title: { value, confidence: 0.9, method: 'model' } },
+  })
+  const open = async (): Promise<void> => {
+    scope = effectScope()
+    scope.run(() => {
+      form = useOrderForm(gateway as unknown as ApiClient, order, shallowRef([title]))
+    })
+    await vi.advanceTimersByTimeAsync(0)
+  }
+  const patches = (): unknown[] => gateway.asked.filter(([method]) => method === 'PATCH').map(([, , body]) => body)
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    gateway = new Gateway()
+    order = shallowRef<Order | undefined>(orderWith('heard'))
+  })
+  afterEach(() => {
+    scope.stop()
+    vi.useRealTimers()
+  })
+
+  it('saves once typing pauses, and says what it had shown', async () => {
+    await open()
+    form.type(title, '噪')
+    form.type(title, '噪音')
+    order.value = orderWith('heard again')
+    await vi.advanceTimersByTimeAsync(600)
+    expect(patches()).toEqual([{ fields: { title: '噪音' }, seen: { title: 'heard' } }])
+    expect(form.entries.size).toBe(0)
+  })
+  it('keeps what is not valid as a draft, and shows it again after a reload', async () => {
+    await open()
+    gateway.refuse = new ApiError(422, 'title: too long')
+    form.type(title, 'x')
+    await vi.advanceTimersByTimeAsync(600)
+    expect(form.entries.get('title')).toMatchObject({ value: 'x', saving: 'kept', problem: 'title: too long' })
+    expect(gateway.asked.at(-1)).toEqual(['PUT', '/orders/o1/drafts', { drafts: { title: 'x' } }])
+    scope.stop()
+    gateway.drafts = { title: 'x' }
+    await open()
+    expect(form.entries.get('title')).toMatchObject({ value: 'x', saving: 'kept' })
+  })
+  it('tries again while the gateway cannot be reached', async () => {
+    await open()
+    gateway.refuse = new ApiError(0, 'no answer')
+    form.type(title, 'x')
+    await vi.advanceTimersByTimeAsync(600)
+    expect(form.entries.get('title')?.saving).toBe('unsent')
+    gateway.refuse = null
+    await vi.advanceTimersByTimeAsync(2100)
+    expect(form.entries.size).toBe(0)
+    expect(patches()).toHaveLength(2)
+  })
+  it('does not lose what is typed while an earlier word is on its way', async () => {
+    await open()
+    let let_go: () => void = () => undefined
+    gateway.patch = async (path, body) => {
+      gateway.asked.push(['PATCH', path, body])
+      await new Promise<void>((resolve) => (let_go = resolve))
+      return {}
+    }
+    form.type(title, 'a')
+    await vi.advanceTimersByTimeAsync(600)
+    form.type(title, 'ab')
+    let_go()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(form.entries.get('title')?.value).toBe('ab')
+    await vi.advanceTimersByTimeAsync(600)
+    let_go()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(patches().map((one) => (one as { fields: { title: string } }).fields.title)).toEqual(['a', 'ab'])
+    expect(form.entries.size).toBe(0)
+  })
+  it('submits only what is saved, saving it first', async () => {
+    await open()
+    form.type(title, 'x')
+    const done = form.submit()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await done).toBe(true)
+    expect(gateway.asked.slice(-2).map(([method, path]) => [method, path])).toEqual([
+      ['PATCH', '/orders/o1/fields'],
+      ['POST', '/orders/o1/submit'],
+    ])
+    gateway.refuse = new ApiError(422, 'no')
+    form.type(title, 'y')
+    const refused = form.submit()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await refused).toBe(false)
+  })
+  it('saves what was typed before another call takes the desk', async () => {
+    await open()
+    form.type(title, 'late word')
+    order.value = orderWith('other', 'o2')
+    await nextTick()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(gateway.asked.find(([method]) => method === 'PATCH')?.[1]).toBe('/orders/o1/fields')
+    expect(form.entries.size).toBe(0)
+  })
+})
+
+describe('evidence', () => {
+  it('cuts a text at its spans', () => {
+    expect(cut('我在川姜镇', [{ start: 2, end: 5 }])).toEqual([
+      { text: '我在', marked: false },
+      { text: '川姜镇', marked: true },
+    ])
+    expect(cut('abc', [])).toEqual([{ text: 'abc', marked: false }])
+    expect(cut('abc', [{ start: 1, end: 2 }, { start: 0, end: 9 }]).map((one) => one.text).join('')).toBe('abc')
+  })
+})
+
+describe('my call', () => {
+  const call = (id: string, more: Partial<Call> = {}): Call => ({
+    id, pbx: 'main', linkedid: id, direction: 'inbound', state: 'talking', caller: {} as Call['caller'], called: '12345',
+    started_at: 1, agent: '1001', ...more,
+  })
+  const agent = (call_id: string | null): AgentStatus => ({
+    id: '1001', name: '', phone: '', state: 'talking', since: 1, call_id,
+  })
+  it('is the one I am on, else my newest', () => {
+    const calls = [call('a'), call('b', { started_at: 5 }), call('c', { agent: '1002', started_at: 9 })]
+    expect(callOf(agent('a'), '1001', calls)?.id).toBe('a')
+    expect(callOf(agent(null), '1001', calls)?.id).toBe('b')
+    const others = [call('d', { consults: 'a' }), call('e', { direction: 'internal' }), call('f', { merged_into: 'a' })]
+    expect(callOf(agent(null), '1001', others)).toBeUndefined()
+  })
+  it('has one leg of mine that is not over', () => {
+    const leg = { uniqueid: '1', channel: 'x', side: 'agent' as const, party: {} as never, created_at: 1, agent: '1001' }
+    expect(legOf(call('a', { legs: [{ ...leg, ended_at: 2 }, { ...leg, uniqueid: '2' }] }), '1001')?.uniqueid).toBe('2')
+    expect(legOf(undefined, '1001')).toBeUndefined()
+  })
+})
+
+describe('whom to pass a call to', () => {
+  const all: Directory = {
+    agents: [
+      { id: '1001', name: '王芳', state: 'talking', lines: [], search: '1001 王芳 wangfang wf' },
+      { id: '1002', name: '李强', state: 'available', lines: [], search: '1002 李强 liqiang lq' },
+    ],
+    lines: [{ id: 'yiqilai', name: '一企来', queue: 'q', waiting: 2, available: 1, search: 'yiqilai 一企来 yql' }],
+    units: [{ name: '区城市管理局', phone: '051386550001', search: '051386550001 区城市管理局 qcsglj 城管局 cgj' }],
+  }
+  it('is found by name, pinyin, initials, line, unit or number; the free ones first', () => {
+    expect(find(all, '', '').map((one) => one.name)).toEqual(['李强', '王芳', '一企来', '区城市管理局'])
+    expect(find(all, 'wf', '').map((one) => one.name)).toEqual(['王芳'])
+    expect(find(all, 'CGJ', '')[0]?.to).toEqual({ number: '051386550001' })
+    expect(find(all, '139 6287-5016', '')[0]).toMatchObject({ kind: 'number', to: { number: '13962875016' } })
+    expect(find(all, 'yiq', '')[0]?.to).toEqual({ queue: 'yiqilai' })
+    expect(find(all, '', '1002').map((one) => one.name)).not.toContain('李强')
+  })
+})
+
+describe('the dialogue of a call', () => {
+  it('is kept over a reload, but not for ever', () => {
+    const dialog = { callId: 'a', ourTag: 'b', theirTag: 'c' }
+    remember(dialog)
+    expect(remembered()).toEqual(dialog)
+    expect(remembered(sessionStorage, Date.now() + 61_000)).toBeNull()
+    forget()
+    expect(remembered()).toBeNull()
+    sessionStorage.setItem('hotline.dialog', '{')
+    expect(remembered()).toBeNull()
+  })
+})
