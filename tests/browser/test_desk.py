@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
+import wave
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from gateway.demo.alaw import alaw_of, decode
 from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import load_settings
@@ -29,7 +31,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-HOSTILE = "<script>document.title='owned'</script>"
+HOSTILE = "<script>document.title=666</script>"
 SECRET = "a secret of this test"
 
 
@@ -72,10 +74,17 @@ async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def talker() -> AsyncIterator[Browser]:
+async def talker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
     """A Chromium whose microphone speaks the agent's part of a recorded conversation."""
+    voice = tmp_path_factory.mktemp("voice") / "agent.wav"
+    with wave.open(str(voice), "wb") as file:
+        # Chromium's microphone reads linear PCM alone.
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(decode(alaw_of(CALLS / "d10-agent.wav")).tobytes())
     async with async_playwright() as playwright:
-        browser = await launch(playwright, voice=CALLS / "d10-agent.wav")
+        browser = await launch(playwright, voice=voice)
         yield browser
         await browser.close()
 
@@ -146,7 +155,7 @@ async def test_a_call_from_ring_to_order(desk_stage: BrowserStage, talker: Brows
         assert len(desk_stage.receiver.orders) == before_orders + 1
         await page.keyboard.press("Alt+1")
         await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=20_000)
-        assert await page.title() != "owned"
+        assert await page.title() != "666"
 
 
 async def test_two_agents_and_a_transfer(desk_stage: BrowserStage, talker: Browser) -> None:
