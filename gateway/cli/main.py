@@ -25,6 +25,8 @@ Start here:
   hotline config check     is hotline.toml right?
 
   hotline doctor           is everything it needs there? each failure says the mend
+
+  hotline accounts add     who may sign in; the first administrator is made so
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
