@@ -1,9 +1,11 @@
 // What both forms of the wall show, from the live picture: lines, the day's figures, agents by state.
 
-import { computed, type ComputedRef } from 'vue'
+import { computed, type ComputedRef, type ShallowRef } from 'vue'
 
 import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
+import type { AgentStatus } from '@/stream/frames.ts'
+import { calm } from '@/wall/calm.ts'
 import { curves, jointTarget, sum, type Curves, type QueueFigures, type Sum } from '@/wall/figures.ts'
 import { census, linesNow, type Census, type LineNow } from '@/wall/floor.ts'
 
@@ -15,6 +17,8 @@ export interface Wall {
   readonly lines: ComputedRef<readonly LineNow[]>
   /** Today so far, by the line's key. */
   readonly days: ComputedRef<ReadonlyMap<string, Sum>>
+  /** Everybody, for what is counted and sorted; a row follows its own agent at once. */
+  readonly people: Readonly<ShallowRef<readonly AgentStatus[]>>
   readonly agents: ComputedRef<Census>
   readonly curves: ComputedRef<Curves>
   readonly target: ComputedRef<number>
@@ -26,7 +30,8 @@ export function useWall(only: () => string = () => ''): Wall {
   const session = useSession()
 
   const lines = computed(() => linesNow(session.me?.lines ?? [], live.topic('queues')))
-  const agents = computed(() => census(live.topic('agents').values()))
+  const people = calm(() => [...live.topic('agents').values()])
+  const agents = computed(() => census(people.value))
 
   function figures(key: string): QueueFigures[] {
     const found = live.topic('figures').get(key)
@@ -51,5 +56,5 @@ export function useWall(only: () => string = () => ''): Wall {
     )
     return parts.length ? jointTarget(parts, 'service_level_target') : SERVICE_LEVEL_TARGET
   })
-  return { lines, days, agents, curves: wanted, target }
+  return { lines, days, people, agents, curves: wanted, target }
 }
