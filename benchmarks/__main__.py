@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, startup
+from benchmarks import events, fanout, history, latency, startup, web_wall
 from gateway.logs import configure
 
 PARTS = {
@@ -11,6 +11,7 @@ PARTS = {
     "fanout": fanout.main,
     "startup": startup.main,
     "history": history.main,
+    "web_wall": web_wall.main,
 }
 
 

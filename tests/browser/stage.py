@@ -23,6 +23,7 @@ from tests.integration.process import GatewayProcess
 PASSWORD = "a password of this test"
 PEOPLE: dict[str, tuple[Role, str | None]] = {
     "banzhang": (Role.SUPERVISOR, None),
+    "zhuguan": (Role.SUPERVISOR, "1003"),
     "guanli": (Role.ADMIN, None),
     "wangfang": (Role.AGENT, "1001"),
     "liqiang": (Role.AGENT, "1002"),
