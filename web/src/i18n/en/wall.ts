@@ -19,7 +19,7 @@ export default {
   delivery: 'Delivery',
   column: { request_type: 'Type', title: 'Title', town: 'Town', unit: 'Unit' },
   waiting: 'Waiting',
-  longestWait: 'Longest wait',
+  longestWait: 'Longest',
   free: 'Free',
   freeAgents: 'Free / staffed',
   talking: 'Talking',
