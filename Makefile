@@ -47,8 +47,9 @@ bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run
 	@$(BIN)/python -m benchmarks
 	@$(MAKE) --no-print-directory bench-asr
 
-bench-asr: $(VENV)/.dev model  ## listening alone: accuracy, latency and capacity, orders after hang-up (a quarter of an hour)
+bench-asr: $(VENV)/.dev model  ## listening alone: accuracy, latency and capacity, orders after hang-up (20 minutes)
 	@$(BIN)/python -m benchmarks.asr_accuracy
+	@$(BIN)/python -m benchmarks.asr_parts
 	@$(BIN)/python -m benchmarks.asr_live
 	@$(BIN)/python -m benchmarks.asr_capacity
 	@$(BIN)/python -m benchmarks.asr_order

@@ -27,9 +27,9 @@ from gateway.models.transcript import Source, Utterance, utterance_id
 
 log = structlog.get_logger(__name__)
 
-_GATHER_S = 0.06
+GATHER_S = 0.06
 """Frames are judged in lots of this length: fewer hops to a thread."""
-_PAUSE_GATHER_S = 0.02
+PAUSE_GATHER_S = 0.02
 """In a pause the final text waits for each of them."""
 _PARTIAL_S = 1.0
 """New speech that is worth another partial."""
@@ -179,7 +179,7 @@ class LiveLeg:
                     self._ask(stretch)
             if not self._closed:
                 pausing = stretch is not None and stretch.pausing
-                await asyncio.sleep(_PAUSE_GATHER_S if pausing else _GATHER_S)
+                await asyncio.sleep(PAUSE_GATHER_S if pausing else GATHER_S)
         if stretch is not None:
             self._put(await asyncio.to_thread(stretch.flush))
         self._passed.put_nowait(None)
