@@ -26,7 +26,7 @@ export default {
   staffed: 'staffed',
   offered: 'Offered',
   answered: 'Answered',
-  abandoned: 'Abandoned',
+  abandoned: 'Lost',
   offeredToday: 'Offered today',
   abandonedToday: 'Abandoned today',
   connectionRate: 'Answer rate',
