@@ -132,7 +132,7 @@ export class Softphone {
     const dialog = remembered()
     if (dialog === null || this.session !== null) return
     forget()
-    this.ua.call(`sip:${this.registration.username}@${this.registration.domain}`, {
+    this.ua.call(`sip:take-back@${this.registration.domain}`, {
       ...this.media(),
       extraHeaders: [`Replaces: ${dialog.callId};to-tag=${dialog.theirTag};from-tag=${dialog.ourTag}`],
     })
