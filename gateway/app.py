@@ -270,6 +270,7 @@ async def run_gateway(
             forms=FORMS,
             agent_names={agent.id: agent.name for agent in settings.agents},
             pause_reasons=settings.desk.pause_reasons,
+            desk_login=settings.desk.login == "desk",
             pops=Pops(
                 settings,
                 reference,

@@ -310,6 +310,8 @@ class WebServices:
     """Form -> its fields (`workorders.forms.Field`), as an agent fills them in."""
     agent_names: Mapping[str, str] = field(default_factory=dict)
     pause_reasons: Sequence[str] = ()
+    desk_login: bool = False
+    """Agents log in to and out of their queues at the desk; else they are in them by configuration."""
     softphone_urls: Sequence[str] = ()
     """Websockets of the PBXs: browser phones connect there."""
     stream_port: Callable[[], int | None] = lambda: None

@@ -38,6 +38,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
             "field_labels": services.field_labels,
             "forms": services.forms,
             "pause_reasons": services.pause_reasons,
+            "desk_login": services.desk_login,
             "softphone": services.softphones is not None and services.softphones.configured(who.agent_id),
         }
 

@@ -56,6 +56,8 @@ export interface Session {
   readonly field_labels: Readonly<Record<string, string>>
   readonly forms: Readonly<Record<string, readonly FormField[]>>
   readonly pause_reasons: readonly string[]
+  /** Agents log in and out at the desk. */
+  readonly desk_login: boolean
   /** Whether a browser phone is configured for this agent. */
   readonly softphone: boolean
 }

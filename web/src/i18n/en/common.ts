@@ -10,6 +10,7 @@ export default {
   queues: 'Queues',
   waiting: '{count} waiting',
   seats: '{count} seats',
+  pickUp: 'Pick up',
   transcript: 'Live transcript',
   nothingSaid: 'nothing transcribed yet',
   order: 'Work order',

@@ -7,6 +7,7 @@ export default {
   queues: '队列',
   waiting: '排队 {count}',
   seats: '坐席 {count}',
+  pickUp: '接起',
   transcript: '实时转写',
   nothingSaid: '尚无转写',
   order: '工单',
