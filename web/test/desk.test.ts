@@ -8,7 +8,7 @@ import { cut } from '@/desk/evidence.ts'
 import { sent, shown, sureness, useOrderForm, type OrderForm } from '@/desk/form.ts'
 import { find, type Directory } from '@/desk/targets.ts'
 import { forget, remember, remembered } from '@/phone/dialog.ts'
-import { callOf, legOf } from '@/stores/mine.ts'
+import { callOf, consulted, legOf } from '@/stores/mine.ts'
 import type { AgentStatus, Call, Order } from '@/stream/frames.ts'
 
 const field = (name: string, kind: FormField['kind'] = 'text'): FormField => ({
@@ -191,6 +191,20 @@ describe('my call', () => {
     const leg = { uniqueid: '1', channel: 'x', side: 'agent' as const, party: {} as never, created_at: 1, agent: '1001' }
     expect(legOf(call('a', { legs: [{ ...leg, ended_at: 2 }, { ...leg, uniqueid: '2' }] }), '1001')?.uniqueid).toBe('2')
     expect(legOf(undefined, '1001')).toBeUndefined()
+  })
+})
+
+describe('a consultation', () => {
+  const leg = (agent: string | null, created_at: number, bridge: string | null, channel = 'PJSIP/x'): never =>
+    ({ uniqueid: String(created_at), channel, side: 'agent', party: { number: '', name: '' }, created_at, agent, bridge }) as never
+  const call = (...legs: never[]): Call => ({ id: 'a', legs }) as unknown as Call
+  it('is there while the one asked and the caller are in two bridges', () => {
+    const asking = call(leg(null, 1, 'b1'), leg('1001', 2, 'b2'), leg('1002', 3, 'b2'))
+    expect(consulted(asking, '1001')?.agent).toBe('1002')
+    expect(consulted(asking, '1002')).toBeNull()
+    expect(consulted(call(leg(null, 1, 'b1'), leg('1001', 2, 'b1')), '1001')).toBeNull()
+    expect(consulted(call(leg(null, 1, 'b1'), leg('1001', 2, null), leg('1002', 3, null)), '1001')).toBeNull()
+    expect(consulted(undefined, '1001')).toBeNull()
   })
 })
 

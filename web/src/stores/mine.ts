@@ -27,6 +27,16 @@ export function legOf(call: Call | undefined, id: string): Leg | undefined {
   return call?.legs?.filter((leg) => leg.agent === id && !leg.ended_at).at(-1)
 }
 
+/** Whom I consult while the other party of my call waits; null: nobody. As the gateway's commands see it. */
+export function consulted(call: Call | undefined, id: string): Leg | null {
+  const parties = (call?.legs ?? []).filter((leg) => !leg.ended_at && !leg.channel.startsWith('Local/'))
+  const bridges = new Set(parties.map((leg) => leg.bridge).filter(Boolean))
+  const mine = parties.find((leg) => leg.agent === id)
+  const first = Math.min(...parties.filter((leg) => leg.agent).map((leg) => leg.created_at))
+  if (bridges.size < 2 || !mine?.bridge || mine.created_at > first) return null
+  return parties.find((leg) => leg !== mine && leg.bridge === mine.bridge) ?? null
+}
+
 export const useMine = defineStore('mine', () => {
   const stream = useLive()
   const session = useSession()
@@ -65,5 +75,7 @@ export const useMine = defineStore('mine', () => {
     if (!call.value) kept.value = { call: last, said: utterances }
   }
 
-  return { id, agent, call, live, leg, said, order, recall }
+  const consultation = computed(() => consulted(streamed.value, id.value))
+
+  return { id, agent, call, live, leg, said, order, consultation, recall }
 })
