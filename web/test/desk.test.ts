@@ -202,6 +202,7 @@ describe('a consultation', () => {
     const asking = call(leg(null, 1, 'b1'), leg('1001', 2, 'b2'), leg('1002', 3, 'b2'))
     expect(consulted(asking, '1001')?.agent).toBe('1002')
     expect(consulted(asking, '1002')).toBeNull()
+    expect(consulted(call(leg(null, 1, 'b1'), leg('1001', 2, 'b2'), leg('1002', 3, null)), '1001')?.agent).toBe('1002')
     expect(consulted(call(leg(null, 1, 'b1'), leg('1001', 2, 'b1')), '1001')).toBeNull()
     expect(consulted(call(leg(null, 1, 'b1'), leg('1001', 2, null), leg('1002', 3, null)), '1001')).toBeNull()
     expect(consulted(undefined, '1001')).toBeNull()

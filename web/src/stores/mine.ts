@@ -27,14 +27,15 @@ export function legOf(call: Call | undefined, id: string): Leg | undefined {
   return call?.legs?.filter((leg) => leg.agent === id && !leg.ended_at).at(-1)
 }
 
-/** Whom I consult while the other party of my call waits; null: nobody. As the gateway's commands see it. */
+/** Whom I consult (or still ring up) while the other party of my call waits; null: nobody. As the gateway's commands see it. */
 export function consulted(call: Call | undefined, id: string): Leg | null {
   const parties = (call?.legs ?? []).filter((leg) => !leg.ended_at && !leg.channel.startsWith('Local/'))
   const bridges = new Set(parties.map((leg) => leg.bridge).filter(Boolean))
   const mine = parties.find((leg) => leg.agent === id)
   const first = Math.min(...parties.filter((leg) => leg.agent).map((leg) => leg.created_at))
   if (bridges.size < 2 || !mine?.bridge || mine.created_at > first) return null
-  return parties.find((leg) => leg !== mine && leg.bridge === mine.bridge) ?? null
+  const asked = parties.filter((leg) => leg !== mine && leg.created_at > mine.created_at)
+  return asked.find((leg) => leg.bridge === mine.bridge) ?? asked.at(-1) ?? null
 }
 
 export const useMine = defineStore('mine', () => {
