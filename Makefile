@@ -10,7 +10,7 @@ WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run web web-check browser chromium test unit integration long bench bench-asr eval classifier stream-types check format lock model asterisk private-pbx clean
+.PHONY: help run web web-check browser chromium test unit integration long bench bench-asr eval classifier stream-types screenshots check format lock model asterisk private-pbx clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -42,6 +42,9 @@ long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 m
 
 browser: $(VENV)/.dev model asterisk chromium web  ## the app in a real Chromium, on a real gateway and Asterisk
 	$(BIN)/pytest tests/browser
+
+screenshots: $(VENV)/.dev model asterisk chromium web  ## docs/screenshots anew, from a running system (five minutes)
+	@$(BIN)/python -m scripts.screenshots
 
 bench: $(VENV)/.dev  ## performance, as ratios against baselines in the same run (minutes)
 	@$(BIN)/python -m benchmarks

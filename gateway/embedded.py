@@ -79,7 +79,7 @@ def embedded_settings(
     else the agents are the recorded voices.
     """
     example = load_settings(EXAMPLE)
-    people = settings.agents or example.agents
+    people = people_of(settings)
     if browsers:
         agents = [
             *(one.model_copy(update={"phone": f"PJSIP/{one.id}", "softphone": True}) for one in people),
@@ -135,9 +135,10 @@ async def run_embedded(
         secret_file = data / "demo-workorders.secret"
         whole = embedded_settings(settings, receiver, secret_file, browsers=chosen == "asterisk")
         host = _AsteriskHost(whole, data, say) if chosen == "asterisk" else _DemoHost(whole, data, speed, say)
-        logins = demo_logins(whole, data)
+        people = people_of(settings)
+        logins = demo_logins(people, data)
         async with host, run_gateway(whole, pbxs=host.start, demo_accounts=logins, say=say) as running:
-            for (username, password), (role, agent) in zip(logins, _roles(whole), strict=True):
+            for (username, password), (role, agent) in zip(logins, _roles(people), strict=True):
                 await running.accounts.create_account(username, password, role, agent)
             yield Embedded(
                 running=running,
@@ -157,14 +158,19 @@ def kept_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
-def _roles(settings: Settings) -> list[tuple[Role, str | None]]:
-    return [(Role.SUPERVISOR, None), *((Role.AGENT, agent.id) for agent in settings.agents)]
+def people_of(settings: Settings) -> Sequence[AgentSettings]:
+    """The agents of the configuration, else the example's: without the recorded voices."""
+    return settings.agents or load_settings(EXAMPLE).agents
 
 
-def demo_logins(settings: Settings, data: Path) -> tuple[tuple[str, str], ...]:
-    """(username, password) of the demo accounts: one supervisor, and each agent; made once, then kept."""
+def _roles(people: Sequence[AgentSettings]) -> list[tuple[Role, str | None]]:
+    return [(Role.SUPERVISOR, None), (Role.ADMIN, None), *((Role.AGENT, agent.id) for agent in people)]
+
+
+def demo_logins(people: Sequence[AgentSettings], data: Path) -> tuple[tuple[str, str], ...]:
+    """(username, password) of the demo accounts: supervisor, administrator, agents. Made once, then kept."""
     password = kept_secret(data / "demo-accounts.secret")[:12]
-    return (("banzhang", password), *((agent.id, password) for agent in settings.agents))
+    return (("banzhang", password), ("guanli", password), *((agent.id, password) for agent in people))
 
 
 class _AsteriskHost:

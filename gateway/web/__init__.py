@@ -1,1 +1,1 @@
-"""HTTP: the API, the first page, health and metrics."""
+"""HTTP: the API, the built browser app, health and metrics."""

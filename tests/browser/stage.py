@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import wave
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 from agents.accounts import AccountService, Role
+from gateway.demo.alaw import alaw_of, decode
 from gateway.demo.receiver import DemoReceiver
 from gateway.parts import open_database
 from gateway.pbx.private import PrivateAsterisk
@@ -55,6 +57,16 @@ def chromium() -> Path:
     if not found:
         absent("CHROMIUM", "run `make chromium` as root on Debian")
     return Path(str(found))
+
+
+def microphone(recording: Path, path: Path) -> Path:
+    """Write `recording` (A-law WAV) to `path` as Chromium's microphone reads it: linear PCM."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(decode(alaw_of(recording)).tobytes())
+    return path
 
 
 async def launch(playwright: Playwright, *, voice: Path | None = None) -> Browser:

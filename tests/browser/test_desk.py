@@ -3,20 +3,18 @@
 import asyncio
 import json
 import time
-import wave
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from gateway.demo.alaw import alaw_of, decode
 from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from ivr import prompts
-from tests.browser.stage import BrowserStage, accessibility, chromium, launch
+from tests.browser.stage import BrowserStage, accessibility, chromium, launch, microphone
 from tests.integration.conftest import CALLS, MODEL, absent, needed_asterisk, void
 from tests.integration.process import GatewayProcess, spare_port
 from tests.integration.sip.phones import SipCaller
@@ -76,13 +74,7 @@ async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def talker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
     """A Chromium whose microphone speaks the agent's part of a recorded conversation."""
-    voice = tmp_path_factory.mktemp("voice") / "agent.wav"
-    with wave.open(str(voice), "wb") as file:
-        # Chromium's microphone reads linear PCM alone.
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(decode(alaw_of(CALLS / "d10-agent.wav")).tobytes())
+    voice = microphone(CALLS / "d10-agent.wav", tmp_path_factory.mktemp("voice") / "agent.wav")
     async with async_playwright() as playwright:
         browser = await launch(playwright, voice=voice)
         yield browser
