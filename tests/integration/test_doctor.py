@@ -58,6 +58,12 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         assert beside.ok
         assert f"a gateway holds 127.0.0.1:{port}" in beside.detail
 
+        # A gateway that brings its own PBX listens on any port.
+        anywhere = settings.model_copy(
+            update={"audiosocket": example.audiosocket.model_copy(update={"port": 0})}
+        )
+        assert (await findings(anywhere))["PBX main: live audio"].ok
+
         elsewhere = settings.model_copy(
             update={"audiosocket": example.audiosocket.model_copy(update={"port": spare_port()})}
         )
