@@ -24,6 +24,7 @@ from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk, find_asterisk
 from gateway.settings import (
+    FIRST_PENALTY,
     AgentSettings,
     LineSettings,
     PbxSettings,
@@ -32,7 +33,6 @@ from gateway.settings import (
     load_settings,
 )
 from gateway.settings.load import EXAMPLE
-from gateway.settings.schema import FIRST_PENALTY
 from ivr.prompts import render as prompts
 
 log = structlog.get_logger(__name__)

@@ -1,21 +1,51 @@
 """Configuration: one documented TOML file, environment overrides, secrets from files or environment."""
 
-from gateway.settings.load import SettingsError, load_settings, masked
-from gateway.settings.schema import (
+from gateway.settings.base import SecretHolder
+from gateway.settings.floor import (
+    FIRST_PENALTY,
     AgentSettings,
-    AsrSettings,
+    AlarmSettings,
+    DeskSettings,
     LineSettings,
-    PbxSettings,
-    Settings,
-    SoftphoneSettings,
-    WorkOrderEndpoint,
+    OverflowStep,
+    PrivacySettings,
 )
+from gateway.settings.load import SettingsError, load_settings, masked
+from gateway.settings.orders import AsrSettings, DistrictSettings, LlmSettings, WorkOrderEndpoint
+from gateway.settings.schema import Settings
+from gateway.settings.serving import (
+    AgiSettings,
+    AudioSocketSettings,
+    DatabaseSettings,
+    DemoSettings,
+    HttpSettings,
+    LogSettings,
+    MediaSocketSettings,
+)
+from gateway.settings.telephony import OutboundRule, OutboundSettings, PbxSettings, SoftphoneSettings
 
 __all__ = [
+    "FIRST_PENALTY",
     "AgentSettings",
+    "AgiSettings",
+    "AlarmSettings",
     "AsrSettings",
+    "AudioSocketSettings",
+    "DatabaseSettings",
+    "DemoSettings",
+    "DeskSettings",
+    "DistrictSettings",
+    "HttpSettings",
     "LineSettings",
+    "LlmSettings",
+    "LogSettings",
+    "MediaSocketSettings",
+    "OutboundRule",
+    "OutboundSettings",
+    "OverflowStep",
     "PbxSettings",
+    "PrivacySettings",
+    "SecretHolder",
     "Settings",
     "SettingsError",
     "SoftphoneSettings",

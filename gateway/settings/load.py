@@ -11,7 +11,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlalchemy.engine import make_url
 
-from gateway.settings.schema import SecretHolder, Settings
+from gateway.settings.base import SecretHolder
+from gateway.settings.schema import Settings
 
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
 DEFAULT_FILE = Path("hotline.toml")

@@ -24,9 +24,16 @@ from gateway.models.call import Call, CallState
 from gateway.models.queue import AgentState
 from gateway.pbx.commands import originate_listener
 from gateway.pbx.private import PrivateAsterisk
-from gateway.settings import AgentSettings, AsrSettings, Settings, load_settings
+from gateway.settings import (
+    AgentSettings,
+    AsrSettings,
+    DeskSettings,
+    OutboundRule,
+    OutboundSettings,
+    Settings,
+    load_settings,
+)
 from gateway.settings.load import EXAMPLE
-from gateway.settings.schema import DeskSettings, OutboundRule, OutboundSettings
 from recordings.pcm import RATE
 from tests.integration.conftest import needed_asterisk
 from tests.integration.sip.phones import SipAgent, SipCaller, SipOutside, spare_udp

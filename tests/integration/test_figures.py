@@ -17,14 +17,16 @@ from gateway.app import Running, run_gateway
 from gateway.models.figures import QueueFigures
 from gateway.models.queue import MISSED_REASON, AgentState
 from gateway.pbx.private import PrivateAsterisk
-from gateway.settings import AgentSettings, LineSettings, Settings
-from gateway.settings.schema import (
+from gateway.settings import (
+    AgentSettings,
     AgiSettings,
     AsrSettings,
     AudioSocketSettings,
     DeskSettings,
     HttpSettings,
+    LineSettings,
     OverflowStep,
+    Settings,
 )
 from tests.integration.sip.phones import SipAgent, SipCaller
 

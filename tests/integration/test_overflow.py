@@ -11,9 +11,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.models.call import Call, CallState
-from gateway.settings import AgentSettings, LineSettings, Settings, load_settings
+from gateway.settings import AgentSettings, LineSettings, OverflowStep, Settings, load_settings
 from gateway.settings.load import EXAMPLE
-from gateway.settings.schema import OverflowStep
 from tests.integration.conftest import scenario_asterisk_for
 from tests.integration.scenario import ScenarioAsterisk, Stage
 

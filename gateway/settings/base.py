@@ -1,0 +1,73 @@
+"""What every section of the configuration is made of."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+# Ids, queues and phones end up in Asterisk's configuration and in AMI actions: the alphabet is closed.
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+DIALLED = r"^\+?[0-9*#]{1,32}$"
+
+RoleName = Literal["agent", "supervisor", "admin"]
+
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+
+
+def one_line(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not a time zone known here; write it as in Asia/Shanghai") from error
+    return name
+
+
+def shell(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(one_line)]
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors: a typo must not be a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretHolder(Section):
+    """A secret comes from `secret_file` or from the environment, never from the TOML file's own text."""
+
+    @property
+    def secret_variable(self) -> str:
+        """The environment variable that holds this secret; it wins over `secret_file`."""
+        raise NotImplementedError
+
+    secret: SecretStr | None = Field(default=None, description="from the environment only")
+    secret_file: Path | None = None
+
+    def read_secret(self) -> str:
+        """The secret.
+
+        Raises:
+            ValueError: there is none, or its file cannot be read; the text says the mend.
+        """
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        if self.secret_file is None:
+            raise ValueError(f"no secret: set secret_file, or {self.secret_variable} in the environment")
+        try:
+            return self.secret_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"secret_file {self.secret_file}: {error.strerror or error}") from error

@@ -1,0 +1,100 @@
+"""Listening, understanding, and delivering what was understood."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AnyHttpUrl, Field, model_validator
+
+from gateway.settings.base import Identifier, SecretHolder, Section, shell
+
+
+class AsrSettings(SecretHolder):
+    """Speech recognition. `secret` is the HTTP endpoint's key, if it wants one."""
+
+    engine: Literal["faster-whisper", "http", "none"] = "faster-whisper"
+    model: str = Field(default="", description="a directory or a hub name; empty: the offline default")
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    compute_type: str = "int8"
+    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="per worker; 0: cores / workers")
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=0, description="processes, each with the model; 0: one a core up to 4, on a GPU 1"
+    )
+    batch: Annotated[int, Field(ge=0, le=256)] = Field(
+        default=0, description="utterances of any calls computed together; 0: 1 on the CPU, 16 elsewhere"
+    )
+    beam_size: Annotated[int, Field(ge=1, le=10)] = 1
+    initial_prompt: str = "以下是政务服务便民热线的通话，使用简体中文和标点。"
+    hotwords: str = Field(default="", description="names to expect on every line, separated by spaces")
+    full_window: bool = Field(
+        default=False, description="compute 30 s for every utterance, however short (slower; large models)"
+    )
+    url: AnyHttpUrl | None = Field(default=None, description="engine http: …/v1 of the endpoint")
+    timeout_s: Annotated[float, Field(gt=0)] = Field(default=30.0, description="engine http: per request")
+    partials: bool = Field(default=True, description="text while an utterance is spoken")
+    live: bool = Field(default=True, description="listen while the call runs; else only afterwards")
+
+    @property
+    def secret_variable(self) -> str:
+        return "HOTLINE_ASR_SECRET"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.engine == "http" and self.url is None:
+            raise ValueError('engine "http" needs url: the base of an OpenAI-compatible endpoint, up to /v1')
+        return self
+
+
+class WorkOrderEndpoint(SecretHolder):
+    """A work-order system. `secret` signs the deliveries (Standard Webhooks)."""
+
+    id: Identifier
+    url: AnyHttpUrl
+    lines: list[Identifier] = Field(default_factory=list, description="empty: all lines")
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    max_attempts: Annotated[int, Field(ge=1)] = 20
+    first_retry_s: Annotated[float, Field(gt=0)] = 5.0
+    max_retry_s: Annotated[float, Field(gt=0)] = 3600.0
+
+    @property
+    def secret_variable(self) -> str:
+        return f"HOTLINE_WORKORDERS_{shell(self.id)}_SECRET"
+
+
+class DistrictSettings(Section):
+    """Data files that extraction matches against; the shipped example district where not given.
+
+    The formats are told in docs/workorders.md.
+    """
+
+    places: Path | None = Field(default=None, description="towns, streets, villages, communities")
+    units: Path | None = Field(default=None, description="units that handle requests")
+    enterprises: Path | None = Field(default=None, description="the enterprise directory")
+    contacts: Path | None = Field(default=None, description="people known by their number; VIPs, black list")
+    glossary: Path | None = Field(default=None, description="policies and other words of the lines")
+    taxonomy: Path | None = Field(default=None, description="request categories, three levels")
+    knowledge: Path | None = Field(default=None, description="a folder of articles for agents")
+    classifier: Path | None = Field(default=None, description="a folder made by scripts/train_classifier.py")
+    related_days: Annotated[int, Field(ge=0)] = Field(
+        default=90, description="how far back related orders go"
+    )
+    hot_words: bool = Field(default=False, description="tell the recogniser the names of this district")
+
+
+class LlmSettings(SecretHolder):
+    """A local model that also fills fields, through any OpenAI-compatible endpoint. Off where `url` is
+    empty.
+    """
+
+    url: AnyHttpUrl | None = Field(default=None, description="base URL, e.g. http://127.0.0.1:8000/v1")
+    model: str = "local"
+    timeout_s: Annotated[float, Field(gt=0)] = 8.0
+    finish_wait_s: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="how long a finished order waits for an answer that is under way"
+    )
+    every_s: Annotated[float, Field(gt=0)] = Field(
+        default=5.0, description="at most one question a call in so long"
+    )
+
+    @property
+    def secret_variable(self) -> str:
+        return "HOTLINE_LLM_SECRET"

@@ -1,0 +1,76 @@
+"""Where the gateway itself listens, and where it keeps things."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from gateway.settings.base import Port, Section
+
+
+class HttpSettings(Section):
+    host: str = "127.0.0.1"
+    port: Port = 8600
+    stream_port: Port = Field(default=8601, description="websocket stream")
+    public_stream_url: str | None = Field(
+        default=None, description="what browsers use behind a proxy, e.g. wss://desk.example/stream"
+    )
+    allowed_origins: list[str] = Field(default_factory=list, description="besides our own")
+    secure_cookies: bool = Field(default=False, description="true behind HTTPS")
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+    max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="followers of the stream")
+    export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=500_000, description="an export (CSV, XLSX) holds at most so many rows"
+    )
+    deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
+
+
+class DatabaseSettings(Section):
+    url: str | None = Field(
+        default=None,
+        description="sqlite+aiosqlite:///PATH or postgresql+asyncpg://USER@HOST/NAME; default: data_dir",
+    )
+    password: SecretStr | None = Field(default=None, description="from the environment only")
+    keep_commands_days: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="how long a command's id is known, so that asking again does nothing twice"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_driver(cls, url: str | None) -> str | None:
+        if url is None or url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            return url
+        raise ValueError("begin it with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+
+
+class AgiSettings(Section):
+    """Where the PBX reaches our FastAGI server."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4573
+    advertise: str | None = Field(default=None, description="HOST:PORT the PBX uses; default host:port")
+
+
+class AudioSocketSettings(Section):
+    """Where the PBX sends live audio."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4574
+    advertise: str | None = None
+
+
+class MediaSocketSettings(Section):
+    """Where a PBX with `live_audio = "websocket"` sends live audio."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4575
+    advertise: str | None = None
+
+
+class DemoSettings(Section):
+    enabled: bool = Field(default=False, description="demo PBX calls and demo accounts")
+    call_every_s: Annotated[float, Field(ge=0)] = Field(default=60.0, description="0: none by itself")
+
+
+class LogSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["auto", "json", "console"] = "auto"

@@ -1,0 +1,107 @@
+"""PBXs, and the calls that may go out by them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from gateway.models.dialling import DialRule, dial_regex
+from gateway.settings.base import Identifier, RoleName, SecretHolder, Section, shell
+
+HOST = r"^[A-Za-z0-9.-]{1,255}$"
+
+WEBSOCKET_URL = r"^wss?://([A-Za-z0-9.-]{1,255}|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
+
+ICE_URL = r"^(stuns?|turns?):[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?(\?transport=(udp|tcp))?$"
+
+PBX_PATH = r"^/[A-Za-z0-9._/-]{1,255}$"
+
+SIP_URI = r"^sips?:([A-Za-z0-9_.+-]{1,64}@)?[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$"
+
+
+class SoftphoneSettings(Section):
+    """How browser phones reach a PBX: SIP over websocket, media by DTLS-SRTP."""
+
+    url: Annotated[str, Field(pattern=WEBSOCKET_URL)] | None = Field(
+        default=None, description="as browsers reach it, e.g. wss://pbx.example.cn:8089/ws"
+    )
+    domain: Annotated[str, Field(pattern=HOST)] | None = Field(
+        default=None, description="of the phones' SIP addresses; default: the host in url"
+    )
+    ice_servers: list[Annotated[str, Field(pattern=ICE_URL)]] = Field(
+        default_factory=list, description="stun: or turn: URLs; needed only across NAT"
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8089, description="where Asterisk itself takes wss, if it has a certificate"
+    )
+    certificate: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
+        default=None, description="PEM file with the chain, as the PBX names it"
+    )
+    key: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
+        default=None, description="its key, as the PBX names it; default: in the certificate's file"
+    )
+
+
+class PbxSettings(SecretHolder):
+    """One Asterisk. `secret` is the AMI user's."""
+
+    name: Identifier
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    username: Identifier = "hotline"
+    tls: bool = False
+    recordings_prefix: str = Field(
+        default="/var/spool/asterisk/monitor/hotline", description="as the PBX names the directory"
+    )
+    recordings_dir: Path = Field(
+        default=Path("/var/spool/asterisk/monitor/hotline"), description="the same directory as we see it"
+    )
+    live_audio: Literal["audiosocket", "websocket"] = Field(
+        default="audiosocket", description="websocket: chan_websocket, Asterisk 20.16, 22.6, 23 or newer"
+    )
+    softphone: SoftphoneSettings = SoftphoneSettings()
+    phones_file: Path | None = Field(
+        default=None, description="SIP passwords of the phones, made by `hotline deploy asterisk`"
+    )
+    ping_interval_s: Annotated[float, Field(gt=0)] = 10.0
+    action_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    reconnect_max_s: Annotated[float, Field(gt=0)] = 30.0
+
+    @property
+    def secret_variable(self) -> str:
+        return f"HOTLINE_PBX_{shell(self.name)}_SECRET"
+
+
+def _dial_pattern(text: str) -> str:
+    pattern = text.removeprefix("_")
+    dial_regex(pattern)
+    return pattern
+
+
+class OutboundRule(Section):
+    """Numbers that may be dialled outside. No rule, no call: the trunk is closed unless opened here."""
+
+    patterns: list[Annotated[str, AfterValidator(_dial_pattern)]] = Field(
+        min_length=1, description="Asterisk's X Z N [1-5], without . and !: each has a fixed length"
+    )
+    roles: list[RoleName] = Field(
+        default_factory=list, description="empty: all, and from the phone's own keys too"
+    )
+    lines: list[Identifier] = Field(default_factory=list, description="only agents of these lines")
+
+    def model(self) -> DialRule:
+        """The pure form."""
+        return DialRule(tuple(self.patterns), frozenset(self.roles), frozenset(self.lines))
+
+
+class OutboundSettings(Section):
+    """Calls to numbers outside, through the trunk."""
+
+    allow: list[OutboundRule] = Field(default_factory=list)
+    trunk: Identifier = Field(default="trunk", description="PJSIP endpoint that calls go out by")
+    contact: Annotated[str, Field(pattern=SIP_URI)] | None = Field(
+        default=None, description="where the carrier takes calls, e.g. sip:sbc.carrier.example:5060"
+    )
+    context: Identifier | None = Field(
+        default=None, description="the PBX's own context for outside calls (FreePBX: from-internal)"
+    )
