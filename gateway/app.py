@@ -5,20 +5,25 @@ What happens when a call is answered: `Picture.on_event` → `CallTracker` → f
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from agents.accounts import AccountService
 from asr.engine import EngineRequest
 from asr.pool import EnginePool
 from gateway import __version__
+from gateway.background import (
+    Tasks,
+    forget_commands,
+    live_call,
+    readiness,
+    start_delivery,
+    tick,
+    watch_recogniser,
+)
 from gateway.bus import LocalBus
 from gateway.calls.floor import AgentProfile
 from gateway.calls.tracker import CallTracker
@@ -38,7 +43,6 @@ from gateway.conduct.reporting import Reporting
 from gateway.conduct.softphones import Softphones, websocket_urls
 from gateway.conduct.taking_back import carry_over
 from gateway.metrics import Metrics
-from gateway.models.call import Call
 from gateway.models.facts import (
     TAKEN_BACK,
     AnyFact,
@@ -46,18 +50,16 @@ from gateway.models.facts import (
     CallEnded,
     CallHeld,
     CallUpdated,
-    RecogniserChanged,
     UtteranceHeard,
 )
-from gateway.models.recogniser import Recogniser
 from gateway.parts import asr_config, open_database
 from gateway.pbx.link import PbxLink
+from gateway.running import Running
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.callers import CallerRepository
 from gateway.storage.calls import CallRepository
 from gateway.storage.commands import CommandRepository
-from gateway.storage.database import Database
 from gateway.storage.drafts import DraftRepository
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
@@ -67,48 +69,19 @@ from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import Check, WebServices
+from gateway.web.services import WebServices
 from ivr.agi import FastAgiServer
 from ivr.hotline import HotlineIvr
 from recordings.takeover import Archive
 from workorders.classify import MODEL as CLASSIFIER
 from workorders.classify import load_classifier
-from workorders.delivery import DeliveryWorker, Endpoint, Outcome
 from workorders.extraction import warm_up
 from workorders.forms import FORMS, labels
 from workorders.knowledge import load_knowledge
 from workorders.llm import LanguageModel
-from workorders.outbox import Delivery
 from workorders.reference import load_reference
 
 log = structlog.get_logger(__name__)
-
-LIVE_TICK_S = 1.0
-CLEAN_UP_EVERY_S = 3600.0
-DAY_S = 86_400.0
-
-
-@dataclass
-class Running:
-    """A gateway that is up: what others may use of it."""
-
-    settings: Settings
-    bus: LocalBus
-    accounts: AccountService
-    calls: CallRepository
-    orders: Orders
-    links: dict[str, PbxLink]
-    pictures: dict[str, Picture]
-    desks: dict[str, Desks]
-    finishing: Finishing
-    outbox: SqlOutbox
-    reporting: Reporting
-    pool: EnginePool | None
-    web_port: int = 0
-    stream_port: int = 0
-    agi: str = ""
-    audiosocket: str = ""
-    pbxs: dict[str, PbxSettings] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -235,13 +208,13 @@ async def run_gateway(
             running.links,
             wrap_ups(running.desks),
         )
-        tasks = _Tasks()
+        tasks = Tasks()
         stack.push_async_callback(finishing.stop)
         stack.push_async_callback(tasks.stop)
         live = settings.asr.live
         tasks.start(_conduct(bus, running, listening if live else None), "conduct")
         await asyncio.sleep(0)
-        _start_delivery(settings, orders, outbox, tasks)
+        start_delivery(settings, orders, outbox, tasks)
         for pbx in linked:
             _link(running, pbx, linked[0].name, journal, tasks)
             running.pictures[pbx.name].floor.restore(*reporting.left_of(pbx.name))
@@ -264,7 +237,7 @@ async def run_gateway(
             directory=LiveDirectory(settings, reference.units, look),
             history=HistoryRepository(database),
             audio=Playback(by_name, archive, calls),
-            checks=_checks(running, database),
+            checks=readiness(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),
             forms=FORMS,
@@ -278,7 +251,7 @@ async def run_gateway(
                 CallerRepository(database),
             ),
             drafts=DraftRepository(database),
-            live_call=lambda call_id: _live_call(running, call_id),
+            live_call=lambda call_id: live_call(running, call_id),
             softphones=Softphones(settings, by_name, linked[0].name if linked else ""),
             softphone_urls=websocket_urls(by_name),
             stream_port=lambda: stream.port if stream else None,
@@ -309,36 +282,13 @@ async def run_gateway(
         )
         running.stream_port = stream.port
         accounts.on_revoked(stream.revoke)
-        tasks.start(_tick(hub), "tick")
-        tasks.start(_forget_commands(commands, settings.database.keep_commands_days), "clean-up")
+        tasks.start(tick(hub), "tick")
+        tasks.start(forget_commands(commands, settings.database.keep_commands_days), "clean-up")
         if pool is not None:
-            tasks.start(_watch_recogniser(pool, running, hub), "recogniser")
+            tasks.start(watch_recogniser(pool, running, hub), "recogniser")
         log.info("gateway_started", web=running.web_port, stream=running.stream_port, pbxs=sorted(by_name))
         yield running
         log.info("gateway_stopping")
-
-
-class _Tasks:
-    """Background tasks that must not end by themselves; one that does is reported loudly."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def start(self, work: Any, name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("task_failed", task=task.get_name(), exc_info=error)
-
-    async def stop(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _language_model(settings: Settings, stack: AsyncExitStack) -> LanguageModel | None:
@@ -364,7 +314,7 @@ async def _engine_pool(
     return await stack.enter_async_context(EnginePool(config))
 
 
-def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter, tasks: _Tasks) -> None:
+def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter, tasks: Tasks) -> None:
     settings = running.settings
     profiles = [
         AgentProfile(agent.id, agent.name, agent.phone)
@@ -424,99 +374,3 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
         talk = next((one for one in fact.call.talks if one.ended_at is None), None)
         if talk is not None:
             await listening.start(running.links[fact.call.pbx], fact.call, talk.channel)
-
-
-def _start_delivery(settings: Settings, orders: Orders, outbox: SqlOutbox, tasks: _Tasks) -> None:
-    endpoints = [
-        Endpoint(
-            id=one.id,
-            url=str(one.url),
-            secret=one.read_secret(),
-            timeout_s=one.timeout_s,
-            max_attempts=one.max_attempts,
-            first_retry_s=one.first_retry_s,
-            max_retry_s=one.max_retry_s,
-        )
-        for one in settings.workorders
-    ]
-
-    async def on_outcome(delivery: Delivery, outcome: Outcome) -> None:
-        if outcome.state == "delivered":
-            await orders.on_delivered(delivery.order_id, outcome.external_id, time.time())
-        elif outcome.state == "dead":
-            await orders.on_dead(delivery.order_id, time.time())
-
-    worker = DeliveryWorker(outbox, endpoints, on_outcome=on_outcome)
-
-    async def wake() -> None:
-        while True:
-            await orders.submitted.wait()
-            orders.submitted.clear()
-            worker.wake()
-
-    tasks.start(worker.run(), "delivery")
-    tasks.start(wake(), "delivery wake-up")
-
-
-async def _tick(hub: Hub) -> None:
-    while True:
-        hub.tick(time.time())
-        await asyncio.sleep(LIVE_TICK_S)
-
-
-async def _forget_commands(commands: CommandRepository, days: float) -> None:
-    """Ids of commands older than that are forgotten, now and then."""
-    while True:
-        try:
-            if forgotten := await commands.forget(time.time() - days * DAY_S):
-                log.info("old_commands_forgotten", commands=forgotten)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("old_commands_not_forgotten", error=str(error))
-        await asyncio.sleep(CLEAN_UP_EVERY_S)
-
-
-async def _watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None:
-    """Which calls go first, and how the recogniser keeps up: told when it changes."""
-    told: Recogniser | None = None
-    while True:
-        desks = {client.audience.agent for client in hub.clients if client.audience.agent}
-        pool.focus(
-            call.id
-            for picture in running.pictures.values()
-            for call in picture.live_calls
-            if call.agent in desks
-        )
-        state = pool.state()
-        if state != told:
-            told = state
-            running.bus.publish(RecogniserChanged(at=time.time(), recogniser=state))
-        await asyncio.sleep(LIVE_TICK_S)
-
-
-def _live_call(running: Running, call_id: str) -> Call | None:
-    found = (picture.live_call(call_id) for picture in running.pictures.values())
-    return next((call for call in found if call is not None), None)
-
-
-def _checks(running: Running, database: Database) -> list[Callable[[], Awaitable[Check]]]:
-    async def the_database() -> Check:
-        try:
-            await database.require_newest()
-        except Exception as error:
-            return Check("database", False, str(error))
-        return Check("database", True)
-
-    async def the_recogniser() -> Check:
-        if running.pool is None:
-            return Check("asr", True, "switched off")
-        ready = running.pool.ready
-        return Check("asr", ready, "" if ready else "the speech model is still loading")
-
-    def the_pbx(name: str) -> Callable[[], Awaitable[Check]]:
-        async def check() -> Check:
-            state = running.links[name].state
-            return Check(f"pbx:{name}", state.phase == "up", state.reason or state.phase)
-
-        return check
-
-    return [the_database, the_recogniser, *(the_pbx(name) for name in running.links)]

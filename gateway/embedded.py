@@ -18,11 +18,12 @@ import structlog
 from pydantic import AnyHttpUrl
 
 from agents.accounts import Role
-from gateway.app import Running, run_gateway
+from gateway.app import run_gateway
 from gateway.demo import install_calls
 from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.demo.receiver import DemoReceiver
 from gateway.pbx.private import PrivateAsterisk, find_asterisk
+from gateway.running import Running
 from gateway.settings import (
     FIRST_PENALTY,
     AgentSettings,

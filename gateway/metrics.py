@@ -18,7 +18,7 @@ from gateway.models.recogniser import Load
 from gateway.storage.journal import JournalWriter
 
 if TYPE_CHECKING:
-    from gateway.app import Running
+    from gateway.running import Running
 
 
 class Metrics(Collector):

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.app import Running, run_gateway
+from gateway.app import run_gateway
+from gateway.running import Running
 from gateway.settings import AsrSettings, PbxSettings, Settings
 
 

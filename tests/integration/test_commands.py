@@ -18,12 +18,13 @@ import pytest
 import pytest_asyncio
 
 from agents.accounts import Role
-from gateway.app import Running, run_gateway
+from gateway.app import run_gateway
 from gateway.client.stream import StreamClient
 from gateway.models.call import Call, CallState
 from gateway.models.queue import AgentState
 from gateway.pbx.commands import originate_listener
 from gateway.pbx.private import PrivateAsterisk
+from gateway.running import Running
 from gateway.settings import (
     AgentSettings,
     AsrSettings,

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
-from gateway.app import Running, run_gateway
+from gateway.app import run_gateway
 from gateway.models.figures import QueueFigures
 from gateway.models.queue import MISSED_REASON, AgentState
 from gateway.pbx.private import PrivateAsterisk
+from gateway.running import Running
 from gateway.settings import (
     AgentSettings,
     AgiSettings,

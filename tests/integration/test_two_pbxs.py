@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import Running
 from gateway.models.call import Call, CallState, EndReason
 from gateway.models.facts import AnyFact, CallEnded, PbxLinkChanged
 from gateway.models.queue import AgentState
 from gateway.pbx.private import PrivateAsterisk
+from gateway.running import Running
 from gateway.settings import PbxSettings, Settings
 from tests.integration.conftest import scenario_sounds
 from tests.integration.running import gateway_on

@@ -18,9 +18,9 @@ import pytest
 import pytest_asyncio
 
 from agents.accounts import Role
-from gateway.app import Running
 from gateway.client import View
 from gateway.models.frames import ServerFrame, Snapshot
+from gateway.running import Running
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.running import gateway_on
