@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent / "data" / "knowledge"
 K1, B = 1.4, 0.6
 TITLE_WEIGHT = 3
 LEAST = 0.12
+RARE = 10
+"""In at most one article of so many."""
 PASSAGE = 120
 
 
@@ -44,6 +46,7 @@ class KnowledgeBase:
                 (_grams(f"{one.title} {one.keywords}"), _grams(one.text)) for one in articles
             )
         ]
+        self._titles = [frozenset(_grams(f"{one.title} {one.keywords}")) for one in articles]
         self._lengths = [sum(grams.values()) for grams in counted]
         self._mean = sum(self._lengths) / max(1, len(articles))
         self._postings: dict[str, list[tuple[int, int]]] = {}
@@ -65,6 +68,7 @@ class KnowledgeBase:
             for at, count in postings:
                 scale = 1 - B + B * self._lengths[at] / self._mean
                 scores[at] += weight * count * (K1 + 1) / (count + K1 * scale)  # type: ignore[assignment]
+        found = [(at, score) for at, score in scores.most_common() if self._about(at, wanted)]
         return tuple(
             KnowledgeHit(
                 self.articles[at].id,
@@ -72,9 +76,18 @@ class KnowledgeBase:
                 round(min(1.0, score / most), 3),
                 _passage(self.articles[at].text, wanted),
             )
-            for at, score in scores.most_common(limit)
+            for at, score in found[:limit]
             if most and score / most >= LEAST
         )
+
+    def _about(self, at: int, wanted: Counter[str]) -> bool:
+        """Whether the title or the keywords are asked for too: words of the text alone (可以, 一个) say little.
+
+        One gram of them that hardly any other article has is enough, else two.
+        """
+        named = self._titles[at] & wanted.keys()
+        rare = max(1, len(self.articles) // RARE)
+        return len(named) > 1 or any(len(self._postings[gram]) <= rare for gram in named)
 
 
 def _grams(text: str) -> Counter[str]:

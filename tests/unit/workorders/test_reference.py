@@ -84,6 +84,12 @@ def test_articles_are_found_by_what_is_said(asked: str, title: str) -> None:
     assert hits[0].passage
 
 
+def test_words_of_every_text_find_no_article() -> None:
+    said = "我要举报，刘桥镇有个养猪场半夜往河里偷排粪水，我不想留名字，匿名举报可以吗？"
+    assert [hit.id for hit in load_knowledge().search(said)] == ["anonymous"]
+    assert load_knowledge().search("我想表扬一下政务服务大厅的工作人员，上门帮我妈妈办了老年卡。") == ()
+
+
 def test_a_knowledge_base_of_ones_own(tmp_path: Path) -> None:
     write(tmp_path / "a.md", "# 高龄津贴\n\n八十周岁以上老人可以申领高龄津贴。")
     write(tmp_path / "t.tsv", "title\ttext\tkeywords\n公墓\t到民政局办理。\t骨灰 安葬\n")
