@@ -15,6 +15,7 @@ export default {
   nothingSaid: 'There is no transcript of this call',
   happened: 'What happened',
   ivr: 'Chosen in the menu',
+  ivrAnswer: { menu: 'Menu key' },
   somebody: 'A phone',
   gone: 'There is no such call, or you may not see it.',
   failed: 'It could not be read.',

@@ -12,6 +12,7 @@ export default {
   nothingSaid: '这通电话没有转写文字',
   happened: '通话过程',
   ivr: '语音导航选择',
+  ivrAnswer: { menu: '按键菜单' },
   somebody: '话机',
   gone: '没有这通电话，或者您无权查看。',
   failed: '读取失败。',
