@@ -81,7 +81,7 @@ class KnowledgeBase:
         )
 
     def _about(self, at: int, wanted: Counter[str]) -> bool:
-        """Whether the title or the keywords are asked for too: words of the text alone (可以, 一个) say little.
+        """Whether title or keywords are asked for too: words of the text alone (可以, 一个) say little.
 
         One gram of them that hardly any other article has is enough, else two.
         """

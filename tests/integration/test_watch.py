@@ -67,6 +67,11 @@ def arguments(running: Running, *more: str) -> list[str]:
 ENVIRONMENT = os.environ | {"HOTLINE_PASSWORD": PASSWORD, "COLUMNS": "150", "LINES": "50"}
 
 
+def heed_interrupts() -> None:
+    """As in a terminal: a test run in the background ignores Ctrl-C, and its children would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """A pseudo-terminal of 150 columns; `text` is all that was written to it."""
 
@@ -124,6 +129,7 @@ async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk
         process = await asyncio.create_subprocess_exec(
             *arguments(running), env=ENVIRONMENT | {"TERM": "xterm-256color"},
             stdin=terminal.theirs, stdout=terminal.theirs, stderr=terminal.theirs, start_new_session=True,
+            preexec_fn=heed_interrupts,
         )  # fmt: skip
         await terminal.until(lambda screen: "王芳" in screen and CALLER not in screen)
         async with conversation(scenario_asterisk, running):
@@ -144,8 +150,9 @@ async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk
 
 async def test_programs_get_frames_as_lines(scenario_asterisk: ScenarioAsterisk, running: Running) -> None:
     process = await asyncio.create_subprocess_exec(
-        *arguments(running, "--json"), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, limit=1 << 20
-    )
+        *arguments(running, "--json"), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
+        preexec_fn=heed_interrupts,
+    )  # fmt: skip
     assert process.stdout is not None
     seen: list[ServerFrame] = []
     view = View()
