@@ -67,11 +67,13 @@ export const useMine = defineStore('mine', () => {
   })
   watch(id, () => (kept.value = null))
 
-  /** Whoever opens the desk in wrap-up finds the call that is being wrapped up. */
+  /** Whoever opens the desk in wrap-up, or with an order not yet sent off, finds the call it is about. */
   async function recall(): Promise<void> {
     if (call.value || !id.value) return
     const [last] = await api.get<readonly Call[]>('/calls', { limit: 1 })
     if (!last || last.agent !== id.value || stream.now() - (last.ended_at ?? stream.now()) > RECENT_S) return
+    const unsent = [...stream.topic('orders').values()].some((one) => one.call_id === last.id && one.state === 'draft')
+    if (agent.value?.state !== 'wrap_up' && !unsent) return
     const { utterances } = await api.get<{ utterances: readonly Utterance[] }>(`/calls/${encodeURIComponent(last.id)}`)
     if (!call.value) kept.value = { call: last, said: utterances }
   }
