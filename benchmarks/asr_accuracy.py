@@ -10,7 +10,6 @@ text comes is measured by `benchmarks.asr_live`.
 
 import argparse
 import asyncio
-import json
 import os
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from asr.live import LiveLeg
 from asr.pool import EnginePool
 from benchmarks.calls import MODEL, RATE, SHIPPED, TrueCall, directory_of, load_calls
 from benchmarks.figures import put_figures
+from benchmarks.harness import write_json
 from gateway.models.call import Side
 from gateway.models.transcript import Utterance
 
@@ -133,9 +133,7 @@ def main(arguments: list[str] | None = None) -> bool:
     print(f"real-time factor {result['real_time_factor']}")
     if directory == SHIPPED:
         put_figures("hearing", "Character error rate, live and from the file", result, table(result))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, result)
     return bool(result["met"])
 
 

@@ -32,6 +32,7 @@ from asr.pool import EnginePool
 from asr.resample import Resampler
 from benchmarks.asr_live import P50_S, P95_S, live_run
 from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, quantile
+from benchmarks.harness import write_json
 from gateway.models.call import Side
 
 COUNTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
@@ -170,11 +171,8 @@ def main(arguments: list[str] | None = None) -> bool:
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     result = asyncio.run(measure(options))
-    text = json.dumps(result, ensure_ascii=False, indent=1)
-    print(text)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    print(json.dumps(result, ensure_ascii=False, indent=1))
+    write_json(options.json, result)
     return bool(result["ratio_median"] >= RATIO)
 
 

@@ -18,6 +18,7 @@ from asr.config import AsrConfig
 from asr.pool import EnginePool
 from benchmarks.asr_capacity import capacity
 from benchmarks.calls import MODEL, directory_of, load_calls
+from benchmarks.harness import write_json
 
 P95_S = 1.0
 COUNTS = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -68,9 +69,7 @@ def main(arguments: list[str] | None = None) -> bool:
         f"{result['batched']['live_calls']} concurrent live calls at p95 <= {P95_S:g} s"
         f" ({result['one_at_a_time']['live_calls']} with one utterance at a time)"
     )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, result)
     return bool(result["batched"]["live_calls"])
 
 

@@ -24,6 +24,7 @@ from asr.live import LiveLeg
 from asr.pool import EnginePool
 from asr.segmenter import Endpointing
 from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, quantile
+from benchmarks.harness import write_json
 from gateway.memory import settle
 from gateway.models.call import Side
 from gateway.models.transcript import Utterance
@@ -222,11 +223,8 @@ def main(arguments: list[str] | None = None) -> bool:
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     result = asyncio.run(measure(options))
-    text = json.dumps(result, ensure_ascii=False, indent=1)
-    print(text)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    print(json.dumps(result, ensure_ascii=False, indent=1))
+    write_json(options.json, result)
     cer = result["cer"]["both"]
     return bool(
         result["p50_s"]["median"] <= P50_S

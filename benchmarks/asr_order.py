@@ -26,6 +26,7 @@ from asr.pool import EnginePool
 from asr.resample import Resampler
 from benchmarks.asr_live import loop_lag
 from benchmarks.calls import MODEL, RATE, quantile
+from benchmarks.harness import write_json
 from gateway.embedded import CALLS, run_embedded
 from gateway.logs import configure
 from gateway.memory import settle
@@ -159,9 +160,7 @@ def main(arguments: list[str] | None = None) -> bool:
     options = parser.parse_args(arguments)
     result = asyncio.run(measure(options.calls, options.together, options.baselines, options.model))
     print(json.dumps(result, indent=1))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, result)
     return bool(result["order_p95_s"] <= COMPLETE_S and result["ratio_to_plain"] >= RATIO)
 
 

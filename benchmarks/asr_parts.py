@@ -24,6 +24,7 @@ from asr.listener import Listener
 from asr.live import GATHER_S, PAUSE_GATHER_S
 from benchmarks.asr_live import FRAME, P50_S, P95_S, end_of_speech
 from benchmarks.calls import MODEL, RATE, directory_of, load_calls, quantile
+from benchmarks.harness import write_json
 
 
 def parts(engine: Engine, sound: Any) -> list[dict[str, float]]:
@@ -77,9 +78,7 @@ def main(arguments: list[str] | None = None) -> bool:
             "p95_s": round(quantile(values, 0.95), 3),
         }
     print(json.dumps(result, indent=1))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, result)
     return bool(result["text"]["p50_s"] <= P50_S and result["text"]["p95_s"] <= P95_S)
 
 

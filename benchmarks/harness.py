@@ -137,6 +137,13 @@ def machine() -> dict[str, Any]:
     }
 
 
+def write_json(path: Path | None, result: Any) -> None:
+    """Write `result` to `path`, if there is one, with its folders."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def report(name: str, bar: str, met: bool, figures: dict[str, Any]) -> bool:
     """Print the result, write it to `results/<name>.json`; whether the bar is met."""
     print(f"{name}: {'met' if met else 'NOT MET'} ({bar})", flush=True)

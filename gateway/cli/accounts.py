@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agents.accounts import MAX_PASSWORD, USERNAME, AccountService, Role
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
-from gateway.models.audit import MAX_ARGS, AuditEntry
+from gateway.models.audit import AuditEntry, deed
 from gateway.parts import open_database
 from gateway.settings import Settings
 from gateway.storage.accounts import AccountRepository
@@ -175,18 +175,16 @@ def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None])
 
 
 def _entry(name: str, told: dict[str, Any], refused: str) -> AuditEntry:
-    return AuditEntry(
+    return deed(
         at=time.time(),
+        deed_id=str(uuid.uuid4()),
         # No account's name has a colon: at the machine it is the system's user who does it.
         username=f"console:{getpass.getuser()}"[:64],
         role="console",
         agent=None,
-        command_id=str(uuid.uuid4()),
         name=name,
-        args=json.dumps(told, sort_keys=True)[:MAX_ARGS],
-        ok=not refused,
-        code="refused" if refused else "",
-        message=refused,
+        args=told,
+        refused=refused,
     )
 
 

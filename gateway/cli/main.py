@@ -131,7 +131,7 @@ def db_upgrade(config: ConfigOption = None) -> None:
     """Bring the database to the newest schema. Safe to repeat."""
     import asyncio
 
-    from gateway.storage.database import Database
+    from gateway.parts import open_database
 
     settings = read_settings(config)
 
@@ -141,10 +141,6 @@ def db_upgrade(config: ConfigOption = None) -> None:
             return await database.upgrade()
         finally:
             await database.close()
-
-    def open_database(settings: Settings) -> Database:
-        password = settings.database.password
-        return Database(settings.database_url, password.get_secret_value() if password else None)
 
     before, after = asyncio.run(upgrade())
     out.print(f"already at {after}" if before == after else f"upgraded from {before or 'nothing'} to {after}")

@@ -1,5 +1,9 @@
 """The audit: who did what, when, and what came of it."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec import Struct
 
 from gateway.models.commands import Answered
@@ -25,6 +29,35 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     code: str
     """Why refused; empty where `ok`."""
     message: str
+
+
+def deed(
+    *,
+    at: float,
+    deed_id: str,
+    username: str,
+    role: str,
+    agent: str | None,
+    name: str,
+    args: Mapping[str, Any],
+    refused: str,
+) -> AuditEntry:
+    """The entry of something done that is no command of the desk; `refused`: why it was not, empty: done.
+
+    `name` is `<resource>.<verb>`; `args` must hold no secret.
+    """
+    return AuditEntry(
+        at=at,
+        username=username,
+        role=role,
+        agent=agent,
+        command_id=deed_id,
+        name=name,
+        args=json.dumps(args, sort_keys=True)[:MAX_ARGS],
+        ok=not refused,
+        code="refused" if refused else "",
+        message=refused,
+    )
 
 
 class Claim(Struct, frozen=True):

@@ -1,13 +1,12 @@
 """What people do through the API that is no command of the desk, noted in the audit."""
 
-import json
 import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from agents.accounts import Identity
-from gateway.models.audit import MAX_ARGS, AuditEntry
+from gateway.models.audit import deed
 from gateway.web.services import WebServices
 
 
@@ -21,16 +20,14 @@ async def note(
     if services.audit is None:
         return
     await services.audit.note(
-        AuditEntry(
+        deed(
             at=time.time(),
+            deed_id=str(uuid.uuid4()),
             username=who.username,
             role=str(who.role),
             agent=who.agent_id,
-            command_id=str(uuid.uuid4()),
             name=name,
-            args=json.dumps(args, sort_keys=True)[:MAX_ARGS],
-            ok=not refused,
-            code="refused" if refused else "",
-            message=refused,
+            args=args,
+            refused=refused,
         )
     )

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,13 @@ from gateway.demo.alaw import alaw_of, decode
 from gateway.demo.receiver import DemoReceiver
 from gateway.parts import open_database
 from gateway.pbx.private import PrivateAsterisk
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 from gateway.storage.accounts import AccountRepository
-from tests.integration.conftest import ROOT, absent
-from tests.integration.process import GatewayProcess
+from ivr import prompts
+from tests.integration.conftest import MODEL, ROOT, absent, needed_asterisk, void
+from tests.integration.process import GatewayProcess, spare_port
 
+SECRET = "a secret of this test"
 PASSWORD = "a password of this test"
 PEOPLE: dict[str, tuple[Role, str | None]] = {
     "banzhang": (Role.SUPERVISOR, None),
@@ -152,6 +154,40 @@ class BrowserStage:
             raise
         finally:
             await context.close()
+
+
+@asynccontextmanager
+async def staged(
+    directory: Path, settings: Settings, *, edit: Callable[[str], str], **more: Any
+) -> AsyncIterator[BrowserStage]:
+    """A house on an Asterisk of its own, with everybody's accounts, up while the block runs.
+
+    `edit` has the last word on the gateway's configuration file; `more` goes to `GatewayProcess`.
+    """
+    root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
+    chromium()
+    if not (MODEL / ".complete").exists():
+        absent("THE WHISPER MODEL", "run `make model`")
+    if not (ROOT / "gateway" / "web" / "dist" / "index.html").exists():
+        absent("THE BROWSER APP", "run `make web`")
+    agi, audio = spare_port(), spare_port()
+    async with (
+        DemoReceiver(SECRET) as receiver,
+        PrivateAsterisk(
+            settings,
+            directory / "asterisk",
+            agi=f"127.0.0.1:{agi}",
+            audiosocket=f"127.0.0.1:{audio}",
+            root=root if root.as_posix() != "/" else None,
+            provide=lambda sounds: void(prompts.install(sounds)),
+        ) as asterisk,
+    ):
+        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, receiver.url, SECRET, **more)
+        gateway.config.write_text(edit(gateway.config.read_text(encoding="utf-8")), encoding="utf-8")
+        async with gateway:
+            stage = BrowserStage(asterisk, gateway, receiver, directory)
+            await stage.create_accounts()
+            yield stage
 
 
 async def accessibility(page: Page, *, leave_out: Sequence[str] = ()) -> list[str]:

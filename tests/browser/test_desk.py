@@ -9,14 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from gateway.demo.receiver import DemoReceiver
-from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from ivr import prompts
-from tests.browser.stage import BrowserStage, accessibility, chromium, launch, microphone
-from tests.integration.conftest import CALLS, MODEL, absent, needed_asterisk, void
-from tests.integration.process import GatewayProcess, spare_port
+from tests.browser.stage import BrowserStage, accessibility, launch, microphone, staged
+from tests.integration.conftest import CALLS
 from tests.integration.sip.phones import SipCaller
 from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami
@@ -30,45 +26,25 @@ pytestmark = [
 ]
 
 HOSTILE = "<script>document.title=666</script>"
-SECRET = "a secret of this test"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserStage]:
     """A house in which every agent's phone is a browser, and agents send their orders off themselves."""
-    root = needed_asterisk()
-    chromium()
-    if not (MODEL / ".complete").exists():
-        absent("THE WHISPER MODEL", "run `make model`")
-    directory = tmp_path_factory.mktemp("desk")
-    agi, audio = spare_port(), spare_port()
     settings = load_settings(EXAMPLE)
     agents = [agent.model_copy(update={"softphone": True}) for agent in settings.agents]
-    async with (
-        DemoReceiver(SECRET) as receiver,
-        PrivateAsterisk(
-            settings.model_copy(update={"agents": agents}),
-            directory / "asterisk",
-            agi=f"127.0.0.1:{agi}",
-            audiosocket=f"127.0.0.1:{audio}",
-            root=root if root.as_posix() != "/" else None,
-            provide=lambda sounds: void(prompts.install(sounds)),
-        ) as asterisk,
-    ):
-        gateway = GatewayProcess(
-            directory / "gateway", asterisk, agi, audio, receiver.url, SECRET, softphones=True
-        )
-        written = gateway.config.read_text(encoding="utf-8")
-        gateway.config.write_text(
-            written.replace('submit = "on_hangup"', 'submit = "agent"').replace(
-                "wrap_up_s = 0 ", "wrap_up_s = 60 "
-            ),
-            encoding="utf-8",
-        )
-        async with gateway:
-            stage = BrowserStage(asterisk, gateway, receiver, directory)
-            await stage.create_accounts()
-            yield stage
+
+    def edit(text: str) -> str:
+        text = text.replace('submit = "on_hangup"', 'submit = "agent"')
+        return text.replace("wrap_up_s = 0 ", "wrap_up_s = 60 ")
+
+    async with staged(
+        tmp_path_factory.mktemp("desk"),
+        settings.model_copy(update={"agents": agents}),
+        edit=edit,
+        softphones=True,
+    ) as stage:
+        yield stage
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

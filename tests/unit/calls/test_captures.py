@@ -174,6 +174,22 @@ def true_to(on: CallTracker, truth: Truth) -> None:
         assert agent.call_id is None or agent.call_id in on.calls
 
 
+def healed(
+    names: Sequence[str], seed: int, how_much: float, share: float
+) -> tuple[CallTracker, Truth, list[AnyPbxEvent]]:
+    """A tracker that saw `share` of a stream damaged and was resynchronised; the truth; what follows."""
+    chance = random.Random(seed)
+    stream = interleaved(names, chance)
+    cut = int(len(stream) * share)
+    on, truth = tracker(), Truth()
+    for event in damaged(stream[:cut], chance, how_much):
+        on.apply(event)
+    for event in stream[:cut]:
+        truth.see(event)
+    resync(on, truth.snapshot(), [])
+    return on, truth, stream[cut:]
+
+
 @given(
     names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
     seed=st.integers(0, 2**32),
@@ -184,17 +200,9 @@ def true_to(on: CallTracker, truth: Truth) -> None:
 def test_a_damaged_stream_never_crashes_and_a_resync_heals_it(
     names: list[str], seed: int, how_much: float, share: float
 ) -> None:
-    chance = random.Random(seed)
-    stream = interleaved(names, chance)
-    cut = int(len(stream) * share)
-    on, truth = tracker(), Truth()
-    for event in damaged(stream[:cut], chance, how_much):
-        on.apply(event)
-    for event in stream[:cut]:
-        truth.see(event)
-    resync(on, truth.snapshot(), [])
+    on, truth, rest = healed(names, seed, how_much, share)
     true_to(on, truth)
-    for event in stream[cut:]:
+    for event in rest:
         on.apply(event)
         truth.see(event)
         assert set(on.channels) == truth.channels

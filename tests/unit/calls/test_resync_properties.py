@@ -10,7 +10,7 @@ from gateway.models.call import EndReason
 from gateway.models.facts import CallEnded, CallStarted
 from gateway.pbx.snapshot import PbxSnapshot
 from tests.unit.calls.captures import NAMES, tracker
-from tests.unit.calls.test_captures import damaged, interleaved, nothing_left, true_to
+from tests.unit.calls.test_captures import damaged, healed, interleaved, nothing_left, true_to
 from tests.unit.calls.truth import Truth
 
 SCENES = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
@@ -23,15 +23,7 @@ DAMAGE = st.sampled_from([0.0, 0.02, 0.2, 0.6])
 def test_a_second_resync_has_nothing_to_say(
     names: list[str], seed: int, how_much: float, share: float
 ) -> None:
-    chance = random.Random(seed)
-    stream = interleaved(names, chance)
-    cut = int(len(stream) * share)
-    on, truth = tracker(), Truth()
-    for event in damaged(stream[:cut], chance, how_much):
-        on.apply(event)
-    for event in stream[:cut]:
-        truth.see(event)
-    resync(on, truth.snapshot(), [])
+    on, truth, _ = healed(names, seed, how_much, share)
     once = dict(on.calls)
     again = resync(on, truth.snapshot(), list(once.values()))
     true_to(on, truth)

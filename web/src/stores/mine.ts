@@ -4,6 +4,7 @@ import { defineStore } from 'pinia'
 import { computed, shallowRef, watch } from 'vue'
 
 import { api } from '@/api/client.ts'
+import { saidOn } from '@/common/transcript.ts'
 import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
 import type { AgentStatus, Call, Leg, Order, Utterance } from '@/stream/frames.ts'
@@ -51,10 +52,7 @@ export const useMine = defineStore('mine', () => {
   const leg = computed(() => legOf(call.value, id.value))
   const heard = computed(() => {
     const about = streamed.value?.id
-    if (about === undefined) return []
-    return [...stream.topic('transcripts').values()]
-      .filter((one) => one.call_id === about)
-      .sort((a, b) => a.start - b.start)
+    return about === undefined ? [] : saidOn(stream, about)
   })
   const said = computed<readonly Utterance[]>(() => (streamed.value ? heard.value : (kept.value?.said ?? [])))
   const order = computed<Order | undefined>(() => {

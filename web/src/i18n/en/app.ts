@@ -20,7 +20,6 @@ export default {
     delayed: 'transcription {seconds} s behind',
   },
   login: {
-    title: 'Sign in',
     username: 'Username',
     password: 'Password',
     submit: 'Sign in',

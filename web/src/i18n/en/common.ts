@@ -7,7 +7,6 @@ export default {
   noLine: 'no line yet',
   unknownNumber: 'unknown number',
   agent: 'Agent',
-  queues: 'Queues',
   waiting: '{count} waiting',
   seats: '{count} seats',
   pickUp: 'Pick up',

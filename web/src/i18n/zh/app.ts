@@ -17,7 +17,6 @@ export default {
     delayed: '转写延迟 {seconds} 秒',
   },
   login: {
-    title: '登录',
     username: '账号',
     password: '密码',
     submit: '登录',

@@ -4,7 +4,6 @@ export default {
   noLine: '线路未定',
   unknownNumber: '未知号码',
   agent: '坐席',
-  queues: '队列',
   waiting: '排队 {count}',
   seats: '坐席 {count}',
   pickUp: '接起',
