@@ -22,6 +22,21 @@ class EngineError(Exception):
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The stretch answers a question whose answers begin in known ways: 我姓…, 免贵姓…
+
+    Besides the text the engine then tells what it hears after each beginning (`EngineSegment.alternatives`).
+    An engine that cannot leaves it out.
+    """
+
+    question: str
+    """What was asked, as it is usually put."""
+    beginnings: tuple[str, ...]
+    longest_s: float = 10.0
+    """A longer stretch is no such answer, and is not asked about."""
+
+
+@dataclass(frozen=True)
 class EngineRequest:
     """What one call wants otherwise than the configuration; `None` and empty: as configured."""
 
@@ -29,6 +44,7 @@ class EngineRequest:
     hotwords: str = ""
     """Names the engine should expect, separated by spaces; besides the configured ones."""
     beam_size: int | None = None
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,16 @@ class EngineJob:
 
     samples: Samples
     request: EngineRequest = EngineRequest()
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What else may have been said: a beginning that was expected, and the character after it."""
+
+    text: str
+    """Simplified Chinese."""
+    probability: float
+    """Of the whole text, its beginning included, 0..1: of what begins otherwise, a thousandth and less."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,8 @@ class EngineSegment:
     """Simplified Chinese."""
     confidence: float
     """Mean token probability, 0..1."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Where the request expected an answer: the likeliest first."""
 
 
 class Engine(Protocol):

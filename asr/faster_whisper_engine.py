@@ -9,7 +9,7 @@ import math
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from asr.config import AsrConfig
-from asr.engine import LONGEST_S, RATE, EngineError, EngineJob, EngineSegment
+from asr.engine import LONGEST_S, RATE, Alternative, EngineError, EngineJob, EngineSegment
+from asr.expected import alternatives
 from asr.guards import MAX_COMPRESSION, Evidence, spoken
 from asr.script import simplified
 
@@ -127,8 +128,21 @@ class FasterWhisperEngine:
                     num_hypotheses=_SECOND_TRIES,
                 )
                 best = _better(first, second)
-            result.append(self._segment(job, best))
+            segment = self._segment(job, best)
+            expected = job.request.expected
+            if segment is not None and expected is not None and expected.longest_s * RATE >= job.samples.size:
+                alone = encoded if len(jobs) == 1 else self._encode(feature[None])
+                segment = replace(segment, alternatives=self._alternatives(job, alone, feature.shape[1]))
+            result.append(segment)
         return result
+
+    def _alternatives(self, job: EngineJob, encoded: Any, frames: int) -> tuple[Alternative, ...]:
+        """How an answer that was expected may have begun; the prompt ends with the question."""
+        expected, usual = job.request.expected, job.request.initial_prompt
+        assert expected is not None
+        asked = (self._config.initial_prompt if usual is None else usual) + expected.question
+        prompt = self._prompt(replace(job, request=replace(job.request, initial_prompt=asked)))
+        return alternatives(self._model, self._tokenizer, encoded, frames, prompt, expected, self._suppressed)
 
     def _features(self, job: EngineJob) -> Any:
         """The log mel spectrogram of speech and trailing silence, shape (n_mels, frames)."""

@@ -1,6 +1,7 @@
 """Transcription of recordings: only the stretches that were not heard live."""
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,25 @@ async def transcribe_span(
     offset: float,
     spans: Spans,
     rate: int = 8_000,
-    request: EngineRequest | None = None,
+    request: Callable[[float], EngineRequest] | None = None,
 ) -> list[Utterance]:
     """What one side said in `spans`.
 
     `samples`: one leg of the recording, `rate` per second; `offset`: call time of its first sample; `spans`:
-    call time to cover, clipped to what was recorded. Raises EngineError.
+    call time to cover, clipped to what was recorded; `request`: what is wanted of an utterance that begins at
+    a call time. Raises EngineError.
     """
     found = await asyncio.to_thread(_sounds, samples, rate, offset, spans)
     tasks = [
         asyncio.create_task(
-            pool.transcribe(sound.samples, request, urgency=Urgency.RECORDING, call_id=call_id)
+            pool.transcribe(
+                sound.samples,
+                request(start + sound.start) if request is not None else None,
+                urgency=Urgency.RECORDING,
+                call_id=call_id,
+            )
         )
-        for _, sound in found
+        for start, sound in found
     ]
     try:
         results = await asyncio.gather(*tasks)

@@ -89,14 +89,15 @@ class LiveLeg:
         on_utterance: Callable[[Utterance, Spans], Awaitable[None]],
         *,
         on_partial: Callable[[Utterance], None] | None = None,
-        request: EngineRequest | None = None,
+        request: Callable[[float], EngineRequest] | None = None,
     ) -> None:
-        """`offset` tells the call time now, in seconds. `on_utterance` gets each final, in order, with all
+        """`offset` tells the call time now, in seconds. `request` tells what is wanted of an utterance that
+        begins at a call time. `on_utterance` gets each final, in order, with all
         stretches of call time heard up to its end. `on_partial` gets what is being said, under the id that
         the final will have; empty text takes it back. Without it no partials are asked for.
         """
         self._pool, self._call_id, self._side = pool, call_id, side
-        self._request = request or EngineRequest()
+        self._request = request or (lambda _: EngineRequest())
         self._offset, self._on_utterance, self._on_partial = offset, on_utterance, on_partial
         self._timeline: Timeline[_Frame] = Timeline()
         self._inbox: deque[Placed[_Frame]] = deque()
@@ -214,7 +215,7 @@ class LiveLeg:
         try:
             # What will be replaced in a second need not be searched for; what may be final must be as good.
             urgency = Urgency.LIKELY if found.settled else Urgency.PARTIAL
-            ticket = self._submit(sound, urgency, quick=not found.settled)
+            ticket = self._submit(begin, sound, urgency, quick=not found.settled)
         except EngineError:
             return
         new = _Asked(begin, stretch.start + sound.end, sound.samples.size, ticket)
@@ -237,8 +238,10 @@ class LiveLeg:
             self._shown = said.id
             self._on_partial(said)
 
-    def _submit(self, sound: Sound, urgency: Urgency, *, quick: bool = False) -> Ticket:
-        request = replace(self._request, beam_size=1) if quick else self._request
+    def _submit(self, begin: float, sound: Sound, urgency: Urgency, *, quick: bool = False) -> Ticket:
+        request = self._request(begin)
+        if quick:
+            request = replace(request, beam_size=1, expected=None)
         return self._pool.submit(sound.samples, request, urgency=urgency, call_id=self._call_id)
 
     def _final(self, item: _Passed, sound: Sound) -> Ticket | None:
@@ -251,7 +254,7 @@ class LiveLeg:
                 return asked.ticket
             asked.ticket.withdraw()
         try:
-            return self._submit(sound, Urgency.FINAL)
+            return self._submit(item.begin, sound, Urgency.FINAL)
         except EngineError as error:
             self._left(error)
             return None

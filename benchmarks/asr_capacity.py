@@ -35,7 +35,7 @@ from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, qu
 from benchmarks.harness import write_json
 from gateway.models.call import Side
 
-COUNTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
+COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 RATIO = 3.0
 """So many times the plain way's calls."""
 

@@ -9,10 +9,10 @@ import msgspec
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from benchmarks.followers import run_followers
-from benchmarks.harness import Helper, helper, median, percentile, pin, report, rss_mib
+from benchmarks.harness import Helper, helper, median, percentile, pin, progress, report, rss_mib
 from benchmarks.pipeline import authenticate
 from gateway.models.call import Call, CallState, Direction, Party, Side
-from gateway.models.facts import CallUpdated, PbxLinkChanged, UtteranceHeard
+from gateway.models.facts import CallEnded, CallUpdated, PbxLinkChanged, UtteranceHeard
 from gateway.models.transcript import Utterance
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
@@ -21,6 +21,8 @@ from gateway.stream.state import LiveView, delta_frame
 BAR, P99_BAR, MEMORY_BAR_MIB = 0.8, 1.2, 64.0
 DEAF_BYTES = 2 << 20
 """Sent to each deaf client: more than its socket takes."""
+
+CALL = Call("main-1", "main", "1", Direction.INBOUND, CallState.TALKING, Party(), "12345", 1.0)
 
 
 def change(number: int) -> PbxLinkChanged:
@@ -62,18 +64,33 @@ async def baseline(
     return took
 
 
-async def deafen(hub: Hub) -> None:
-    """Fill the deaf clients' sockets: the others do not follow transcripts."""
-    call = Call("main-1", "main", "1", Direction.INBOUND, CallState.TALKING, Party(), "12345", 1.0)
-    hub.publish(CallUpdated(at=1.0, call=call, what="x"))
+async def deafen(hub: Hub, followers: Helper, deaf: int) -> None:
+    """The first `deaf` clients stop reading; what fills their sockets, transcripts, no other follows."""
+    await followers.ask("deaf", deaf)
+    hub.publish(CallUpdated(at=1.0, call=CALL, what="x"))
     for number in range(DEAF_BYTES // 50_000):
         said = Utterance(f"main-1/{number}", "main-1", Side.CALLER, float(number), 1.0, "说" * 16_000)
         hub.publish(UtteranceHeard(at=1.0, utterance=said))
         await asyncio.sleep(0.03)
+    await asyncio.sleep(0.5)
+
+
+async def undeafen(hub: Hub, followers: Helper, deaf: int) -> None:
+    """They read again, until they keep up."""
+    hub.publish(CallEnded(at=2.0, call=msgspec.structs.replace(CALL, state=CallState.ENDED)))
+    hub.tick(1e12)  # The call leaves the view, with what was said in it.
+    await followers.ask("hear", deaf)
+    async with asyncio.timeout(30):
+        while hub.behind:
+            await asyncio.sleep(0.05)
 
 
 async def measure(clients: int, count: int) -> bool:
-    """Run it; whether the bars are met."""
+    """Run it; whether the bars are met.
+
+    Rounds with and without deaf clients take turns: pings of so many connections come in waves, which
+    must not meet one of the two alone.
+    """
     pin(0)
     connections: set[ServerConnection] = set()
     deaf = clients // 20
@@ -89,27 +106,29 @@ async def measure(clients: int, count: int) -> bool:
             serve(hold, "127.0.0.1", 0, compression=None) as plain,
         ):
             port = next(iter(plain.sockets)).getsockname()[1]
+            progress("clients connect")
             await ours.ask("connect", stream.port, ["s"] * deaf, "pbx,transcripts", 65536)
             await ours.ask("connect", stream.port, ["s"] * (clients - deaf), "pbx")
             await theirs.ask("connect", port, ["s"] * clients)
             await rounds(hub, ours, 3)
             await baseline(connections, theirs, 3, hub)
+            before = rss_mib()
             mine: list[float] = []
             base: list[float] = []
             each: list[float] = []
-            for _ in range(count):
+            worse: list[float] = []
+            behind = []
+            for turn in range(count):
+                progress(f"turn {turn + 1} of {count}")
                 base += await baseline(connections, theirs, 3, hub)
                 whole, some = await rounds(hub, ours, 3, deaf)
                 mine += whole
                 each += some
-            before = rss_mib()
-            await ours.ask("deaf", deaf)
-            await deafen(hub)
-            await asyncio.sleep(1.0)
-            worse: list[float] = []
-            for _ in range(count):
+                await deafen(hub, ours, deaf)
                 worse += (await rounds(hub, ours, 3, deaf))[1]
-            after, behind = rss_mib(), len(hub.behind)
+                behind.append(len(hub.behind))
+                after = rss_mib()
+                await undeafen(hub, ours, deaf)
     figures: dict[str, Any] = {
         "clients": clients,
         "last_client_has_it_ms": median(mine) * 1000,
@@ -118,13 +137,13 @@ async def measure(clients: int, count: int) -> bool:
         "p99_ms": percentile(each, 0.99) * 1000,
         "p99_with_5_percent_deaf_ms": percentile(worse, 0.99) * 1000,
         "p99_ratio": percentile(worse, 0.99) / percentile(each, 0.99),
-        "deaf_clients_behind": behind,
+        "deaf_clients_behind": min(behind),
         "memory_growth_mib": after - before,
     }
     met = (
         figures["ratio"] >= BAR
         and figures["p99_ratio"] <= P99_BAR
-        and behind == deaf
+        and min(behind) == deaf
         and figures["memory_growth_mib"] < MEMORY_BAR_MIB + deaf * 0.3
     )
     return report(
@@ -136,7 +155,7 @@ def main(arguments: list[str] | None = None) -> bool:
     """`--clients`, `--rounds`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args(arguments)
     return asyncio.run(measure(options.clients, options.rounds))
 

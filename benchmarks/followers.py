@@ -125,7 +125,7 @@ class Crowd:
 
 
 def run_followers(pipe: Connection) -> None:
-    """The process; it answers `connect`, `at`, `mark`, `deaf`, `seen`, `drop`."""
+    """The process; it answers `connect`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
     pin(1)
     asyncio.run(_serve(pipe))
 
@@ -140,6 +140,10 @@ async def _serve(pipe: Connection) -> None:
             case ("deaf", count):
                 for client in crowd.clients[:count]:
                     client.transport.pause_reading()
+                pipe.send(count)
+            case ("hear", count):
+                for client in crowd.clients[:count]:
+                    client.transport.resume_reading()
                 pipe.send(count)
             case ("at", seq, first):
                 pipe.send(await crowd.all_at(seq, range(first, len(crowd.clients))))

@@ -23,7 +23,9 @@ from sqlalchemy import func, insert, select, text
 
 from benchmarks.harness import median, percentile, report, rss_mib
 from gateway.export import csv as csv_file
-from gateway.export.tables import Tables
+from gateway.export import tables
+from gateway.export.tables import House
+from gateway.export.words import Words
 from gateway.export.xlsx import XlsxFile
 from gateway.models.call import Call, CallState, Direction, EndReason, Leg, Party, Side, Talk
 from gateway.models.history import CallFilter
@@ -167,7 +169,7 @@ async def watched(late: list[float], busy: list[float]) -> AsyncIterator[None]:
 async def export(history: HistoryRepository, form: str) -> dict[str, Any]:
     """All calls as a file, in the steps the HTTP API takes."""
     lines = [Line(id=line, name=line, numbers=(), queue=line) for line in ("12345", "yiqilai", "shangxian")]
-    table = Tables(lines, "Asia/Shanghai", {}, {}).calls()
+    table = tables.calls(House(lines, "Asia/Shanghai", {}, {}, Words()))
     late: list[float] = []
     busy: list[float] = []
     rows = size = 0

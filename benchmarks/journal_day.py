@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from benchmarks.capture import Calls
 from benchmarks.pipeline import LINES
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Side
 from gateway.models.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard

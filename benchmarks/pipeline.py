@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from agents.accounts import Identity, Role
 from benchmarks.pbx import SECRET, USER
 from gateway.bus import LocalBus
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.conduct.picture import Picture
 from gateway.memory import settle

@@ -1,21 +1,18 @@
-"""Train the classifier of messages and calls: `make classifier`. Seconds on one core; needs scikit-learn.
+"""Train the classifier of messages and calls: `make classifier`. Seconds to train, a minute to measure.
 
 Three heads over the same character 1-3-grams (TF-IDF):
 
 * category: the labelled messages; the taxonomy's lower levels, each a tiny text of its upper level; and, at
-a tenth of
-  the weight, unlabelled messages whose official reply names the body that answered (教育局 → 教育文体);
+  a tenth of the weight, unlabelled messages whose official reply names who answered (教育局 → 教育文体);
 * function: who answered, from the replies' wording; what functions' words say, as tiny texts;
 * request_type: messages whose subject says outright what they are (咨询…, 举报…), that word taken out.
 
 Writes workorders/data/classifier/: weights.npz (float16, no pickle), vocabulary.json, card.json (data,
-method, figures by
-cross-validation). The same data and seed give the same model.
+method, figures by cross-validation). The same data and seed give the same model.
 """
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -37,10 +34,10 @@ from sklearn.svm import LinearSVC
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from scripts.classifier_inputs import DATA, inputs, version  # noqa: E402
 from workorders.classify import FORMAT, MAX_TEXT, MODEL, message_text  # noqa: E402
 from workorders.reference import Reference, load_reference  # noqa: E402
 
-DATA = ROOT / "workorders" / "data" / "training"
 FEATURES, RARE = 25_000, 6
 PENALTY = 0.35
 PENALTIES, REPLIES = (0.2, 0.35, 0.7), (0.03, 0.1, 0.3)
@@ -261,10 +258,15 @@ def main() -> None:
         kind(np.arange(len(stated))),
         {"macro_f1": macro, "f1": each, "sharpness": factor, "by_subject": len(stated)},
     )
-    write(vectors, heads, time.perf_counter() - began)
+    write(vectors, heads, inputs(reference), time.perf_counter() - began)
 
 
-def write(vectors: TfidfVectorizer, heads: dict[str, tuple[Head, dict[str, Any]]], seconds: float) -> None:
+def write(
+    vectors: TfidfVectorizer,
+    heads: dict[str, tuple[Head, dict[str, Any]]],
+    learnt_from: dict[str, str],
+    seconds: float,
+) -> None:
     """The artefact and its card."""
     MODEL.mkdir(parents=True, exist_ok=True)
     grams = [str(gram) for gram in vectors.get_feature_names_out()]
@@ -274,18 +276,13 @@ def write(vectors: TfidfVectorizer, heads: dict[str, tuple[Head, dict[str, Any]]
         arrays[f"{name}_b"] = head.model.intercept_.astype(np.float16)
     np.savez_compressed(MODEL / "weights.npz", **arrays)
     (MODEL / "vocabulary.json").write_text(json.dumps(grams, ensure_ascii=False), encoding="utf-8")
-    digest = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(DATA.iterdir())
-        if path.is_file()
-    }
     card = {
         "format": FORMAT,
-        "version": hashlib.sha256(json.dumps(digest).encode()).hexdigest()[:12],
+        "version": version(learnt_from),
         "features": f"character 1-3-grams, TF-IDF, {len(grams)} kept",
         "model": f"linear SVM, C={PENALTY}, classes balanced",
         "measured": f"{FOLDS}-fold cross-validation, {len(SEEDS)} seeds; labelled rows held out",
-        "data": digest,
+        "data": learnt_from,
         "heads": {name: {"classes": head.classes, **card} for name, (head, card) in heads.items()},
     }
     (MODEL / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from gateway.models.order import RequestType
+from gateway.models.refusals import Refusal
 from workorders.credit_code import credit_code_valid
 
 Kind = Literal["text", "choice", "bool", "list", "code"]
@@ -64,29 +65,33 @@ def labels() -> dict[str, str]:
     return {field.name: field.label for form in FORMS.values() for field in form}
 
 
+class FieldError(Refusal, ValueError):
+    """A value that does not fit its field, or no field of that form."""
+
+
 def check_value(form: str, name: str, value: Any) -> Any:
     """A value as an agent may set it.
 
     Raises:
-        ValueError: the form has no such field, or the value does not fit; the text names both.
+        FieldError: the form has no such field, or the value does not fit.
     """
     field = next((field for field in FORMS[form] if field.name == name), None)
     if field is None:
-        raise ValueError(
-            f"form {form} has no field {name!r}; it has {', '.join(f.name for f in FORMS[form])}"
+        raise FieldError(
+            "field_unknown", form=form, field=name, fields=", ".join(one.name for one in FORMS[form])
         )
     if field.kind == "bool":
         if not isinstance(value, bool):
-            raise ValueError(f"{name}: true or false is wanted")
+            raise FieldError("field_yes_no", field=name)
         return value
     if field.kind == "list":
         if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= 100 for one in value):
-            raise ValueError(f"{name}: a list of short texts is wanted")
+            raise FieldError("field_list", field=name)
         return value
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters is wanted")
+        raise FieldError("field_text", field=name, most=MAX_TEXT)
     if field.kind == "code" and value.strip() and not credit_code_valid(value.strip().upper()):
-        raise ValueError(f"{name}: 18 characters are wanted, the last a check digit (GB 32100); look again")
+        raise FieldError("field_code", field=name)
     if field.choices and value not in field.choices:
-        raise ValueError(f"{name}: one of {', '.join(field.choices)} is wanted")
+        raise FieldError("field_choice", field=name, choices=", ".join(field.choices))
     return value.strip().upper() if field.kind == "code" else value.strip()

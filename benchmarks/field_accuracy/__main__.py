@@ -127,14 +127,16 @@ def sets() -> dict[str, tuple[list[dict[str, Any]], Turns, bool]]:
     """Name → (calls, what is read of them, held out from rules and calibration)."""
     world = district(WORLD)
     recorded, spoken, voiced = read("recorded.jsonl"), read("spoken.jsonl"), read("voiced.jsonl")
-    written_b = dialogues(200, "b", world, 6)
+    written_b, written_c = dialogues(200, "b", world, 6), dialogues(200, "c", world, 7)
     return {
         "recorded, as said": (recorded, true, False),
         "recorded, base model": (recorded, heard, False),
         "written b, as said": (written_b, true, True),
         "written b, noise model": (written_b, noised, True),
+        "written c, as said": (written_c, true, True),
         "robot b, base model": (split(spoken, "b"), heard, True),
         "robot a, base model": (split(spoken, "a"), heard, False),
+        "voiced c, base model": (split(voiced, "c"), heard, True),
         "voiced b, base model": (split(voiced, "b"), heard, True),
         "voiced a, base model": (split(voiced, "a"), heard, False),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.models.call import Party, Side
 from gateway.models.order import FieldValue, Method
-from gateway.models.transcript import Utterance, utterance_id
+from gateway.models.transcript import Alternative, Utterance, utterance_id
 from workorders.classify import Classifier
 from workorders.extraction import ExtractionContext, extract
 from workorders.extraction.times import CHINA
@@ -40,6 +40,7 @@ def utterances(name: str, turns: Iterable[Mapping[str, Any]]) -> list[Utterance]
             end=turn["end"],
             text=turn["text"],
             confidence=turn.get("confidence", 0.0),
+            alternatives=tuple(Alternative(*one) for one in turn.get("alternatives", ())),
         )
         for turn in turns
     ]

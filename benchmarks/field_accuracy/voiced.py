@@ -3,7 +3,8 @@ base model heard, by the very path recordings take.
 
     make voices && python -m benchmarks.field_accuracy.voiced [--count N]
 
-Minutes a dozen calls. Each call is kept in .cache/voiced when done, so it may be broken off and begun again.
+Minutes a dozen calls. Each call and its sound are kept in .cache/voiced when done, so it may be broken off
+and begun again; `--again` hears what was spoken once more.
 """
 
 import argparse
@@ -16,29 +17,30 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from asr.config import AsrConfig
-from asr.files import transcribe_span
 from asr.pool import EnginePool
 from benchmarks.calls import MODEL
 from benchmarks.field_accuracy import voices
 from benchmarks.field_accuracy.dialogues import dialogues, district
-from benchmarks.field_accuracy.voices import RATE, Pcm, Speaker, call_sound
+from benchmarks.field_accuracy.hearing import hear
+from benchmarks.field_accuracy.voices import Pcm, Speaker, call_sound
 from gateway.models.call import Side
-from gateway.models.transcript import Utterance
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "voiced"
 DATA = Path(__file__).parent / "data" / "voiced.jsonl"
 WORLD = 2026
-SEEDS = {"a": 41, "b": 42}
+SEEDS = {"a": 41, "b": 42, "c": 43}
 
 
 def written(count: int) -> Iterator[dict[str, Any]]:
     """`count` calls of each split, in turn."""
     world = district(WORLD)
-    both = [dialogues(count, split, world, seed) for split, seed in SEEDS.items()]
-    for pair in zip(*both, strict=True):
-        yield from pair
+    splits = [dialogues(count, split, world, seed) for split, seed in SEEDS.items()]
+    for several in zip(*splits, strict=True):
+        yield from several
 
 
 @lru_cache(maxsize=1)
@@ -51,22 +53,25 @@ def speak(call: dict[str, Any]) -> tuple[dict[str, Pcm], list[dict[str, Any]]]:
     return call_sound(call, _speaker(), SEEDS[call["id"][0]])
 
 
+def spoken(call: dict[str, Any]) -> tuple[dict[str, Pcm], list[dict[str, Any]]]:
+    """`speak`, once: what was spoken is kept, so that hearing it anew is cheap."""
+    kept = place(call).with_suffix(".npz")
+    if not kept.exists():
+        legs, turns = speak(call)
+        partly = kept.with_suffix(".part")
+        with partly.open("wb") as file:
+            stored: dict[str, Any] = {**legs, "turns": json.dumps(turns, ensure_ascii=False)}
+            np.savez_compressed(file, **stored)
+        partly.rename(kept)
+    with np.load(kept, allow_pickle=False) as found:
+        return {side.value: found[side.value] for side in Side}, json.loads(str(found["turns"]))
+
+
 def place(call: dict[str, Any]) -> Path:
     """Where a finished call is kept: another text, voice or line, another file."""
     said = json.dumps([[turn["speaker"], turn["text"]] for turn in call["turns"]], ensure_ascii=False)
     made_by = f"{voices.VERSION} {SEEDS} {said}".encode()
     return CACHE / f"{call['id']}-{hashlib.sha256(made_by).hexdigest()[:12]}.json"
-
-
-def turn_of(said: Utterance) -> dict[str, Any]:
-    """An utterance as a data file keeps it."""
-    return {
-        "speaker": said.side.value,
-        "start": round(said.start, 2),
-        "end": round(said.end, 2),
-        "text": said.text,
-        "confidence": round(said.confidence, 3),
-    }
 
 
 async def make(calls: list[dict[str, Any]], jobs: int) -> None:
@@ -81,16 +86,8 @@ async def make(calls: list[dict[str, Any]], jobs: int) -> None:
 
             async def one(call: dict[str, Any]) -> None:
                 async with gate:
-                    legs, turns = await loop.run_in_executor(speakers, speak, call)
-                    heard = []
-                    for side in Side:
-                        sound = legs[side.value]
-                        spans = [(0.0, sound.size / RATE)]
-                        found = await transcribe_span(
-                            pool, sound, call_id=call["id"], side=side, offset=0.0, spans=spans
-                        )
-                        heard += [turn_of(said) for said in found]
-                    heard.sort(key=lambda said: (said["start"], said["speaker"]))
+                    legs, turns = await loop.run_in_executor(speakers, spoken, call)
+                    heard = await hear(pool, call["id"], {side: legs[side.value] for side in Side})
                     done = {**call, "turns": turns, "heard": heard, "duration_s": turns[-1]["end"]}
                     place(call).write_text(json.dumps(done, ensure_ascii=False), encoding="utf-8")
                     print(call["id"], flush=True)
@@ -104,8 +101,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40, help="calls of each split")
     parser.add_argument("--jobs", type=int, default=2, help="calls spoken at once")
     parser.add_argument("--gather", action="store_true", help="write what is kept, make nothing")
+    parser.add_argument("--again", action="store_true", help="hear all calls once more")
     given = parser.parse_args()
     calls = list(written(given.count))
+    if given.again:
+        for call in calls:
+            place(call).unlink(missing_ok=True)
     if not given.gather:
         asyncio.run(make(calls, given.jobs))
     kept = sorted((one for one in calls if place(one).exists()), key=lambda one: str(one["id"]))

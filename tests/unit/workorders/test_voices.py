@@ -31,7 +31,7 @@ def test_noise_is_as_loud_as_asked_and_the_same_each_time() -> None:
 
 def test_written_calls_are_kept_by_what_is_said() -> None:
     calls = list(written(2))
-    assert [one["id"] for one in calls] == ["a000", "b000", "a001", "b001"]
+    assert [one["id"] for one in calls] == ["a000", "b000", "c000", "a001", "b001", "c001"]
     changed = {**calls[0], "turns": calls[0]["turns"][:-1]}
     assert place(calls[0]) == place({**calls[0], "truth": {}})
     assert place(calls[0]) != place(changed)

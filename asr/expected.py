@@ -1,0 +1,60 @@
+"""What may follow the known beginnings of an answer, by the model's own probabilities. Runs in a worker.
+
+A short answer such as 我姓胡 is where Whisper's text is worst: two or three syllables, no context, and it
+writes any word that sounds alike (我幸福). Held to the beginning, it has only the name left to tell, and how
+probable it finds the beginning tells whether the answer begins so at all.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from ctranslate2 import Device, StorageView
+from faster_whisper.tokenizer import Tokenizer
+
+from asr.engine import Alternative, Expected
+from asr.script import simplified
+
+BEAM = 5
+KEPT = 12
+_ROOM = 4
+"""Tokens after the beginning: a character takes up to three."""
+_LEAST = 1e-9
+
+
+def alternatives(
+    model: Any, tokenizer: Tokenizer, encoded: StorageView, frames: int, prompt: list[int],
+    expected: Expected, suppressed: list[int],
+) -> tuple[Alternative, ...]:  # fmt: skip
+    """The likeliest beginnings with the character after them, best first.
+
+    `model`: CTranslate2's Whisper; `encoded`: its encoder's output for one stretch of `frames` feature
+    frames; `prompt`: all tokens before the text.
+    """
+    beginnings = [tokenizer.encode(beginning) for beginning in expected.beginnings]
+    copies = StorageView.from_array(
+        np.repeat(np.asarray(encoded.to_device(Device.cpu)), len(beginnings), axis=0)
+    )
+    aligned = model.align(copies, prompt, beginnings, [frames] * len(beginnings))
+    found: dict[str, float] = {}
+    for text, tokens, alignment in zip(expected.beginnings, beginnings, aligned, strict=True):
+        given = math.prod(max(one, _LEAST) for one in alignment.text_token_probs[: len(tokens)])
+        (result,) = model.generate(
+            encoded,
+            [prompt + tokens],
+            beam_size=BEAM,
+            num_hypotheses=BEAM,
+            max_length=len(prompt) + len(tokens) + _ROOM,
+            length_penalty=0,
+            return_scores=True,
+            suppress_tokens=suppressed,
+        )
+        for sequence, score in zip(result.sequences_ids, result.scores, strict=True):
+            said = tokenizer.decode([token for token in sequence if token < tokenizer.eot])
+            following = simplified(said[len(text) :].strip()[:1])
+            if "\u4e00" <= following <= "\u9fff":
+                # Several hypotheses share a character: they differ in what comes after it.
+                whole = text + following
+                found[whole] = max(found.get(whole, 0.0), given * math.exp(score))
+    best = sorted(found.items(), key=lambda item: -item[1])[:KEPT]
+    return tuple(Alternative(text, probability) for text, probability in best)
