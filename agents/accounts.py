@@ -17,6 +17,7 @@ from msgspec import Struct, structs
 
 from agents.passwords import Passwords
 from agents.throttle import LoginThrottle
+from gateway.models.refusals import Refusal
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 MIN_PASSWORD = 8
@@ -143,16 +144,20 @@ class SessionStore(Protocol):
         ...
 
 
-class LoginRefusedError(Exception):
+class LoginRefusedError(Refusal):
     """Wrong name or password, or a disabled account: the three are not told apart."""
 
 
-class LoginThrottledError(Exception):
+class LoginThrottledError(Refusal):
     """Too many attempts; `retry_after` seconds to wait."""
 
     def __init__(self, retry_after: float) -> None:
         self.retry_after = retry_after
-        super().__init__(f"too many attempts; try again in {retry_after:.0f} s")
+        super().__init__("login_throttled", seconds=round(retry_after))
+
+
+class AccountError(Refusal, ValueError):
+    """An account cannot be made or changed like that."""
 
 
 def token_hash(token: str) -> str:
@@ -206,7 +211,7 @@ class AccountService:
                 password[: MAX_PASSWORD + 1],
             )
         if account is None or not right or account.disabled:
-            raise LoginRefusedError("name or password is wrong, or the account is disabled")
+            raise LoginRefusedError("login_wrong")
         now = self._clock()
         self._throttle.succeeded(username, address, now)
         if self._passwords.outdated(account.password_hash):
@@ -245,16 +250,13 @@ class AccountService:
         """Add an account; with `replace`, one of the same name gives way to it.
 
         Raises:
-            ValueError: the name or the password will not do, or the name is taken; the text says why.
+            AccountError: the name or the password will not do, or the name is taken.
         """
         if not USERNAME.fullmatch(username):
-            raise ValueError(
-                f"username {username!r}: use 1 to 64 letters, digits, '.', '_', '-' or '@',"
-                " beginning with a letter or digit"
-            )
+            raise AccountError("account_name", username=repr(username))
         _check_password(password)
         if not replace and await self._accounts.get_account(username) is not None:
-            raise ValueError(f"there is an account {username!r} already; choose another name")
+            raise AccountError("account_taken", username=repr(username))
         account = Account(username, await self._hash(password), role, agent_id)
         await self._accounts.put_account(account)
         return account
@@ -267,10 +269,10 @@ class AccountService:
         """Give an account a new password and end its sessions.
 
         Raises:
-            ValueError: no such account, or the password will not do.
+            AccountError: no such account, or the password will not do.
         """
         if await self._accounts.get_account(username) is None:
-            raise ValueError(f"no account {username!r}; create it first")
+            raise AccountError("account_unknown", username=repr(username))
         _check_password(password)
         await self._accounts.set_password_hash(username, await self._hash(password))
         await self._end_sessions(username)
@@ -279,11 +281,11 @@ class AccountService:
         """Lock an account (and end its sessions), or open it again.
 
         Raises:
-            ValueError: no such account.
+            AccountError: no such account.
         """
         account = await self._accounts.get_account(username)
         if account is None:
-            raise ValueError(f"no account {username!r}")
+            raise AccountError("account_unknown", username=repr(username))
         await self._accounts.put_account(structs.replace(account, disabled=disabled))
         if disabled:
             await self._end_sessions(username)
@@ -314,6 +316,4 @@ def _identity(account: Account, session: Session) -> Identity:
 
 def _check_password(password: str) -> None:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise ValueError(
-            f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters; this one has {len(password)}"
-        )
+        raise AccountError("password_length", least=MIN_PASSWORD, most=MAX_PASSWORD, length=len(password))

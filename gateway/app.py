@@ -17,6 +17,7 @@ from asr.pool import EnginePool
 from gateway import __version__
 from gateway.background import (
     Tasks,
+    caller_of,
     forget_commands,
     live_call,
     readiness,
@@ -25,7 +26,7 @@ from gateway.background import (
     watch_recogniser,
 )
 from gateway.bus import LocalBus
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.commands.view import View
 from gateway.conduct.administration import Administration
@@ -34,6 +35,7 @@ from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
 from gateway.conduct.desks import Desks
 from gateway.conduct.directory import LiveDirectory
 from gateway.conduct.drafting import Orders
+from gateway.conduct.expecting import Expecting
 from gateway.conduct.finishing import Finishing
 from gateway.conduct.listening import Listening
 from gateway.conduct.picture import Picture
@@ -43,6 +45,7 @@ from gateway.conduct.reporting import Reporting
 from gateway.conduct.softphones import Softphones, websocket_urls
 from gateway.conduct.taking_back import carry_over
 from gateway.metrics import Metrics
+from gateway.models.call import Call
 from gateway.models.facts import (
     TAKEN_BACK,
     AnyFact,
@@ -76,6 +79,7 @@ from recordings.takeover import Archive
 from workorders.classify import MODEL as CLASSIFIER
 from workorders.classify import load_classifier
 from workorders.extraction import warm_up
+from workorders.extraction.people import BEGINNINGS, NAME_QUESTION, name_beginnings
 from workorders.forms import FORMS, labels
 from workorders.knowledge import load_knowledge
 from workorders.llm import LanguageModel
@@ -144,13 +148,19 @@ async def run_gateway(
         # glossary.
         hot_words = " ".join(reference.hot_words()) if district.hot_words else ""
         pool = await _engine_pool(settings, stack, say)
+        expecting = Expecting(NAME_QUESTION, BEGINNINGS, name_beginnings)
+
+        def request(_call: Call) -> EngineRequest:
+            return EngineRequest(hotwords=hot_words)
+
         listening = (
             Listening(
                 pool,
                 journal,
                 bus,
                 calls,
-                request=lambda _: EngineRequest(hotwords=hot_words),
+                expecting=expecting,
+                request=request,
                 partials=settings.asr.partials,
             )
             if pool is not None
@@ -177,7 +187,9 @@ async def run_gateway(
                 )
         linked = await pbxs(agi_address, audio_address) if pbxs else list(settings.pbx)
         by_name = {pbx.name: pbx for pbx in linked}
-        finishing = Finishing(by_name, archive, pool, listening, orders, journal, bus, calls)
+        finishing = Finishing(
+            by_name, archive, pool, listening, orders, journal, bus, calls, expecting, request
+        )
         running = Running(
             settings=settings,
             bus=bus,
@@ -207,6 +219,7 @@ async def run_gateway(
             look,
             running.links,
             wrap_ups(running.desks),
+            caller_of(running),
         )
         tasks = Tasks()
         stack.push_async_callback(finishing.stop)
@@ -216,15 +229,18 @@ async def run_gateway(
         await asyncio.sleep(0)
         start_delivery(settings, orders, outbox, tasks)
         for pbx in linked:
-            _link(running, pbx, linked[0].name, journal, tasks)
+            _link(running, pbx, linked[0].name, journal, tasks, commander.follow_phone)
             running.pictures[pbx.name].floor.restore(*reporting.left_of(pbx.name))
         tasks.start(reporting.run(), "figures")
-        tasks.start(Alarming([rule.model() for rule in settings.alarms], journal, bus).run(), "alarms")
+        rules_of_alarms = [rule.model() for rule in settings.alarms]
+        alarming = Alarming(rules_of_alarms, journal, bus, order_repository.open_drafts)
+        tasks.start(alarming.run(), "alarms")
         reopened = await finishing.resume()
         if reopened:
             log.info("resumed_unfinished_calls", calls=reopened)
         metrics = Metrics(running, journal)
         stream: StreamServer | None = None
+        privacy = settings.privacy.model()
         services = WebServices(
             accounts=accounts,
             live=view,
@@ -249,6 +265,7 @@ async def run_gateway(
                 reference,
                 await asyncio.to_thread(load_contacts, district.contacts),
                 CallerRepository(database),
+                privacy,
             ),
             drafts=DraftRepository(database),
             live_call=lambda call_id: live_call(running, call_id),
@@ -257,6 +274,7 @@ async def run_gateway(
             stream_port=lambda: stream.port if stream else None,
             public_stream_url=settings.http.public_stream_url,
             allowed_origins=settings.http.allowed_origins,
+            privacy=privacy,
             secure_cookies=settings.http.secure_cookies,
             timezone=settings.timezone,
             export_rows=settings.http.export_rows,
@@ -278,6 +296,7 @@ async def run_gateway(
                 commands=commander,
                 max_clients=settings.http.max_clients,
                 deflate=settings.http.deflate,
+                privacy=privacy,
             )
         )
         running.stream_port = stream.port
@@ -314,10 +333,17 @@ async def _engine_pool(
     return await stack.enter_async_context(EnginePool(config))
 
 
-def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter, tasks: Tasks) -> None:
+def _link(
+    running: Running,
+    pbx: PbxSettings,
+    first: str,
+    journal: JournalWriter,
+    tasks: Tasks,
+    follow: Callable[[str], Awaitable[None]],
+) -> None:
     settings = running.settings
     profiles = [
-        AgentProfile(agent.id, agent.name, agent.phone)
+        AgentProfile(agent.id, agent.name, agent.phone, agent.kind, agent.desk_phone or "")
         for agent in settings.agents
         if (agent.pbx or first) == pbx.name
     ]
@@ -329,7 +355,7 @@ def _link(running: Running, pbx: PbxSettings, first: str, journal: JournalWriter
     )
     picture = Picture(tracker, journal, running.bus, running.calls)
     link = PbxLink(pbx, picture.on_event, picture.on_state, picture.on_snapshot)
-    desks = Desks(picture.floor, link, picture.tell)
+    desks = Desks(picture.floor, link, picture.tell, follow)
     picture.after = desks.wake
     running.pictures[pbx.name], running.links[pbx.name] = picture, link
     running.desks[pbx.name] = desks

@@ -8,12 +8,15 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from agents.accounts import Identity
 from asr.pool import EnginePool
+from gateway.conduct.commands import CallerOf
 from gateway.conduct.drafting import Orders
-from gateway.models.call import Call
+from gateway.models.call import Call, Direction
 from gateway.models.facts import (
     RecogniserChanged,
 )
+from gateway.models.numbers import national
 from gateway.models.recogniser import Recogniser
 from gateway.running import Running
 from gateway.settings import Settings
@@ -21,6 +24,7 @@ from gateway.storage.commands import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.orders import SqlOutbox
 from gateway.stream.hub import Hub
+from gateway.web.access import may_see
 from gateway.web.services import Check
 from workorders.delivery import DeliveryWorker, Endpoint, Outcome
 from workorders.outbox import Delivery
@@ -119,6 +123,20 @@ async def watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None
             told = state
             running.bus.publish(RecogniserChanged(at=time.time(), recogniser=state))
         await asyncio.sleep(LIVE_TICK_S)
+
+
+def caller_of(running: Running) -> CallerOf:
+    """Whom calling back a call means (`Commander`)."""
+
+    async def found(who: Identity, call_id: str) -> str | None:
+        call = live_call(running, call_id) or await running.calls.get_call(call_id)
+        if call is None or not may_see(call, who):
+            return None
+        # Of a call of our own, whom it went to.
+        ours = call.direction is not Direction.INBOUND
+        return national(call.called if ours else call.caller.number)
+
+    return found
 
 
 def live_call(running: Running, call_id: str) -> Call | None:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A private Asterisk 22 in a git-ignored directory, by debootstrap, and the SIP tools of the integration tests.
+# A private Asterisk 22 in a git-ignored directory, by debootstrap, the voice that speaks the names of lines of one's
+# own, and the SIP tools of the integration tests.
 # Needs root on Debian or Ubuntu and its package mirror, once; a second run does nothing and needs no network.
 # Without them: one loud line, and the tests that need Asterisk are skipped (CI fails instead).
 set -eu
@@ -11,7 +12,7 @@ say() { printf '==> %s\n' "$*"; }
 without() { printf '!!! NO ASTERISK: %s. Integration tests against Asterisk will be SKIPPED.\n' "$*" >&2; exit 0; }
 
 need=
-for tool in sipp:sip-tester debootstrap:debootstrap unshare:util-linux; do
+for tool in sipp:sip-tester espeak-ng:espeak-ng debootstrap:debootstrap unshare:util-linux; do
   command -v "${tool%%:*}" >/dev/null 2>&1 || need="$need ${tool##*:}"
 done
 [ -f "$STAMP" ] && [ -z "$need" ] && exit 0

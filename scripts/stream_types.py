@@ -1,12 +1,22 @@
-"""Write docs/asyncapi.json and web/src/stream/frames.ts from the frames' types (`make stream-types`)."""
+"""What the browser app knows of the gateway's types and words, written from them (`make stream-types`).
+
+docs/asyncapi.json and web/src/stream/frames.ts come from the frames' types, the app's English for refusals
+and findings (web/src/i18n/en/{refused,doctor}.ts) from the gateway's sentences. Their Chinese is the app's
+own; its types want one for each code.
+"""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.doctor.findings import FINDINGS
+from gateway.models.refusals import REFUSALS
 from gateway.stream.asyncapi import document
 
 ROOT = Path(__file__).resolve().parents[1]
+ENGLISH = ROOT / "web" / "src" / "i18n" / "en"
 HEAD = (
     "// Written by scripts/stream_types.py from the frames' types: change those, then `make stream-types`.\n"
 )
@@ -60,12 +70,27 @@ def of(schema: dict[str, Any]) -> str:
     return "unknown"
 
 
+def messages(sentences: Mapping[str, Any], home: str) -> str:
+    """Sentences as messages of vue-i18n, whose own signs are written as texts."""
+
+    def written(value: Any) -> Any:
+        if isinstance(value, str):
+            return re.sub(r"[@|$]", lambda sign: f"{{'{sign[0]}'}}", value)
+        return {code: written(one) for code, one in value.items()}
+
+    text = json.dumps(written(sentences), ensure_ascii=False, indent=2)
+    head = f"// Written by scripts/stream_types.py from {home}: change that, then `make stream-types`.\n"
+    return f"{head}export default {text}\n"
+
+
 def files() -> dict[Path, str]:
     """What is written where."""
     described = document()
     return {
         ROOT / "docs" / "asyncapi.json": json.dumps(described, ensure_ascii=False, indent=1) + "\n",
         ROOT / "web" / "src" / "stream" / "frames.ts": typescript(described["components"]["schemas"]),
+        ENGLISH / "refused.ts": messages(REFUSALS, "gateway/models/refusals.py"),
+        ENGLISH / "doctor.ts": messages(FINDINGS, "gateway/doctor/findings.py"),
     }
 
 

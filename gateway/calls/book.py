@@ -71,6 +71,10 @@ class Book:
         facts, self._facts = self._facts, []
         return facts
 
+    def told(self, call: Call) -> bool:
+        """Whether the facts since the last time show that state of the call."""
+        return any(getattr(fact, "call", None) == call for fact in self._facts)
+
     # -- finding -------------------------------------------------------------------------------------------
     def call_id(self, linkedid: str) -> str:
         """The id of the call of that Linkedid."""
@@ -292,7 +296,10 @@ class Book:
 
     # -- two calls become one ------------------------------------------------------------------------------
     def merge(self, at: float, one: Call, other: Call) -> Call:
-        """The one call that goes on; the other ends as `merged` with all its live channels handed over."""
+        """The one call that goes on; the other ends as `merged` with all its live channels handed over.
+
+        A channel has one leg: of two, which only events out of order leave, the live channel's stays.
+        """
         winner, loser = survivor(one, other)
         moving = self.members(loser.id)
         live = {channel.uniqueid for channel in moving}
@@ -301,6 +308,7 @@ class Book:
             for leg in loser.legs
             if leg.uniqueid in live and leg.ended_at is None
         )
+        anew = {leg.uniqueid for leg in moved}
         for channel in moving:
             channel.call_id = winner.id
             self._members.setdefault(winner.id, {})[channel.uniqueid] = None
@@ -308,7 +316,7 @@ class Book:
             self.alias(linkedid, winner.id)
         winner = self.change(
             winner,
-            legs=(*winner.legs, *moved),
+            legs=(*(leg for leg in winner.legs if leg.uniqueid not in anew), *moved),
             transfers=tuple(sorted((*winner.transfers, *loser.transfers), key=lambda step: step.at)),
         )
         ended = closed(loser, at)

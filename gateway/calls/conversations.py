@@ -82,6 +82,9 @@ class Conversations:
             for one, leg in legs:
                 if leg.side is Side.AGENT and leg.agent is not None:
                     call = self.begin_talk(at, call, one, leg.agent, 0.0)
+        elif call.talking and legs:
+            # No talk begins that would tell who is with whom.
+            book.tell(f.CallUpdated(at=at, call=call, what="consultation"))
         call = self._left_behind(at, call, parties)
         call = self._confer(at, self.refresh(call), parties)
         for one in parties:

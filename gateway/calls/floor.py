@@ -11,22 +11,22 @@ from typing import Any
 from msgspec import Struct, structs
 
 from agents import machine
-from agents.machine import DEVICE_BY_STATUS, Effect, Outcome, Seen, state_of
+from agents.machine import DEVICE_BY_STATUS, Outcome, Seen, SetPause, state_of
+from gateway.calls.phones import AgentProfile, Phones
 from gateway.calls.visits import Visits
 from gateway.models.call import Direction
 from gateway.models.facts import AgentChanged, AnyFact, QueueChanged
 from gateway.models.line import Line
+from gateway.models.phones import DESK_CHOSEN, PhoneKind, chooser
 from gateway.models.queue import AgentState, AgentStatus, Queue, QueueVisit, Waiting
 from gateway.pbx import events as e
 from gateway.pbx.snapshot import PbxSnapshot
 
 
-class AgentProfile(Struct, frozen=True):
-    """An agent as configured."""
+class FollowPhone(Struct, frozen=True):
+    """Effect: let the agent's memberships be by the phone they have chosen."""
 
-    id: str
-    name: str
-    phone: str
+    agent: str
 
 
 class Member(Struct, frozen=True):
@@ -47,19 +47,18 @@ class Floor:
         self._pbx = pbx
         self._lines = {line.queue: line for line in lines}
         self._missed_limit = missed_limit
-        self._profiles = {profile.id: profile for profile in profiles}
-        self._agent_of_phone = {profile.phone: profile.id for profile in self._profiles.values()}
+        self._phones = Phones(profiles)
         self._members: dict[str, dict[tuple[str, str], Member]] = {}
         """Agent → (queue, interface) → membership."""
         self._serving: dict[str, set[str]] = {}
         """Queue → the agents logged in to it."""
-        self._seen: dict[str, Seen] = {agent: Seen() for agent in self._profiles}
+        self._seen: dict[str, Seen] = {agent: Seen() for agent in self._phones.profiles}
         self._call_of: dict[str, str] = {}
         self._agents_of_call: dict[str, set[str]] = {}
         self._due: list[tuple[float, str]] = []
         self._due_of: dict[str, float] = {}
         """The one entry of an agent in `_due` that counts."""
-        self.effects: list[Effect] = []
+        self.effects: list[SetPause | FollowPhone] = []
         """What the edge must do in the PBX, in order; it empties the list."""
         self.queues: dict[str, Queue] = {
             line.queue: Queue(name=line.queue, pbx=pbx, line=line.id) for line in lines
@@ -86,13 +85,13 @@ class Floor:
 
     def agent_of(self, member: str, interface: str) -> str:
         """The agent's id behind an app_queue member, configured or not."""
-        if member in self._profiles:
+        if member in self._phones.profiles:
             return member
-        return self._agent_of_phone.get(interface, member or interface)
+        return self._phones.agent_of(interface) or member or interface
 
     def agent_of_phone(self, phone: str) -> str | None:
         """The agent whose phone that device is."""
-        return self._agent_of_phone.get(phone)
+        return self._phones.agent_of(phone)
 
     # -- callers who wait ----------------------------------------------------------------------------
     def join(self, at: float, queue: str, waiting: Waiting) -> list[AnyFact]:
@@ -239,23 +238,35 @@ class Floor:
         device = DEVICE_BY_STATUS.get(event.status, "UNKNOWN")
         member = Member(event.paused, event.paused_reason, device)
         self._members.setdefault(agent, {})[event.queue, event.interface] = member
-        if agent not in self._profiles:
-            self._profiles[agent] = AgentProfile(id=agent, name=agent, phone=event.interface)
         # Also a second phone, at which a configured agent has logged in.
-        self._agent_of_phone.setdefault(event.interface, agent)
+        self._phones.met(agent, event.interface)
 
     def device(self, event: e.DeviceStateChange) -> list[AnyFact]:
-        """A phone's device state changed."""
-        agent = self._agent_of_phone.get(event.device)
+        """A phone's device state changed, or an agent's choice of phone, which is kept as one."""
+        if (who := chooser(event.device)) is not None:
+            return self._chose(event.at, who, event.state == DESK_CHOSEN)
+        agent = self._phones.agent_of(event.device)
         if agent is None:
             return []
+        self._phones.changed(event.device, event.state)
         for key, member in self._members.get(agent, {}).items():
             # app_queue tells the same a moment later, once for each queue.
             if key[1] == event.device and member.device != "UNKNOWN":
                 self._members[agent][key] = structs.replace(member, device=event.state)
-        self._update(agent, device=event.state)
+        if not self._phones.choosing(agent) or event.device == self._phones.chosen(agent):
+            self._update(agent, device=event.state)
         self._sum_up(agent)
         return self._refresh(event.at, agent)
+
+    def _chose(self, at: float, agent: str, desk: bool) -> list[AnyFact]:
+        if not self._phones.choosing(agent):
+            return []
+        self._phones.choose(agent, desk)
+        # By a command that moves the memberships itself, by another gateway, or by hand at the PBX.
+        self.effects.append(FollowPhone(agent))
+        self._update(agent, device=self._phones.state(self._phones.chosen(agent)))
+        self._sum_up(agent)
+        return self._refresh(at, agent)
 
     def phone(
         self,
@@ -328,15 +339,15 @@ class Floor:
 
     def _refresh(self, at: float, agent: str) -> list[AnyFact]:
         seen = self._seen_of(agent)
-        profile = self._profiles.get(agent) or AgentProfile(id=agent, name=agent, phone="")
         members = self._members.get(agent, {})
         phones = self.interfaces(agent)
+        chosen = self._phones.chosen(agent)
         before = self.agents.get(agent)
         state = state_of(seen, at)
         after = AgentStatus(
             id=agent,
-            name=profile.name,
-            phone=phones[0] if phones and profile.phone not in phones else profile.phone,
+            name=self._phones.profile(agent).name,
+            phone=phones[0] if phones and chosen not in phones else chosen,
             state=state,
             since=before.since if before and before.state is state else at,
             reason="" if machine.in_wrap_up_pause(seen) else seen.reason,
@@ -347,6 +358,8 @@ class Floor:
             missed=seen.missed,
             pbx=self._pbx,
             phones=phones,
+            kind=self._phones.kind(agent),
+            desk_reachable=self._phones.desk_reachable(agent),
         )
         if after == before and agent not in self._untold:
             return []
@@ -365,6 +378,7 @@ class Floor:
         for status in agents:
             self.agents[status.id] = status
             self._untold.add(status.id)
+            self._phones.choose(status.id, status.kind is PhoneKind.DESK)
             until = status.wrap_up_until or 0.0
             started = status.since if status.state is AgentState.WRAP_UP else until
             self._seen[status.id] = Seen(wrap_up_until=until, wrap_up_from=started, missed=status.missed)
@@ -378,6 +392,7 @@ class Floor:
         self._due.clear()
         self._due_of.clear()
         self._serving.clear()
+        self._phones.relearn(snapshot.device_states)
         for queue in snapshot.queues:
             for member in queue.members:
                 agent = self.agent_of(member.member, member.interface)
@@ -404,14 +419,13 @@ class Floor:
                 for entry in rows.get(name, ())
             )
             facts += self._set_waiting(snapshot.at, name, waiting)
-        for agent in [*self._profiles, *(other for other in self._seen if other not in self._profiles)]:
+        for agent in dict.fromkeys([*self._phones.profiles, *self._seen]):
             facts += self._rejoin(snapshot, agent)
         return facts
 
     def _rejoin(self, snapshot: PbxSnapshot, agent: str) -> list[AnyFact]:
         before = self._seen_of(agent)
-        profile = self._profiles.get(agent)
-        device = snapshot.device_states.get(profile.phone, "UNKNOWN") if profile else "UNKNOWN"
+        device = snapshot.device_states.get(self._phones.chosen(agent), "UNKNOWN")
         self._seen[agent] = Seen(device=device)
         self._sum_up(agent)
         self._take(snapshot.at, agent, machine.rejoined(agent, self._seen[agent], before, snapshot.at))
@@ -422,6 +436,9 @@ class Floor:
         if machine.in_wrap_up_pause(self._seen[agent]):
             # Its time may be over already.
             self._schedule(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
+        if self._phones.choosing(agent):
+            # A switch may have been cut short, or a phone was added to the configuration.
+            self.effects.append(FollowPhone(agent))
         return facts + self._refresh(snapshot.at, agent)
 
 

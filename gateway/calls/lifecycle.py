@@ -172,6 +172,11 @@ class Lifecycle:
             self._talks.refresh(call)
         if bridge is not None:
             self._talks.succeed(event.at, channel, bridge)
+        # A colleague or unit that was consulted hangs up, or is let go: nothing else tells.
+        after = book.calls.get(call.id)
+        leg = after.leg(channel.uniqueid) if after is not None else None
+        if after is not None and leg is not None and leg.answered_at is not None and not book.told(after):
+            book.tell(f.CallUpdated(at=event.at, call=after, what="left"))
 
     @staticmethod
     def _reason(call: Call, cause: int) -> EndReason:

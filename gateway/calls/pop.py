@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from gateway.models.call import Call
 from gateway.models.order import Order
@@ -18,7 +18,8 @@ from gateway.models.pop import (
     PopOrder,
     ScreenPop,
 )
-from gateway.stream.masking import mask_number
+from gateway.privacy.eyes import WHOLE, Eyes
+from gateway.privacy.views import shown
 
 SHOWN = 10
 """Earlier calls and orders shown."""
@@ -49,30 +50,11 @@ class PopRules(Struct, frozen=True):
     """Digit → line's name."""
 
 
-class Eyes(Struct, frozen=True):
-    """What the person who asks may see whole. Organisations are never masked."""
-
-    numbers: bool = True
-    names: bool = True
-
-    def number(self, text: str) -> str:
-        """Text that may hold telephone or identity numbers."""
-        return text if self.numbers else mask_number(text)
-
-    def name(self, text: str) -> str:
-        """A person's name; as the network gives it, it may be a number too."""
-        return self.number(text if self.names else mask_name(text))
-
-    def contact(self, contact: Contact) -> Contact:
-        """A line of the directory."""
-        return structs.replace(contact, name=self.name(contact.name), note=self.number(contact.note))
-
-
-def screen_pop(call: Call, known: Known, rules: PopRules, eyes: Eyes = Eyes()) -> ScreenPop:  # noqa: B008
+def screen_pop(call: Call, known: Known, rules: PopRules, eyes: Eyes = WHOLE) -> ScreenPop:
     """The pop for that call."""
-    earlier = list(known.earlier)
+    earlier = [(shown(one, eyes), shown(order, eyes)) for one, order in known.earlier]
     orders = [order for _, order in earlier if order is not None]
-    contact = eyes.contact(known.contact) if known.contact is not None else None
+    contact = shown(known.contact, eyes)
     return ScreenPop(
         call_id=call.id,
         caller=PopCaller(
@@ -81,23 +63,18 @@ def screen_pop(call: Call, known: Known, rules: PopRules, eyes: Eyes = Eyes()) -
         person=contact,
         enterprise=known.enterprise,
         ivr=tuple(_entry(name, eyes.number(value), rules) for name, value in call.ivr.items()),
-        calls=tuple(_call(one, order, eyes) for one, order in earlier[:SHOWN]),
-        orders=tuple(_order(order, eyes) for order in orders[:SHOWN]),
+        calls=tuple(_call(one, order) for one, order in earlier[:SHOWN]),
+        orders=tuple(_order(order) for order in orders[:SHOWN]),
         alerts=tuple(_alerts(contact, known.recent, rules)),
     )
 
 
-def mask_name(name: str) -> str:
-    """`王小芳` → `王**`."""
-    return name[:1] + "*" * len(name[1:])
-
-
 def _entry(name: str, value: str, rules: PopRules) -> PopEntry:
     meaning = rules.menu.get(value) if name == "menu" else None
-    return PopEntry(IVR_LABELS.get(name, name), f"{value} {meaning}" if meaning else value)
+    return PopEntry(IVR_LABELS.get(name, name), f"{value} {meaning}" if meaning else value, name)
 
 
-def _call(call: Call, order: Order | None, eyes: Eyes) -> PopCall:
+def _call(call: Call, order: Order | None) -> PopCall:
     return PopCall(
         id=call.id,
         started_at=call.started_at,
@@ -105,18 +82,18 @@ def _call(call: Call, order: Order | None, eyes: Eyes) -> PopCall:
         agent=call.agent,
         state=call.state.value,
         end_reason=call.end_reason.value if call.end_reason else None,
-        title=eyes.number(_text(order, "title")),
+        title=_text(order, "title"),
         order_id=order.id if order else None,
     )
 
 
-def _order(order: Order, eyes: Eyes) -> PopOrder:
+def _order(order: Order) -> PopOrder:
     return PopOrder(
         id=order.id,
         created_at=order.created_at,
         line=order.line,
         state=order.state.value,
-        title=eyes.number(_text(order, "title")),
+        title=_text(order, "title"),
         category=_text(order, "category"),
         town=_text(order, "town"),
         external_id=order.external_id,

@@ -13,8 +13,9 @@ from gateway.calls.book import Book
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
-from gateway.calls.floor import AgentProfile, Floor
+from gateway.calls.floor import Floor
 from gateway.calls.lifecycle import Lifecycle
+from gateway.calls.phones import AgentProfile
 from gateway.calls.ringing import Ringing
 from gateway.calls.taking_back import TakingBack
 from gateway.calls.transfers import Transfers

@@ -12,9 +12,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from agents.accounts import MAX_PASSWORD, USERNAME, AccountService, Role
+from agents.accounts import MAX_PASSWORD, USERNAME, AccountError, AccountService, Role
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.models.audit import AuditEntry, deed
+from gateway.models.said import Said
 from gateway.parts import open_database
 from gateway.settings import Settings
 from gateway.storage.accounts import AccountRepository
@@ -162,19 +163,19 @@ def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None])
 
     async def audited() -> None:
         async with _Opened(settings) as (accounts, audit):
-            refused = ""
+            refused: Said | None = None
             try:
                 await work(accounts)
-            except ValueError as error:
-                refused = str(error)
+            except AccountError as error:
+                refused = error.said
             await audit.note(_entry(name, told, refused))
             if refused:
-                _fail(refused)
+                _fail(refused.text)
 
     _run(audited())
 
 
-def _entry(name: str, told: dict[str, Any], refused: str) -> AuditEntry:
+def _entry(name: str, told: dict[str, Any], refused: Said | None) -> AuditEntry:
     return deed(
         at=time.time(),
         deed_id=str(uuid.uuid4()),

@@ -82,6 +82,11 @@ def config_check(config: ConfigOption = None) -> None:
             pbx.read_secret()
         except ValueError as error:
             faults.append(f"pbx.{index} ({pbx.name}): {error}")
+        if any(url.startswith("turn") for url in pbx.softphone.ice_servers):
+            try:
+                pbx.read_turn_secret()
+            except ValueError as error:
+                faults.append(f"pbx.{index} ({pbx.name}): {error}")
     for index, endpoint in enumerate(settings.workorders):
         try:
             endpoint.read_secret()

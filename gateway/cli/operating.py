@@ -1,14 +1,13 @@
 """`hotline doctor`, `hotline deploy asterisk` and `prompts`."""
 
 import asyncio
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.main import ConfigOption, app, deploy_app, err, out, read_settings
-from gateway.pbx.passwords import own_password, read_passwords, write_passwords
+from gateway.pbx.passwords import new_password, own_password, read_passwords, write_passwords
 from gateway.settings import Settings
 
 
@@ -31,10 +30,10 @@ async def _doctor(settings: Settings) -> int:
     failed = 0
     async for finding in examine(settings):
         mark = "warn" if finding.warning else "ok" if finding.ok else "FAIL"
-        out.print(f"{mark:<5}{finding.what}: {finding.detail}")
+        out.print(f"{mark:<5}{finding.what.text}: {finding.detail.text}")
         if not finding.ok:
             failed += 1
-            out.print(f"     mend: {finding.mend or 'see above'}")
+            out.print(f"     mend: {finding.mend.text if finding.mend else 'see above'}")
     out.print(f"{failed} failed" if failed else "all is well")
     return failed
 
@@ -118,7 +117,8 @@ def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:
     """
     known = read_passwords(path) if path.exists() else {}
     for agent in settings.agents:
-        if user := agent.sip_user:
-            known[user] = own_password(agent) or known.get(user) or secrets.token_urlsafe(18)
+        for user in agent.sip_users.values():
+            own = own_password(agent) if user == agent.sip_user else None
+            known[user] = own or known.get(user) or new_password()
     write_passwords(path, known)
     return known

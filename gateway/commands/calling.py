@@ -6,7 +6,10 @@ channel, so that they work on every phone and the PBX's transfer events tell the
 
 import re
 
+from msgspec import structs
+
 from gateway.commands.view import (
+    BUSY,
     GONE,
     Actor,
     Ami,
@@ -33,7 +36,6 @@ TRANSFER_EXTEN; older ones are told the target by keys."""
 DIGITS = re.compile(r"[0-9*#]{1,32}")
 SILENT = "-32767"
 """func_volume divides each sample by it."""
-BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
 
 
 def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, str]:
@@ -45,22 +47,22 @@ def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, s
     if to.agent is not None:
         other = view.rules.seats.get(to.agent)
         if other is None or other.pbx != seat.pbx:
-            raise impossible(f"no agent {to.agent} on PBX {seat.pbx}")
+            raise impossible("agent_not_on_pbx", agent=to.agent, pbx=seat.pbx)
         if other.id == seat.id:
-            raise impossible("that is the agent who asks")
+            raise impossible("target_self")
         state = view.state(other.id)
         if state in (*BUSY, AgentState.UNREACHABLE):
-            raise impossible(f"agent {other.id} is {state}; choose another, or the line's queue")
+            raise impossible("target_busy", agent=other.id, state=str(state))
         return "hotline-to-agent", other.id
     if to.queue is not None:
         line = next((line for line in view.rules.lines if to.queue in (line.id, line.queue)), None)
         if line is None:
-            raise impossible(f"no line or queue {to.queue}")
+            raise impossible("queue_unknown", queue=to.queue)
         return "hotline-queue", line.id
     number = to.number or ""
     rule = permitted(view.rules.dial, number, actor.role, seat.lines)
     if rule is None:
-        raise forbidden(f"{number} may not be dialled by you; outbound.allow says which numbers may")
+        raise forbidden("number_forbidden", number=number)
     ours = "hotline-outbound" if rule.for_everyone else "hotline-outbound-commanded"
     return view.rules.outbound_context or ours, number
 
@@ -68,20 +70,22 @@ def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, s
 def idle(view: View, seat: Seat) -> None:
     """Raises CommandError where the agent's phone is in a call or cannot be reached."""
     if next(view.legs(seat.id), None) is not None:
-        raise impossible(f"agent {seat.id} is on a call; end it first")
+        raise impossible("on_call", agent=seat.id)
     if view.state(seat.id) is AgentState.UNREACHABLE:
-        raise impossible(f"the phone {seat.phone} of agent {seat.id} is not registered")
+        raise impossible("phone_unregistered", phone=seat.phone, agent=seat.id)
 
 
 def originate(view: View, actor: Actor, seat: Seat, command: c.Originate, command_id: str) -> Plan:
     """The agent's phone first. The PBX's own channel id is the command's: asked twice, it rings once."""
     idle(view, seat)
+    if command.to is None:
+        raise impossible("caller_unknown", call=command.back_to)
     context, exten = where_to(view, actor, seat, command.to)
     line = command.line or next(iter(seat.lines), "")
     if command.line and command.line not in seat.lines and not actor.supervises:
-        raise forbidden(f"agent {seat.id} does not serve line {command.line}")
+        raise forbidden("line_not_served", agent=seat.id, line=command.line)
     if line and line not in {one.id for one in view.rules.lines}:
-        raise impossible(f"no line {line}")
+        raise impossible("line_unknown", line=line)
     channel = f"cmd-{command_id}"
     step = Ami(
         "Originate",
@@ -104,9 +108,9 @@ def answer(view: View, seat: Seat, command: c.Answer) -> Plan:
     """`Event: talk` on the ringing dialogue (desk phones with remote call control answer to it)."""
     call, leg = own_leg(view, seat.id, command.call_id, talking=False)
     if leg.answered_at is not None or leg.bridge is not None:
-        raise impossible(f"the phone of agent {seat.id} does not ring")
+        raise impossible("not_ringing", agent=seat.id)
     if not leg.channel.startswith("PJSIP/"):
-        raise impossible(f"{seat.phone} is no PJSIP phone; answer it by hand")
+        raise impossible("phone_by_hand", phone=seat.phone)
     step = Ami("PJSIPNotify", {"Channel": leg.channel, "Variable": ["Event=talk"]})
     return Plan(call.pbx, (step,), {"call_id": call.id})
 
@@ -115,10 +119,10 @@ def hang_up(view: View, seat: Seat, command: c.HangUp) -> Plan:
     """The agent's own leg; what happens with the other is the dialplan's."""
     found = [(call, leg) for call, leg in view.legs(seat.id) if command.call_id in (None, call.id)]
     talking = [(call, leg) for call, leg in found if leg.bridge is not None]
+    if not found:
+        raise impossible("no_call_to_hang_up", agent=seat.id)
     if len(talking or found) != 1:
-        raise impossible(
-            f"agent {seat.id} has no call to hang up" if not found else "several calls: say which by call_id"
-        )
+        raise impossible("calls_unclear", agent=seat.id, count=len(talking or found))
     ((call, leg),) = talking or found
     # Music whispered to somebody on hold must not outlive the hold.
     release = _release(view, leg) if leg.held else ()
@@ -129,10 +133,10 @@ def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
     """Music whispered to everybody else in the bridge, the agent's leg silenced both ways."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if leg.held:
-        raise impossible("the call is on hold already")
+        raise impossible("held_already")
     others = peers(view, leg)
     if not others:
-        raise impossible("there is nobody to put on hold")
+        raise impossible("nobody_to_hold")
     steps: list[Step] = [_volume(leg, "RX", False), _volume(leg, "TX", False)]
     for other in others:
         variables = [f"__HOTLINE_SPY={other.uniqueid}"]
@@ -157,7 +161,7 @@ def resume(view: View, seat: Seat, command: c.Resume) -> Plan:
     """The opposite of `hold`; ends a mute as well."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if not leg.held:
-        raise impossible("the call is not on hold")
+        raise impossible("not_held")
     return Plan(call.pbx, _release(view, leg), _of(call))
 
 
@@ -165,7 +169,7 @@ def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
     """What the agent says goes nowhere, or again to the others."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if leg.held:
-        raise impossible("the call is on hold; resume it first")
+        raise impossible("held")
     muted = isinstance(command, c.Mute)
     return Plan(call.pbx, (_volume(leg, "RX", not muted), _muted(leg, muted)), _of(call))
 
@@ -182,9 +186,9 @@ def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
     """At once: the other side is sent to the target, the agent's leg ends."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if consults(call, leg):
-        raise impossible("a consultation is going on: complete_transfer or cancel_transfer")
+        raise impossible("consulting")
     if not peers(view, leg):
-        raise impossible("there is nobody to transfer")
+        raise impossible("nobody_to_transfer")
     context, exten = where_to(view, actor, seat, command.to)
     release = _release(view, leg) if leg.held else ()
     step = Ami("BlindTransfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten})
@@ -195,9 +199,9 @@ def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
     """Asterisk's attended transfer begins: music for the other side, the target is called."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if consults(call, leg):
-        raise impossible("a consultation is going on already")
+        raise impossible("consulting_already")
     if len(peers(view, leg)) != 1:
-        raise impossible("only a conversation of two can be consulted about")
+        raise impossible("consult_of_two")
     context, exten = where_to(view, actor, seat, command.to)
     release = _release(view, leg) if leg.held else ()
     if 0 < view.major(call.pbx) < TAKES_TARGET:
@@ -222,10 +226,7 @@ def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
         context = "hotline-transfer"
         exten = next((name for name in (line.id, *line.numbers) if DIGITS.fullmatch(name)), exten)
     if not DIGITS.fullmatch(exten):
-        raise impossible(
-            f"this PBX's Asterisk can consult digits only, not {exten}: "
-            f"use transfer, or Asterisk {TAKES_TARGET} or newer"
-        )
+        raise impossible("consult_digits_only", exten=exten, version=TAKES_TARGET)
     return context, exten
 
 
@@ -233,8 +234,20 @@ def consulting(view: View, seat: Seat, command: c.CallCommand, keys: str) -> Pla
     """A code of the running consultation."""
     call, leg = own_leg(view, seat.id, command.call_id)
     if not consults(call, leg):
-        raise impossible(f"agent {seat.id} is consulting nobody; begin with consult")
+        raise impossible("consulting_nobody", agent=seat.id)
     return Plan(call.pbx, _keys(leg, keys), _of(call))
+
+
+def cancel(view: View, seat: Seat, command: c.CancelTransfer) -> Plan:
+    """End the running consultation; the agent is back with who waited."""
+
+    def settled(later: View) -> bool:
+        return not any(
+            consults(call, leg) for call, leg in later.legs(seat.id) if leg.uniqueid == own.uniqueid
+        )
+
+    _, own = own_leg(view, seat.id, command.call_id)
+    return structs.replace(consulting(view, seat, command, CANCEL), settled=settled)
 
 
 def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, command_id: str) -> Plan:
@@ -243,11 +256,11 @@ def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, comm
     if command.to is None:
         return consulting(view, seat, command, THREE_WAY)
     if consults(call, leg):
-        raise impossible("a consultation is going on: conference without `to` joins it")
+        raise impossible("consulting_join")
     if leg.held:
-        raise impossible("the call is on hold; resume it first")
+        raise impossible("held")
     if not peers(view, leg):
-        raise impossible("there is no conversation to join")
+        raise impossible("nobody_to_join")
     context, exten = where_to(view, actor, seat, command.to)
     line = call.line or next(iter(seat.lines), "")
     step = Ami(
@@ -274,9 +287,11 @@ def pick_up(view: View, actor: Actor, seat: Seat, command: c.PickUp) -> Plan:
         if entry is None:
             continue
         if queue.pbx != seat.pbx:
-            raise impossible(f"call {command.call_id} is on PBX {queue.pbx}, agent {seat.id} on {seat.pbx}")
+            raise impossible(
+                "call_on_other_pbx", call=command.call_id, pbx=queue.pbx, agent=seat.id, own=seat.pbx
+            )
         if queue.line not in seat.lines and not actor.supervises:
-            raise forbidden(f"agent {seat.id} does not serve {queue.line or queue.name}")
+            raise forbidden("queue_not_served", agent=seat.id, queue=queue.line or queue.name)
         idle(view, seat)
         call = view.calls.get(command.call_id)
         leg = next((leg for leg in call.legs if leg.uniqueid == entry.uniqueid), None) if call else None
@@ -284,7 +299,7 @@ def pick_up(view: View, actor: Actor, seat: Seat, command: c.PickUp) -> Plan:
             break
         headers = {"Queue": queue.name, "Caller": leg.channel, "WithdrawInfo": seat.id}
         return Plan(queue.pbx, (Ami("QueueWithdrawCaller", headers),), {"call_id": command.call_id})
-    raise impossible(f"call {command.call_id} is not waiting in a queue")
+    raise impossible("call_not_waiting", call=command.call_id)
 
 
 def _of(call: Call) -> dict[str, str]:

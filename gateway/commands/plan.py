@@ -1,6 +1,6 @@
 """From a command to a plan: who may, for whom, and which steps. Pure."""
 
-from gateway.commands import calling, states, supervising
+from gateway.commands import calling, phones, states, supervising
 from gateway.commands.view import Actor, Plan, Seat, View, forbidden, impossible
 from gateway.models import commands as c
 
@@ -12,7 +12,7 @@ def plan(view: View, actor: Actor, command: c.AnyCommand, command_id: str) -> Pl
         CommandError: `forbidden` or `not_possible`, with the reason.
     """
     if type(command) in c.SUPERVISORS_ONLY and not actor.supervises:
-        raise forbidden("only supervisors may do that")
+        raise forbidden("not_supervisor")
     seat = _seat(view, actor, command.agent)
     match command:
         case c.LogIn():
@@ -27,6 +27,8 @@ def plan(view: View, actor: Actor, command: c.AnyCommand, command_id: str) -> Pl
             return states.wrap_up_done(view, seat, command)
         case c.WrapUpExtend():
             return states.wrap_up_extend(view, seat, command)
+        case c.UsePhone():
+            return phones.use_phone(view, seat, command)
         case c.Listen() | c.Whisper() | c.Barge():
             return supervising.supervise(view, seat, command, command_id)
         case c.StopListening():
@@ -58,7 +60,7 @@ def _call_plan(view: View, actor: Actor, seat: Seat, command: c.Command, command
         case c.CompleteTransfer():
             return calling.consulting(view, seat, command, calling.COMPLETE)
         case c.CancelTransfer():
-            return calling.consulting(view, seat, command, calling.CANCEL)
+            return calling.cancel(view, seat, command)
         case c.Swap():
             return calling.consulting(view, seat, command, calling.SWAP)
         case c.Conference():
@@ -66,16 +68,16 @@ def _call_plan(view: View, actor: Actor, seat: Seat, command: c.Command, command
         case c.PickUp():
             return calling.pick_up(view, actor, seat, command)
         case _:
-            raise impossible(f"{type(command).__name__} has no plan")
+            raise impossible("unplanned", command=type(command).__name__)
 
 
 def _seat(view: View, actor: Actor, named: str | None) -> Seat:
     agent = named or actor.agent
     if agent is None:
-        raise impossible("your account is no agent's: name one in `agent`, or give the account an agent")
+        raise impossible("account_without_agent")
     if agent != actor.agent and not actor.supervises:
-        raise forbidden("an agent may command only their own calls and state")
-    seat = view.rules.seats.get(agent)
+        raise forbidden("not_own")
+    seat = view.seat(agent)
     if seat is None:
-        raise impossible(f"no agent {agent}; agents are configured in hotline.toml")
+        raise impossible("agent_unknown", agent=agent)
     return seat

@@ -8,12 +8,10 @@ def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
     """Member of the queues of the agent's lines; those already joined are left alone."""
     strangers = sorted(set(command.lines) - set(seat.lines))
     if strangers:
-        raise impossible(
-            f"agent {seat.id} does not serve {', '.join(strangers)}; lines are given in agents.lines"
-        )
+        raise impossible("lines_not_served", agent=seat.id, lines=", ".join(strangers))
     wanted = [line for line in view.rules.lines if line.id in (command.lines or seat.lines)]
     if not wanted:
-        raise impossible(f"agent {seat.id} serves no line; give some in agents.lines")
+        raise impossible("lines_none", agent=seat.id)
     member_of = _queues(view, seat)
     steps: list[Step] = [
         Ami(
@@ -35,6 +33,8 @@ def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
 
 def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
     """Out of every queue; a conversation goes on."""
+    if seat.phones and not view.rules.desk_login:
+        raise impossible("agents_static")
     queues = _queues(view, seat)
     steps = tuple(
         Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
@@ -48,7 +48,7 @@ def pause(view: View, seat: Seat, command: c.Pause | c.ForcePause) -> Plan:
     """No calls from any queue."""
     reasons = view.rules.pause_reasons
     if reasons and command.reason not in reasons:
-        raise impossible(f"{command.reason} is no reason for a pause here; choose from {', '.join(reasons)}")
+        raise impossible("pause_reason", reason=command.reason, reasons=", ".join(reasons))
     return _paused(view, seat, command.reason)
 
 
@@ -79,7 +79,7 @@ def _phones(view: View, seat: Seat) -> tuple[str, ...]:
 
 def _paused(view: View, seat: Seat, reason: str | None) -> Plan:
     if not _queues(view, seat):
-        raise impossible(f"agent {seat.id} is in no queue; log in first")
+        raise impossible("not_logged_in", agent=seat.id)
     headers = {"Paused": "false"} if reason is None else {"Paused": "true", "Reason": reason}
     steps = tuple(Ami("QueuePause", {"Interface": phone, **headers}) for phone in _phones(view, seat))
     return Plan(seat.pbx, steps, {"reason": reason} if reason is not None else {})

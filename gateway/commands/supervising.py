@@ -17,7 +17,9 @@ def supervise(view: View, seat: Seat, command: c.Listen | c.Whisper | c.Barge, c
     """The supervisor's phone rings and hears the agent; where it does already, only the mode changes."""
     call, leg = own_leg(view, _other(seat, command), None)
     if call.pbx != seat.pbx:
-        raise impossible(f"agent {command.target} is on PBX {call.pbx}, agent {seat.id} on {seat.pbx}")
+        raise impossible(
+            "supervised_on_other_pbx", target=command.target, pbx=call.pbx, agent=seat.id, own=seat.pbx
+        )
     mode = MODES[type(command)]
     result = {"call_id": call.id, "mode": mode}
     if (spy := _spy(view, seat)) is not None:
@@ -35,7 +37,7 @@ def stop_listening(view: View, seat: Seat, _: c.StopListening) -> Plan:
     """The supervisor's listening leg ends."""
     spy = _spy(view, seat)
     if spy is None:
-        raise impossible(f"agent {seat.id} is not listening to anybody")
+        raise impossible("not_listening", agent=seat.id)
     return Plan(seat.pbx, (Ami("Hangup", {"Channel": spy.uniqueid, "Cause": "16"}),))
 
 
@@ -44,7 +46,7 @@ def take_over(view: View, seat: Seat, command: c.TakeOver, command_id: str) -> P
     call, leg = own_leg(view, _other(seat, command), None)
     others = peers(view, leg)
     if call.pbx != seat.pbx or len(others) != 1:
-        raise impossible("only a conversation of two on the supervisor's own PBX can be taken over")
+        raise impossible("take_over_of_two")
     (other,) = others
     ends = []
     if (spy := _spy(view, seat)) is not None:
@@ -65,7 +67,7 @@ def _spy(view: View, seat: Seat) -> Leg | None:
 
 def _other(seat: Seat, command: c.Supervision) -> str:
     if command.target == seat.id:
-        raise impossible("that is the supervisor's own seat")
+        raise impossible("own_seat")
     return command.target
 
 

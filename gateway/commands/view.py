@@ -1,15 +1,16 @@
 """What planning looks at: who asks, the picture, the rules; and what it answers with. Pure data."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.models.call import Call, Leg
 from gateway.models.commands import CommandError
 from gateway.models.dialling import DialRule
 from gateway.models.line import Line
+from gateway.models.phones import PhoneKind
 from gateway.models.queue import AgentState, AgentStatus, Queue
 
 
@@ -31,6 +32,8 @@ class Seat(Struct, frozen=True):
     pbx: str
     lines: Mapping[str, int] = {}
     """Line id → penalty."""
+    phones: Mapping[PhoneKind, str] = {}
+    """Where there are two, `phone` is the one to use; empty: there is no choice."""
 
 
 class Rules(Struct, frozen=True):
@@ -43,6 +46,8 @@ class Rules(Struct, frozen=True):
     """A context of the PBX's own for calls outside; `None`: those rendered by us."""
     pause_reasons: tuple[str, ...] = ()
     """Empty: any."""
+    desk_login: bool = True
+    """Agents log in and out; else they are in the queues of their lines always."""
 
 
 class View(Struct, frozen=True):
@@ -66,6 +71,13 @@ class View(Struct, frozen=True):
         """The agent's state, where one is known."""
         status = self.agents.get(agent)
         return status.state if status else None
+
+    def seat(self, agent: str) -> Seat | None:
+        """The agent's seat, with the phone they have chosen; `None`: nobody configured."""
+        seat, status = self.rules.seats.get(agent), self.agents.get(agent)
+        if seat is None or status is None:
+            return seat
+        return structs.replace(seat, phone=seat.phones.get(status.kind, seat.phone))
 
     def legs(self, agent: str) -> Iterator[tuple[Call, Leg]]:
         """The agent's live legs, each with its call."""
@@ -100,8 +112,13 @@ class Plan(Struct, frozen=True):
     pbx: str
     steps: tuple[Step, ...]
     result: Mapping[str, Any] = {}
+    settled: Callable[[View], bool] | None = None
+    """Whether it shows in a later picture. Where it does not soon, the steps are done once more: a feature's
+    key that falls between two states of the PBX is lost without a word."""
 
 
+BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
+"""The agent's phone is in a call, or rings."""
 GONE = ("No such channel", "Channel specified does not exist", "Channel not found", "not existent")
 """How Asterisk says that a channel is not there (any more)."""
 
@@ -116,14 +133,14 @@ def is_local(leg: Leg) -> bool:
     return leg.channel.startswith("Local/")
 
 
-def impossible(text: str) -> CommandError:
+def impossible(reason: str, /, **params: Any) -> CommandError:
     """A refusal because of how things stand now."""
-    return CommandError("not_possible", text)
+    return CommandError("not_possible", reason, **params)
 
 
-def forbidden(text: str) -> CommandError:
+def forbidden(reason: str, /, **params: Any) -> CommandError:
     """A refusal because of who asks."""
-    return CommandError("forbidden", text)
+    return CommandError("forbidden", reason, **params)
 
 
 def own_leg(view: View, agent: str, call_id: str | None, *, talking: bool = True) -> tuple[Call, Leg]:
@@ -139,12 +156,12 @@ def own_leg(view: View, agent: str, call_id: str | None, *, talking: bool = True
         found = [
             (call, leg) for call, leg in found if leg.bridge is None and leg.answered_at is None
         ] or found
-    what = "conversation" if talking else "call"
+    if not found and call_id:
+        raise impossible("not_on_that_call", agent=agent, call=call_id)
     if not found:
-        where = f"no {what} in call {call_id}" if call_id else f"no {what} now"
-        raise impossible(f"agent {agent} has {where}")
+        raise impossible("not_talking" if talking else "no_call", agent=agent)
     if len(found) > 1:
-        raise impossible(f"agent {agent} has {len(found)} calls: say which by call_id")
+        raise impossible("calls_unclear", agent=agent, count=len(found))
     return found[0]
 
 

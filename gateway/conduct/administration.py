@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from gateway.doctor import examine
-from gateway.doctor.findings import Finding
+from gateway.doctor.findings import Finding, detail, mend, what
 from gateway.models.overview import WHERE, AgentView, EndpointState, Overview, PbxView, Place
 from gateway.pbx.link import PbxLink
 from gateway.settings import PbxSettings, Settings
@@ -46,6 +46,7 @@ class Administration:
                     id=agent.id,
                     name=agent.name,
                     phone=agent.phone,
+                    desk_phone=agent.desk_phone or "",
                     pbx=agent.pbx or first,
                     lines=dict(agent.lines),
                 )
@@ -99,10 +100,9 @@ class Administration:
                 async for finding in examine(settings):
                     findings.append(finding)  # noqa: PERF401 - kept where time runs out
         except TimeoutError:
-            after = findings[-1].what if findings else "the start"
-            findings.append(
-                Finding("doctor", False, f"nothing more within {ROUND_S:.0f} s after {after}", "see the log")
-            )
+            after = findings[-1].what.text if findings else ""
+            told = detail("out_of_time", seconds=round(ROUND_S), after=after)
+            findings.append(Finding(what("doctor"), False, told, mend("see_log")))
         return findings
 
     async def places(self, since: float) -> list[Place]:

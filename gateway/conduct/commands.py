@@ -5,20 +5,32 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
+from msgspec import structs
 
 from agents.accounts import Identity, Permission
+from gateway.commands.phones import follow
 from gateway.commands.plan import plan
 from gateway.commands.view import Actor, Ami, Plan, Rules, Seat, Step, View
 from gateway.conduct.desks import DeskError, Desks
 from gateway.conduct.picture import Picture
 from gateway.models.audit import MAX_ARGS, AuditEntry, Claim
 from gateway.models.call import Call
-from gateway.models.commands import COMMAND_ID, Answered, CommandError, read_command
+from gateway.models.commands import (
+    COMMAND_ID,
+    Answered,
+    AnyCommand,
+    CommandError,
+    Originate,
+    Target,
+    read_command,
+    refused,
+)
 from gateway.models.queue import AgentStatus, Queue
+from gateway.models.refusals import refusal
 from gateway.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.pbx.protocol import HeaderValue, Response
 from gateway.settings import Settings
@@ -26,6 +38,12 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 NOT_DYNAMIC = "Member not dynamic"
+TRIES = 2
+SETTLES_S, LOOK_S = 1.5, 0.05
+"""How long what was done may take to show in the picture, and how often it is looked at."""
+
+CallerOf = Callable[[Identity, str], Awaitable[str | None]]
+"""The number to dial for who called on a call (its id); `None`: there is none, or not for that person."""
 
 
 class CommandStore(Protocol):
@@ -64,14 +82,16 @@ class Commander:
         look: Callable[[], View],
         pbxs: Mapping[str, Pbx],
         wrap_up: Callable[[str, str, int | None], None],
+        caller_of: CallerOf | None = None,
     ) -> None:
         """`look()` is the picture now; `wrap_up(pbx, agent, seconds)` ends (`None`) or extends a wrap-up and
-        raises CommandError where there is none."""
+        raises CommandError where there is none; `caller_of` finds whom `back_to` means."""
         self._store = store
         self.rules = rules
         self._look = look
         self._pbxs = pbxs
         self._wrap_up = wrap_up
+        self._caller_of = caller_of
         self._running: dict[str, asyncio.Future[Answered]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -81,8 +101,7 @@ class Commander:
         Never raises: what goes wrong is in the answer (`code`, `message`).
         """
         if not re.fullmatch(COMMAND_ID, command_id):
-            message = "id must be a UUID in lower case, a new one for each command"
-            return Answered(id=ascii(command_id[:40])[1:-1], ok=False, code="bad_args", message=message)
+            return refused(ascii(command_id[:40])[1:-1], "bad_args", refusal("command_id"))
         try:
             text = json.dumps(args, sort_keys=True)
             digest = hashlib.sha256(json.dumps([name, text]).encode()).hexdigest()
@@ -96,8 +115,17 @@ class Commander:
             return await asyncio.shield(future)
         except Exception:
             log.exception("command_failed", id=command_id, user=who.username)
-            message = "internal error; the gateway's log says more"
-            return Answered(id=command_id, ok=False, code="failed", message=message)
+            return refused(command_id, "failed", refusal("internal"))
+
+    async def follow_phone(self, agent: str) -> None:
+        """Let the agent's memberships be by the phone they chose; failed, again at the next connection."""
+        try:
+            async with self._locks.setdefault(agent[:64], asyncio.Lock()):
+                view = self._look()
+                if (seat := view.seat(agent)) is not None:
+                    await self._carry_out(Plan(seat.pbx, follow(view, seat)))
+        except CommandError as error:
+            log.warning("phone_not_followed", agent=agent, reason=error.said.text)
 
     async def _again(
         self,
@@ -108,30 +136,27 @@ class Commander:
         running: asyncio.Future[Answered] | None,
     ) -> Answered:
         if claim.username != who.username or claim.digest != digest:
-            message = "this id was used for another command; make a new one"
-            return Answered(id=command_id, ok=False, code="id_reused", message=message)
+            return refused(command_id, "id_reused", refusal("id_reused"))
         if claim.answer is not None:
             return claim.answer
         running = running or self._running.get(command_id)
         if running is not None:
             return await asyncio.shield(running)
-        message = "begun but never finished (the gateway stopped meanwhile): look, then ask with a new id"
-        return Answered(id=command_id, ok=False, code="interrupted", message=message)
+        return refused(command_id, "interrupted", refusal("begun_not_finished"))
 
     async def _once(self, who: Identity, command_id: str, name: str, args: Any, text: str) -> Answered:
         actor = Actor(who.username, str(who.role), who.agent_id, who.may(Permission.COMMAND_ALL))
         about = str(args.get("agent") or who.agent_id) if isinstance(args, dict) else ""
         try:
             async with self._locks.setdefault(about[:64], asyncio.Lock()):
-                planned = plan(self._look(), actor, read_command(name, args), command_id)
+                planned = await self._planned(who, actor, read_command(name, args), command_id)
                 await self._carry_out(planned)
             answer = Answered(id=command_id, ok=True, result=dict(planned.result))
         except CommandError as error:
-            answer = Answered(id=command_id, ok=False, code=error.code, message=error.message)
+            answer = refused(command_id, error.code, error.said)
         except Exception:
             log.exception("command_failed", id=command_id, user=who.username, name=name[:40])
-            message = "internal error; the gateway's log says more"
-            answer = Answered(id=command_id, ok=False, code="failed", message=message)
+            answer = refused(command_id, "failed", refusal("internal"))
         entry = AuditEntry(
             at=time.time(),
             username=actor.username,
@@ -142,30 +167,56 @@ class Commander:
             args=text[:MAX_ARGS],
             ok=answer.ok,
             code=answer.code,
+            reason=answer.reason,
+            params=json.dumps(answer.params),
             message=answer.message,
         )
         log.info("command", id=command_id, user=actor.username, name=entry.name, ok=entry.ok, code=entry.code)
         await self._store.finish(answer, entry)
         return answer
 
+    async def _planned(self, who: Identity, actor: Actor, command: AnyCommand, command_id: str) -> Plan:
+        if not isinstance(command, Originate) or command.back_to is None:
+            return plan(self._look(), actor, command, command_id)
+        number = await self._caller_of(who, command.back_to) if self._caller_of else None
+        if number is None:
+            raise CommandError("not_possible", "caller_unknown", call=command.back_to)
+        meant = structs.replace(command, to=Target(number=number), back_to=None)
+        try:
+            return plan(self._look(), actor, meant, command_id)
+        except CommandError as error:
+            if error.said.code == "number_forbidden":
+                # Its sentence tells the number, which not everybody may see.
+                raise CommandError(error.code, "caller_forbidden") from None
+            raise
+
     async def _carry_out(self, planned: Plan) -> None:
+        for _ in range(TRIES):
+            await self._do(planned)
+            if planned.settled is None or await self._settled(planned.settled):
+                return
+        raise CommandError("not_possible", "consulting_goes_on")
+
+    async def _settled(self, settled: Callable[[View], bool]) -> bool:
+        until = time.monotonic() + SETTLES_S
+        while not settled(self._look()):
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
+
+    async def _do(self, planned: Plan) -> None:
         for step in planned.steps:
             try:
                 await self._step(planned.pbx, step)
             except ActionRefused as error:
                 if NOT_DYNAMIC in str(error):
-                    raise CommandError(
-                        "not_possible",
-                        'here agents are in their queues by configuration; set login = "desk" under [desk]'
-                        " and deploy its configuration again, or pause instead",
-                    ) from error
-                raise CommandError("pbx_refused", f"the PBX refused: {error}") from error
+                    raise CommandError("not_possible", "agents_static") from error
+                raise CommandError("pbx_refused", "pbx_refused", text=str(error)) from error
             except ActionTimeout as error:
-                raise CommandError(
-                    "pbx_timeout", f"the PBX did not answer: {error}; look before asking again"
-                ) from error
+                raise CommandError("pbx_timeout", "pbx_timeout", text=str(error)) from error
             except ConnectionLost as error:
-                raise CommandError("pbx_down", f"no link to the PBX: {error}") from error
+                raise CommandError("pbx_down", "pbx_down", text=str(error)) from error
 
     async def _step(self, pbx: str, step: Step) -> None:
         match step:
@@ -183,13 +234,20 @@ def rules_of(settings: Settings, first: str) -> Rules:
     """What planning needs of the configuration; `first`: the PBX of agents who name none."""
     return Rules(
         seats={
-            agent.id: Seat(agent.id, agent.phone, agent.pbx or first, dict(agent.lines))
+            agent.id: Seat(
+                agent.id,
+                agent.phone,
+                agent.pbx or first,
+                dict(agent.lines),
+                agent.phones if agent.desk_phone else {},
+            )
             for agent in settings.agents
         },
         lines=tuple(line.model() for line in settings.lines),
         dial=tuple(rule.model() for rule in settings.outbound.allow),
         outbound_context=settings.outbound.context,
         pause_reasons=tuple(settings.desk.pause_reasons),
+        desk_login=settings.desk.login == "desk",
     )
 
 
@@ -217,6 +275,6 @@ def wrap_ups(desks: Mapping[str, Desks]) -> Callable[[str, str, int | None], Non
             else:
                 desks[pbx].extend_wrap_up(agent, seconds)
         except DeskError as error:
-            raise CommandError("not_possible", str(error)) from error
+            raise CommandError("not_possible", error.said.code, **error.said.params) from error
 
     return do

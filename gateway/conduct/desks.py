@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from gateway.calls.floor import Floor
+from gateway.calls.floor import Floor, FollowPhone
 from gateway.models.facts import AnyFact
 from gateway.models.queue import reserved_reason
+from gateway.models.refusals import Refusal
 from gateway.pbx.commands import queue_pause
 from gateway.pbx.errors import PbxError
 from gateway.pbx.link import PbxLink
@@ -18,8 +19,8 @@ log = structlog.get_logger(__name__)
 LONGEST_SLEEP_S = 5.0
 
 
-class DeskError(Exception):
-    """What was asked cannot be done; the text says why."""
+class DeskError(Refusal):
+    """What was asked cannot be done."""
 
 
 class Desks:
@@ -28,11 +29,18 @@ class Desks:
     A pause that fails (link down, no answer) is not lost: the floor asks again when the PBX is back.
     """
 
-    def __init__(self, floor: Floor, link: PbxLink, tell: Callable[[Iterable[AnyFact]], None]) -> None:
-        """`tell` journals and publishes facts."""
+    def __init__(
+        self,
+        floor: Floor,
+        link: PbxLink,
+        tell: Callable[[Iterable[AnyFact]], None],
+        follow: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`tell` journals and publishes facts; `follow(agent)` brings memberships to the phone chosen."""
         self.floor = floor
         self._link = link
         self._tell = tell
+        self._follow = follow
         self._wake = asyncio.Event()
         self._asleep_until = 0.0
 
@@ -65,6 +73,9 @@ class Desks:
     async def _carry_out(self) -> None:
         while self.floor.effects:
             effect = self.floor.effects.pop(0)
+            if isinstance(effect, FollowPhone):
+                await self._follow(effect.agent)
+                continue
             try:
                 await self._pause(effect.agent, effect.paused, effect.reason)
             except (PbxError, DeskError) as error:
@@ -73,7 +84,7 @@ class Desks:
     async def _pause(self, agent: str, paused: bool, reason: str = "") -> None:
         phones = self.floor.interfaces(agent)
         if not phones:
-            raise DeskError(f"agent {agent} is not logged in to any queue")
+            raise DeskError("not_logged_in", agent=agent)
         for phone in phones:
             await queue_pause(self._link, phone, paused, reason)
 
@@ -85,7 +96,7 @@ class Desks:
             DeskError: not logged in, or a reason that is the gateway's own. PbxError: the PBX did not do it.
         """
         if reserved_reason(reason):
-            raise DeskError(f"{reason}: the gateway's own reason; choose one of desk.pause_reasons")
+            raise DeskError("pause_reason_reserved", reason=reason)
         await self._pause(agent, True, reason)
 
     async def unpause(self, agent: str) -> None:
@@ -102,6 +113,6 @@ class Desks:
 
     def _told(self, facts: list[AnyFact] | None, agent: str) -> None:
         if facts is None:
-            raise DeskError(f"agent {agent} is not in wrap-up")
+            raise DeskError("not_in_wrap_up", agent=agent)
         self._tell(facts)
         self.wake()

@@ -24,7 +24,7 @@ from workorders import draft
 from workorders import llm as language
 from workorders.classify import Classifier
 from workorders.extraction import ExtractionContext, extract
-from workorders.forms import check_value
+from workorders.forms import FieldError, check_value
 from workorders.knowledge import KnowledgeBase
 from workorders.payload import RecordingRef, build_payload
 from workorders.reference import Reference
@@ -300,9 +300,7 @@ class Orders:
         async with self._locks[call.id]:
             order = self._live[call.id]
             if order.state is not OrderState.DRAFT:
-                raise OrderRefusedError(
-                    "the order has been submitted; it can no longer be changed here", code="submitted"
-                )
+                raise OrderRefusedError("order_submitted", code="submitted")
             yield order
 
     async def set_fields(
@@ -319,20 +317,15 @@ class Orders:
             if order is None:
                 return None
             if revision is not None and revision != order.revision:
-                raise OrderRefusedError(
-                    f"the order is at revision {order.revision}, not {revision}: read it again", code="stale"
-                )
+                raise OrderRefusedError("order_stale", code="stale", revision=order.revision, asked=revision)
             if typed := draft.overtaken(order, fields, seen or {}):
-                raise OrderRefusedError(
-                    f"typed otherwise at another desk meanwhile: {', '.join(typed)}; look, then save again",
-                    code="overtaken",
-                )
+                raise OrderRefusedError("order_overtaken", code="overtaken", fields=", ".join(typed))
             line = self._settings.line(order.line)
             form = line.form if line else "general"
             try:
                 checked = {name: check_value(form, name, value) for name, value in fields.items()}
-            except ValueError as error:
-                raise OrderRefusedError(str(error), status=422) from None
+            except FieldError as error:
+                raise OrderRefusedError(error.said.code, status=422, **error.said.params) from None
             edited = draft.set_by_agent(order, checked, time.time())
             self._tell(edited, tuple(checked), edited.updated_at)
             log.info("order_edited", order=order.id, by=by, fields=sorted(checked))
@@ -344,14 +337,14 @@ class Orders:
         if original is not None:
             other = await self.get_order(original)
             if other is None:
-                raise OrderRefusedError(f"no order {original}", status=422)
+                raise OrderRefusedError("order_unknown", status=422, order=original)
             # One step leads to the first of them all: nobody must follow a chain.
             first = other.duplicate_of or other.id
         async with self._editing(order_id) as order:
             if order is None:
                 return None
             if first == order.id:
-                raise OrderRefusedError("an order cannot repeat itself", status=422)
+                raise OrderRefusedError("order_itself", status=422)
             marked = draft.marked_duplicate(order, first, time.time())
             if marked != order:
                 self._tell(marked, (), marked.updated_at)
@@ -364,7 +357,7 @@ class Orders:
         if order is None:
             return None
         if order.state is OrderState.DEAD:
-            raise OrderRefusedError("its delivery was given up; retry the delivery instead")
+            raise OrderRefusedError("order_dead")
         if order.state is not OrderState.DRAFT:
             return order
         call = self._call_of.get(order.call_id) or await self._calls.get_call(order.call_id)

@@ -6,15 +6,18 @@ begins again where the database says it is open.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from asr.engine import EngineRequest
 from asr.files import subtract, transcribe_span
 from asr.pool import EnginePool
 from gateway.bus import LocalBus
 from gateway.conduct.drafting import Orders
+from gateway.conduct.expecting import Expecting
 from gateway.conduct.listening import Listening
 from gateway.models.call import Call, CallState, Side
 from gateway.models.facts import AnyFact, CallHeld, UtteranceHeard
@@ -43,7 +46,11 @@ class Finishing:
         journal: JournalWriter,
         bus: LocalBus,
         calls: CallRepository,
+        expecting: Expecting,
+        request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
     ) -> None:
+        """`expecting` and `request`: as for `Listening`."""
+        self._expecting, self._request = expecting, request
         self._pbxs = pbxs
         self._archive = archive
         self._pool = pool
@@ -102,6 +109,7 @@ class Finishing:
             except Exception as error:
                 log.exception("call_not_finished", call=call.id)
                 problems.append(f"{type(error).__name__}: {error}")
+            self._expecting.forget(call.id)
             await self._calls.set_finished(call.id, "; ".join(problems) or None)
             log.info(
                 "call_finished",
@@ -163,7 +171,10 @@ class Finishing:
         # On hold there is music on the recording, and nobody to be heard.
         talks = subtract(talks, holds(await self._calls.facts_of(call.id), call))
         legs = await asyncio.to_thread(read_wav, self._path(recording))
-        for side in Side:
+        for said in await self._calls.list_utterances(call.id):
+            self._expecting.heard(said)
+        # The agent first: what they asked tells how the caller's answers may begin.
+        for side in (Side.AGENT, Side.CALLER):
             spans = subtract([span for span in talks if span[1] > span[0]], heard.get(side, []))
             if not spans:
                 continue
@@ -173,16 +184,26 @@ class Finishing:
                 side=side.value,
                 seconds=round(sum(b - a for a, b in spans), 1),
             )
-            said = await transcribe_span(
-                self._pool, legs[side], call_id=call.id, side=side, offset=recording.offset, spans=spans
+            found = await transcribe_span(
+                self._pool,
+                legs[side],
+                call_id=call.id,
+                side=side,
+                offset=recording.offset,
+                spans=spans,
+                request=partial(self._wanted, call, side),
             )
-            for utterance in said:
+            for utterance in found:
+                self._expecting.heard(utterance)
                 fact = UtteranceHeard(at=time.time(), utterance=utterance)
                 self._journal.put(fact)
                 self._bus.publish(fact)
                 await self._orders.heard(utterance)
             await self._journal.flush()
             await self._calls.set_heard(call.id, side, [*heard.get(side, []), *spans])
+
+    def _wanted(self, call: Call, side: Side, begin: float) -> EngineRequest:
+        return self._expecting.request(call.id, side, begin, self._request(call))
 
     def _path(self, recording: StoredRecording) -> Path:
         return self._archive.locate(recording.path)

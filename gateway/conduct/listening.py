@@ -13,6 +13,7 @@ from asr.live import LiveLeg
 from asr.mediasocket import MediaSocketServer
 from asr.pool import EnginePool
 from gateway.bus import LocalBus
+from gateway.conduct.expecting import Expecting
 from gateway.models.call import Call, CallState, Side
 from gateway.models.facts import UtteranceHeard
 from gateway.models.transcript import Utterance
@@ -38,12 +39,16 @@ class Listening:
         bus: LocalBus,
         calls: CallRepository,
         *,
+        expecting: Expecting,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
         partials: bool = True,
     ) -> None:
-        """`request` gives what a call's line wants of the engine: its hot words, its prompt."""
+        """`request` gives what a call's line wants of the engine: its hot words, its prompt. `expecting`
+        hears what agents ask.
+        """
         self._pool = pool
         self._request = request
+        self._expecting = expecting
         self._partials = partials
         self._journal = journal
         self._bus = bus
@@ -76,9 +81,10 @@ class Listening:
     async def _listen(self, link: PbxLink, call: Call, side: Side, channel: str) -> None:
         # A second agent of the same call, or a restart of ours: earlier spans stay counted as heard.
         before = await self._calls.get_heard(call.id, side)
-        began = call.started_at
+        began, usual = call.started_at, self._request(call)
 
         async def heard(utterance: Utterance, spans: list[Span]) -> None:
+            self._expecting.heard(utterance)
             fact = UtteranceHeard(at=time.time(), utterance=utterance)
             self._journal.put(fact)
             self._bus.publish(fact)
@@ -97,7 +103,7 @@ class Listening:
             lambda: time.time() - began,
             heard,
             on_partial=partial if self._partials else None,
-            request=self._request(call),
+            request=lambda begin: self._expecting.request(call.id, side, begin, usual),
         )
         if call.state is CallState.HELD:
             leg.mute(0.0)

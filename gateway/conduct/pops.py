@@ -10,11 +10,12 @@ import phonenumbers
 from phonenumbers import carrier, geocoder
 
 from agents.accounts import Role
-from gateway.calls.pop import Eyes, Known, PopRules, screen_pop
+from gateway.calls.pop import Known, PopRules, screen_pop
 from gateway.models.call import Call, Direction
 from gateway.models.numbers import forms, national
 from gateway.models.order import Order
 from gateway.models.pop import Contact, Level, PopEnterprise, ScreenPop
+from gateway.privacy.eyes import Privacy
 from gateway.settings import Settings
 from workorders.reference import DATA, Reference, ReferenceDataError, read_rows
 
@@ -36,7 +37,12 @@ class Pops:
     """Implements `PopPort`."""
 
     def __init__(
-        self, settings: Settings, reference: Reference, contacts: Mapping[str, Contact], callers: Callers
+        self,
+        settings: Settings,
+        reference: Reference,
+        contacts: Mapping[str, Contact],
+        callers: Callers,
+        privacy: Privacy,
     ) -> None:
         """`contacts`: number (as `national` writes it) → contact."""
         self._contacts = contacts
@@ -46,7 +52,7 @@ class Pops:
             for one in reversed(reference.enterprises)
             for name in (*one.aliases, one.name)
         }
-        desk, self._privacy = settings.desk, settings.privacy
+        desk, self._privacy = settings.desk, privacy
         self._rules = PopRules(
             repeat_calls=desk.repeat_calls,
             repeat_days=desk.repeat_days,
@@ -56,8 +62,7 @@ class Pops:
     async def pop(self, call: Call, role: Role) -> ScreenPop:
         """What is known of that call's caller, for the eyes of that role."""
         known = await self._known(call) if call.direction is Direction.INBOUND else Known()
-        eyes = Eyes(role in self._privacy.whole_numbers, role in self._privacy.whole_names)
-        return screen_pop(call, known, self._rules, eyes)
+        return screen_pop(call, known, self._rules, self._privacy.eyes(role))
 
     async def _known(self, call: Call) -> Known:
         number = national(call.caller.number)

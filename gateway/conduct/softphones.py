@@ -1,10 +1,12 @@
 """Which agents have a browser phone, and what their browser registers with."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway.models.softphone import IceServer, Softphone
+from gateway.models.phones import PhoneKind
+from gateway.models.softphone import IceServer, Softphone, ice_servers
 from gateway.pbx.passwords import own_password, read_passwords
 from gateway.settings import AgentSettings, PbxSettings, Settings
 from gateway.web.services import SoftphoneUnavailableError
@@ -17,12 +19,13 @@ class Softphones:
         """`pbxs` are those in use, by name; `first` is that of agents who name none."""
         self._pbxs = pbxs
         self._first = first
+        self._everybody = {agent.id: agent for agent in settings.agents}
         self._agents = {agent.id: agent for agent in settings.agents if agent.softphone}
 
-    def configured(self, agent_id: str | None) -> bool:
-        """Whether that agent's phone is the browser."""
-        agent = self._agents.get(agent_id or "")
-        return agent is not None and self._url(agent) is not None
+    def kinds(self, agent_id: str | None) -> tuple[PhoneKind, ...]:
+        """The phones that agent has."""
+        agent = self._everybody.get(agent_id or "")
+        return tuple(agent.phones) if agent else ()
 
     async def of(self, agent_id: str | None) -> Softphone | None:
         """What that agent's browser registers with; see `SoftphonePort`."""
@@ -31,13 +34,15 @@ class Softphones:
             return None
         pbx = self._pbxs[agent.pbx or self._first]
         user = agent.sip_user or ""
+        servers = await asyncio.to_thread(_ice_servers, agent, pbx)
         return Softphone(
             username=user,
             password=await asyncio.to_thread(_password, agent, pbx, user),
             domain=pbx.softphone.domain or urlsplit(url).hostname or "",
             websocket=url,
             display_name=agent.name,
-            ice_servers=tuple(IceServer((one,)) for one in pbx.softphone.ice_servers),
+            ice_servers=servers,
+            ice_lasts_s=pbx.softphone.turn_ttl_s if any(one.credential for one in servers) else None,
         )
 
     def _url(self, agent: AgentSettings) -> str | None:
@@ -58,6 +63,15 @@ def _password(agent: AgentSettings, pbx: PbxSettings, user: str) -> str:
             f" or set {agent.secret_variable}"
         )
     return password
+
+
+def _ice_servers(agent: AgentSettings, pbx: PbxSettings) -> tuple[IceServer, ...]:
+    urls = pbx.softphone.ice_servers
+    try:
+        secret = pbx.read_turn_secret() if any(url.startswith("turn") for url in urls) else None
+    except ValueError as error:
+        raise SoftphoneUnavailableError(str(error)) from None
+    return ice_servers(urls, secret, agent.id, time.time() + pbx.softphone.turn_ttl_s)
 
 
 def websocket_urls(pbxs: Mapping[str, PbxSettings]) -> list[str]:

@@ -30,7 +30,10 @@ class DemoReceiver:
         """Deliveries that arrived again; each was answered and not counted twice."""
         self.refuses: int | None = None
         """The HTTP status with which everything is refused, as by a system that is being worked on."""
+        self.refused = 0
+        """Deliveries refused in this way."""
         self.arrived = asyncio.Condition()
+        """Notified of each order, and of each refusal."""
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -50,6 +53,9 @@ class DemoReceiver:
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
         if self.refuses is not None:
+            async with self.arrived:
+                self.refused += 1
+                self.arrived.notify_all()
             return web.json_response({"error": "out of service"}, status=self.refuses)
         identity = request.headers.get("webhook-id", "")
         if not self._signed(identity, request.headers, body):

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from gateway.doctor.audio import examine_audio
-from gateway.doctor.findings import Finding
+from gateway.doctor.findings import Finding, detail, mend, what
 from gateway.parts import asr_config, open_database
 from gateway.pbx.errors import ActionRefused, PbxError
 from gateway.pbx.link import PbxLink
@@ -29,62 +29,62 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _disk(settings.data_dir)
     yield await _database(settings)
     if not settings.pbx:
-        yield Finding("PBX", True, "none configured: `hotline run` brings one of its own", warning=True)
+        yield Finding(what("pbx"), True, detail("pbx_none"), warning=True)
     for pbx in settings.pbx:
         async for finding in _pbx(settings, pbx):
             yield finding
     if not settings.workorders:
-        yield Finding("work orders", True, "no endpoint configured: orders stay here", warning=True)
+        yield Finding(what("endpoints"), True, detail("endpoints_none"), warning=True)
     for endpoint in settings.workorders:
         yield await _endpoint(endpoint)
 
 
 def _model(settings: Settings) -> Finding:
+    about = what("model")
     if settings.asr.engine == "none":
-        return Finding("speech model", True, "speech recognition is switched off", warning=True)
+        return Finding(about, True, detail("model_off"), warning=True)
     try:
         model = asr_config(settings).model
     except ValueError as error:
-        return Finding("speech model", False, str(error), "see asr.secret_file")
+        return Finding(about, False, detail("words", text=str(error)), mend("model_secret"))
     if settings.asr.engine == "http":
-        return Finding("speech model", True, f"{model} at {settings.asr.url}")
+        return Finding(about, True, detail("model_at", model=model, url=str(settings.asr.url)))
     if not settings.asr.model or "/" in model:
         path = Path(model)
         if not (path / "model.bin").is_file():
-            return Finding(
-                "speech model", False, f"{path} holds no model.bin", "run `make model`, or set asr.model"
-            )
-        return Finding("speech model", True, str(path))
-    return Finding("speech model", True, f"{model}: fetched from the hub at the first start", warning=True)
+            return Finding(about, False, detail("model_missing", path=str(path)), mend("model_make"))
+        return Finding(about, True, detail("words", text=str(path)))
+    return Finding(about, True, detail("model_fetched", model=model), warning=True)
 
 
 def _disk(directory: Path) -> Finding:
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    text = f"{free / 1024**3:.1f} GiB free at {directory}"
+    about, left = what("disk"), detail("disk_free", gib=f"{free / 1024**3:.1f}", path=str(directory))
     if not os.access(existing, os.W_OK):
-        return Finding("disk", False, f"{existing} cannot be written", "make it writable for this user")
+        return Finding(about, False, detail("unwritable", path=str(existing)), mend("disk_writable"))
     if free < MIN_FREE:
-        return Finding("disk", False, text, "free some space, or move data_dir")
-    return Finding("disk", True, text)
+        return Finding(about, False, left, mend("disk_free_some"))
+    return Finding(about, True, left)
 
 
 async def _database(settings: Settings) -> Finding:
-    database = open_database(settings)
+    about, database = what("database"), open_database(settings)
     shown = database.url.render_as_string(hide_password=True)
     try:
         if database.sqlite and not await asyncio.to_thread(Path(database.url.database or "").exists):
-            return Finding("database", True, f"{shown}: made at the first start")
+            return Finding(about, True, detail("database_new", url=shown))
         await asyncio.wait_for(database.require_newest(), 10)
     except Exception as error:
-        return Finding("database", False, f"{shown}: {error}", "is it running? then `hotline db upgrade`")
+        trouble = detail("database_trouble", url=shown, text=str(error))
+        return Finding(about, False, trouble, mend("database_upgrade"))
     finally:
         await database.close()
-    return Finding("database", True, shown)
+    return Finding(about, True, detail("words", text=shown))
 
 
 async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
-    name = f"PBX {pbx.name}"
+    login = what("pbx_login", pbx=pbx.name)
     arrived: asyncio.Future[PbxSnapshot] = asyncio.get_running_loop().create_future()
 
     async def on_snapshot(snapshot: PbxSnapshot) -> None:
@@ -100,26 +100,28 @@ async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
         try:
             snapshot = await asyncio.wait_for(asyncio.shield(arrived), LOGIN_S)
         except TimeoutError:
-            reason = link.state.reason or f"no answer from {pbx.host}:{pbx.port}"
-            mend = "is Asterisk running, and AMI enabled and permitted for this address in manager.conf?"
-            yield Finding(f"{name}: login", False, reason, "" if "manager.conf" in reason else mend)
+            silent = detail("pbx_silent", address=f"{pbx.host}:{pbx.port}")
+            why = detail("words", text=link.state.reason) if link.state.reason else silent
+            yield Finding(
+                login, False, why, mend("login_settings" if link.state.phase == "refused" else "pbx_running")
+            )
             return
-        yield Finding(f"{name}: login", True, f"Asterisk {snapshot.version} as {pbx.username}")
+        yield Finding(login, True, detail("asterisk", version=snapshot.version, username=pbx.username))
         while link.state.phase == "synchronising":  # noqa: ASYNC110 - a moment, between snapshot and service
             await asyncio.sleep(0.05)
-        for finding in await _privileges(name, link):
+        for finding in await _privileges(pbx, link):
             yield finding
-        for finding in _queues(name, settings, pbx, snapshot):
+        for finding in _queues(settings, pbx, snapshot):
             yield finding
-        yield _recordings(name, pbx)
-        yield await _clock(name, link)
-        yield await examine_audio(name, settings, link)
+        yield _recordings(pbx)
+        yield await _clock(pbx, link)
+        yield await examine_audio(pbx.name, settings, link)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _privileges(name: str, link: PbxLink) -> list[Finding]:
+async def _privileges(pbx: PbxSettings, link: PbxLink) -> list[Finding]:
     """Each action is tried on something that is not there: "no such" means that we may."""
     nothing = "hotline-doctor/none"
     tries: list[tuple[str, str, dict[str, str]]] = [
@@ -129,80 +131,77 @@ async def _privileges(name: str, link: PbxLink) -> list[Finding]:
     ]
     findings = []
     for privilege, action, headers in tries:
+        about = what("pbx_privilege", pbx=pbx.name, privilege=privilege)
         try:
             await link.action(action, headers)
         except ActionRefused as error:
             refused = "permission denied" in str(error).lower()
+            words = detail("words", text=str(error))
             findings.append(
-                Finding(
-                    f"{name}: privilege {privilege}",
-                    not refused,
-                    str(error) if refused else "granted",
-                    f"add {privilege} to write= of the user in manager.conf" if refused else "",
-                )
+                Finding(about, False, words, mend("privilege", privilege=privilege))
+                if refused
+                else Finding(about, True, detail("granted"))
             )
         except PbxError as error:
-            findings.append(
-                Finding(f"{name}: privilege {privilege}", False, str(error), "look at the PBX's log")
-            )
+            findings.append(Finding(about, False, detail("words", text=str(error)), mend("ask_pbx_log")))
         else:
-            findings.append(Finding(f"{name}: privilege {privilege}", True, "granted"))
+            findings.append(Finding(about, True, detail("granted")))
     return findings
 
 
-def _queues(name: str, settings: Settings, pbx: PbxSettings, snapshot: PbxSnapshot) -> list[Finding]:
+def _queues(settings: Settings, pbx: PbxSettings, snapshot: PbxSnapshot) -> list[Finding]:
     there = {queue.queue: {member.member for member in queue.members} for queue in snapshot.queues}
-    mend = f"`hotline deploy asterisk DIR` renders it; reload app_queue on {pbx.name}"
     findings = []
     for line in settings.lines:
-        what = f"{name}: queue {line.queue}"
+        about = what("pbx_queue", pbx=pbx.name, queue=line.queue)
         if line.queue not in there:
-            findings.append(Finding(what, False, f"line {line.id} has no such queue there", mend))
+            render = mend("queue_render", pbx=pbx.name)
+            findings.append(Finding(about, False, detail("queue_missing", line=line.id), render))
             continue
         wanted = {agent.id for agent in settings.agents if line.id in agent.lines}
         if missing := sorted(wanted - there[line.queue]):
-            findings.append(Finding(what, True, f"agents not logged in: {', '.join(missing)}", warning=True))
+            out = detail("agents_missing", agents=", ".join(missing))
+            findings.append(Finding(about, True, out, warning=True))
         else:
-            findings.append(Finding(what, True, f"{len(there[line.queue])} agents"))
+            findings.append(Finding(about, True, detail("agents_there", count=len(there[line.queue]))))
     return findings
 
 
-def _recordings(name: str, pbx: PbxSettings) -> Finding:
-    directory = pbx.recordings_dir
+def _recordings(pbx: PbxSettings) -> Finding:
+    about, directory = what("pbx_recordings", pbx=pbx.name), pbx.recordings_dir
     if not directory.is_dir() or not os.access(directory, os.R_OK | os.X_OK):
-        return Finding(
-            f"{name}: recordings",
-            False,
-            f"{directory} cannot be read here",
-            f"mount the PBX's {pbx.recordings_prefix} there and set recordings_dir",
-        )
-    return Finding(f"{name}: recordings", True, str(directory))
+        mount = mend("recordings_mount", prefix=pbx.recordings_prefix)
+        return Finding(about, False, detail("unreadable", path=str(directory)), mount)
+    return Finding(about, True, detail("words", text=str(directory)))
 
 
-async def _clock(name: str, link: PbxLink) -> Finding:
+async def _clock(pbx: PbxSettings, link: PbxLink) -> Finding:
+    about = what("pbx_clock", pbx=pbx.name)
     try:
         answer = await link.action("Ping")
         skew = float(answer.headers.get("Timestamp", "nan")) - time.time()
     except (PbxError, ValueError) as error:
-        return Finding(f"{name}: clock", False, str(error), "look at the PBX's log")
+        return Finding(about, False, detail("words", text=str(error)), mend("ask_pbx_log"))
     if not abs(skew) <= MAX_SKEW_S:
-        return Finding(f"{name}: clock", False, f"{skew:+.1f} s from ours", "run NTP on both machines")
-    return Finding(f"{name}: clock", True, f"{skew:+.3f} s from ours")
+        return Finding(about, False, detail("clock_skew", seconds=f"{skew:+.1f}"), mend("ntp"))
+    return Finding(about, True, detail("clock_skew", seconds=f"{skew:+.3f}"))
 
 
 async def _endpoint(endpoint: WorkOrderEndpoint) -> Finding:
-    what = f"work orders to {endpoint.id}"
+    about = what("endpoint", endpoint=endpoint.id)
     try:
         endpoint.read_secret()
     except ValueError as error:
-        return Finding(what, False, str(error), "name a file that holds the secret, mode 0600")
+        return Finding(about, False, detail("words", text=str(error)), mend("endpoint_secret"))
     try:
         async with (
             asyncio.timeout(endpoint.timeout_s),
             aiohttp.ClientSession() as session,
             session.options(str(endpoint.url), allow_redirects=False) as response,
         ):
-            return Finding(what, True, f"{endpoint.url.host} answers (HTTP {response.status})")
+            answers = detail("endpoint_answers", host=endpoint.url.host, status=response.status)
+            return Finding(about, True, answers)
     except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
-        reason = str(error) or f"no answer in {endpoint.timeout_s:g} s"
-        return Finding(what, False, reason, "check the URL, the certificate and the way there")
+        silent = detail("endpoint_silent", seconds=f"{endpoint.timeout_s:g}")
+        why = detail("words", text=str(error)) if str(error) else silent
+        return Finding(about, False, why, mend("endpoint_way"))

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from asr.audiosocket import AudioSocketServer
-from gateway.doctor.findings import Finding
+from gateway.doctor.findings import Finding, detail, mend, what
 from gateway.pbx.commands import LISTEN_CONTEXT
 from gateway.pbx.errors import PbxError
 from gateway.pbx.link import PbxLink
@@ -55,10 +55,11 @@ def tone_share(pcm: bytes, rate: int, hertz: float = TONE_HZ) -> float:
     return float(power[near].sum() / power.sum())
 
 
-async def examine_audio(name: str, settings: Settings, link: PbxLink) -> Finding:
+async def examine_audio(pbx: str, settings: Settings, link: PbxLink) -> Finding:
     """Have the PBX send a tone and measure what arrives."""
-    what = f"{name}: live audio"
+    about = what("pbx_audio", pbx=pbx)
     address = settings.audiosocket
+    held = f"{address.host}:{address.port}"
     ear, feed = _Ear(), uuid4()
 
     def accept(stream: UUID) -> _Ear | None:
@@ -70,40 +71,30 @@ async def examine_audio(name: str, settings: Settings, link: PbxLink) -> Finding
         await server.__aenter__()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            mend = "set audiosocket.host and audiosocket.port to an address of this machine"
-            return Finding(what, False, f"cannot listen at {address.host}:{address.port}: {error}", mend)
+            trouble = detail("audio_port", address=held, text=str(error))
+            return Finding(about, False, trouble, mend("audio_address"))
         # A gateway runs here already: the PBX is told another port for this one stream.
         server, own = AudioSocketServer(address.host, 0, accept), False
         await server.__aenter__()
-    told = (address.advertise or f"{address.host}:{address.port}") if own else f"{address.host}:{server.port}"
+    told = (address.advertise or held) if own else f"{address.host}:{server.port}"
     try:
         try:
             await _send_tone(link, feed, None if own else told)
         except PbxError as error:
-            return Finding(what, False, str(error), "see the privilege originate, and load chan_local")
+            return Finding(about, False, detail("words", text=str(error)), mend("audio_originate"))
         try:
             await asyncio.wait_for(ear.done.wait(), DEADLINE_S)
         except TimeoutError:
-            return Finding(
-                what,
-                False,
-                "the stream stayed short" if ear.came.is_set() else f"nothing arrived at {told}",
-                f"can the PBX reach {told} (audiosocket.advertise, firewall)? Are app_audiosocket and"
-                f" app_milliwatt loaded, and is [{LISTEN_CONTEXT}] in its dialplan?",
-            )
+            came = detail("audio_short") if ear.came.is_set() else detail("audio_none", address=told)
+            return Finding(about, False, came, mend("audio_reach", address=told, context=LISTEN_CONTEXT))
     finally:
         await server.__aexit__(None, None, None)
     share = tone_share(bytes(ear.pcm[ear.rate :]), ear.rate)
     if share < 0.9:
-        return Finding(
-            what,
-            False,
-            f"{share:.0%} of what arrived is the test tone",
-            "check the PBX's codecs and its load",
-        )
+        return Finding(about, False, detail("audio_share", percent=round(share * 100)), mend("audio_load"))
     if own or address.port == 0:
-        return Finding(what, True, f"the test tone arrived at {told}")
-    return Finding(what, True, f"tone heard (a gateway holds {address.host}:{address.port}; tried {told})")
+        return Finding(about, True, detail("audio_heard", address=told))
+    return Finding(about, True, detail("audio_beside", held=held, address=told))
 
 
 async def _send_tone(link: PbxLink, feed: UUID, elsewhere: str | None) -> None:

@@ -1,13 +1,109 @@
-"""What the doctor says of one thing."""
+"""What the doctor says of one thing, and all that he can say.
+
+The browser app has it in Chinese (`web/src/i18n/zh/doctor.ts`); its English is these very sentences, taken
+over by `make stream-types`.
+"""
+
+from typing import Any
 
 from msgspec import Struct
+
+from gateway.models.said import Said, say
+
+WHAT = {
+    "database": "database",
+    "disk": "disk",
+    "doctor": "doctor",
+    "endpoint": "work orders to {endpoint}",
+    "endpoints": "work orders",
+    "model": "speech model",
+    "pbx": "PBX",
+    "pbx_audio": "PBX {pbx}: live audio",
+    "pbx_clock": "PBX {pbx}: clock",
+    "pbx_login": "PBX {pbx}: login",
+    "pbx_privilege": "PBX {pbx}: privilege {privilege}",
+    "pbx_queue": "PBX {pbx}: queue {queue}",
+    "pbx_recordings": "PBX {pbx}: recordings",
+}
+DETAIL = {
+    "agents_missing": "agents not logged in: {agents}",
+    "agents_there": "{count} agents",
+    "asterisk": "Asterisk {version} as {username}",
+    "audio_beside": "tone heard (a gateway holds {held}; tried {address})",
+    "audio_heard": "the test tone arrived at {address}",
+    "audio_none": "nothing arrived at {address}",
+    "audio_port": "cannot listen at {address}: {text}",
+    "audio_short": "the stream stayed short",
+    "audio_share": "{percent}% of what arrived is the test tone",
+    "clock_skew": "{seconds} s from ours",
+    "database_new": "{url}: made at the first start",
+    "database_trouble": "{url}: {text}",
+    "disk_free": "{gib} GiB free at {path}",
+    "endpoint_answers": "{host} answers (HTTP {status})",
+    "endpoint_silent": "no answer in {seconds} s",
+    "endpoints_none": "no endpoint configured: orders stay here",
+    "granted": "granted",
+    "model_at": "{model} at {url}",
+    "model_fetched": "{model}: fetched from the hub at the first start",
+    "model_missing": "{path} holds no model.bin",
+    "model_off": "speech recognition is switched off",
+    "out_of_time": "nothing more within {seconds} s after: {after}",
+    "pbx_none": "none configured: `hotline run` brings one of its own",
+    "pbx_silent": "no answer from {address}",
+    "queue_missing": "line {line} has no such queue there",
+    "unreadable": "{path} cannot be read here",
+    "unwritable": "{path} cannot be written",
+    "words": "{text}",
+}
+MEND = {
+    "ask_pbx_log": "look at the PBX's log",
+    "audio_address": "set audiosocket.host and audiosocket.port to an address of this machine",
+    "audio_load": "check the PBX's codecs and its load",
+    "audio_originate": "see the privilege originate, and load chan_local",
+    "audio_reach": (
+        "can the PBX reach {address} (audiosocket.advertise, firewall)? Are app_audiosocket and app_milliwatt"
+        " loaded, and is [{context}] in its dialplan?"
+    ),
+    "database_upgrade": "is it running? then `hotline db upgrade`",
+    "disk_free_some": "free some space, or move data_dir",
+    "disk_writable": "make it writable for this user",
+    "endpoint_secret": "name a file that holds the secret, mode 0600",
+    "endpoint_way": "check the URL, the certificate and the way there",
+    "login_settings": (
+        "check the user, secret and permit lines in the PBX's manager.conf against the gateway's settings"
+    ),
+    "model_make": "run `make model`, or set asr.model",
+    "model_secret": "see asr.secret_file",
+    "ntp": "run NTP on both machines",
+    "pbx_running": ("is Asterisk running, and AMI enabled and permitted for this address in manager.conf?"),
+    "privilege": "add {privilege} to write= of the user in manager.conf",
+    "queue_render": "`hotline deploy asterisk DIR` renders it; reload app_queue on {pbx}",
+    "recordings_mount": "mount the PBX's {prefix} there and set recordings_dir",
+    "see_log": "see the log",
+}
+FINDINGS = {"what": WHAT, "detail": DETAIL, "mend": MEND}
 
 
 class Finding(Struct, frozen=True):
     """One thing looked at. `mend` is what to do where `ok` is false; `warning`: it works, but not well."""
 
-    what: str
+    what: Said
     ok: bool
-    detail: str = ""
-    mend: str = ""
+    detail: Said
+    mend: Said | None = None
     warning: bool = False
+
+
+def what(code: str, /, **params: Any) -> Said:
+    """What was looked at."""
+    return say(WHAT, code, params)
+
+
+def detail(code: str, /, **params: Any) -> Said:
+    """How it is. `words`: in those of the system, a library or the PBX."""
+    return say(DETAIL, code, params)
+
+
+def mend(code: str, /, **params: Any) -> Said:
+    """What to do."""
+    return say(MEND, code, params)

@@ -1,7 +1,8 @@
-"""The tables there are: which columns each has. Pure."""
+"""The tables of what happened: calls, orders, deliveries, the audit; agents and queues now. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -9,11 +10,17 @@ from msgspec import Struct
 from gateway.export.cells import Cell, Column, Table
 from gateway.export.words import (
     AGENT_STATES,
+    COMMA,
     DELIVERY_STATES,
     DIRECTIONS,
     END_REASONS,
+    HEADERS,
     ORDER_STATES,
+    ROLES,
+    SCOPES,
+    SHEETS,
     YES_NO,
+    Words,
 )
 from gateway.models.audit import AuditEntry
 from gateway.models.delivery import DeliveryView
@@ -21,6 +28,8 @@ from gateway.models.figures import AgentFigures, QueueFigures
 from gateway.models.history import CallSummary, OrderOfCall, text_of
 from gateway.models.line import Line
 from gateway.models.queue import AgentStatus
+
+T = TypeVar("T")
 
 
 class AgentNow(Struct, frozen=True):
@@ -30,8 +39,10 @@ class AgentNow(Struct, frozen=True):
     figures: AgentFigures | None
 
 
-class Tables:
-    """The tables of one house: its lines' names and time zones, its forms' labels, its agents' names."""
+class House:
+    """What all tables of one house share: its lines' names and clocks, its forms' labels, its agents' names,
+    and the language they are written in. Lines, fields and reasons are called as the house has named them.
+    """
 
     def __init__(
         self,
@@ -39,174 +50,205 @@ class Tables:
         timezone: str,
         field_labels: Mapping[str, str],
         agents: Mapping[str, str],
+        words: Words,
     ) -> None:
         """`timezone` is for what belongs to no line; `agents` maps ids to names."""
         self._names = {line.id: line.name for line in lines}
         self._zones = {line.id: ZoneInfo(line.timezone) for line in lines}
         self._usual = ZoneInfo(timezone)
-        self._labels = field_labels
+        self.labels = field_labels
         self._agents = agents
+        self.words = words
 
-    def calls(self) -> Table[CallSummary]:
-        """Calls with their orders."""
-        at = self._at
-        return Table(
-            "通话",
-            (
-                Column("通话编号", lambda one: one.id, 24),
-                Column("开始时间", lambda one: at(one.started_at, one.line), 20),
-                Column("结束时间", lambda one: at(one.ended_at, one.line), 20),
-                Column("方向", lambda one: DIRECTIONS[one.direction], 8),
-                Column("线路", lambda one: self._line(one.line), 18),
-                Column("队列", lambda one: one.queue),
-                Column("主叫号码", lambda one: one.caller.number, 16),
-                Column("主叫名称", lambda one: one.caller.name),
-                Column("被叫号码", lambda one: one.called),
-                Column("坐席", lambda one: "、".join(self._agent(agent) for agent in one.agents), 18),
-                Column("结束原因", lambda one: END_REASONS[one.end_reason] if one.end_reason else "", 16),
-                Column("等待(秒)", lambda one: _seconds(one.waited), 10),
-                Column("通话(秒)", lambda one: _seconds(one.talked), 10),
-                Column("保持(秒)", lambda one: _seconds(one.held), 10),
-                Column("转接次数", lambda one: one.transfers, 10),
-                Column("有录音", lambda one: YES_NO[one.recorded], 8),
-                Column("工单编号", lambda one: one.order.id if one.order else "", 38),
-                Column("工单标题", lambda one: one.order.title if one.order else "", 40),
-                Column("工单状态", lambda one: ORDER_STATES[one.order.state] if one.order else "", 10),
-            ),
-        )
+    def table(self, name: str, columns: Sequence[Column[T]]) -> Table[T]:
+        """The table of that name (a key of `SHEETS`)."""
+        return Table(self.words(SHEETS[name]), tuple(columns))
 
-    def orders(self) -> Table[OrderOfCall]:
-        """Orders with every field of every form."""
-        at = self._at
-        fixed: tuple[Column[OrderOfCall], ...] = (
-            Column("工单编号", lambda one: one.order.id, 38),
-            Column("创建时间", lambda one: at(one.order.created_at, one.order.line), 20),
-            Column("提交时间", lambda one: at(one.order.submitted_at, one.order.line), 20),
-            Column("送达时间", lambda one: at(one.order.delivered_at, one.order.line), 20),
-            Column("状态", lambda one: ORDER_STATES[one.order.state], 10),
-            Column("线路", lambda one: self._line(one.order.line), 18),
-            Column("坐席", lambda one: self._agent(one.call.agent) if one.call else "", 14),
-            Column("主叫号码", lambda one: one.call.caller.number if one.call else "", 16),
-            Column("外部编号", lambda one: one.order.external_id, 20),
-            Column("通话编号", lambda one: one.order.call_id, 24),
-        )
-        fields = tuple(_field(name, label) for name, label in self._labels.items())
-        return Table("工单", (*fixed, *fields))
+    def column(self, name: str, value: Callable[[T], Cell], width: int = 14) -> Column[T]:
+        """A column by its key in `HEADERS`."""
+        return Column(self.words(HEADERS[name]), value, width)
 
-    def deliveries(self) -> Table[DeliveryView]:
-        """The outbox."""
-        at = self._at
-        return Table(
-            "送达",
-            (
-                Column("送达编号", lambda one: one.id, 38),
-                Column("工单编号", lambda one: one.order_id, 38),
-                Column("接收系统", lambda one: one.endpoint),
-                Column("状态", lambda one: DELIVERY_STATES.get(one.state, one.state), 10),
-                Column("尝试次数", lambda one: one.attempts, 10),
-                Column("创建时间", lambda one: at(one.created_at), 20),
-                Column("送达时间", lambda one: at(one.delivered_at), 20),
-                Column("下次尝试", lambda one: at(one.next_at), 20),
-                Column("最近错误", lambda one: one.last_error, 40),
-            ),
-        )
-
-    def audit(self) -> Table[AuditEntry]:
-        """Who did what."""
-        return Table(
-            "审计",
-            (
-                Column("序号", lambda one: one.seq, 10),
-                Column("时间", lambda one: self._at(one.at), 20),
-                Column("账号", lambda one: one.username),
-                Column("角色", lambda one: one.role),
-                Column("坐席", lambda one: self._agent(one.agent)),
-                Column("操作", lambda one: one.name, 20),
-                Column("参数", lambda one: one.args, 40),
-                Column("成功", lambda one: YES_NO[one.ok], 8),
-                Column("代码", lambda one: one.code),
-                Column("说明", lambda one: one.message, 30),
-                Column("操作编号", lambda one: one.command_id, 38),
-            ),
-        )
-
-    def agents(self) -> Table[AgentNow]:
-        """Agents now, and their day."""
-        return Table(
-            "坐席",
-            (
-                Column("工号", lambda one: one.agent.id),
-                Column("姓名", lambda one: one.agent.name),
-                Column("话机", lambda one: one.agent.phone, 18),
-                Column("状态", lambda one: AGENT_STATES[one.agent.state], 10),
-                Column("置忙原因", lambda one: one.agent.reason),
-                Column("状态开始", lambda one: self._at(one.agent.since), 20),
-                Column("队列", lambda one: "、".join(one.agent.queues), 24),
-                Column("统计起点", _of_day(lambda day: self._at(day.start)), 20),
-                Column("接听", _of_day(lambda day: day.taken), 8),
-                Column("未接", _of_day(lambda day: day.missed), 8),
-                Column("空闲(秒)", _of_day(lambda day: _seconds(day.available_s))),
-                Column("振铃(秒)", _of_day(lambda day: _seconds(day.ringing_s))),
-                Column("通话(秒)", _of_day(lambda day: _seconds(day.talk_s))),
-                Column("保持(秒)", _of_day(lambda day: _seconds(day.hold_s))),
-                Column("话后处理(秒)", _of_day(lambda day: _seconds(day.wrap_up_s))),
-                Column("置忙(秒)", _of_day(lambda day: _seconds(day.paused_s))),
-                Column("签入(秒)", _of_day(lambda day: _seconds(day.logged_in_s))),
-                Column("占用率", _of_day(lambda day: _ratio(day.occupancy))),
-            ),
-        )
-
-    def queues(self) -> Table[QueueFigures]:
-        """Queues' figures: the day so far, and its intervals."""
-        at = self._at
-        return Table(
-            "队列",
-            (
-                Column("队列", lambda one: one.queue),
-                Column("交换机", lambda one: one.pbx),
-                Column("线路", lambda one: self._line(one.line), 18),
-                Column("范围", lambda one: "当日" if one.interval is None else "时段", 8),
-                Column("起", lambda one: at(one.start, one.line), 20),
-                Column("止", lambda one: at(one.end, one.line), 20),
-                Column("来电", lambda one: one.offered, 8),
-                Column("接听", lambda one: one.answered, 8),
-                Column("及时接听", lambda one: one.answered_in_time, 10),
-                Column("放弃", lambda one: one.abandoned, 8),
-                Column("短时放弃", lambda one: one.short_abandoned, 10),
-                Column("超时", lambda one: one.timeout, 8),
-                Column("其他离队", lambda one: one.other, 10),
-                Column("代接", lambda one: one.withdrawn, 8),
-                Column("未观测", lambda one: one.unseen, 8),
-                Column("转出", lambda one: one.transferred, 8),
-                Column("振铃未接", lambda one: one.missed, 10),
-                Column("服务水平", lambda one: _ratio(one.service_level), 10),
-                Column("接通率", lambda one: _ratio(one.connection_rate), 10),
-                Column("放弃率", lambda one: _ratio(one.abandon_rate), 10),
-                Column("平均应答速度(秒)", lambda one: _seconds(one.average_speed_of_answer_s), 16),
-                Column("平均放弃时长(秒)", lambda one: _seconds(one.average_time_to_abandon_s), 16),
-                Column("平均处理时长(秒)", lambda one: _seconds(one.average_handling_time_s), 16),
-                Column("最长等待(秒)", lambda one: _seconds(one.longest_wait_s), 12),
-                Column("占用率", lambda one: _ratio(one.occupancy), 10),
-            ),
-        )
-
-    def _at(self, instant: float | None, line: str | None = None) -> datetime | None:
+    def at(self, instant: float | None, line: str | None = None) -> datetime | None:
         """An instant on the wall clock of the line."""
         if instant is None:
             return None
         zone = self._zones.get(line or "", self._usual)
         return datetime.fromtimestamp(int(instant), zone).replace(tzinfo=None)
 
-    def _line(self, line: str | None) -> str:
+    def line(self, line: str | None) -> str:
+        """A line's name."""
         return self._names.get(line or "", line or "")
 
-    def _agent(self, agent: str | None) -> str:
+    def agent(self, agent: str | None) -> str:
+        """`王芳(1001)`."""
         name = self._agents.get(agent or "")
         return f"{name}({agent})" if name else agent or ""
 
+    def listed(self, parts: Sequence[str]) -> str:
+        """Several in one cell."""
+        return self.words(COMMA).join(parts)
 
-def _field(name: str, label: str) -> Column[OrderOfCall]:
-    return Column(label, lambda one: text_of(one.order, name), 40 if name in ("title", "summary") else 14)
+
+def calls(house: House) -> Table[CallSummary]:
+    """Calls with their orders."""
+    at, column, of = house.at, house.column, house.words.of
+    return house.table(
+        "calls",
+        [
+            column("call_id", lambda one: one.id, 24),
+            column("began", lambda one: at(one.started_at, one.line), 20),
+            column("ended", lambda one: at(one.ended_at, one.line), 20),
+            column("direction", lambda one: of(DIRECTIONS, one.direction), 8),
+            column("line", lambda one: house.line(one.line), 18),
+            column("queue", lambda one: one.queue),
+            column("caller_number", lambda one: one.caller.number, 16),
+            column("caller_name", lambda one: one.caller.name),
+            column("called", lambda one: one.called),
+            column("agent", lambda one: house.listed([house.agent(agent) for agent in one.agents]), 18),
+            column("end_reason", lambda one: of(END_REASONS, one.end_reason) if one.end_reason else "", 16),
+            column("waited", lambda one: _seconds(one.waited), 10),
+            column("talked", lambda one: _seconds(one.talked), 10),
+            column("held", lambda one: _seconds(one.held), 10),
+            column("transfers", lambda one: one.transfers, 10),
+            column("recorded", lambda one: of(YES_NO, one.recorded), 8),
+            column("order_id", lambda one: one.order.id if one.order else "", 38),
+            column("order_title", lambda one: one.order.title if one.order else "", 40),
+            column("order_state", lambda one: of(ORDER_STATES, one.order.state) if one.order else "", 10),
+        ],
+    )
+
+
+def orders(house: House) -> Table[OrderOfCall]:
+    """Orders with every field of every form."""
+    at, column, of = house.at, house.column, house.words.of
+    fixed: list[Column[OrderOfCall]] = [
+        column("order_id", lambda one: one.order.id, 38),
+        column("created", lambda one: at(one.order.created_at, one.order.line), 20),
+        column("submitted", lambda one: at(one.order.submitted_at, one.order.line), 20),
+        column("delivered_at", lambda one: at(one.order.delivered_at, one.order.line), 20),
+        column("state", lambda one: of(ORDER_STATES, one.order.state), 10),
+        column("line", lambda one: house.line(one.order.line), 18),
+        column("agent", lambda one: house.agent(one.call.agent) if one.call else "", 14),
+        column("caller_number", lambda one: one.call.caller.number if one.call else "", 16),
+        column("external_id", lambda one: one.order.external_id, 20),
+        column("call_id", lambda one: one.order.call_id, 24),
+    ]
+    return house.table("orders", [*fixed, *(_field(house, *named) for named in house.labels.items())])
+
+
+def deliveries(house: House) -> Table[DeliveryView]:
+    """The outbox."""
+    at, column, of = house.at, house.column, house.words.of
+    return house.table(
+        "deliveries",
+        [
+            column("delivery_id", lambda one: one.id, 38),
+            column("order_id", lambda one: one.order_id, 38),
+            column("endpoint", lambda one: one.endpoint),
+            column("state", lambda one: of(DELIVERY_STATES, one.state), 10),
+            column("attempts", lambda one: one.attempts, 10),
+            column("created", lambda one: at(one.created_at), 20),
+            column("delivered_at", lambda one: at(one.delivered_at), 20),
+            column("next_attempt", lambda one: at(one.next_at), 20),
+            column("last_error", lambda one: one.last_error, 40),
+        ],
+    )
+
+
+def audit(house: House) -> Table[AuditEntry]:
+    """Who did what."""
+    column, of = house.column, house.words.of
+    return house.table(
+        "audit",
+        [
+            column("sequence", lambda one: one.seq, 10),
+            column("time", lambda one: house.at(one.at), 20),
+            column("account", lambda one: one.username),
+            column("role", lambda one: of(ROLES, one.role)),
+            column("agent", lambda one: house.agent(one.agent)),
+            column("did", lambda one: one.name, 20),
+            column("args", lambda one: one.args, 40),
+            column("ok", lambda one: of(YES_NO, one.ok), 8),
+            column("code", lambda one: one.code),
+            column("message", lambda one: one.message, 30),
+            column("command_id", lambda one: one.command_id, 38),
+        ],
+    )
+
+
+def agents(house: House) -> Table[AgentNow]:
+    """Agents now, and their day."""
+    at, column, of = house.at, house.column, house.words.of
+    return house.table(
+        "agents",
+        [
+            column("agent_id", lambda one: one.agent.id),
+            column("name", lambda one: one.agent.name),
+            column("phone", lambda one: one.agent.phone, 18),
+            column("state", lambda one: of(AGENT_STATES, one.agent.state), 10),
+            column("reason", lambda one: one.agent.reason),
+            column("state_since", lambda one: at(one.agent.since), 20),
+            column("queues", lambda one: house.listed(one.agent.queues), 24),
+            column("first_instant", _of_day(lambda day: at(day.start)), 20),
+            column("taken", _of_day(lambda day: day.taken), 8),
+            column("missed", _of_day(lambda day: day.missed), 8),
+            column("available_s", _of_day(lambda day: _seconds(day.available_s))),
+            column("ringing_s", _of_day(lambda day: _seconds(day.ringing_s))),
+            column("talked", _of_day(lambda day: _seconds(day.talk_s))),
+            column("held", _of_day(lambda day: _seconds(day.hold_s))),
+            column("after_call", _of_day(lambda day: _seconds(day.wrap_up_s))),
+            column("paused_s", _of_day(lambda day: _seconds(day.paused_s))),
+            column("signed_in_s", _of_day(lambda day: _seconds(day.logged_in_s))),
+            column("occupancy", _of_day(lambda day: _ratio(day.occupancy))),
+        ],
+    )
+
+
+def queues(house: House) -> Table[QueueFigures]:
+    """Queues' figures: the day so far, and its intervals."""
+    at, column = house.at, house.column
+    return house.table(
+        "queues",
+        [
+            column("queue", lambda one: one.queue),
+            column("pbx", lambda one: one.pbx),
+            column("line", lambda one: house.line(one.line), 18),
+            column("scope", lambda one: house.words.of(SCOPES, one.interval is None), 8),
+            column("from", lambda one: at(one.start, one.line), 20),
+            column("to", lambda one: at(one.end, one.line), 20),
+            column("offered", lambda one: one.offered, 8),
+            column("answered", lambda one: one.answered, 8),
+            column("answered_in_time", lambda one: one.answered_in_time, 10),
+            column("abandoned", lambda one: one.abandoned, 8),
+            column("short_abandoned", lambda one: one.short_abandoned, 10),
+            column("timeout", lambda one: one.timeout, 8),
+            column("other", lambda one: one.other, 10),
+            column("withdrawn", lambda one: one.withdrawn, 8),
+            column("unseen", lambda one: one.unseen, 8),
+            column("transferred", lambda one: one.transferred, 8),
+            column("missed_rings", lambda one: one.missed, 10),
+            column("service_level", lambda one: _ratio(one.service_level), 10),
+            column("connection_rate", lambda one: _ratio(one.connection_rate), 10),
+            column("abandon_rate", lambda one: _ratio(one.abandon_rate), 10),
+            column("average_answer", lambda one: _seconds(one.average_speed_of_answer_s), 16),
+            column("average_abandon", lambda one: _seconds(one.average_time_to_abandon_s), 16),
+            column("average_handling", lambda one: _seconds(one.average_handling_time_s), 16),
+            column("longest_wait", lambda one: _seconds(one.longest_wait_s), 12),
+            column("occupancy", lambda one: _ratio(one.occupancy), 10),
+        ],
+    )
+
+
+def _field(house: House, name: str, label: str) -> Column[OrderOfCall]:
+    def value(one: OrderOfCall) -> Cell:
+        field = one.order.fields.get(name)
+        if field is not None and isinstance(field.value, bool):
+            return house.words.of(YES_NO, field.value)
+        if field is not None and isinstance(field.value, list | tuple):
+            return house.listed([str(part) for part in field.value])
+        return text_of(one.order, name)
+
+    return Column(label, value, 40 if name in ("title", "summary") else 14)
 
 
 def _of_day(value: Callable[[AgentFigures], Cell]) -> Callable[[AgentNow], Cell]:

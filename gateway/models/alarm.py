@@ -25,6 +25,8 @@ class Measure(StrEnum):
     ON_HOLD = "on_hold"
     UNREACHABLE = "unreachable"
     """Seconds an agent's phone has not been registered."""
+    UNSENT = "unsent"
+    """Seconds since the end of a call whose order is still a draft."""
     PBX_DOWN = "pbx_down"
     """Seconds without a link to the PBX."""
 
@@ -34,6 +36,12 @@ DAY_MEASURES = frozenset({Measure.SERVICE_LEVEL, Measure.CONNECTION_RATE, Measur
 AGENT_MEASURES = frozenset(
     {Measure.PAUSED, Measure.WRAP_UP, Measure.TALKING, Measure.ON_HOLD, Measure.UNREACHABLE}
 )
+
+
+LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSENT}
+COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE})
+DURATIONS = frozenset(Measure) - COUNTS - DAY_MEASURES
+"""Seconds, which grow by themselves: from `latest` at `latest_at` on, one a second."""
 
 
 class Level(StrEnum):
@@ -54,7 +62,7 @@ class AlarmRule(Struct, frozen=True, kw_only=True):
     for_s: float = 0.0
     level: Level = Level.WARNING
     lines: frozenset[str] = frozenset()
-    """Line ids; empty: all. Not for agents and PBXs."""
+    """Line ids; empty: all. Of queues, days and orders."""
     reasons: frozenset[str] = frozenset()
     """Pause reasons; empty: all. Only for `paused`."""
     min_offered: int = 0
@@ -70,7 +78,7 @@ class AlarmRule(Struct, frozen=True, kw_only=True):
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
-    """A rule broken by one queue, agent or PBX."""
+    """A rule broken by one queue, agent, order or PBX."""
 
     id: str
     """`<rule>/<what it is about>`: the same trouble keeps its id."""
@@ -80,6 +88,10 @@ class Alarm(Struct, frozen=True, kw_only=True):
     level: Level
     value: float
     """When it was raised."""
+    latest: float = 0.0
+    """As last told while it is raised."""
+    latest_at: float = 0.0
+    """When that was, POSIX seconds."""
     threshold: float
     since: float
     """When the threshold was crossed, POSIX seconds; it is raised `for_s` later."""
@@ -87,3 +99,10 @@ class Alarm(Struct, frozen=True, kw_only=True):
     queue: str | None = None
     line: str | None = None
     agent: str | None = None
+    """Of an order: whose call it was."""
+    call_id: str | None = None
+    """Of an order: the call it is of."""
+
+    def expected(self, now: float) -> float:
+        """What whoever was told `latest` takes the value to be now."""
+        return self.latest + (now - self.latest_at) if self.measure in DURATIONS else self.latest

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.models.commands import Answered
+from gateway.models.said import Said
 
 MAX_ARGS = 2000
 """Characters of an entry's arguments that are kept."""
@@ -27,8 +28,13 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     """JSON, cut off at `MAX_ARGS`."""
     ok: bool
     code: str
-    """Why refused; empty where `ok`."""
+    """The kind of refusal; empty where `ok`."""
+    reason: str = ""
+    """Why refused (`gateway.models.refusals`); empty where `ok`, and in entries older than these codes."""
+    params: str = "{}"
+    """The reason's, as JSON."""
     message: str
+    """The reason in English."""
 
 
 def deed(
@@ -40,9 +46,9 @@ def deed(
     agent: str | None,
     name: str,
     args: Mapping[str, Any],
-    refused: str,
+    refused: Said | None,
 ) -> AuditEntry:
-    """The entry of something done that is no command of the desk; `refused`: why it was not, empty: done.
+    """The entry of something done that is no command of the desk; `refused`: why it was not; `None`: done.
 
     `name` is `<resource>.<verb>`; `args` must hold no secret.
     """
@@ -54,9 +60,11 @@ def deed(
         command_id=deed_id,
         name=name,
         args=json.dumps(args, sort_keys=True)[:MAX_ARGS],
-        ok=not refused,
+        ok=refused is None,
         code="refused" if refused else "",
-        message=refused,
+        reason=refused.code if refused else "",
+        params=json.dumps(refused.params) if refused else "{}",
+        message=refused.text if refused else "",
     )
 
 

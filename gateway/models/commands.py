@@ -11,6 +11,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.models.dialling import NUMBER
+from gateway.models.phones import PhoneKind
+from gateway.models.refusals import Refusal
+from gateway.models.said import Said
 
 COMMAND_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 """A UUID in lower case: the client makes it, once for each thing it wants done."""
@@ -79,6 +82,12 @@ class WrapUpExtend(Command, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seconds: Annotated[int, Meta(ge=1, le=3600)]
 
 
+class UsePhone(Command, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="use_phone"):
+    """选择话机: calls ring at the browser or at the phone on the desk from now on; not during a call."""
+
+    phone: PhoneKind
+
+
 class ForcePause(Command, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="force_pause"):
     """强制示忙, by a supervisor."""
 
@@ -94,11 +103,20 @@ class ForceLogOut(Command, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 # -- calls -------------------------------------------------------------------------------------------------
 class Originate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="originate"):
-    """外呼 (click-to-call): the agent's phone rings first, then the target is called."""
+    """外呼 (click-to-call): the agent's phone rings first, then the target is called.
 
-    to: Target
+    Exactly one of `to` and `back_to`.
+    """
+
+    to: Target | None = None
+    back_to: CallId | None = None
+    """回拨: who called on that call, whether or not one may see their number."""
     line: Id | None = None
     """The line whose number is shown outside; default: the agent's first."""
+
+    def __post_init__(self) -> None:
+        if (self.to is None) == (self.back_to is None):
+            raise ValueError("name exactly one of to, back_to")
 
 
 class Answer(CallCommand, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="answer"):
@@ -199,6 +217,7 @@ AnyCommand = (
     | Unpause
     | WrapUpDone
     | WrapUpExtend
+    | UsePhone
     | ForcePause
     | ForceLogOut
     | Originate
@@ -228,13 +247,12 @@ SUPERVISORS_ONLY = frozenset(
 )
 
 
-class CommandError(Exception):
-    """A command is refused. `code` is for programs, the text for people: cause and mend."""
+class CommandError(Refusal):
+    """A command is refused. `code` is the kind of refusal, `said` the reason: cause and mend."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, reason: str, /, **params: Any) -> None:
         self.code = code
-        self.message = message
-        super().__init__(message)
+        super().__init__(reason, **params)
 
 
 STATUS = {
@@ -259,7 +277,18 @@ class Answered(Struct, frozen=True, omit_defaults=True):
     ok: bool = msgspec.field()
     result: dict[str, Any] = {}
     code: str = ""
+    """The kind of refusal: a key of `STATUS`."""
+    reason: str = ""
+    """Why exactly: a key of `gateway.models.refusals.REFUSALS`, said with `params`; `message` in English."""
+    params: dict[str, Any] = {}
     message: str = ""
+
+
+def refused(command_id: str, code: str, why: Said) -> Answered:
+    """The answer that says no."""
+    return Answered(
+        command_id, ok=False, code=code, reason=why.code, params=dict(why.params), message=why.text
+    )
 
 
 def read_command(name: str, args: Any) -> AnyCommand:
@@ -269,15 +298,15 @@ def read_command(name: str, args: Any) -> AnyCommand:
         CommandError: `unknown_command` or `bad_args`, naming what is wrong.
     """
     if name not in KINDS:
-        raise CommandError("unknown_command", f"no such command; known: {', '.join(sorted(KINDS))}")
+        raise CommandError("unknown_command", "command_unknown", commands=", ".join(sorted(KINDS)))
     if not isinstance(args, dict) or "name" in args:
-        raise CommandError("bad_args", "args is an object of the command's own arguments")
+        raise CommandError("bad_args", "args_no_object")
     try:
         # Half a surrogate pair is a str, but no text: it could be neither sent nor stored.
         json.dumps(args, ensure_ascii=False).encode()
         command: AnyCommand = msgspec.convert({**args, "name": name}, AnyCommand)
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        raise CommandError("bad_args", f"{name}: {error}") from None
+        raise CommandError("bad_args", "bad_args", name=name, text=str(error)) from None
     return command
 
 

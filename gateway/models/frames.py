@@ -148,6 +148,10 @@ class Fault(Struct, frozen=True):
     """Why a command was not done."""
 
     code: str
+    """The kind of refusal (docs/commands.md)."""
+    reason: str
+    """Why exactly: a code of `gateway.models.refusals`, said with `params`; `message` in English."""
+    params: dict[str, Any]
     message: str
 
 

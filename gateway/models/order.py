@@ -136,3 +136,15 @@ class Order(Struct, frozen=True):
         if place is None or about is None or min(place.confidence, about.confidence) < MATTER_CONFIDENCE:
             return None
         return f"{place.value}/{about.value}"[:200]
+
+
+class OpenDraft(Struct, frozen=True):
+    """A draft and what is known of its call."""
+
+    order_id: str
+    call_id: str
+    line: str
+    pbx: str = ""
+    agent: str | None = None
+    ended_at: float | None = None
+    """`None`: the call goes on."""

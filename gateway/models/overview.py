@@ -30,6 +30,8 @@ class AgentView(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     phone: str
+    desk_phone: str
+    """Beside the browser phone; empty: none."""
     pbx: str
     lines: dict[str, int]
     """Line id → penalty; 0 is rung first."""

@@ -50,7 +50,10 @@ class PopEntry(Struct, frozen=True):
     """What the caller entered in the IVR."""
 
     label: str
+    """What people call it, in Chinese."""
     value: str
+    name: str = ""
+    """The IVR's variable."""
 
 
 class PopCall(Struct, frozen=True):

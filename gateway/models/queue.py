@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.models.call import Direction
+from gateway.models.phones import PhoneKind
 
 
 class AgentState(StrEnum):
@@ -36,7 +37,7 @@ class AgentStatus(Struct, frozen=True):
     id: str
     name: str
     phone: str
-    """The PBX's name of the agent's phone, e.g. `PJSIP/1001`."""
+    """The PBX's name of the agent's phone, e.g. `PJSIP/1001`; of two, the one chosen."""
     state: AgentState
     since: float
     reason: str = ""
@@ -52,6 +53,10 @@ class AgentStatus(Struct, frozen=True):
     pbx: str = ""
     phones: tuple[str, ...] = ()
     """The interfaces by which the agent is logged in: more than one only where the PBX was told so."""
+    kind: PhoneKind = PhoneKind.DESK
+    """What the agent telephones with: calls ring there."""
+    desk_reachable: bool | None = None
+    """Whether the phone on the desk, chosen or not, is registered and answers; `None`: not known, or none."""
 
 
 SHOWN_TO_AGENTS = 20

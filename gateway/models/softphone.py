@@ -1,12 +1,47 @@
-"""A browser phone: what an agent's browser needs to register at the PBX."""
+"""A browser phone: what an agent's browser needs to register at the PBX, and to be reached across NAT."""
+
+import base64
+import hmac
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 
-class IceServer(Struct, frozen=True):
-    """A STUN or TURN server, in the form browsers take."""
+class IceServer(Struct, frozen=True, omit_defaults=True):
+    """STUN or TURN servers, in the form browsers take."""
 
     urls: tuple[str, ...]
+    username: str = ""
+    credential: str = ""
+    """A TURN server's password, for a while."""
+
+    def __repr__(self) -> str:
+        """Without the credential: this may be logged."""
+        return f"IceServer({self.urls!r})"
+
+
+def ice_servers(urls: Iterable[str], secret: str | None, agent: str, expires: float) -> tuple[IceServer, ...]:
+    """STUN servers as they are, TURN servers with credentials that end at `expires` (POSIX seconds).
+
+    The credentials are those a TURN server makes of the same secret itself (`use-auth-secret`): the user is
+    `<expiry>:<agent>`, the password the base64 of its HMAC-SHA1. Browsers refuse a TURN server without.
+
+    Raises:
+        ValueError: a TURN server, but no secret.
+    """
+    servers, relays = [], []
+    for url in urls:
+        if url.startswith("turn"):
+            relays.append(url)
+        else:
+            servers.append(IceServer((url,)))
+    if relays:
+        if secret is None:
+            raise ValueError("no TURN secret")
+        user = f"{int(expires)}:{agent}"
+        digest = hmac.digest(secret.encode(), user.encode(), "sha1")
+        servers.append(IceServer(tuple(relays), user, base64.b64encode(digest).decode("ascii")))
+    return tuple(servers)
 
 
 class Softphone(Struct, frozen=True):
@@ -19,6 +54,8 @@ class Softphone(Struct, frozen=True):
     websocket: str
     display_name: str
     ice_servers: tuple[IceServer, ...] = ()
+    ice_lasts_s: float | None = None
+    """After that, ask anew: TURN credentials end. `None`: there are none."""
 
     def __repr__(self) -> str:
         """Without the password: this may be logged."""

@@ -14,6 +14,14 @@ class Source(StrEnum):
     RECORDING = "recording"
 
 
+class Alternative(Struct, frozen=True):
+    """What else may have been said, as the recogniser weighs it."""
+
+    text: str
+    probability: float
+    """Of the whole text, 0..1; small numbers, to be compared with one another."""
+
+
 class Utterance(Struct, frozen=True):
     """A stretch of speech by one side, as text.
 
@@ -33,6 +41,8 @@ class Utterance(Struct, frozen=True):
     confidence: float = 0.0
     """Mean token probability, 0..1."""
     source: Source = Source.LIVE
+    alternatives: tuple[Alternative, ...] = ()
+    """Of an answer to a question such as 您贵姓: how it may have begun. For filling the order alone."""
 
 
 def utterance_id(call_id: str, side: Side, start: float) -> str:

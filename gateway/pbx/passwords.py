@@ -1,10 +1,19 @@
 """SIP passwords of the agents' phones: one file of a PBX (user, tab, password), or an agent's own secret."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.settings import AgentSettings
+
+
+def new_password() -> str:
+    """128 random bits a person can type into a phone: digits and a to f.
+
+    No other letters, so that it never begins with `0x`: some SIP programs take such for a hexadecimal key.
+    """
+    return secrets.token_hex(16)
 
 
 def read_passwords(path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Self
 
 import structlog
 
-from gateway.pbx.passwords import write_passwords
+from gateway.pbx.passwords import new_password, write_passwords
 from gateway.pbx.provision import ProvisionOptions, render, write
 from gateway.settings import PbxSettings, Settings, SoftphoneSettings
 
@@ -88,7 +88,7 @@ class PrivateAsterisk:
             mediasocket=mediasocket,
             trunk_addresses=("127.0.0.2",),
             phone_passwords={
-                user: secrets.token_urlsafe(18) for agent in settings.agents if (user := agent.sip_user)
+                user: new_password() for agent in settings.agents for user in agent.sip_users.values()
             },
             demo=demo,
         )

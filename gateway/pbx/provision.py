@@ -13,7 +13,8 @@ from typing import Any
 
 import jinja2
 
-from gateway.settings import PbxSettings, Settings
+from gateway.models.phones import DESK_CHOSEN, PhoneKind, choice_device
+from gateway.settings import AgentSettings, PbxSettings, Settings
 
 MARKER = "Rendered by `hotline deploy asterisk` from hotline.toml: change it there."
 SECRET_FILES = frozenset({"manager.conf", "pjsip.conf"})
@@ -102,20 +103,19 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
     agents = [agent for agent in settings.agents if (agent.pbx or first) == pbx.name]
     phones = []
     for agent in agents:
-        if (user := agent.sip_user) is None:
-            continue
-        password = options.phone_passwords.get(user)
-        if password is None:
-            raise ProvisionError(f"agent {agent.id}: no SIP password for {agent.phone}; give one")
-        phones.append(
-            {
-                "user": user,
-                "password": password,
-                "webrtc": agent.softphone,
-                "comment": plain(agent.name),
-                "callerid": f'"{plain(agent.name)}" <{agent.id}>',
-            }
-        )
+        for kind, user in agent.sip_users.items():
+            password = options.phone_passwords.get(user)
+            if password is None:
+                raise ProvisionError(f"agent {agent.id}: no SIP password for PJSIP/{user}; give one")
+            phones.append(
+                {
+                    "user": user,
+                    "password": password,
+                    "webrtc": kind is PhoneKind.BROWSER,
+                    "comment": plain(agent.name),
+                    "callerid": f'"{plain(agent.name)}" <{agent.id}>',
+                }
+            )
     lines = [
         {
             "id": line.id,
@@ -137,7 +137,8 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
                     "state_interface": state_interface(agent.id, agent.phone),
                 }
                 for agent in agents
-                if line.id in agent.lines
+                # Whoever has two phones is a member by the one they chose: the gateway's to say.
+                if line.id in agent.lines and agent.desk_phone is None
             ],
         }
         for line in settings.lines
@@ -148,11 +149,20 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
         "pbx": pbx,
         "softphone": pbx.softphone,
         "lines": lines,
-        "agents": agents,
+        "agents": [{"id": agent.id, "rung": _rung(agent)} for agent in agents],
         "phones": phones,
         "outbound": _outbound(settings),
         "static_members": settings.desk.login == "always",
+        "dynamic_members": settings.desk.login == "desk" or any(agent.desk_phone for agent in agents),
     }
+
+
+def _rung(agent: AgentSettings) -> str:
+    """What Dial rings for the agent: of two phones the one chosen, looked up when it rings."""
+    if agent.desk_phone is None:
+        return agent.phone
+    chosen = f'$["${{DEVICE_STATE({choice_device(agent.id)})}}" = "{DESK_CHOSEN}"]'
+    return f"${{IF({chosen}?{agent.desk_phone}:{agent.phone})}}"
 
 
 def _outbound(settings: Settings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from itertools import chain
 
 import msgspec
 
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.facts import AnyFact

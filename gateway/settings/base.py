@@ -46,6 +46,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def read_secret_file(key: str, path: Path) -> str:
+    """The secret in the file that the configuration names under `key`.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{key} {path}: {error.strerror or error}") from error
+
+
 class SecretHolder(Section):
     """A secret comes from `secret_file` or from the environment, never from the TOML file's own text."""
 
@@ -67,7 +79,4 @@ class SecretHolder(Section):
             return self.secret.get_secret_value()
         if self.secret_file is None:
             raise ValueError(f"no secret: set secret_file, or {self.secret_variable} in the environment")
-        try:
-            return self.secret_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(f"secret_file {self.secret_file}: {error.strerror or error}") from error
+        return read_secret_file("secret_file", self.secret_file)

@@ -1,17 +1,18 @@
 """Lines, agents, and what is watched on the floor."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from gateway.models.alarm import DAY_MEASURES, QUEUE_MEASURES, AlarmRule, Level, Measure
+from gateway.models.alarm import DAY_MEASURES, LINE_MEASURES, AlarmRule, Level, Measure
 from gateway.models.line import Line
+from gateway.models.phones import PhoneKind
 from gateway.models.queue import reserved_reason
+from gateway.privacy.eyes import Eyes, Privacy
 from gateway.settings.base import (
     DIALLED,
     Identifier,
-    RoleName,
     SecretHolder,
     Section,
     Text,
@@ -115,7 +116,11 @@ class AgentSettings(SecretHolder):
     id: Identifier
     name: Text
     phone: Annotated[str, Field(pattern=PHONE)]
-    softphone: bool = Field(default=False, description="the phone is the browser (WebRTC), no desk phone")
+    softphone: bool = Field(default=False, description="that phone is the browser (WebRTC), no desk phone")
+    desk_phone: Annotated[str, Field(pattern=r"^PJSIP/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = Field(
+        default=None,
+        description="a phone on the desk beside the browser: which of the two rings, the agent chooses",
+    )
     pbx: Identifier | None = Field(default=None, description="default: the first")
     lines: dict[Identifier, Annotated[int, Field(ge=0, le=100)]] = Field(
         default_factory=dict, description="line id -> penalty (0 first)"
@@ -131,10 +136,31 @@ class AgentSettings(SecretHolder):
         technology, _, user = self.phone.partition("/")
         return user if technology == "PJSIP" else None
 
+    @property
+    def kind(self) -> PhoneKind:
+        """What `phone` is; a `desk_phone` comes beside it."""
+        return PhoneKind.BROWSER if self.softphone else PhoneKind.DESK
+
+    @property
+    def phones(self) -> dict[PhoneKind, str]:
+        """Every phone the agent has."""
+        return {self.kind: self.phone, **({PhoneKind.DESK: self.desk_phone} if self.desk_phone else {})}
+
+    @property
+    def sip_users(self) -> dict[PhoneKind, str]:
+        """The SIP account of each PJSIP phone."""
+        split = {kind: phone.partition("/") for kind, phone in self.phones.items()}
+        return {kind: user for kind, (technology, _, user) in split.items() if technology == "PJSIP"}
+
     @model_validator(mode="after")
     def _browser_speaks_pjsip(self) -> Self:
         if self.softphone and self.sip_user is None:
             raise ValueError(f'agent {self.id}: a browser phone needs phone = "PJSIP/…", not {self.phone}')
+        if self.desk_phone and not self.softphone:
+            raise ValueError(
+                f"agent {self.id}: desk_phone comes beside a browser phone;"
+                " set softphone = true, or name it as phone"
+            )
         return self
 
 
@@ -166,15 +192,33 @@ class DeskSettings(Section):
         return reasons
 
 
-class PrivacySettings(Section):
-    """Which roles see what the screen-pop tells of people."""
+Viewer = Literal["agent", "supervisor", "admin", "screen"]
+EVERYBODY: list[Viewer] = ["agent", "supervisor", "admin"]
 
-    whole_numbers: list[RoleName] = Field(
-        default=["agent", "supervisor", "admin"], description="who sees callers' whole numbers"
+
+class PrivacySettings(Section):
+    """Who sees whole what is known of callers, wherever it is shown; `screen`: the wall's big screen."""
+
+    whole_numbers: list[Viewer] = Field(default=EVERYBODY, description="who sees callers' whole numbers")
+    whole_names: list[Viewer] = Field(default=EVERYBODY, description="who sees people's whole names")
+    whole_addresses: list[Viewer] = Field(default=EVERYBODY, description="who sees whole addresses")
+    whole_transcripts: list[Viewer] = Field(
+        default=EVERYBODY, description="who reads what was said, names and addresses in it included"
     )
-    whole_names: list[RoleName] = Field(
-        default=["agent", "supervisor", "admin"], description="who sees people's whole names"
-    )
+
+    def model(self) -> Privacy:
+        """The pure form."""
+        return Privacy(
+            {
+                viewer: Eyes(
+                    numbers=viewer in self.whole_numbers,
+                    names=viewer in self.whole_names,
+                    addresses=viewer in self.whole_addresses,
+                    transcripts=viewer in self.whole_transcripts,
+                )
+                for viewer in get_args(Viewer)
+            }
+        )
 
 
 class AlarmSettings(Section):
@@ -197,7 +241,7 @@ class AlarmSettings(Section):
     def _sensible(self) -> Self:
         if (self.above is None) == (self.below is None):
             raise ValueError(f"alarm {self.id}: give either above or below")
-        if self.lines and self.measure not in QUEUE_MEASURES | DAY_MEASURES:
+        if self.lines and self.measure not in LINE_MEASURES:
             raise ValueError(f"alarm {self.id}: {self.measure} is not of a line; leave lines out")
         if self.reasons and self.measure is not Measure.PAUSED:
             raise ValueError(f'alarm {self.id}: reasons belong to measure "paused" only')

@@ -13,11 +13,12 @@ from sqlalchemy.engine import make_url
 
 from gateway.settings.base import SecretHolder
 from gateway.settings.schema import Settings
+from gateway.settings.telephony import PbxSettings
 
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
 DEFAULT_FILE = Path("hotline.toml")
 Holder = TypeVar("Holder", bound=SecretHolder)
-SECRET_KEYS = frozenset({"secret", "password"})
+SECRET_KEYS = frozenset({"secret", "password", "turn_secret"})
 URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@\s]*:[^/@\s]+@")
 
 
@@ -92,8 +93,8 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
 
 
 PATH_KEYS = frozenset(
-    {"data_dir", "secret_file", "phones_file", "recordings_dir", "places", "units", "enterprises"}
-    | {"contacts", "glossary", "taxonomy", "knowledge", "classifier"}
+    {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
+    | {"enterprises", "contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 
 
@@ -139,9 +140,16 @@ def _with_secrets(settings: Settings) -> Settings:
         secret = os.environ.get(holder.secret_variable)
         return holder.model_copy(update={"secret": SecretStr(secret)}) if secret else holder
 
+    def turned(pbx: PbxSettings) -> PbxSettings:
+        secret = os.environ.get(pbx.turn_variable)
+        if not secret:
+            return pbx
+        softphone = pbx.softphone.model_copy(update={"turn_secret": SecretStr(secret)})
+        return pbx.model_copy(update={"softphone": softphone})
+
     return settings.model_copy(
         update={
-            "pbx": [filled(pbx) for pbx in settings.pbx],
+            "pbx": [turned(filled(pbx)) for pbx in settings.pbx],
             "asr": filled(settings.asr),
             "llm": filled(settings.llm),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],

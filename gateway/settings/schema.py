@@ -78,7 +78,7 @@ class Settings(BaseSettings):
             ("lines.id", [line.id for line in self.lines]),
             ("lines.queue", [line.queue for line in self.lines]),
             ("agents.id", [agent.id for agent in self.agents]),
-            ("agents.phone", [agent.phone for agent in self.agents]),
+            ("agents.phone", [phone for agent in self.agents for phone in agent.phones.values()]),
             ("alarms.id", [alarm.id for alarm in self.alarms]),
             ("workorders.id", [endpoint.id for endpoint in self.workorders]),
             ("lines.digit", [line.digit for line in self.lines if line.digit]),

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.models.dialling import DialRule, dial_regex
-from gateway.settings.base import Identifier, RoleName, SecretHolder, Section, shell
+from gateway.settings.base import Identifier, RoleName, SecretHolder, Section, read_secret_file, shell
 
 HOST = r"^[A-Za-z0-9.-]{1,255}$"
 
@@ -30,6 +30,13 @@ class SoftphoneSettings(Section):
     )
     ice_servers: list[Annotated[str, Field(pattern=ICE_URL)]] = Field(
         default_factory=list, description="stun: or turn: URLs; needed only across NAT"
+    )
+    turn_secret: SecretStr | None = Field(default=None, description="from the environment only")
+    turn_secret_file: Path | None = Field(
+        default=None, description="what the TURN servers share with us (use-auth-secret, static-auth-secret)"
+    )
+    turn_ttl_s: Annotated[int, Field(ge=600, le=604_800)] = Field(
+        default=43_200, description="how long TURN credentials hold; browsers ask anew at half that time"
     )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(
         default=8089, description="where Asterisk itself takes wss, if it has a certificate"
@@ -70,6 +77,27 @@ class PbxSettings(SecretHolder):
     @property
     def secret_variable(self) -> str:
         return f"HOTLINE_PBX_{shell(self.name)}_SECRET"
+
+    @property
+    def turn_variable(self) -> str:
+        """The environment variable that holds the TURN secret; it wins over `turn_secret_file`."""
+        return f"HOTLINE_PBX_{shell(self.name)}_TURN_SECRET"
+
+    def read_turn_secret(self) -> str:
+        """The secret shared with the TURN servers.
+
+        Raises:
+            ValueError: there is none, or its file cannot be read; the text says the mend.
+        """
+        if self.softphone.turn_secret is not None:
+            return self.softphone.turn_secret.get_secret_value()
+        file = self.softphone.turn_secret_file
+        if file is None:
+            raise ValueError(
+                f"no TURN secret: set softphone.turn_secret_file of PBX {self.name},"
+                f" or {self.turn_variable} in the environment"
+            )
+        return read_secret_file("turn_secret_file", file)
 
 
 def _dial_pattern(text: str) -> str:

@@ -28,7 +28,10 @@ from gateway.models.history import (
     Page,
     summary_of,
 )
+from gateway.models.numbers import forms
 from gateway.models.order import Order
+from gateway.privacy.eyes import WHOLE, Eyes
+from gateway.privacy.views import shown
 from gateway.storage.database import Database
 from gateway.storage.orders import delivery_view
 from gateway.storage.tables import audit, call_texts, calls, deliveries, order_texts, orders
@@ -37,6 +40,10 @@ T = TypeVar("T")
 FIRST_WINDOW = 500
 LAST_WINDOW = 16_000
 BUDGET_S = 2.0
+LEAST_ASKED = 7
+"""Digits that make a whole number; eyes that see numbers masked ask for all of it, or for its end."""
+LEAST_SHOWN, TAIL_SHOWN = 11, 4
+"""Of a number so long everybody sees so many digits at its end."""
 BATCH = 200
 """Rows read at once: decoding them takes the event loop some milliseconds."""
 
@@ -62,31 +69,47 @@ class HistoryRepository:
 
     # -- pages ---------------------------------------------------------------------------------------
     async def find_calls(
-        self, wanted: CallFilter, before: Key | None, limit: int, budget_s: float = BUDGET_S
+        self,
+        wanted: CallFilter,
+        before: Key | None,
+        limit: int,
+        budget_s: float = BUDGET_S,
+        *,
+        eyes: Eyes = WHOLE,
     ) -> Page[CallSummary]:
         """A page of calls, newest first by (start, id), each with its order."""
-        keys, following = await self._page(self._calls(wanted), before, limit, budget_s)
-        return Page(await self._read_calls(keys), following)
+        keys, following = await self._page(self._calls(wanted, eyes), before, limit, budget_s)
+        return Page(await self._read_calls(keys, eyes), following)
 
     async def find_orders(
-        self, wanted: OrderFilter, before: Key | None, limit: int, budget_s: float = BUDGET_S
+        self,
+        wanted: OrderFilter,
+        before: Key | None,
+        limit: int,
+        budget_s: float = BUDGET_S,
+        *,
+        eyes: Eyes = WHOLE,
     ) -> Page[OrderOfCall]:
         """A page of orders, newest first by (begun, id), each with its call."""
-        keys, following = await self._page(self._orders(wanted), before, limit, budget_s)
-        return Page(await self._read_orders(keys), following)
+        keys, following = await self._page(self._orders(wanted, eyes), before, limit, budget_s)
+        return Page(await self._read_orders(keys, eyes), following)
 
     # -- everything, for exports: in batches, no transaction longer than one ------------------------------
-    async def every_call(self, wanted: CallFilter) -> AsyncIterator[list[CallSummary]]:
+    async def every_call(self, wanted: CallFilter, *, eyes: Eyes = WHOLE) -> AsyncIterator[list[CallSummary]]:
         """All calls that fit, newest first."""
-        async for keys in self._every(self._calls(wanted)):
-            yield await self._read_calls(keys)
+        async for keys in self._every(self._calls(wanted, eyes)):
+            yield await self._read_calls(keys, eyes)
 
-    async def every_order(self, wanted: OrderFilter) -> AsyncIterator[list[OrderOfCall]]:
+    async def every_order(
+        self, wanted: OrderFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[list[OrderOfCall]]:
         """All orders that fit, newest first."""
-        async for keys in self._every(self._orders(wanted)):
-            yield await self._read_orders(keys)
+        async for keys in self._every(self._orders(wanted, eyes)):
+            yield await self._read_orders(keys, eyes)
 
-    async def every_delivery(self, wanted: DeliveryFilter) -> AsyncIterator[list[DeliveryView]]:
+    async def every_delivery(
+        self, wanted: DeliveryFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[list[DeliveryView]]:
         """All deliveries that fit, newest first."""
         c = deliveries.c
         bounds = _bounds(c.created_at, wanted.since, wanted.until)
@@ -102,10 +125,12 @@ class HistoryRepository:
                 rows = (await connection.execute(query)).mappings().all()
             if not rows:
                 return
-            yield [delivery_view(row) for row in rows]
+            yield [shown(delivery_view(row), eyes) for row in rows]
             after = (rows[-1]["created_at"], rows[-1]["id"])
 
-    async def every_entry(self, wanted: AuditFilter) -> AsyncIterator[list[AuditEntry]]:
+    async def every_entry(
+        self, wanted: AuditFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[list[AuditEntry]]:
         """All entries of the audit that fit, newest first."""
         bounds = _bounds(audit.c.at, wanted.since, wanted.until)
         if wanted.username is not None:
@@ -119,18 +144,18 @@ class HistoryRepository:
                 rows = (await connection.execute(query)).mappings().all()
             if not rows:
                 return
-            yield [AuditEntry(**row) for row in rows]
+            yield [shown(AuditEntry(**row), eyes) for row in rows]
             before = rows[-1]["seq"]
 
     # -- walking ---------------------------------------------------------------------------------------
-    def _calls(self, wanted: CallFilter) -> Walk:
+    def _calls(self, wanted: CallFilter, eyes: Eyes) -> Walk:
         conditions: list[ColumnElement[bool]] = []
         if wanted.line is not None:
             conditions.append(calls.c.line == wanted.line)
         if wanted.end_reason is not None:
             conditions.append(calls.c.end_reason == wanted.end_reason.value)
         if wanted.number:
-            conditions.append(self._holds(calls.c.caller_number, wanted.number))
+            conditions.append(self._calls_from(wanted.number, eyes))
         conditions += self._takes_part(wanted.agent, wanted.own)
         said = [self._holds(call_texts.c.text, term) for term in wanted.terms]
 
@@ -142,7 +167,7 @@ class HistoryRepository:
 
         return Walk(calls, calls.c.started_at, wanted.since, wanted.until, narrowed, bool(conditions or said))
 
-    def _orders(self, wanted: OrderFilter) -> Walk:
+    def _orders(self, wanted: OrderFilter, eyes: Eyes) -> Walk:
         texts = [self._holds(order_texts.c.text, term) for term in wanted.terms]
         for column, value in (
             (order_texts.c.category, wanted.category),
@@ -158,7 +183,7 @@ class HistoryRepository:
             of_order.append(orders.c.state == wanted.state.value)
         of_call = self._takes_part(wanted.agent, wanted.own)
         if wanted.number:
-            of_call.append(self._holds(calls.c.caller_number, wanted.number))
+            of_call.append(self._calls_from(wanted.number, eyes))
 
         def narrowed(window: Subquery) -> Select[Any]:
             query = select(window.c.at, window.c.id)
@@ -228,13 +253,27 @@ class HistoryRepository:
     def _takes_part(self, *agents: str | None) -> list[ColumnElement[bool]]:
         return [self._holds(calls.c.agents, f" {agent} ") for agent in agents if agent is not None]
 
+    def _calls_from(self, digits: str, eyes: Eyes) -> ColumnElement[bool]:
+        """Whether the caller's number holds the digits; eyes that see it masked find by what they see.
+
+        Else they could find out a number, digit by digit.
+        """
+        number = calls.c.caller_number
+        if eyes.numbers:
+            return self._holds(number, digits)
+        if len(digits) >= LEAST_ASKED:
+            return number.in_(forms(digits) or (digits,))
+        length = func.length(number)
+        behind = func.substr(number, length - TAIL_SHOWN + 1, TAIL_SHOWN)
+        return and_(length >= LEAST_SHOWN, self._holds(behind, digits))
+
     def _holds(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
         """Whether the column's text holds `part`, letter by letter: no pattern, nothing to escape."""
         place = func.instr(column, part) if self._database.sqlite else func.strpos(column, part)
         return place > 0
 
     # -- reading ---------------------------------------------------------------------------------------
-    async def _read_calls(self, keys: Sequence[Key]) -> list[CallSummary]:
+    async def _read_calls(self, keys: Sequence[Key], eyes: Eyes) -> list[CallSummary]:
         identities = [identity for _, identity in keys]
         query = (
             select(calls.c.id, calls.c.data, orders.c.data.label("order_data"))
@@ -244,12 +283,14 @@ class HistoryRepository:
         async with self._database.reading() as connection:
             rows = {row.id: row for row in await connection.execute(query)}
         return [
-            summary_of(_call(rows[identity].data), _order(rows[identity].order_data))
+            summary_of(
+                shown(_call(rows[identity].data), eyes), shown(_order(rows[identity].order_data), eyes)
+            )
             for identity in identities
             if identity in rows
         ]
 
-    async def _read_orders(self, keys: Sequence[Key]) -> list[OrderOfCall]:
+    async def _read_orders(self, keys: Sequence[Key], eyes: Eyes) -> list[OrderOfCall]:
         identities = [identity for _, identity in keys]
         query = (
             select(orders.c.id, orders.c.data, calls.c.data.label("call_data"))
@@ -260,8 +301,8 @@ class HistoryRepository:
             rows = {row.id: row for row in await connection.execute(query)}
         return [
             OrderOfCall(
-                msgspec.json.decode(rows[identity].data, type=Order),
-                None if rows[identity].call_data is None else _call(rows[identity].call_data),
+                shown(msgspec.json.decode(rows[identity].data, type=Order), eyes),
+                None if rows[identity].call_data is None else shown(_call(rows[identity].call_data), eyes),
             )
             for identity in identities
             if identity in rows

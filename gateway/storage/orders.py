@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.models.delivery import DeliveryView
-from gateway.models.order import Order, OrderState, RelatedOrder
+from gateway.models.order import OpenDraft, Order, OrderState, RelatedOrder
 from gateway.models.overview import EndpointState
 from gateway.storage.database import Database
 from gateway.storage.journal import put_order
@@ -63,6 +63,18 @@ class OrderRepository:
             query = query.where(orders.c.state == state.value)
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
+
+    async def open_drafts(self, limit: int = 1000) -> list[OpenDraft]:
+        """Drafts that are not sent off, newest first, with whose call each is of and when it ended."""
+        query = (
+            select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
+            .join(calls, calls.c.id == orders.c.call_id)
+            .where(orders.c.state == OrderState.DRAFT.value)
+            .order_by(orders.c.created_at.desc(), orders.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [OpenDraft(*row) for row in await connection.execute(query)]
 
     async def related(
         self, call_id: str, numbers: Sequence[str], matter: str | None, since: float, limit: int = 5

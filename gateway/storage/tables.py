@@ -214,5 +214,8 @@ audit = Table(
     Column("args", Text, nullable=False),
     Column("ok", Boolean, nullable=False),
     Column("code", String(40), nullable=False),
+    Column("reason", String(40), nullable=False, server_default=""),
+    # JSON of the reason's parameters.
+    Column("params", Text, nullable=False, server_default="{}"),
     Column("message", Text, nullable=False),
 )

@@ -52,6 +52,7 @@ def document() -> dict[str, Any]:
                                 "epoch": {"type": "string", "description": "resume: of the last `hello`"},
                                 "since": {"type": "integer", "description": "resume: the last `seq`"},
                                 "topics": {"type": "string", "description": "only these, by commas"},
+                                "screen": {"type": "string", "description": "1: masked as for a big screen"},
                             },
                         }
                     }

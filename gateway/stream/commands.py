@@ -9,7 +9,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from agents.accounts import Identity
-from gateway.models.commands import Answered
+from gateway.models.commands import Answered, refused
+from gateway.models.frames import Fault
+from gateway.models.refusals import refusal
 
 MAX_RUNNING = 8
 """Commands of one connection at a time."""
@@ -49,13 +51,13 @@ class CommandFrames:
     ) -> None:
         if self._port is None:
             echoed = ascii(command_id[:40])[1:-1]
-            answer = Answered(echoed, ok=False, code="unknown_command", message="no commands here")
+            answer = refused(echoed, "unknown_command", refusal("commands_none"))
         else:
             answer = await self._port.command(who, command_id, name, args)
         frame: dict[str, Any] = {"type": "result", "id": answer.id, "ok": answer.ok}
         if answer.ok:
             frame["result"] = answer.result
         else:
-            frame["error"] = {"code": answer.code, "message": answer.message}
+            frame["error"] = Fault(answer.code, answer.reason, answer.params, answer.message)
         with suppress(ConnectionClosed):
             await connection.send(msgspec.json.encode(frame), text=True)

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 CLOSE_TOO_SLOW = 4408
 MIN_INTERVAL_S = 0.002
 LOOK_AGAIN_S = 0.05
+LOOKING_SHARE = 0.02
+"""Of the time, what goes into looking at clients that take nothing: those that do must not feel them."""
 SLICE = 64
 """Clients written to before looking at the time."""
 SLICE_S = 0.002
@@ -68,6 +70,8 @@ class Sender:
         self._round_took = 0.0
         self._late: deque[Client] = deque()
         """Of those behind, who has not been looked at this time."""
+        self._next_look = 0.0
+        self._look_took = 0.0
         hub.on_news = self._news.set
 
     async def run(self) -> None:
@@ -133,18 +137,25 @@ class Sender:
     def _catch_up(self, now: float) -> None:
         hub, loop = self._hub, asyncio.get_running_loop()
         if not self._late:
+            if now < self._next_look or not hub.behind:
+                return
             # In order, so that nobody waits for those who take nothing.
             self._late.extend(hub.behind)
-        until = loop.time() + SLICE_S
-        while self._late and loop.time() < until:
+            self._look_took = 0.0
+        began = done = loop.time()
+        while self._late and done - began < SLICE_S:
             client = self._late.popleft()
             assert isinstance(client, Follower)
             if client not in hub.behind or client.connection.protocol.state is not State.OPEN:
                 continue
             if waiting := client.waiting_bytes():
                 self._judge(client, waiting, now)
+                self._look_took += loop.time() - done
             elif (missed := hub.catch_up(client)) is not None:
                 self._broadcast([client], missed, now)
+            done = loop.time()
+        if not self._late:
+            self._next_look = done + min(LOOK_AGAIN_S, self._look_took / LOOKING_SHARE)
 
     def _deliver(self, clients: Iterable[Client], before: int, frame: bytes, now: float) -> None:
         """To whoever has taken all it was sent; the others fall behind."""

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from agents.accounts import Identity
+from gateway.privacy.eyes import OPEN, Privacy
 from gateway.stream.commands import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
@@ -55,6 +56,7 @@ class StreamServer:
         max_clients: int = 2000,
         commands: CommandPort | None = None,
         deflate: bool = False,
+        privacy: Privacy = OPEN,
     ) -> None:
         """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port.
 
@@ -73,6 +75,7 @@ class StreamServer:
         self._recheck_s = recheck_s
         self._max_clients = max_clients
         self._commands = CommandFrames(commands)
+        self._privacy = privacy
         self._compression = "deflate" if deflate else None
         self.sender = Sender(hub, heartbeat_s=heartbeat_s, batch_s=batch_s, send_timeout_s=send_timeout_s)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
@@ -146,7 +149,8 @@ class StreamServer:
         query = parse_qs(urlsplit(request.path).query, max_num_fields=16)
         cursor = self._resumed(query.get("epoch", [""])[0], query.get("since", [""])[0])
         topics = query.get("topics", [""])[0].split(",")
-        audience = audience_of(identity, topics if topics != [""] else TOPICS)
+        screen = query.get("screen", [""])[0] == "1"
+        audience = audience_of(identity, self._privacy, topics if topics != [""] else TOPICS, screen=screen)
         client = Follower(connection, Client(audience, cursor))
         await connection.send(self._hello(identity), text=True)
         self.hub.join(client)

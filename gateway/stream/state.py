@@ -7,14 +7,14 @@ these are ever forgotten, and whoever is older than the oldest forgotten one nee
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from functools import singledispatchmethod
 from typing import Any, get_args
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
-from agents.accounts import Identity, Permission, Role
+from agents.accounts import Identity, Permission
 from gateway.models.call import CallState
 from gateway.models.facts import (
     AgentChanged,
@@ -32,13 +32,14 @@ from gateway.models.facts import (
     UtteranceHeard,
 )
 from gateway.models.frames import Topic
-from gateway.stream.masking import mask
+from gateway.models.queue import SHOWN_TO_AGENTS, Queue
+from gateway.privacy.eyes import SCREEN, STRANGERS, WHOLE, Eyes, Privacy
+from gateway.privacy.views import shown
 
 TOPICS: tuple[str, ...] = get_args(Topic)
 Key = tuple[str, str]
-MASKED = frozenset({"queues"})
-"""Topics that `mask` changes anything in."""
-Mask = Callable[[str, Any], Any]
+PERSONAL = frozenset({"calls", "queues", "transcripts", "orders", "alerts"})
+"""Topics that tell something of callers."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -48,17 +49,18 @@ class Audience(Struct, frozen=True):
 
     sees_all: bool
     agent: str | None
-    masked: frozenset[str] = frozenset()
-    """Topics in which telephone numbers are masked."""
+    eyes: Eyes = WHOLE
     topics: frozenset[str] = frozenset(TOPICS)
 
 
-def audience_of(identity: Identity, topics: Collection[str] = TOPICS) -> Audience:
-    """The audience a signed-in person belongs to. Agents see callers who still wait with masked numbers."""
+def audience_of(
+    identity: Identity, privacy: Privacy, topics: Collection[str] = TOPICS, *, screen: bool = False
+) -> Audience:
+    """The audience a signed-in person belongs to; `screen`: everybody who looks at their big screen."""
     return Audience(
         sees_all=identity.may(Permission.SEE_ALL),
         agent=identity.agent_id,
-        masked=frozenset({"queues"}) if identity.role is Role.AGENT else frozenset(),
+        eyes=privacy.eyes(SCREEN if screen else identity.role),
         topics=frozenset(topics) & frozenset(TOPICS),
     )
 
@@ -75,7 +77,8 @@ class Item(Struct):
     """Agents who could see it once: they are told when they no longer can."""
     call_id: str | None = None
     json: bytes | None = None
-    masked: bytes | None = None
+    masked: dict[tuple[Eyes, bool], bytes] | None = None
+    """The JSON for eyes that do not see it whole, and whether they see all."""
 
 
 class LiveView:
@@ -88,7 +91,6 @@ class LiveView:
         recent_orders: int = 50,
         utterances_per_call: int = 3000,
         tombstones: int = 10_000,
-        mask: Mask = mask,
     ) -> None:
         """Ended calls leave after `linger_s`; the `recent_orders` newest orders of left calls stay."""
         self.seq = 0
@@ -96,7 +98,6 @@ class LiveView:
         self._recent_orders = recent_orders
         self._utterances_per_call = utterances_per_call
         self._tombstones_kept = tombstones
-        self._mask = mask
         self._items: OrderedDict[Key, Item] = OrderedDict()
         self._tombstones: OrderedDict[Key, None] = OrderedDict()
         self._floor = 0
@@ -155,7 +156,7 @@ class LiveView:
 
     @apply.register
     def _(self, fact: UtteranceHeard) -> None:
-        heard = fact.utterance
+        heard = structs.replace(fact.utterance, alternatives=())  # no screen shows them
         keys = self._of_call.get(heard.call_id)
         key = ("transcripts", heard.id)
         if keys is None or (key not in keys and len(keys) > self._utterances_per_call):
@@ -262,10 +263,13 @@ class LiveView:
 
     def shown(self, key: Key, item: Item, audience: Audience) -> bytes:
         """The value's JSON as `audience` may see it."""
-        if key[0] in audience.masked and key[0] in MASKED:
-            if item.masked is None:
-                item.masked = _encoder.encode(self._mask(key[0], msgspec.to_builtins(item.value)))
-            return item.masked
+        eyes = audience.eyes
+        if key[0] in PERSONAL and not (eyes.whole and (audience.sees_all or key[0] != "queues")):
+            item.masked = item.masked or {}
+            seen = (eyes, audience.sees_all)
+            if seen not in item.masked:
+                item.masked[seen] = _encoder.encode(_seen(item.value, audience))
+            return item.masked[seen]
         if item.json is None:
             item.json = _encoder.encode(item.value)
         return item.json
@@ -320,6 +324,13 @@ class LiveView:
         while len(self._tombstones) > self._tombstones_kept:
             forgotten, _ = self._tombstones.popitem(last=False)
             self._floor = max(self._floor, self._items.pop(forgotten).seq)
+
+
+def _seen(value: Any, audience: Audience) -> Any:
+    """What `audience` may see of it. Who waits is nobody's caller yet; of a long line agents see the head."""
+    if isinstance(value, Queue) and not audience.sees_all:
+        return shown(structs.replace(value, waiting=value.waiting[:SHOWN_TO_AGENTS]), STRANGERS)
+    return shown(value, audience.eyes)
 
 
 def _former(old: Item | None, agent: str | None) -> frozenset[str]:

@@ -3,13 +3,14 @@
 import re
 from hmac import compare_digest
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 
 from agents.accounts import Identity, Permission
 from gateway.models.call import Call
 from gateway.models.order import Order
+from gateway.privacy.eyes import Eyes
 from gateway.stream.server import COOKIE
-from gateway.web.answers import found
+from gateway.web.answers import Refused, found
 from gateway.web.services import WebServices
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -19,7 +20,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Access:
-    """The doors of the API. Each method raises `HTTPException` where the person may not pass."""
+    """The doors of the API. Each method raises `Refused` where the person may not pass."""
 
     def __init__(self, services: WebServices) -> None:
         self._services = services
@@ -29,25 +30,28 @@ class Access:
         token = request.cookies.get(COOKIE)
         who = await self._services.accounts.authenticate(token) if token else None
         if who is None:
-            raise HTTPException(401, "not signed in; POST /api/v1/session first")
+            raise Refused(401, "not_signed_in")
         if request.method not in ("GET", "HEAD") and not compare_digest(
             request.headers.get(CSRF_HEADER, "").encode(), who.csrf.encode()
         ):
-            raise HTTPException(403, f"send the session's csrf value as {CSRF_HEADER}")
+            raise Refused(403, "csrf", header=CSRF_HEADER)
         return who
+
+    def eyes(self, who: Identity) -> Eyes:
+        """What of callers this person may see whole."""
+        return self._services.privacy.eyes(who.role)
 
     def need(self, who: Identity, permission: Permission) -> None:
         """403 unless the role grants it."""
         if not who.may(permission):
-            raise HTTPException(403, f"your role lacks {permission}; ask a supervisor")
+            raise Refused(403, "permission", permission=str(permission))
 
     async def own_call(self, call_id: str, who: Identity) -> Call:
         """The call if it is theirs to see: they talked on it, it rings at them, or they see all; or 404."""
         # What the screens show is ahead of the database by one batch.
         live = self._services.live_call(call_id)
         call = found(live or await self._services.calls.get_call(call_id), "call")
-        mine = who.may(Permission.SEE_ALL) or (who.agent_id is not None and concerns(call, who.agent_id))
-        return found(call if mine else None, "call")
+        return found(call if may_see(call, who) else None, "call")
 
     async def own_order(self, order_id: str, who: Identity) -> Order:
         """The order, if it is theirs to see and change; else 404."""
@@ -67,6 +71,11 @@ def from_this_machine(request: Request) -> bool:
     peer = request.client.host if request.client else ""
     near = peer in ("127.0.0.1", "::1") and host is not None and host[1] in LOOPBACK
     return near and not any(one in request.headers for one in ("forwarded", "x-forwarded-for", "via"))
+
+
+def may_see(call: Call, who: Identity) -> bool:
+    """Whether the call is that person's to see."""
+    return who.may(Permission.SEE_ALL) or (who.agent_id is not None and concerns(call, who.agent_id))
 
 
 def concerns(call: Call, agent: str) -> bool:

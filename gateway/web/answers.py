@@ -6,6 +6,9 @@ import msgspec
 from fastapi import HTTPException
 from starlette.responses import Response
 
+from gateway.models.refusals import refusal
+from gateway.models.said import Said
+
 T = TypeVar("T")
 
 
@@ -14,9 +17,19 @@ def json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
-def problem(status: int, detail: str, more: dict[str, str] | None = None) -> Response:
-    """What went wrong and how to mend it; `more` are further members, e.g. `code`."""
-    body = msgspec.json.encode({"type": "about:blank", "status": status, "detail": detail, **(more or {})})
+class Refused(HTTPException):
+    """A request that is refused."""
+
+    def __init__(self, status: int, reason: str, /, **params: Any) -> None:
+        self.said = refusal(reason, **params)
+        super().__init__(status, self.said.text)
+
+
+def problem(status: int, why: Said, **more: str) -> Response:
+    """What went wrong and how to mend it: `detail` in English, `reason` and `params` for whoever has words of
+    their own (`gateway.models.refusals`); `more` are further members, e.g. `code`."""
+    told = {"type": "about:blank", "status": status, "detail": why.text, "reason": why.code, **more}
+    body = msgspec.json.encode({**told, "params": why.params} if why.params else told)
     return Response(body, status, media_type="application/problem+json")
 
 
@@ -24,8 +37,8 @@ def found(value: T | None, what: str) -> T:
     """`value`, if there is one.
 
     Raises:
-        HTTPException: 404, there is none; it is not told apart from one that is somebody else's.
+        Refused: 404, there is none; it is not told apart from one that is somebody else's.
     """
     if value is None:
-        raise HTTPException(404, f"no such {what}, or it is not yours")
+        raise Refused(404, "not_found", what=what)
     return value

@@ -11,9 +11,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from gateway.models.refusals import refusal
 from gateway.stream.origin import own_origin
 from gateway.web.access import Access, stream_url
-from gateway.web.answers import problem
+from gateway.web.answers import Refused, problem
 from gateway.web.pages import DIST, caching, serve_pages
 from gateway.web.routes import (
     administration,
@@ -80,16 +81,16 @@ def _guard(app: FastAPI, services: WebServices) -> None:
         if unsafe and not own_origin(
             request.headers.get("origin"), request.headers.get("host"), allowed=services.allowed_origins
         ):
-            response = problem(403, "origin not allowed; add it to http.allowed_origins")
+            response = problem(403, refusal("origin"))
         elif "transfer-encoding" in request.headers or not length.isdigit() or int(length) > MAX_BODY:
-            response = problem(413, f"send at most {MAX_BODY} bytes, with Content-Length")
+            response = problem(413, refusal("too_large", most=MAX_BODY))
         else:
             try:
                 response = await go(request)
             except Exception:
                 # Here and not in an exception handler: that one's answers would lack the headers below.
                 log.exception("http.failed", method=request.method, path=request.url.path)
-                response = problem(500, "internal error; the gateway's log says more")
+                response = problem(500, refusal("internal"))
         connected = " ".join([stream_url(services, request), *phones])
         response.headers["Content-Security-Policy"] = (
             "default-src 'self'; img-src 'self' data:; media-src 'self' blob:;"
@@ -108,12 +109,18 @@ def _guard(app: FastAPI, services: WebServices) -> None:
 def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(StarletteHTTPException)
     async def http_problem(request: Request, error: StarletteHTTPException) -> Response:
-        return problem(error.status_code, str(error.detail))
+        # What FastAPI itself refuses (no such method) has no reason of ours.
+        text = str(error.detail)
+        return problem(
+            error.status_code, error.said if isinstance(error, Refused) else refusal("bad_request", text=text)
+        )
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(request: Request, error: RequestValidationError) -> Response:
-        return problem(422, "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()))
+        return problem(
+            422, refusal("bad_request", text="; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()))
+        )
 
     @app.exception_handler(OrderRefusedError)
     async def refused(request: Request, error: OrderRefusedError) -> Response:
-        return problem(error.status, error.detail, {"code": error.code} if error.code else None)
+        return problem(error.status, error.said, **({"code": error.code} if error.code else {}))

@@ -7,11 +7,12 @@ from typing import Any
 
 from agents.accounts import Identity
 from gateway.models.audit import deed
+from gateway.models.said import Said
 from gateway.web.services import WebServices
 
 
 async def note(
-    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: str = ""
+    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: Said | None = None
 ) -> None:
     """Append to the audit that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
 

@@ -1,8 +1,9 @@
 """What history and exports are asked with: filters and cursors as query parameters."""
 
+import re
 from typing import Annotated, TypeVar
 
-from fastapi import HTTPException, Query
+from fastapi import Query
 from msgspec import structs
 
 from agents.accounts import Identity, Permission
@@ -10,7 +11,10 @@ from gateway.models.call import EndReason
 from gateway.models.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
 from gateway.models.order import OrderState
 from gateway.models.search import terms
+from gateway.privacy.eyes import Eyes
+from gateway.web.answers import Refused
 
+MANY_DIGITS = re.compile(r"\d{5}")
 _F = TypeVar("_F", CallFilter, OrderFilter)
 Words = Annotated[
     str,
@@ -109,6 +113,20 @@ def restricted_to(who: Identity) -> str | None:
     return None if who.may(Permission.SEE_ALL) else who.agent_id or "-"
 
 
+def searched(wanted: _F, eyes: Eyes, *, spoken: bool = False) -> _F:
+    """The filter, where these eyes may search like that: what one may not read must not be found either;
+    `spoken`: it is searched in what was said.
+
+    Raises:
+        Refused: 403, it is searched for what is hidden.
+    """
+    if spoken and wanted.terms and not eyes.transcripts:
+        raise Refused(403, "words_hidden")
+    if not eyes.numbers and any(MANY_DIGITS.search(term) for term in wanted.terms):
+        raise Refused(403, "digits_hidden")
+    return wanted
+
+
 def cursor_of(key: Key | None) -> str | None:
     """A place in a list as clients hold it."""
     return None if key is None else f"{key[0]!r}~{key[1]}"
@@ -118,7 +136,7 @@ def key_of(cursor: str | None) -> Key | None:
     """The place a client names.
 
     Raises:
-        HTTPException: 422, it is none of ours.
+        Refused: 422, it is none of ours.
     """
     if not cursor:
         return None
@@ -126,7 +144,7 @@ def key_of(cursor: str | None) -> Key | None:
     try:
         return float(at), identity
     except ValueError:
-        raise HTTPException(422, "before: send the `next` of an earlier answer as it was") from None
+        raise Refused(422, "cursor") from None
 
 
 def _replaced(wanted: _F, own: str | None) -> _F:

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
+from gateway.web.answers import Refused
+
 DIST = Path(__file__).with_name("dist")
-NOT_BUILT = (
-    "the browser app was not built: run `make web` in the source tree (a released wheel brings it along); "
-    "the API under /api/v1 works without it"
-)
 NOT_PAGES = ("api/", "assets/")
 MONTHS = "public, max-age=31536000, immutable"
 
@@ -32,15 +30,15 @@ def serve_pages(app: FastAPI, dist: Path = DIST) -> None:
     @app.get("/{path:path}", include_in_schema=False)
     async def page(request: Request, path: str) -> Response:
         if path.startswith(NOT_PAGES):
-            raise HTTPException(404, "no such resource")
+            raise Refused(404, "resource_unknown")
         index = dist / "index.html"
         if not index.is_file():
-            raise HTTPException(503, NOT_BUILT)
+            raise Refused(503, "app_not_built")
         # In a folder stands no file: ids of calls hold a dot (/history/calls/main-1767.1).
         if not path.startswith(".") and ("/" in path or "." not in path):
             return FileResponse(index)
         # Only files beside the index, no folders and no hidden ones: favicon.svg.
         file = dist / path
         if path.startswith(".") or not file.is_file():
-            raise HTTPException(404, "no such file")
+            raise Refused(404, "app_file_unknown")
         return FileResponse(file)

@@ -27,9 +27,12 @@ from gateway.models.history import (
 from gateway.models.line import Line
 from gateway.models.order import Order, OrderState
 from gateway.models.overview import Overview, Place
+from gateway.models.phones import PhoneKind
 from gateway.models.pop import ScreenPop
+from gateway.models.refusals import Refusal
 from gateway.models.softphone import Softphone
 from gateway.models.transcript import Utterance
+from gateway.privacy.eyes import OPEN, WHOLE, Eyes, Privacy
 from gateway.storage.calls import StoredRecording
 from gateway.stream.state import LiveView
 from recordings.playback import Clip, Peaks
@@ -44,14 +47,14 @@ class Check(Struct, frozen=True):
     detail: str = ""
 
 
-class OrderRefusedError(Exception):
-    """An order cannot be changed like that. `status` is HTTP's (409 conflict, 422 bad value)."""
+class OrderRefusedError(Refusal):
+    """An order cannot be changed like that. `status` is HTTP's (409 conflict, 422 bad value); `code` tells
+    programs what to do about it."""
 
-    def __init__(self, detail: str, *, status: int = 409, code: str = "") -> None:
-        self.detail = detail
+    def __init__(self, reason: str, /, *, status: int = 409, code: str = "", **params: Any) -> None:
         self.status = status
         self.code = code
-        super().__init__(detail)
+        super().__init__(reason, **params)
 
 
 class OrderPort(Protocol):
@@ -136,19 +139,32 @@ class CallPort(Protocol):
 
 
 class HistoryPort(Protocol):
-    """Port: calls and orders looked back at. Newest first; `before` is a page's `next`."""
+    """Port: calls and orders looked back at, as `eyes` may see them. Newest first; `before` is a page's
+    `next`."""
 
-    async def find_calls(self, wanted: CallFilter, before: Key | None, limit: int) -> Page[CallSummary]: ...
+    async def find_calls(
+        self, wanted: CallFilter, before: Key | None, limit: int, *, eyes: Eyes = WHOLE
+    ) -> Page[CallSummary]: ...
 
-    async def find_orders(self, wanted: OrderFilter, before: Key | None, limit: int) -> Page[OrderOfCall]: ...
+    async def find_orders(
+        self, wanted: OrderFilter, before: Key | None, limit: int, *, eyes: Eyes = WHOLE
+    ) -> Page[OrderOfCall]: ...
 
-    def every_call(self, wanted: CallFilter) -> AsyncIterator[Sequence[CallSummary]]: ...
+    def every_call(
+        self, wanted: CallFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[Sequence[CallSummary]]: ...
 
-    def every_order(self, wanted: OrderFilter) -> AsyncIterator[Sequence[OrderOfCall]]: ...
+    def every_order(
+        self, wanted: OrderFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[Sequence[OrderOfCall]]: ...
 
-    def every_delivery(self, wanted: DeliveryFilter) -> AsyncIterator[Sequence[DeliveryView]]: ...
+    def every_delivery(
+        self, wanted: DeliveryFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[Sequence[DeliveryView]]: ...
 
-    def every_entry(self, wanted: AuditFilter) -> AsyncIterator[Sequence[AuditEntry]]: ...
+    def every_entry(
+        self, wanted: AuditFilter, *, eyes: Eyes = WHOLE
+    ) -> AsyncIterator[Sequence[AuditEntry]]: ...
 
 
 class AudioPort(Protocol):
@@ -174,21 +190,21 @@ class AudioPort(Protocol):
 
 
 class SoftphoneUnavailableError(Exception):
-    """A browser phone is meant to be there, but its password is not; the text names the mend."""
+    """A browser phone is meant to be there, but a secret it needs is not; the text names the mend."""
 
 
 class SoftphonePort(Protocol):
     """Port: browser phones."""
 
-    def configured(self, agent_id: str | None) -> bool:
-        """Whether that agent's phone is the browser."""
+    def kinds(self, agent_id: str | None) -> Sequence[PhoneKind]:
+        """The phones that agent has: `browser`, `desk`, or both."""
         ...
 
     async def of(self, agent_id: str | None) -> Softphone | None:
         """What that agent's browser registers with; `None`: no agent, or a desk phone.
 
         Raises:
-            SoftphoneUnavailableError: its password is not to be had.
+            SoftphoneUnavailableError: its password, or the TURN servers' secret, is not to be had.
         """
         ...
 
@@ -319,6 +335,8 @@ class WebServices:
     public_stream_url: str | None = None
     """What browsers use behind a proxy, e.g. `wss://desk.example/stream`."""
     allowed_origins: Sequence[str] = ()
+    privacy: Privacy = OPEN
+    """Who sees whole what is known of callers."""
     secure_cookies: bool = False
     timezone: str = "Asia/Shanghai"
     """Of what belongs to no line."""

@@ -181,6 +181,10 @@ class Stage:
         if self._http is not None:
             await self._http.close()
 
+    def headers(self, who: str) -> dict[str, str]:
+        """What that person's requests carry."""
+        return self._headers[who]
+
     async def ask(self, who: str, name: str, **args: Any) -> tuple[int, Any]:
         assert self._http is not None
         body = {"id": str(uuid.uuid4()), "name": name, "args": args}
@@ -499,7 +503,8 @@ async def test_click_to_call_and_answer(stage: Stage) -> None:
         assert (status, body["code"]) == (403, "forbidden")
     done = await stage.do("a1001", "originate", to={"number": OUTSIDE})
     await stage.heard(a1001="outside", outside="1001")
-    assert done["call_id"] in {call.id for call in stage.calls}
+    (call,) = (call for call in stage.calls if call.id == done["call_id"])
+    assert call.caller.number == OUTSIDE
     wire = stage.outside.messages.read_text(errors="replace")
     # The line's number is shown, not the agent's.
     assert f"INVITE sip:{OUTSIDE}@" in wire

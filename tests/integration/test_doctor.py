@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asterisk
 
 
 async def findings(settings: Settings) -> dict[str, Finding]:
-    return {finding.what: finding async for finding in examine(settings)}
+    return {finding.what.text: finding async for finding in examine(settings)}
 
 
 async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
@@ -51,12 +51,12 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         )
         told = await findings(settings)
         assert [finding for finding in told.values() if not finding.ok] == []
-        assert "tone" in told["PBX main: live audio"].detail
+        assert "tone" in told["PBX main: live audio"].detail.text
 
         async with await asyncio.start_server(lambda *_: None, "127.0.0.1", port):
             beside = (await findings(settings))["PBX main: live audio"]
         assert beside.ok
-        assert f"a gateway holds 127.0.0.1:{port}" in beside.detail
+        assert f"a gateway holds 127.0.0.1:{port}" in beside.detail.text
 
         # A gateway that brings its own PBX listens on any port.
         anywhere = settings.model_copy(
@@ -69,7 +69,8 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         )
         lost = (await findings(elsewhere))["PBX main: live audio"]
         assert not lost.ok
-        assert "audiosocket.advertise" in lost.mend
+        assert lost.mend is not None
+        assert "audiosocket.advertise" in lost.mend.text
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,12 +3,14 @@
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
+from msgspec import structs
 from pydantic import BaseModel, SecretStr
 
-from agents.accounts import Account, Identity, Permission, Role
+from agents.accounts import Account, AccountError, Identity, Permission, Role
+from gateway.privacy.views import shown
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import Refused, found, json
 from gateway.web.auditing import note
 from gateway.web.services import WebServices
 
@@ -36,7 +38,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
     @routes.get("/admin/overview")
     async def overview(who: Identity = who_is) -> Response:
         access.need(who, Permission.SEE_DEPLOYMENT)
-        return json(await found(services.administration, "administration").overview())
+        now = await found(services.administration, "administration").overview()
+        endpoints = [shown(one, access.eyes(who)) for one in now.endpoints]
+        return json(structs.replace(now, endpoints=endpoints))
 
     @routes.post("/admin/doctor")
     async def doctor(who: Identity = who_is) -> Response:
@@ -65,9 +69,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
             made = await services.accounts.create_account(
                 body.username, body.password.get_secret_value(), body.role, body.agent_id, replace=False
             )
-        except ValueError as error:
-            await note(services, who, "account.create", told, str(error))
-            raise HTTPException(422, str(error)) from error
+        except AccountError as error:
+            await note(services, who, "account.create", told, error.said)
+            raise Refused(422, error.said.code, **error.said.params) from error
         await note(services, who, "account.create", told)
         return json(_shown(made), 201)
 
@@ -76,9 +80,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         try:
             await services.accounts.set_password(username, body.password.get_secret_value())
-        except ValueError as error:
-            await note(services, who, "account.password", {"username": username}, str(error))
-            raise HTTPException(422, str(error)) from error
+        except AccountError as error:
+            await note(services, who, "account.password", {"username": username}, error.said)
+            raise Refused(422, error.said.code, **error.said.params) from error
         await note(services, who, "account.password", {"username": username})
         return Response(status_code=204)
 
@@ -87,12 +91,12 @@ def router(services: WebServices, access: Access) -> APIRouter:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         told = {"username": username, "disabled": body.disabled}
         if username == who.username and body.disabled:
-            raise HTTPException(409, "one cannot lock oneself out; ask another administrator")
+            raise Refused(409, "account_own")
         try:
             await services.accounts.disable(username, disabled=body.disabled)
-        except ValueError as error:
-            await note(services, who, "account.disabled", told, str(error))
-            raise HTTPException(422, str(error)) from error
+        except AccountError as error:
+            await note(services, who, "account.disabled", told, error.said)
+            raise Refused(422, error.said.code, **error.said.params) from error
         await note(services, who, "account.disabled", told)
         return Response(status_code=204)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity, Permission
+from gateway.privacy.views import shown
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.looking_back import AuditQuery
@@ -28,10 +29,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
         access.need(who, Permission.SEE_AUDIT)
         log_of = found(services.audit, "audit")
         wanted = query.filter
-        return json(
-            await log_of.list_audit(
-                username=wanted.username, since=wanted.since, until=wanted.until, before=before, limit=limit
-            )
+        entries = await log_of.list_audit(
+            username=wanted.username, since=wanted.since, until=wanted.until, before=before, limit=limit
         )
+        return json([shown(one, access.eyes(who)) for one in entries])
 
     return routes

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity, Permission
+from gateway.privacy.views import shown
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.routes import Limit
@@ -17,10 +18,12 @@ def router(services: WebServices, access: Access) -> APIRouter:
     @routes.get("")
     async def calls(who: Identity = who_is, before: float | None = None, limit: Limit = 50) -> Response:
         if who.may(Permission.SEE_ALL):
-            return json(await services.calls.list_calls(before=before, limit=limit))
-        if who.agent_id is None:
+            every = await services.calls.list_calls(before=before, limit=limit)
+        elif who.agent_id is None:
             return json([])
-        return json(await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit))
+        else:
+            every = await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit)
+        return json([shown(one, access.eyes(who)) for one in every])
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
@@ -30,7 +33,15 @@ def router(services: WebServices, access: Access) -> APIRouter:
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await services.calls.list_utterances(call_id)
         order = await services.orders.order_of_call(call_id)
-        return json({"call": call, "utterances": said, "recordings": recordings, "order": order})
+        eyes = access.eyes(who)
+        return json(
+            {
+                "call": shown(call, eyes),
+                "utterances": [shown(one, eyes) for one in said],
+                "recordings": recordings,
+                "order": shown(order, eyes),
+            }
+        )
 
     @routes.get("/{call_id}/pop")
     async def pop(call_id: str, who: Identity = who_is) -> Response:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from agents.accounts import Identity, Permission
 from gateway.models.commands import STATUS, catalogue
+from gateway.models.said import Said
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.services import WebServices
@@ -32,6 +33,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         answer = await found(services.commands, "command").command(who, body.id, body.name, body.args)
         if answer.ok:
             return json({"id": answer.id, "ok": True, "result": answer.result})
-        return problem(STATUS.get(answer.code, 500), answer.message, {"id": answer.id, "code": answer.code})
+        why = Said(answer.reason, answer.params, answer.message)
+        return problem(STATUS.get(answer.code, 500), why, id=answer.id, code=answer.code)
 
     return routes

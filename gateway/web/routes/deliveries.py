@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity, Permission
+from gateway.privacy.views import shown
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.routes import Limit
@@ -17,11 +18,13 @@ def router(services: WebServices, access: Access) -> APIRouter:
     @routes.get("")
     async def deliveries(who: Identity = who_is, state: str | None = None, limit: Limit = 50) -> Response:
         access.need(who, Permission.SEE_DELIVERIES)
-        return json(await services.deliveries.list_deliveries(state=state, limit=limit))
+        rows = await services.deliveries.list_deliveries(state=state, limit=limit)
+        return json([shown(one, access.eyes(who)) for one in rows])
 
     @routes.post("/{delivery_id}/retry")
     async def retry(delivery_id: str, who: Identity = who_is) -> Response:
         access.need(who, Permission.RETRY_DELIVERIES)
-        return json(found(await services.deliveries.retry_delivery(delivery_id), "delivery"))
+        again = found(await services.deliveries.retry_delivery(delivery_id), "delivery")
+        return json(shown(again, access.eyes(who)))
 
     return routes

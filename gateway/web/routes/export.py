@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -11,18 +11,20 @@ from typing import IO, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import structlog
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from agents.accounts import Identity, Permission
-from gateway.export import csv
+from gateway.export import csv, deployment, tables
 from gateway.export.cells import AnyTable, Cell
-from gateway.export.tables import AgentNow, Tables
+from gateway.export.tables import AgentNow, House
+from gateway.export.words import CUT, Language, Words
 from gateway.export.xlsx import XlsxFile
+from gateway.privacy.views import shown
 from gateway.web.access import Access
-from gateway.web.answers import found
+from gateway.web.answers import Refused, found
 from gateway.web.auditing import note
-from gateway.web.looking_back import AuditQuery, CallQuery, DeliveryQuery, OrderQuery
+from gateway.web.looking_back import AuditQuery, CallQuery, DeliveryQuery, OrderQuery, searched
 from gateway.web.services import WebServices
 
 Form = Literal["csv", "xlsx"]
@@ -44,53 +46,109 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/calls.{form}", **described("Calls and their orders"))
     async def calls(
-        request: Request, form: Form, query: Annotated[CallQuery, Depends()], who: Identity = who_is
+        request: Request,
+        form: Form,
+        query: Annotated[CallQuery, Depends()],
+        who: Identity = who_is,
+        lang: Language = "zh",
     ) -> Response:
         """The filters of `/history/calls`; newest first, at most `X-Row-Limit` rows."""
-        batches = found(services.history, "history").every_call(query.filter())
-        return await export.answer(request, who, form, export.tables().calls(), batches)
+        batches = found(services.history, "history").every_call(
+            searched(query.filter(), access.eyes(who), spoken=True), eyes=access.eyes(who)
+        )
+        return await export.answer(request, who, form, tables.calls, lang, batches)
 
     @routes.get("/orders.{form}", **described("Orders with all their fields"))
     async def orders(
-        request: Request, form: Form, query: Annotated[OrderQuery, Depends()], who: Identity = who_is
+        request: Request,
+        form: Form,
+        query: Annotated[OrderQuery, Depends()],
+        who: Identity = who_is,
+        lang: Language = "zh",
     ) -> Response:
         """The filters of `/history/orders`; newest first."""
-        batches = found(services.history, "history").every_order(query.filter())
-        return await export.answer(request, who, form, export.tables().orders(), batches)
+        batches = found(services.history, "history").every_order(
+            searched(query.filter(), access.eyes(who)), eyes=access.eyes(who)
+        )
+        return await export.answer(request, who, form, tables.orders, lang, batches)
 
     @routes.get("/deliveries.{form}", **described("The outbox"))
     async def deliveries(
-        request: Request, form: Form, query: Annotated[DeliveryQuery, Depends()], who: Identity = who_is
+        request: Request,
+        form: Form,
+        query: Annotated[DeliveryQuery, Depends()],
+        who: Identity = who_is,
+        lang: Language = "zh",
     ) -> Response:
         """By the instant at which they were made, and by state; newest first."""
         access.need(who, Permission.SEE_DELIVERIES)
-        batches = found(services.history, "history").every_delivery(query.filter)
-        return await export.answer(request, who, form, export.tables().deliveries(), batches)
+        batches = found(services.history, "history").every_delivery(query.filter, eyes=access.eyes(who))
+        return await export.answer(request, who, form, tables.deliveries, lang, batches)
 
     @routes.get("/audit.{form}", **described("The audit"))
     async def audit(
-        request: Request, form: Form, query: Annotated[AuditQuery, Depends()], who: Identity = who_is
+        request: Request,
+        form: Form,
+        query: Annotated[AuditQuery, Depends()],
+        who: Identity = who_is,
+        lang: Language = "zh",
     ) -> Response:
         """By time and person; newest first."""
         access.need(who, Permission.SEE_AUDIT)
-        batches = found(services.history, "history").every_entry(query.filter)
-        return await export.answer(request, who, form, export.tables().audit(), batches)
+        batches = found(services.history, "history").every_entry(query.filter, eyes=access.eyes(who))
+        return await export.answer(request, who, form, tables.audit, lang, batches)
 
     @routes.get("/agents.{form}", **described("Agents now, and their day"))
-    async def agents(request: Request, form: Form, who: Identity = who_is) -> Response:
+    async def agents(request: Request, form: Form, who: Identity = who_is, lang: Language = "zh") -> Response:
         """All agents: state and figures since midnight."""
         figures = dict(services.live.values("figures"))
         rows = [AgentNow(one, figures.get(f"agent/{key}")) for key, one in services.live.values("agents")]
         rows.sort(key=lambda row: row.agent.id)
-        return await export.answer(request, who, form, export.tables().agents(), _once(rows))
+        return await export.answer(request, who, form, tables.agents, lang, _once(rows))
 
     @routes.get("/queues.{form}", **described("Queues' figures"))
-    async def queues(request: Request, form: Form, who: Identity = who_is) -> Response:
+    async def queues(request: Request, form: Form, who: Identity = who_is, lang: Language = "zh") -> Response:
         """All queues: the day since midnight and its intervals."""
         found_figures = services.live.values("figures")
         rows = [one for key, one in found_figures if not key.startswith("agent/")]
         rows.sort(key=lambda one: (one.pbx, one.queue, -1 if one.interval is None else one.interval))
-        return await export.answer(request, who, form, export.tables().queues(), _once(rows))
+        return await export.answer(request, who, form, tables.queues, lang, _once(rows))
+
+    @routes.get("/places.{form}", **described("Where orders are about"))
+    async def places(
+        request: Request,
+        form: Form,
+        who: Identity = who_is,
+        lang: Language = "zh",
+        hours: Annotated[float, Query(gt=0, le=24 * 92)] = 24.0,
+    ) -> Response:
+        """Orders of the last hours by town and village, the most frequent first."""
+        access.need(who, Permission.SEE_ALL)
+        access.need(who, Permission.EXPORT)
+        rows = await found(services.administration, "administration").places(time.time() - hours * 3600)
+        return await export.answer(request, who, form, deployment.places, lang, _once(rows))
+
+    @routes.get("/accounts.{form}", **described("Who may sign in"))
+    async def accounts(
+        request: Request, form: Form, who: Identity = who_is, lang: Language = "zh"
+    ) -> Response:
+        """All accounts, by name."""
+        access.need(who, Permission.MANAGE_ACCOUNTS)
+        rows = [
+            deployment.AccountRow(one.username, one.role.value, one.agent_id, one.disabled)
+            for one in await services.accounts.list_accounts()
+        ]
+        return await export.answer(request, who, form, deployment.accounts, lang, _once(rows))
+
+    @routes.get("/endpoints.{form}", **described("Work-order systems"))
+    async def endpoints(
+        request: Request, form: Form, who: Identity = who_is, lang: Language = "zh"
+    ) -> Response:
+        """All of them, and how deliveries fare."""
+        access.need(who, Permission.SEE_DEPLOYMENT)
+        now = await found(services.administration, "administration").overview()
+        rows = [shown(one, access.eyes(who)) for one in now.endpoints]
+        return await export.answer(request, who, form, deployment.endpoints, lang, _once(rows))
 
     return routes
 
@@ -103,19 +161,27 @@ class _Exports:
         self._access = access
         self._running = 0
 
-    def tables(self) -> Tables:
-        """The tables as the house is now."""
+    def _house(self, lang: Language) -> House:
+        """The house as it is now."""
         agents = {key: one.name for key, one in self._services.live.values("agents")}
         services = self._services
-        return Tables(services.lines, services.timezone, services.field_labels, agents)
+        return House(services.lines, services.timezone, services.field_labels, agents, Words(lang))
 
     async def answer(
-        self, request: Request, who: Identity, form: Form, table: AnyTable, batches: Batches
+        self,
+        request: Request,
+        who: Identity,
+        form: Form,
+        made: Callable[[House], AnyTable],
+        lang: Language,
+        batches: Batches,
     ) -> Response:
         """The file; the audit is written before the first row is read."""
         self._access.need(who, Permission.EXPORT)
         if self._running >= AT_ONCE:
-            raise HTTPException(429, f"{AT_ONCE} exports are running; wait for one to end, then ask again")
+            raise Refused(429, "exports_running", count=AT_ONCE)
+        house = self._house(lang)
+        table = made(house)
         name = Path(request.url.path).stem
         asked = dict(request.query_params)
         await note(self._services, who, f"export.{name}", {"format": form, "filters": asked})
@@ -125,13 +191,13 @@ class _Exports:
             "X-Row-Limit": str(self._services.export_rows),
         }
         if form == "csv":
-            lines = self._csv(table, batches)
+            lines = self._csv(table, house, batches)
             return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
-        file, size = await self._xlsx(table, batches)
+        file, size = await self._xlsx(table, house, batches)
         headers["Content-Length"] = str(size)
         return StreamingResponse(_pieces(file), media_type=XLSX_TYPE, headers=headers)
 
-    async def _rows(self, table: AnyTable, batches: Batches) -> AsyncIterator[list[list[Cell]]]:
+    async def _rows(self, table: AnyTable, house: House, batches: Batches) -> AsyncIterator[list[list[Cell]]]:
         """Rows in batches up to the limit; where it cuts, a last row says so."""
         left = self._services.export_rows
         began, rows = time.monotonic(), 0
@@ -146,25 +212,25 @@ class _Exports:
                     left -= len(kept)
                 if len(kept) < len(batch):
                     limit = self._services.export_rows
-                    yield [[f"仅导出前 {limit} 行，其余未导出：请缩小时间范围后分次导出"]]
+                    yield [[house.words(CUT).format(count=limit)]]
                     break
         finally:
             self._running -= 1
             took = round(time.monotonic() - began, 2)
             log.info("exported", table=table.name, rows=rows, took_s=took)
 
-    async def _csv(self, table: AnyTable, batches: Batches) -> AsyncIterator[bytes]:
+    async def _csv(self, table: AnyTable, house: House, batches: Batches) -> AsyncIterator[bytes]:
         yield csv.BOM.encode() + csv.lines([table.headers])
-        async with aclosing(self._rows(table, batches)) as found_rows:  # type: ignore[type-var]
+        async with aclosing(self._rows(table, house, batches)) as found_rows:  # type: ignore[type-var]
             async for rows in found_rows:
                 yield await asyncio.to_thread(csv.lines, rows)
 
-    async def _xlsx(self, table: AnyTable, batches: Batches) -> tuple[IO[bytes], int]:
+    async def _xlsx(self, table: AnyTable, house: House, batches: Batches) -> tuple[IO[bytes], int]:
         """The whole file, unlinked already: whatever happens, nothing is left lying about."""
         out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
         with tempfile.TemporaryDirectory(prefix="hotline-export-") as scratch:
             book = XlsxFile(out, table, Path(scratch))
-            async with aclosing(self._rows(table, batches)) as found_rows:  # type: ignore[type-var]
+            async with aclosing(self._rows(table, house, batches)) as found_rows:  # type: ignore[type-var]
                 async for rows in found_rows:
                     await asyncio.to_thread(book.add, rows)
             await asyncio.to_thread(book.close)

@@ -8,7 +8,7 @@ from agents.accounts import Identity
 from gateway.models.history import order_summary_of
 from gateway.web.access import Access
 from gateway.web.answers import found, json
-from gateway.web.looking_back import CallQuery, Cursor, OrderQuery, cursor_of, key_of, restricted_to
+from gateway.web.looking_back import CallQuery, Cursor, OrderQuery, cursor_of, key_of, restricted_to, searched
 from gateway.web.services import WebServices
 
 PageSize = Annotated[int, Query(ge=1, le=200)]
@@ -32,7 +32,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
         empty and still have a `next`: the search was stopped to answer in time.
         """
         store = found(services.history, "history")
-        page = await store.find_calls(query.filter(restricted_to(who)), key_of(before), limit)
+        eyes = access.eyes(who)
+        wanted = searched(query.filter(restricted_to(who)), eyes, spoken=True)
+        page = await store.find_calls(wanted, key_of(before), limit, eyes=eyes)
         return json({"items": page.items, "next": cursor_of(page.next)})
 
     @routes.get("/orders")
@@ -44,7 +46,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
     ) -> Response:
         """Orders, newest first: `{items: [OrderSummary], next}`; pages as of calls."""
         store = found(services.history, "history")
-        page = await store.find_orders(query.filter(restricted_to(who)), key_of(before), limit)
+        eyes = access.eyes(who)
+        wanted = searched(query.filter(restricted_to(who)), eyes)
+        page = await store.find_orders(wanted, key_of(before), limit, eyes=eyes)
         items = [order_summary_of(one) for one in page.items]
         return json({"items": items, "next": cursor_of(page.next)})
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from agents.accounts import Identity
 from gateway.models.order import Order
+from gateway.models.refusals import refusal
+from gateway.privacy.views import shown, shown_drafts, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import note
@@ -48,29 +50,35 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/{order_id}")
     async def order(order_id: str, who: Identity = who_is) -> Response:
-        own = await access.own_order(order_id, who)
-        known: dict[str, Any] = msgspec.to_builtins(own)
-        return json({**known, "drafts": await drafts_of(order_id)})
+        own, eyes = await access.own_order(order_id, who), access.eyes(who)
+        known: dict[str, Any] = msgspec.to_builtins(shown(own, eyes))
+        return json({**known, "drafts": shown_drafts(own, await drafts_of(order_id), eyes)})
 
     @routes.patch("/{order_id}/fields")
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
-        await access.own_order(order_id, who)
+        own, eyes = await access.own_order(order_id, who), access.eyes(who)
+        kept = {} if eyes.whole else await drafts_of(order_id)
         changed = await services.orders.set_fields(
-            order_id, body.fields, revision=body.revision, by=who.username, seen=body.seen
+            order_id,
+            typed(own, body.fields, kept, eyes),
+            revision=body.revision,
+            by=who.username,
+            seen=typed(own, body.seen, {}, eyes),
         )
         if services.drafts is not None and changed is not None:
             # What is valid now needs no draft.
             await services.drafts.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
-        return json(found(changed, "order"))
+        return json(shown(found(changed, "order"), eyes))
 
     @routes.put("/{order_id}/drafts")
     async def drafts(order_id: str, body: Drafts, who: Identity = who_is) -> Response:
-        own = await access.own_order(order_id, who)
+        own, eyes = await access.own_order(order_id, who), access.eyes(who)
         strangers = sorted(set(body.drafts) - names(own))
         if strangers:
-            return problem(422, f"the form has no field {', '.join(strangers)}")
-        await found(services.drafts, "drafts").keep_drafts(order_id, body.drafts, by=who.username)
-        return json({"drafts": await drafts_of(order_id)})
+            return problem(422, refusal("fields_unknown", fields=", ".join(strangers)))
+        meant = body.drafts if eyes.whole else typed(own, body.drafts, await drafts_of(order_id), eyes)
+        await found(services.drafts, "drafts").keep_drafts(order_id, meant, by=who.username)
+        return json({"drafts": shown_drafts(own, await drafts_of(order_id), eyes)})
 
     @routes.post("/{order_id}/duplicate_of")
     async def duplicate_of(order_id: str, body: DuplicateOf, who: Identity = who_is) -> Response:
@@ -79,12 +87,13 @@ def router(services: WebServices, access: Access) -> APIRouter:
             await access.own_order(body.order_id, who)
         marked = await services.orders.mark_duplicate(order_id, body.order_id, by=who.username)
         await note(services, who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
-        return json(found(marked, "order"))
+        return json(shown(found(marked, "order"), access.eyes(who)))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        return json(found(await services.orders.submit(order_id, by=who.username), "order"))
+        sent = found(await services.orders.submit(order_id, by=who.username), "order")
+        return json(shown(sent, access.eyes(who)))
 
     return routes
 

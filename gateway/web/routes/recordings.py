@@ -4,21 +4,20 @@ import time
 from collections import OrderedDict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import FileResponse
 
 from agents.accounts import Identity, Permission
 from gateway.models.call import Call
 from gateway.storage.calls import StoredRecording
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import Refused, found, json
 from gateway.web.auditing import note
 from gateway.web.services import WebServices
 
 MAX_CLIP_S = 60.0
 AGAIN_S = 600.0
 """Players ask for one recording many times, piece by piece: one listening, for so long."""
-GONE = "the recording's file is not in the archive any more"
 
 
 def router(services: WebServices, access: Access) -> APIRouter:
@@ -45,7 +44,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         recording = await own_recording(recording_id, who)
         path = await found(services.audio, "recording").file_of(recording)
         if path is None:
-            raise HTTPException(404, GONE)
+            raise Refused(404, "recording_gone")
         if heard.first((who.token_hash, recording.id)):
             await note(
                 services, who, "recording.listen", {"recording": recording.id, "call": recording.call_id}
@@ -60,7 +59,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         recording = await own_recording(recording_id, who)
         outline = await found(services.audio, "recording").peaks(recording, points)
         if outline is None:
-            raise HTTPException(404, GONE)
+            raise Refused(404, "recording_gone")
         return json(outline)
 
     @routes.get(
@@ -79,11 +78,11 @@ def router(services: WebServices, access: Access) -> APIRouter:
         `X-Clip-End` tells the second of call time at which it ends.
         """
         if not 0 < end - start <= MAX_CLIP_S:
-            raise HTTPException(422, f"to must be after from, by at most {MAX_CLIP_S:.0f} seconds")
+            raise Refused(422, "clip_span", most=round(MAX_CLIP_S))
         call = await heard_call(call_id, who)
         piece = await found(services.audio, "recording").clip(call, start, end)
         if piece is None:
-            raise HTTPException(404, "there is no audio of that time of the call")
+            raise Refused(404, "clip_none")
         await note(services, who, "recording.clip", {"call": call.id, "from": start, "to": end})
         return Response(piece.wav, media_type="audio/wav", headers={"X-Clip-End": f"{piece.end:.3f}"})
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from agents.accounts import PERMISSIONS, Identity, LoginRefusedError, LoginThrottledError
+from gateway.models.refusals import refusal
 from gateway.stream.server import COOKIE
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import json, problem
@@ -34,27 +35,29 @@ def router(services: WebServices, access: Access) -> APIRouter:
             "expires_at": who.expires_at,
             "stream": stream_url(services, request),
             "version": services.version,
+            "timezone": services.timezone,
+            "whole": access.eyes(who),
             "lines": services.lines,
             "field_labels": services.field_labels,
             "forms": services.forms,
             "pause_reasons": services.pause_reasons,
             "desk_login": services.desk_login,
-            "softphone": services.softphones is not None and services.softphones.configured(who.agent_id),
+            "phones": services.softphones.kinds(who.agent_id) if services.softphones else (),
         }
 
     @routes.post("")
     async def login(request: Request, body: Login) -> Response:
         if not request.headers.get("content-type", "").startswith("application/json"):
-            return problem(415, "send application/json")
+            return problem(415, refusal("not_json"))
         address = request.client.host if request.client else ""
         try:
             done = await services.accounts.login(body.username, body.password, address)
         except LoginThrottledError as error:
-            response = problem(429, str(error))
+            response = problem(429, error.said)
             response.headers["Retry-After"] = str(int(error.retry_after) + 1)
             return response
         except LoginRefusedError as error:
-            return problem(401, str(error))
+            return problem(401, error.said)
         response = json(me(request, done.identity))
         response.set_cookie(
             COOKIE,

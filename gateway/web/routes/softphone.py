@@ -4,6 +4,7 @@ import structlog
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts import Identity
+from gateway.models.refusals import refusal
 from gateway.web.access import Access
 from gateway.web.answers import json, problem
 from gateway.web.services import SoftphoneUnavailableError, WebServices
@@ -23,11 +24,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
             phone = await phones.of(who.agent_id) if phones else None
         except SoftphoneUnavailableError as error:
             log.error("softphone_unavailable", agent=who.agent_id, reason=str(error))
-            return problem(503, "your browser phone is not set up; the gateway's log says how to mend it")
+            return problem(503, refusal("softphone_unavailable"))
         if phone is None:
-            return problem(
-                404, "you have no browser phone; it is switched on by softphone = true in [[agents]]"
-            )
+            return problem(404, refusal("softphone_none"))
         return json(phone)
 
     return routes

@@ -278,6 +278,10 @@ class SipCaller:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        # A caller who only vanishes stays on the line until the PBX misses their sound: half a minute.
+        if self.up:
+            with contextlib.suppress(TimeoutError):
+                await self.hang_up(2)
         await self._sipp.stop()
         self.voice.close()
 
@@ -291,7 +295,7 @@ class SipCaller:
         """Whether the call still stands."""
         return self._sipp.process is not None and self._sipp.process.returncode is None
 
-    async def hang_up(self) -> None:
+    async def hang_up(self, timeout: float = 10) -> None:
         """Put the receiver down: SIPp, told by a message on its own dialogue, sends BYE."""
         assert self._sipp.process is not None
         nudge = (
@@ -301,7 +305,7 @@ class SipCaller:
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as messenger:
             messenger.sendto(nudge.encode(), (self._sipp.address, self._sipp.port))
-        await self.wait_for_hang_up(10)
+        await self.wait_for_hang_up(timeout)
 
 
 class SipAgent:
@@ -332,7 +336,9 @@ class SipAgent:
             REGISTER.format(user=self._user, password=self._password), "-m", "1"
         )
         code = await asyncio.wait_for(registration.wait(), 10)
-        assert code == 0, f"agent {self._user} could not register (SIPp exit code {code})"
+        if code != 0:
+            self.voice.close()
+            raise AssertionError(f"agent {self._user} could not register (SIPp exit code {code})")
         self.voice.start()
         await self._sipp.run(self._answer)
         return self

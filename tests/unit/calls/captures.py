@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.models.line import Line
 from gateway.pbx.events import AnyPbxEvent

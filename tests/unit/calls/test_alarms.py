@@ -7,8 +7,18 @@ from msgspec import structs
 
 from gateway.calls.alarms import AlarmBook
 from gateway.models.alarm import Alarm, AlarmRule, Level, Measure
-from gateway.models.facts import AgentChanged, PbxLinkChanged, QueueChanged, QueueFiguresChanged
+from gateway.models.call import Call, CallState, Direction, Party, Talk
+from gateway.models.facts import (
+    AgentChanged,
+    CallEnded,
+    CallUpdated,
+    OrderChanged,
+    PbxLinkChanged,
+    QueueChanged,
+    QueueFiguresChanged,
+)
 from gateway.models.figures import QueueFigures
+from gateway.models.order import OpenDraft, Order, OrderState
 from gateway.models.queue import AgentState, AgentStatus, Queue, Waiting
 
 
@@ -43,6 +53,8 @@ def test_raised_once_and_cleared_once() -> None:
         measure=Measure.WAITING,
         level=Level.CRITICAL,
         value=2,
+        latest=2,
+        latest_at=3.0,
         threshold=1,
         since=3.0,
         pbx="main",
@@ -60,6 +72,39 @@ def test_a_wait_grows_by_itself() -> None:
     book.apply(queue(100.0, 150.0))
     assert told(book, 160.0) == []
     assert told(book, 160.5) == [("r/main/q", False)]
+
+
+def test_while_raised_the_value_is_told_when_it_changes_and_not_more_often() -> None:
+    book = AlarmBook([rule(Measure.WAITING, above=1)])
+
+    def moved(now: float) -> list[tuple[float, float]]:
+        book.judge(now)
+        return [(fact.alarm.latest, fact.alarm.value) for fact in book.moved(now)]
+
+    book.apply(queue(1.0, 2.0))
+    assert moved(3.0) == [], "it was raised with that value"
+    book.apply(queue(1.0, 2.0, 3.0))
+    assert moved(4.0) == [], "too soon after the last time"
+    book.apply(queue(1.0, 2.0, 3.0, 4.0))
+    assert moved(5.0) == [(4, 2)]
+    assert moved(9.0) == []
+    book.apply(queue())
+    assert moved(10.0) == []
+
+
+def test_a_duration_is_told_again_only_where_it_does_not_simply_grow() -> None:
+    book = AlarmBook([rule(Measure.LONGEST_WAIT, above=60)])
+
+    def moved(now: float) -> list[float]:
+        book.judge(now)
+        return [fact.alarm.latest for fact in book.moved(now)]
+
+    book.apply(queue(100.0, 150.0))
+    assert [told for second in range(161, 200) for told in moved(float(second))] == []
+    # The first caller is answered: the next has waited for less.
+    book.apply(queue(130.0))
+    assert moved(220.0) == [90.0]
+    assert moved(230.0) == []
 
 
 def test_only_what_lasts() -> None:
@@ -145,3 +190,63 @@ def test_the_threshold_itself_is_fine(
     above: float | None, below: float | None, value: float, broken: bool
 ) -> None:
     assert rule(Measure.WAITING, above=above, below=below).broken_by(value) is broken
+
+
+def served(state: CallState, ended_at: float | None = None, agent: str = "1001") -> Call:
+    return Call(
+        id="main-1",
+        pbx="main",
+        linkedid="1",
+        direction=Direction.INBOUND,
+        state=state,
+        caller=Party("13962875016", ""),
+        called="12345",
+        started_at=1.0,
+        ended_at=ended_at,
+        agent=agent,
+        talks=(Talk(agent=agent, channel="PJSIP/1001-1", started_at=2.0, ended_at=ended_at),),
+    )
+
+
+def order(state: OrderState = OrderState.DRAFT, line: str = "12345") -> OrderChanged:
+    made = Order("o1", "main-1", line, state, {}, created_at=2.0, updated_at=2.0)
+    return OrderChanged(at=2.0, order=made, changed=())
+
+
+ENDED = CallEnded(at=100.0, call=served(CallState.ENDED, 100.0, "1002"))
+
+
+def test_a_draft_nobody_sends_off_is_told_with_whose_call_it_was() -> None:
+    book = AlarmBook([rule(Measure.UNSENT, above=600)])
+    book.apply(CallUpdated(at=2.0, call=served(CallState.TALKING), what="x"))
+    book.apply(order())
+    assert told(book, 5000.0) == [], "the call goes on"
+    book.apply(ENDED)
+    assert told(book, 700.0) == []
+    (raised,) = book.judge(701.0)
+    alarm = raised.alarm
+    assert (alarm.agent, alarm.call_id, alarm.line, alarm.value) == ("1002", "main-1", "12345", 601.0)
+    book.apply(order(OrderState.SUBMITTED))
+    assert told(book, 702.0) == [(alarm.id, True)]
+
+
+def test_an_order_begun_only_after_the_call_counts_from_its_end() -> None:
+    book = AlarmBook([rule(Measure.UNSENT, above=600, lines=frozenset({"12345"}))])
+    book.apply(ENDED)
+    book.apply(order())
+    assert told(book, 701.0) == [("r/main-1", False)]
+    other = AlarmBook([rule(Measure.UNSENT, above=600, lines=frozenset({"12345"}))])
+    other.apply(ENDED)
+    other.apply(order(line="yiqilai"))
+    assert told(other, 701.0) == []
+
+
+def test_drafts_of_an_earlier_run_are_known_but_not_those_sent_off_meanwhile() -> None:
+    left = [OpenDraft("o1", "main-1", "12345", "main", "1001", 100.0), OpenDraft("o2", "main-2", "12345")]
+    book = AlarmBook([rule(Measure.UNSENT, above=600)])
+    book.drafts.recall(left)
+    assert told(book, 701.0) == [("r/main-1", False)], "the other call goes on"
+    quick = AlarmBook([rule(Measure.UNSENT, above=600)])
+    quick.apply(order(OrderState.SUBMITTED))
+    quick.drafts.recall(left)
+    assert told(quick, 701.0) == []

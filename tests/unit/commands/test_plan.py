@@ -102,7 +102,7 @@ def do(view: View, actor: Actor, name: str, **args: Any) -> Plan:
 def refused(view: View, actor: Actor, name: str, **args: Any) -> tuple[str, str]:
     with pytest.raises(CommandError) as caught:
         do(view, actor, name, **args)
-    return caught.value.code, caught.value.message
+    return caught.value.code, str(caught.value)
 
 
 def amis(planned: Plan) -> list[tuple[str, dict[str, Any]]]:
@@ -119,6 +119,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "force_pause": {"agent": "1001", "reason": "培训"},
     "force_log_out": {"agent": "1001"},
     "wrap_up_extend": {"seconds": 30},
+    "use_phone": {"phone": "desk"},
     "originate": {"to": {"agent": "1002"}},
     "transfer": {"to": {"agent": "1002"}},
     "consult": {"to": {"agent": "1002"}},
@@ -434,7 +435,7 @@ def test_odd_arguments_are_named(args: Any) -> None:
     with pytest.raises(CommandError) as caught:
         read_command("no_such\r\n", {})
     assert caught.value.code == "unknown_command"
-    assert "\r" not in caught.value.message
+    assert "\r" not in str(caught.value)
 
 
 # -- the allow-list ------------------------------------------------------------

@@ -51,11 +51,19 @@ class House:
 
     def another(self) -> Commander:
         """As after a restart: the same database, nothing in memory."""
-        return Commander(self.store, RULES, lambda: self.view, {"main": self.pbx}, self._wrap_up)
+        return Commander(
+            self.store, RULES, lambda: self.view, {"main": self.pbx}, self._wrap_up, self._caller_of
+        )
+
+    async def _caller_of(self, who: Identity, call_id: str) -> str | None:
+        """Of 1001's calls: one from a mobile, one from abroad."""
+        if who.agent_id != "1001":
+            return None
+        return {"main-1.0": "13912345678", "main-2.0": "0012025550123"}.get(call_id)
 
     def _wrap_up(self, pbx: str, agent: str, seconds: int | None) -> None:
         if seconds == 3600:
-            raise CommandError("not_possible", "agent is not in wrap-up")
+            raise CommandError("not_possible", "not_in_wrap_up", agent=agent)
         self.wrap_ups.append((pbx, agent, seconds))
 
     async def ask(self, who: Identity, name: str, *, command_id: str | None = None, **args: Any) -> Any:
@@ -148,6 +156,55 @@ async def test_a_refused_step_ends_the_command(house: House) -> None:
     house.pbx.say = lambda _: ActionRefused("PlayDTMF: no")
     assert (await house.ask(ZHANG, "swap")).code == "pbx_refused"
     assert len(house.pbx.asked) == 1
+
+
+async def test_a_cancelled_consultation_is_seen_to_end_and_told_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.conduct.commands.SETTLES_S", 0.2)
+
+    def told(times: int) -> Callable[[str], None]:
+        """The PBX hears the code only when it is played so often."""
+
+        def hear(_: str) -> None:
+            if len(house.pbx.asked) == 2 * times:
+                house.view = TALK
+
+        return hear
+
+    for times in (1, 2):
+        house.view, house.pbx.say = CONSULTS, told(times)
+        house.pbx.asked.clear()
+        assert (await house.ask(ZHANG, "cancel_transfer")).ok
+        assert [headers["Digit"] for _, headers in house.pbx.asked] == ["*", "1"] * times
+    house.view, house.pbx.say = CONSULTS, lambda _: None
+    answer = await house.ask(ZHANG, "cancel_transfer")
+    assert (answer.code, answer.reason) == ("not_possible", "consulting_goes_on")
+
+
+async def test_calling_back_tells_nobody_the_number_but_the_pbx(house: House) -> None:
+    house.view = view()
+    assert (await house.ask(ZHANG, "originate", back_to="main-1.0")).ok
+    ((name, headers),) = house.pbx.asked
+    assert (name, headers["Exten"], headers["Context"]) == ("Originate", "13912345678", "hotline-outbound")
+    house.pbx.asked.clear()
+    refusals = [
+        await house.ask(ZHANG, "originate", back_to="main-2.0"),
+        await house.ask(LI, "originate", back_to="main-1.0"),
+        await house.ask(ZHANG, "originate", back_to="main-9.9"),
+        await house.ask(ZHANG, "originate", back_to="main-1.0", to={"agent": "1002"}),
+        await house.ask(ZHANG, "originate"),
+    ]
+    assert [(one.code, one.reason) for one in refusals] == [
+        ("forbidden", "caller_forbidden"),
+        ("not_possible", "caller_unknown"),
+        ("not_possible", "caller_unknown"),
+        ("bad_args", "bad_args"),
+        ("bad_args", "bad_args"),
+    ]
+    assert house.pbx.asked == []
+    told = str(refusals) + str(await house.store.list_audit())
+    assert "13912345678" not in told and "0012025550123" not in told
 
 
 async def test_wrap_up(house: House) -> None:

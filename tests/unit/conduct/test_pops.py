@@ -47,7 +47,8 @@ def order_of(one: Call, **fields: str) -> Order:
 
 def pops(database: Database, settings: Settings | None = None, contact: Contact | None = None) -> Pops:
     contacts = {"051386110010": contact} if contact else load_contacts(None)
-    return Pops(settings or load_settings(EXAMPLE), load_reference(), contacts, CallerRepository(database))
+    settings = settings or load_settings(EXAMPLE)
+    return Pops(settings, load_reference(), contacts, CallerRepository(database), settings.privacy.model())
 
 
 async def test_a_caller_is_known_by_number_in_any_form(database: Database) -> None:
@@ -92,7 +93,7 @@ async def test_who_it_is_and_for_whose_eyes(database: Database) -> None:
     now = call("051386110010", "now", 0)
     pop = await looked.pop(now, Role.AGENT)
     assert pop.person is not None
-    assert (pop.person.name, pop.caller.number) == ("周**", "051****0010")
+    assert (pop.person.name, pop.caller.number) == ("周**", "051*****0010")
     assert pop.enterprise is not None
     assert [one.kind for one in pop.alerts] == [AlertKind.VIP]
     assert "周示例" not in str(pop)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from panoramisk import Manager
 
-from gateway.calls.floor import AgentProfile
+from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.demo import CALLS
 from gateway.demo.alaw import alaw_of, decode

@@ -47,6 +47,29 @@ def test_a_browser_phone_is_told_apart_and_tls_only_where_there_is_a_certificate
         SoftphoneSettings(certificate="/k/c.pem\nenabled = no")
 
 
+def test_two_phones_of_an_agent_and_the_one_chosen_rings() -> None:
+    example = load_settings(EXAMPLE)
+    two = {"softphone": True, "desk_phone": "PJSIP/1001-desk"}
+    first, *others = example.agents
+    settings = example.model_copy(update={"agents": [first.model_copy(update=two), *others]})
+    passwords = {**OPTIONS.phone_passwords, "1001-desk": "password-1d"}
+    files = rendered(settings, ProvisionOptions(ami_secret="a-long-secret", phone_passwords=passwords))
+    assert "[1001](agent-webrtc)" in files["pjsip.conf"]
+    assert "[1001-desk](agent)" in files["pjsip.conf"]
+    assert "password = password-1d" in files["pjsip.conf"]
+    assert files["pjsip.conf"].count('callerid = "王芳" <1001>') == 2
+    chosen = '${IF($["${DEVICE_STATE(Custom:hotline-desk-1001)}" = "INUSE"]?PJSIP/1001-desk:PJSIP/1001)}'
+    assert f"exten => 1001,1,Dial({chosen},30,t${{HOTLINE_FEATURES}})" in files["extensions.conf"]
+    assert "exten => 1002,1,Dial(PJSIP/1002,30,t${HOTLINE_FEATURES})" in files["extensions.conf"]
+    # A member by a phone that may change cannot stand in a file; the others do.
+    assert "member => PJSIP/1001" not in files["queues.conf"]
+    assert "member => PJSIP/1002,5,1002,PJSIP/1002" in files["queues.conf"]
+    assert "persistentmembers = yes" in files["queues.conf"]
+    assert "persistentmembers = no" in rendered()["queues.conf"]
+    with pytest.raises(ProvisionError, match="PJSIP/1001-desk"):
+        rendered(settings)
+
+
 def test_ami_gets_the_least_privilege() -> None:
     text = rendered()["manager.conf"]
     write = next(line for line in text.splitlines() if line.startswith("write ="))

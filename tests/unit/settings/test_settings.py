@@ -47,6 +47,12 @@ def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
             "give s no priority, or take s from the lines of agent 1",
         ),
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1\\nexec"\n', "agents.0.phone"),
+        ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\ndesk_phone = "PJSIP/2"\n', "softphone = true"),
+        (
+            '[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nsoftphone = true\ndesk_phone = "PJSIP/2"\n'
+            '[[agents]]\nid = "2"\nname = "b"\nphone = "PJSIP/2"\n',
+            "agents.phone: PJSIP/2 is given twice",
+        ),
         ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "waiting"\n', "either above or below"),
         ('[[alarms]]\nid = "a"\nname = "x"\nmeasure = "queue"\nabove = 1\n', "alarms.0.measure"),
         (

@@ -40,7 +40,7 @@ class Room:
 
     def __init__(self) -> None:
         self.hub = Hub(LiveView(tombstones=3), queue_interval_s=0.0)
-        audiences = [Audience(False, agent, frozenset({"queues"})) for agent in (*AGENTS, "1001")]
+        audiences = [Audience(False, agent) for agent in (*AGENTS, "1001")]
         audiences += [Audience(True, None), Audience(True, "1002")]
         audiences.append(Audience(False, "1003", topics=frozenset({"queues"})))
         self.desks = [Desk(audience) for audience in audiences]

@@ -17,7 +17,7 @@ ALL = Audience(sees_all=True, agent=None)
 
 
 def agent(name: str) -> Audience:
-    return Audience(sees_all=False, agent=name, masked=frozenset({"queues"}))
+    return Audience(sees_all=False, agent=name)
 
 
 def call(number: int = 1, **changes: Any) -> Call:

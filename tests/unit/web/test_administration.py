@@ -1,12 +1,18 @@
 """Administration over HTTP: who may, what is shown, that everything done is audited and no secret told."""
 
+import csv
+import io
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import aiohttp
+import openpyxl
 from argon2 import PasswordHasher
+from msgspec import structs
 
 from agents.accounts import AccountService, Role
 from agents.passwords import Passwords
@@ -22,6 +28,7 @@ from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
+from tests.unit.storage.samples import call, order
 from tests.unit.web.test_api import PASSWORD, Desk, House
 
 
@@ -99,10 +106,10 @@ async def test_the_overview_says_what_is_and_where_it_is_configured(tmp_path: Pa
 async def test_the_doctor_makes_a_round(tmp_path: Path) -> None:
     async with house(tmp_path) as (it, audit):
         _, _, answer = await it.ask("POST", "/api/v1/admin/doctor", headers=await it.sign_in("admin"))
-        findings = {finding["what"]: finding for finding in answer["findings"]}
+        findings = {finding["what"]["text"]: finding for finding in answer["findings"]}
         assert findings["database"]["ok"]
         assert not findings["PBX main: login"]["ok"]
-        assert findings["PBX main: login"]["detail"]
+        assert findings["PBX main: login"]["detail"]["text"]
         assert not findings["work orders to main"]["ok"], "its secret's file is not there"
         assert [entry.name for entry in await audit.list_audit()] == ["doctor.run"]
 
@@ -145,3 +152,43 @@ async def test_accounts_are_made_locked_and_audited(tmp_path: Path) -> None:
             ("account.disabled", False),
         ]
         assert not any(word in str(entries) for word in ("long-enough", "another-one", 'short"'))
+
+
+async def orders_about(tmp_path: Path, town: str) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
+    made = structs.replace(order(call(1, 1.0), 1, town=town, village="@SUM(A1)"), created_at=time.time())
+    await OrderRepository(database).save(made)
+    await database.close()
+
+
+async def test_accounts_places_and_endpoints_are_exported_as_texts(tmp_path: Path) -> None:
+    """No cell is a formula, in either form; accounts are for administrators."""
+    nasty = "=cmd|' /C calc'!A0"
+    async with house(tmp_path) as (it, audit):
+        await it.accounts.create_account("li@example", PASSWORD, Role.AGENT, nasty)
+        admin, supervisor = await it.sign_in("admin"), await it.sign_in("ban")
+
+        async def rows(name: str, who: Any = admin) -> list[list[str]]:
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+                async with http.get(f"{it.url}/api/v1/export/{name}", headers=who) as answer:
+                    assert answer.status == 200, name
+                    body = await answer.read()
+            if ".csv" in name:
+                return list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")))
+            sheet = openpyxl.load_workbook(io.BytesIO(body)).worksheets[0]
+            assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+            return [[str(cell or "") for cell in row] for row in sheet.iter_rows(values_only=True)]
+
+        header, *accounts = await rows("accounts.csv")
+        assert header == ["账号", "角色", "坐席", "状态"]
+        assert ["admin", "管理员", "", "可登录"] in accounts
+        assert ["li@example", "坐席", f"'{nasty}", "可登录"] in accounts
+        assert ["li@example", "Agent", nasty, "Open"] in await rows("accounts.xlsx?lang=en")
+        assert "argon2" not in str(accounts)
+        assert (await rows("endpoints.csv?lang=en"))[0][:3] == ["Endpoint", "Host", "Lines"]
+        assert await rows("places.csv?hours=1", supervisor) == [["镇街", "村居", "工单数", "诉求分类"]]
+        await orders_about(tmp_path, "=1+1")
+        for name, town in (("places.csv", "'=1+1"), ("places.xlsx", "=1+1")):
+            assert (await rows(name, supervisor))[1][0] == town
+        noted = [entry.name for entry in await audit.list_audit()]
+        assert noted == [*["export.places"] * 3, "export.endpoints", *["export.accounts"] * 2]

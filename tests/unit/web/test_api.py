@@ -72,7 +72,7 @@ class Desk:
         self, order_id: str, fields: Any, *, revision: int | None, by: str, seen: Any
     ) -> Row | None:
         if revision == 0:
-            raise OrderRefusedError("somebody else was faster; load it again")
+            raise OrderRefusedError("order_stale", revision=2, asked=revision or 0)
         self.set.append((order_id, fields, revision, by))
         return await self.get_order(order_id)
 

@@ -75,19 +75,25 @@ async def test_over_http(store: Any, tmp_path: Path) -> None:
             status, kind, body = await it.command(zhang, "pause", {"reason": "小休"}, one)
             assert (status, body) == (200, {"id": one, "ok": True, "result": {"reason": "小休"}})
         assert len(it.pbx.asked) == 1
-        for name, args, code, number in (
-            ("listen", {"target": "1002"}, "forbidden", 403),
-            ("resume", {}, "not_possible", 409),
-            ("pause", {}, "bad_args", 422),
-            ("pause", {"reason": "\ud800"}, "bad_args", 422),
-            ("nothing", {}, "unknown_command", 422),
+        for name, args, code, reason, number in (
+            ("listen", {"target": "1002"}, "forbidden", "not_supervisor", 403),
+            ("resume", {}, "not_possible", "not_held", 409),
+            ("pause", {}, "bad_args", "bad_args", 422),
+            ("pause", {"reason": "\ud800"}, "bad_args", "bad_args", 422),
+            ("nothing", {}, "unknown_command", "command_unknown", 422),
         ):
             status, kind, body = await it.command(zhang, name, args)
             assert (status, kind, body["code"]) == (number, "application/problem+json", code)
             assert body["detail"] and body["id"]
+            assert body["reason"] == reason
         assert (await it.ask("GET", "/api/v1/audit", headers=zhang))[0] == 403
         status, _, rows = await it.ask("GET", "/api/v1/audit?username=zhang", headers=ban)
         assert (status, len(rows)) == (200, 6)
+        assert [(row["reason"], json.loads(row["params"])) for row in reversed(rows)][:3] == [
+            ("", {}),
+            ("not_supervisor", {}),
+            ("not_held", {}),
+        ]
         assert rows[-1] | {"seq": 0, "at": 0} == {
             "seq": 0,
             "at": 0,
@@ -99,6 +105,8 @@ async def test_over_http(store: Any, tmp_path: Path) -> None:
             "args": '{"reason": "\\u5c0f\\u4f11"}',
             "ok": True,
             "code": "",
+            "reason": "",
+            "params": "{}",
             "message": "",
         }
         status, _, kinds = await it.ask("GET", "/api/v1/commands", headers=zhang)

@@ -331,6 +331,24 @@ async def test_tables_are_exported_with_the_same_filters(house: House) -> None:
     assert noted[1] == ("ban", "export.calls", {"format": "csv", "filters": {"q": "路灯"}})
 
 
+async def test_headers_and_words_follow_the_language(house: House) -> None:
+    ban = await house.as_("ban")
+    (row,) = await table(ban, "calls.csv?lang=en&end_reason=abandoned_queue")
+    assert (row["Direction"], row["How it ended"], row["Recorded"]) == ("Inbound", "Gave up waiting", "No")
+    # What the house has named itself stays as it is named.
+    (row,) = await table(ban, "orders.csv?lang=en&town=" + quote("刘桥镇"))
+    assert (row["State"], row["标题"], row["紧急"], row["关键词"]) == (
+        "Draft",
+        f"'{SPOKEN}",
+        "Yes",
+        "路灯, 照明",
+    )
+    (row,) = await table(ban, "agents.csv?lang=en")
+    assert (row["State"], row["Pause reason"]) == ("Paused", "小休")
+    (row,) = await table(ban, "queues.csv?lang=en")
+    assert (row["Line"], row["Span"], row["Service level"]) == ("便民热线", "Day", "0.875")
+
+
 async def test_a_spreadsheet_is_exported(house: House) -> None:
     ban = await house.as_("ban")
     status, headers, body = await ban.get("export/orders.xlsx")
@@ -347,11 +365,14 @@ async def test_a_spreadsheet_is_exported(house: House) -> None:
 
 async def test_exports_are_for_supervisors(house: House) -> None:
     zhang, ban = await house.as_("zhang"), await house.as_("ban")
-    for name in ("calls", "orders", "deliveries", "audit", "agents", "queues"):
+    for name in (*("calls", "orders", "deliveries", "audit", "agents", "queues"), "places", "accounts"):
         assert (await zhang.get(f"export/{name}.csv"))[0] == 403, name
         assert (await house.get(f"export/{name}.csv"))[0] == 401, name
     assert (await ban.get("export/calls.pdf"))[0] == 422
-    assert (await ban.get("export/accounts.csv"))[0] == 404
+    assert (await ban.get("export/secrets.csv"))[0] == 404
+    assert (await ban.get("export/calls.csv?lang=fr"))[0] == 422
+    for name in ("accounts", "endpoints"):
+        assert (await ban.get(f"export/{name}.csv"))[0] == 403, name
     assert await house.noted() == []
 
 

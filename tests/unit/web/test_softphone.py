@@ -1,5 +1,6 @@
 """The browser phone's registration: only one's own, and its password nowhere else."""
 
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,12 +11,13 @@ from structlog.testing import capture_logs
 from agents.accounts import AccountService, Role
 from agents.passwords import Passwords
 from gateway.conduct.softphones import Softphones, websocket_urls
-from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load_settings
+from gateway.models.softphone import IceServer, ice_servers
+from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load_settings, masked
 from gateway.settings.load import EXAMPLE
 from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from gateway.web.services import SoftphoneUnavailableError, WebServices
 from tests.unit.web.test_api import PASSWORD, House
 
 URL = "wss://pbx.example.cn:8089/ws"
@@ -75,11 +77,12 @@ async def test_an_agent_gets_her_own_phone_and_no_other(store: Any, tmp_path: Pa
                 "websocket": URL,
                 "display_name": "王芳",
                 "ice_servers": [{"urls": ["stun:stun.example.cn:3478"]}],
+                "ice_lasts_s": None,
             }
             assert headers["Cache-Control"] == "no-store"
             assert f" {URL};" in headers["Content-Security-Policy"]
             _, _, me = await it.ask("GET", "/api/v1/session", headers=wang)
-            assert (me["softphone"], me["name"], me["permissions"]) == (True, "王芳", [])
+            assert (me["phones"], me["name"], me["permissions"]) == (["browser"], "王芳", [])
             assert me["pause_reasons"] == ["小休", "培训", "会议", "用餐"]
             assert "sip-secret" not in str(me)
             # No password of hers is configured: a fault of the house, told to the log, not to her.
@@ -87,10 +90,10 @@ async def test_an_agent_gets_her_own_phone_and_no_other(store: Any, tmp_path: Pa
             assert status == 503
             assert str(file) not in problem["detail"]
             # A desk phone, and nobody's phone.
-            for name in ("chen", "ban"):
+            for name, phones in (("chen", ["desk"]), ("ban", [])):
                 hers = await it.sign_in(name)
                 assert (await it.ask("GET", "/api/v1/softphone", headers=hers))[0] == 404
-                assert (await it.ask("GET", "/api/v1/session", headers=hers))[2]["softphone"] is False
+                assert (await it.ask("GET", "/api/v1/session", headers=hers))[2]["phones"] == phones
             ban = (await it.ask("GET", "/api/v1/session", headers=await it.sign_in("ban")))[2]
             assert ban["name"] == "ban"
             assert "see_all" in ban["permissions"]
@@ -120,6 +123,61 @@ async def test_an_own_secret_wins(store: Any, tmp_path: Path, monkeypatch: pytes
     assert await password() == "from-the-file"
     monkeypatch.setenv("HOTLINE_AGENTS_1001_SECRET", "from-the-environment")
     assert await password() == "from-the-environment"
+
+
+STUN, TURN = "stun:stun.example.cn:3478", ("turn:turn.example.cn", "turns:turn.example.cn?transport=tcp")
+
+
+def test_turn_credentials_are_those_a_turn_server_makes_itself() -> None:
+    # printf 1700000000:1001 | openssl dgst -sha1 -hmac 'north of the river' -binary | base64
+    assert ice_servers((TURN[0], STUN, TURN[1]), "north of the river", "1001", 1700000000.9) == (
+        IceServer((STUN,)),
+        IceServer(TURN, "1700000000:1001", "Aos48XxmV2eiyNSWBIrmVOYicxw="),
+    )
+    assert ice_servers((STUN,), None, "1001", 0.0) == (IceServer((STUN,)),)
+    with pytest.raises(ValueError, match="TURN"):
+        ice_servers(TURN, None, "1001", 0.0)
+
+
+async def test_turn_credentials_end_and_their_secret_is_never_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "hotline.toml"
+    text = (
+        '[[pbx]]\nname = "main"\nphones_file = "phones.secret"\nsoftphone.url = "ws://127.0.0.1:8088/ws"\n'
+        f'softphone.ice_servers = ["{STUN}", "{TURN[0]}"]\nsoftphone.turn_ttl_s = 3600\n%s'
+        '[[agents]]\nid = "1001"\nname = "x"\nphone = "PJSIP/1001"\nsoftphone = true\n'
+    )
+    config.write_text(text % "", encoding="utf-8")
+    (tmp_path / "phones.secret").write_text("1001\tsip-secret\n", encoding="utf-8")
+    (tmp_path / "turn.secret").write_text("from the file\n", encoding="utf-8")
+
+    async def turn() -> IceServer:
+        settings = load_settings(config)
+        shown = f"{settings!r} {masked(settings)}"
+        phone = await Softphones(settings, {"main": settings.pbx[0]}, "main").of("1001")
+        assert phone is not None
+        assert phone.ice_lasts_s == 3600
+        stun, turn = phone.ice_servers
+        assert (stun.urls, stun.credential, turn.urls) == ((STUN,), "", (TURN[0],))
+        ends, _, agent = turn.username.partition(":")
+        assert agent == "1001"
+        assert abs(int(ends) - time.time() - 3600) < 60
+        assert turn.credential not in f"{phone!r} {turn!r}"
+        assert "from the" not in f"{shown} {phone!r} {turn!r}"
+        return turn
+
+    with pytest.raises(SoftphoneUnavailableError, match="HOTLINE_PBX_MAIN_TURN_SECRET"):
+        await turn()
+    config.write_text(text % 'softphone.turn_secret_file = "turn.secret"\n', encoding="utf-8")
+    one = await turn()
+    assert ice_servers((TURN[0],), "from the file", "1001", float(one.username.split(":")[0])) == (one,)
+    monkeypatch.setenv("HOTLINE_PBX_MAIN_TURN_SECRET", "from the environment")
+    assert (await turn()).credential != one.credential
+    monkeypatch.delenv("HOTLINE_PBX_MAIN_TURN_SECRET")
+    config.write_text(text % 'softphone.turn_secret = "inline"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match="turn_secret: a secret must not stand in this file"):
+        load_settings(config)
 
 
 @pytest.mark.parametrize(

@@ -167,9 +167,13 @@ export interface AgentStatus {
   readonly missed?: number
   readonly pbx?: string
   readonly phones?: readonly string[]
+  readonly kind?: PhoneKind
+  readonly desk_reachable?: boolean | null
 }
 
 export type AgentState = "available" | "logged_out" | "on_hold" | "paused" | "ringing" | "talking" | "unreachable" | "wrap_up"
+
+export type PhoneKind = "browser" | "desk"
 
 export interface UtteranceItem {
   readonly topic: "transcripts"
@@ -187,9 +191,15 @@ export interface Utterance {
   readonly final?: boolean
   readonly confidence?: number
   readonly source?: Source
+  readonly alternatives?: readonly Alternative[]
 }
 
 export type Source = "live" | "recording"
+
+export interface Alternative {
+  readonly text: string
+  readonly probability: number
+}
 
 export interface OrderItem {
   readonly topic: "orders"
@@ -315,15 +325,18 @@ export interface Alarm {
   readonly measure: Measure
   readonly level: Level
   readonly value: number
+  readonly latest?: number
+  readonly latest_at?: number
   readonly threshold: number
   readonly since: number
   readonly pbx: string
   readonly queue?: string | null
   readonly line?: string | null
   readonly agent?: string | null
+  readonly call_id?: string | null
 }
 
-export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "service_level" | "talking" | "unreachable" | "waiting" | "wrap_up"
+export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "service_level" | "talking" | "unreachable" | "unsent" | "waiting" | "wrap_up"
 
 export type Level = "critical" | "warning"
 
@@ -360,6 +373,8 @@ export interface Result {
 
 export interface Fault {
   readonly code: string
+  readonly reason: string
+  readonly params: Readonly<Record<string, unknown>>
   readonly message: string
 }
 

@@ -1,0 +1,99 @@
+"""The tables of the house itself: who may sign in, how deliveries fare, what the doctor found; where orders
+are about. Pure."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from gateway.export.cells import Table
+from gateway.export.tables import House
+from gateway.export.words import ALL, GRADES, OPEN, ROLES, UNCATEGORISED
+from gateway.models.overview import EndpointState, Place
+
+
+class AccountRow(Struct, frozen=True):
+    """Who may sign in."""
+
+    username: str
+    role: str
+    agent_id: str | None
+    disabled: bool
+
+
+class FindingRow(Struct, frozen=True):
+    """One finding of the doctor, as it is told in the table's language."""
+
+    grade: str
+    """`fault`, `warning` or `fine`."""
+    what: str
+    detail: str
+    mend: str
+
+
+def accounts(house: House) -> Table[AccountRow]:
+    """Who may sign in; nothing of how."""
+    column, of = house.column, house.words.of
+    return house.table(
+        "accounts",
+        [
+            column("account", lambda one: one.username, 20),
+            column("role", lambda one: of(ROLES, one.role)),
+            column("agent", lambda one: house.agent(one.agent_id)),
+            column("state", lambda one: of(OPEN, not one.disabled)),
+        ],
+    )
+
+
+def places(house: House) -> Table[Place]:
+    """Where the orders of some hours are about, and what they say."""
+    column = house.column
+
+    def told(categories: Mapping[str, int]) -> str:
+        most = sorted(categories.items(), key=lambda one: -one[1])
+        return house.listed([f"{name or house.words(UNCATEGORISED)} {count}" for name, count in most])
+
+    return house.table(
+        "places",
+        [
+            column("town", lambda one: one.town, 18),
+            column("village", lambda one: one.village, 18),
+            column("count", lambda one: one.count, 8),
+            column("categories", lambda one: told(one.categories), 40),
+        ],
+    )
+
+
+def endpoints(house: House) -> Table[EndpointState]:
+    """Work-order systems, and how deliveries to them fare."""
+    at, column = house.at, house.column
+
+    def lines(one: EndpointState) -> str:
+        return house.listed([house.line(line) for line in one.lines]) or house.words(ALL)
+
+    return house.table(
+        "endpoints",
+        [
+            column("endpoint", lambda one: one.id),
+            column("host", lambda one: one.host, 24),
+            column("lines", lines, 24),
+            column("pending", lambda one: one.pending, 8),
+            column("delivered_count", lambda one: one.delivered, 8),
+            column("dead", lambda one: one.dead, 8),
+            column("last_success", lambda one: at(one.last_success_at), 20),
+            column("last_error", lambda one: one.last_error, 40),
+        ],
+    )
+
+
+def doctor(house: House) -> Table[FindingRow]:
+    """What the doctor found."""
+    column = house.column
+    return house.table(
+        "doctor",
+        [
+            column("result", lambda one: house.words.of(GRADES, one.grade), 8),
+            column("what", lambda one: one.what, 24),
+            column("detail", lambda one: one.detail, 60),
+            column("mend", lambda one: one.mend, 60),
+        ],
+    )
