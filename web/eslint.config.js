@@ -4,7 +4,7 @@ import ts from 'typescript-eslint'
 import parser from 'vue-eslint-parser'
 
 export default defineConfig(
-  globalIgnores(['node_modules', 'src/stream/frames.ts']),
+  globalIgnores(['node_modules', 'src/stream/frames.ts', 'src/i18n/en/{refused,doctor}.ts']),
   ts.configs.strict,
   ts.configs.stylistic,
   vue.configs['flat/recommended'],

@@ -116,6 +116,8 @@ class BrowserStage:
     gateway: GatewayProcess
     receiver: DemoReceiver
     directory: Path
+    outside_port: int = 0
+    """UDP, 127.0.0.2: where calls that go outside arrive; 0: none may."""
 
     @property
     def url(self) -> str:
@@ -194,6 +196,14 @@ async def accessibility(page: Page, *, leave_out: Sequence[str] = ()) -> list[st
     """What axe-core finds against WCAG 2.1 A and AA, one line a finding; `leave_out`: CSS selectors."""
     if not AXE.is_file():
         absent("AXE-CORE", "run `make web`")
+    # A colour half-way between two themes is nobody's; what pulses for good is not waited for.
+    await page.evaluate(
+        """() => Promise.race([
+             Promise.allSettled(document.getAnimations().filter((one) =>
+               Number.isFinite(one.effect?.getComputedTiming().endTime)).map((one) => one.finished)),
+             new Promise((done) => setTimeout(done, 3000)),
+           ])"""
+    )
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     result = await page.evaluate(
         """([leftOut]) => axe.run({ exclude: leftOut.map((one) => [one]) }, {

@@ -84,13 +84,17 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
         async with browser_stage.seat(browser, "banzhang") as seat:
             page = seat.page
             await page.goto(f"{seat.url}/admin/deliveries?state=dead")
-            row = page.locator("[data-state=dead]").first
-            await expect(row).to_contain_text("410", timeout=90_000)
-            identity = await row.get_attribute("data-delivery")
+            found = page.locator("[data-state=dead]").first
+            await expect(found).to_contain_text("410", timeout=90_000)
+            identity = await found.get_attribute("data-delivery")
+            row = page.locator(f"[data-delivery='{identity}'][data-state=dead]")
             assert await accessibility(page) == []
-            arrived = len(receiver.orders)
-            # Still refused: dead again, and it says so.
+            arrived, refused = len(receiver.orders), receiver.refused
+            # Still refused: dead again, and it says so; as it did before, so wait for the attempt itself.
             await row.locator("[data-action=retry]").click()
+            async with asyncio.timeout(20), receiver.arrived:
+                await receiver.arrived.wait_for(lambda: receiver.refused > refused)
+            await page.reload()
             await expect(row).to_contain_text("410", timeout=20_000)
             assert len(receiver.orders) == arrived
             receiver.refuses = None
@@ -126,7 +130,8 @@ async def test_the_doctor_tells_findings_and_their_mend(
             await rows.first.wait_for(timeout=150_000)
         finally:
             hidden.rename(recordings)
-        await expect(rows.first).to_contain_text("recordings")
+        await expect(rows.first).to_contain_text("录音")
+        await expect(rows.first).to_contain_text(f"本机不能读取 {recordings}")
         await expect(rows.first).to_have_attribute("data-finding", "fault")
         grades = [await one.get_attribute("data-finding") for one in await rows.all()]
         assert len(grades) > 5
@@ -137,6 +142,9 @@ async def test_the_doctor_tells_findings_and_their_mend(
             assert (await one.inner_text()).strip()
         told = f"故障 {grades.count('fault')}，注意 {grades.count('warning')}，正常 {grades.count('fine')}"
         await expect(page.locator(".doctor [role=status]")).to_contain_text(told)
+        await page.keyboard.press("Alt+Shift+L")
+        await expect(rows.first).to_contain_text(f"{recordings} cannot be read here")
+        assert not re.search(r"[\u4e00-\u9fff]", await page.locator(".doctor").inner_text())
         assert await accessibility(page) == []
 
 
@@ -148,6 +156,7 @@ async def test_accounts_are_made_renewed_and_locked(browser_stage: BrowserStage,
         await page.fill("input[name=new-username]", NEWCOMER)
         await page.fill("input[name=new-password]", PASSWORD)
         await page.select_option("select[name=new-role]", "supervisor")
+        # Enter and the button, as hurried people do: one account, and the word that it is made stays.
         await page.keyboard.press("Enter")
         await page.get_by_role("button", name="创建").click()
         await expect(row).to_contain_text("班长")

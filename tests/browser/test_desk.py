@@ -2,16 +2,13 @@
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
-from gateway.settings import load_settings
-from gateway.settings.load import EXAMPLE
-from tests.browser.stage import BrowserStage, accessibility, launch, microphone, staged
+from tests.browser.stage import BrowserStage, accessibility
 from tests.integration.conftest import CALLS
 from tests.integration.sip.phones import SipCaller
 from tests.integration.sip.rtp import alaw_of_wav
@@ -28,38 +25,34 @@ pytestmark = [
 HOSTILE = "<script>document.title=666</script>"
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserStage]:
-    """A house in which every agent's phone is a browser, and agents send their orders off themselves."""
-    settings = load_settings(EXAMPLE)
-    agents = [agent.model_copy(update={"softphone": True}) for agent in settings.agents]
-
-    def edit(text: str) -> str:
-        text = text.replace('submit = "on_hangup"', 'submit = "agent"')
-        return text.replace("wrap_up_s = 0 ", "wrap_up_s = 60 ")
-
-    async with staged(
-        tmp_path_factory.mktemp("desk"),
-        settings.model_copy(update={"agents": agents}),
-        edit=edit,
-        softphones=True,
-    ) as stage:
-        yield stage
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def talker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """A Chromium whose microphone speaks the agent's part of a recorded conversation."""
-    voice = microphone(CALLS / "d10-agent.wav", tmp_path_factory.mktemp("voice") / "agent.wav")
-    async with async_playwright() as playwright:
-        browser = await launch(playwright, voice=voice)
-        yield browser
-        await browser.close()
-
-
 async def phone_ready(page: Page) -> None:
+    """The browser's phone is registered and its agent free, whatever an earlier test left behind."""
     await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=20_000)
-    await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=20_000)
+    bar = page.locator(".state-bar")
+    idle = re.compile("available|wrap_up|paused|logged_out")
+    await expect(bar).to_have_attribute("data-state", idle, timeout=20_000)
+    if await bar.get_attribute("data-state") != "available":
+        await page.keyboard.press("Alt+1")
+    await expect(bar).to_have_attribute("data-state", "available", timeout=20_000)
+
+
+async def composed(page: Page, field: Locator, pinyin: str, text: str) -> None:
+    """Type as with an input method; the letters of the pinyin are nobody's word, however long one thinks."""
+    saved: list[str] = []
+    page.on("request", lambda asked: saved.append(asked.post_data or "") if asked.method == "PATCH" else None)
+    method = await page.context.new_cdp_session(page)
+    await field.fill("")
+    await expect(page.locator("[data-unsaved='0']")).to_be_visible()
+    at = len(pinyin)
+    await method.send("Input.imeSetComposition", {"text": pinyin, "selectionStart": at, "selectionEnd": at})
+    await asyncio.sleep(2)
+    await expect(field).to_have_value(pinyin)
+    await method.send("Input.insertText", {"text": text})
+    await expect(field).to_have_value(text)
+    await expect(page.locator("[data-unsaved='0']")).to_be_visible()
+    await expect(field).to_have_value(text)
+    assert text in json.loads(saved[-1])["fields"].values()
+    assert not [body for body in saved if pinyin in body]
 
 
 async def test_a_call_from_ring_to_order(desk_stage: BrowserStage, talker: Browser) -> None:
@@ -88,10 +81,9 @@ async def test_a_call_from_ring_to_order(desk_stage: BrowserStage, talker: Brows
             await expect(page.locator(".said.caller").first).to_be_visible(timeout=60_000)
             await expect(page.locator(".said.agent").first).to_be_visible(timeout=60_000)
             assert not caller.voice.said.is_set(), "text comes while the caller still speaks"
-            # What is typed stays, also over a reload in mid-call; the call goes on.
+            # What is typed stays, also over a reload the instant after, in mid-call; the call goes on.
             title = page.locator("[data-field=title] input")
             await title.fill("坐席写的标题")
-            await expect(page.locator("[data-unsaved='0']")).to_be_visible()
             legs = len(page.context.pages)
             await page.reload()
             await expect(page.locator("[data-field=title] input")).to_have_value("坐席写的标题")
@@ -101,6 +93,7 @@ async def test_a_call_from_ring_to_order(desk_stage: BrowserStage, talker: Brows
             assert caller.up, "the caller is still there after the reload"
             assert legs == len(page.context.pages) == 1
             before = await page.locator(".said.caller").count()
+            await composed(page, page.locator("[data-field=wish] textarea"), "zao'yin", "管一管噪音")
             town = page.locator("[data-field=town] input")
             await expect(town).to_have_value(truth["town"], timeout=90_000)
             assert await page.locator(".said.caller").count() >= before
@@ -165,3 +158,53 @@ async def test_two_agents_and_a_transfer(desk_stage: BrowserStage, talker: Brows
             assert caller.up
             await second.page.keyboard.press("F4")
             await expect(second.page.locator("[data-action=hang-up]")).to_have_count(0, timeout=20_000)
+        # Nobody is left in wrap-up for whoever sits here next.
+        await first.page.keyboard.press("Alt+1")
+        await expect(first.page.locator(".state-bar")).to_have_attribute("data-state", "available")
+
+
+async def test_a_forgotten_order_is_found_and_sent_off(desk_stage: BrowserStage, talker: Browser) -> None:
+    ports = desk_stage.asterisk.options
+
+    async def one_call(page: Page, number: str) -> str:
+        """A call answered and over, its order left; the order's id."""
+        async with (
+            ami(desk_stage.asterisk) as events,
+            SipCaller(desk_stage.directory, ports.sip_port, "12345", number, "caller") as caller,
+        ):
+            await pressed(events, caller, "0")
+            await page.locator("[data-action=answer]").click(timeout=60_000)
+            # Hung up before the PBX has joined them, it would be no call that is wrapped up.
+            bar = page.locator(".state-bar")
+            await expect(bar).to_have_attribute("data-state", "talking", timeout=20_000)
+            await expect(page.locator("[data-pop]")).to_contain_text(number)
+            await expect(page.locator(".order-form [data-order-state=draft]")).to_be_visible(timeout=30_000)
+            await caller.hang_up()
+        await expect(page.locator(".state-bar")).to_have_attribute("data-state", "wrap_up", timeout=20_000)
+        await page.keyboard.press("Alt+1")
+        await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=20_000)
+        mine = await page.request.get(
+            f"{desk_stage.url}/api/v1/history/orders?state=draft&limit=1&number={number}"
+        )
+        return str((await mine.json())["items"][0]["id"])
+
+    async with desk_stage.seat(talker, "wangfang") as seat:
+        page = seat.page
+        await phone_ready(page)
+        forgotten = await one_call(page, "13900139001")
+        await one_call(page, "13900139002")
+        # The newest order is on the desk; the one before it is a click away.
+        await page.locator("[data-open-drafts]").click()
+        drafts = page.locator(".open-drafts li")
+        await expect(page.locator(f"[data-draft='{forgotten}']")).to_be_visible()
+        left = await drafts.count()
+        assert left >= 2
+        assert await accessibility(page) == []
+        await page.locator(f"[data-draft='{forgotten}']").click()
+        await expect(page.locator("[data-pop]")).to_contain_text("13900139001")
+        await page.locator("[data-field=title] input").fill("补交的工单")
+        await expect(page.locator("[data-unsaved='0']")).to_be_visible()
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".order-form [data-order-state=draft]")).to_have_count(0)
+        await expect(page.locator(f"[data-draft='{forgotten}']")).to_have_count(0)
+        await expect(drafts).to_have_count(left - 1)

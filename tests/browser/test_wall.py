@@ -105,6 +105,75 @@ async def test_a_supervisor_sees_listens_and_steps_in(browser_stage: BrowserStag
                     assert await page.evaluate(COMMAND, ["unpause", {"agent": agent}]) == 200
 
 
+async def test_a_supervisor_whispers_barges_and_takes_over(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    ports = browser_stage.asterisk.options
+    directory, sip, passwords = browser_stage.directory, ports.sip_port, ports.phone_passwords
+    async with (
+        browser_stage.seat(browser, "zhuguan") as seat,
+        ami(browser_stage.asterisk) as events,
+        SipAgent(directory, sip, "1003", passwords["1003"]) as lead,
+        SipAgent(directory, sip, "1001", passwords["1001"]) as phone,
+        SipCaller(directory, sip, "12345", NUMBER, HOSTILE) as caller,
+    ):
+        page = seat.page
+        await page.goto(f"{seat.url}/wall")
+        assert await page.evaluate(COMMAND, ["pause", {"reason": "会议"}]) == 200
+        for name, voice in (("caller", caller.voice), ("1001", phone.voice), ("1003", lead.voice)):
+            voice.say(tone(TONES[name]), repeat=True)
+        await pressed(events, caller, "0")
+        row = page.locator("[data-agent='1001']")
+        await expect(row).to_have_attribute("data-state", "talking", timeout=60_000)
+        await row.click()
+        shown = page.locator("[data-deed]")
+        await expect(shown).to_have_count(7)
+        await expect(shown.locator(".key")).to_have_count(7)
+
+        # Whisper: the agent hears the supervisor, the caller does not.
+        await page.keyboard.press("Alt+W")
+        await until_hears(phone.voice, "1003")
+        await until_hears(lead.voice, "caller")
+        assert not await hears(caller.voice, "1003")
+
+        # Barge in, after being asked back: now the caller hears all three.
+        await page.keyboard.press("Alt+B")
+        ask = page.get_by_role("dialog")
+        await expect(ask).to_contain_text("王芳")
+        assert await accessibility(page) == []
+        await page.keyboard.press("Escape")
+        await expect(ask).to_have_count(0)
+        assert not await hears(caller.voice, "1003"), "Escape asks for nothing"
+        await page.keyboard.press("Alt+B")
+        await ask.locator("[data-confirm]").click()
+        await until_hears(caller.voice, "1003")
+        await until_hears(caller.voice, "1001")
+        assert HOSTILE in await row.locator(".call").inner_text()
+
+        # Take over: the agent is out, the caller is with the supervisor.
+        await page.keyboard.press("Alt+T")
+        await ask.locator("[data-confirm]").click()
+        await until_hears(caller.voice, "1001", wanted=False)
+        await until_hears(caller.voice, "1003")
+        await expect(page.locator("[data-agent='1003']")).to_have_attribute(
+            "data-state", "talking", timeout=20_000
+        )
+        await expect(row).not_to_have_attribute("data-state", "talking")
+        assert caller.up
+
+        # Where agents are in their queues by configuration nobody is logged out, and the wall says why.
+        await row.click()
+        await page.keyboard.press("Alt+O")
+        await ask.locator("[data-confirm]").click()
+        await expect(page.locator(".deed-bar .told.refused")).to_contain_text('login = "desk"')
+        await caller.hang_up()
+        assert await page.evaluate(COMMAND, ["unpause", {"agent": "1003"}]) == 200
+        # Who did what to whom is on record.
+        audit = await page.request.get(f"{seat.url}/api/v1/audit?limit=50")
+        told = await audit.text()
+        assert all(f'"{name}"' in told for name in ("whisper", "barge", "take_over"))
+
+
 async def test_without_a_phone_the_wall_says_so(browser_stage: BrowserStage, browser: Browser) -> None:
     async with browser_stage.seat(browser, "banzhang") as seat:
         page = seat.page

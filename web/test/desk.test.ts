@@ -6,8 +6,10 @@ import { ApiError, type ApiClient } from '@/api/client.ts'
 import type { FormField } from '@/api/types.ts'
 import { cut } from '@/desk/evidence.ts'
 import { sent, shown, sureness, useOrderForm, type OrderForm } from '@/desk/form.ts'
+import { allowed, askLeave, notice } from '@/desk/notice.ts'
 import { find, type Directory } from '@/desk/targets.ts'
 import { forget, remember, remembered } from '@/phone/dialog.ts'
+import { troubleOf, wanted } from '@/phone/microphone.ts'
 import { callOf, consulted, legOf } from '@/stores/mine.ts'
 import type { AgentStatus, Call, Order } from '@/stream/frames.ts'
 
@@ -42,12 +44,19 @@ class Gateway {
     this.asked.push(['GET', path, null])
     return { drafts: this.drafts }
   }
+  revision = 0
   private answer = (method: string) => async (path: string, body: unknown): Promise<unknown> => {
     this.asked.push([method, path, body])
-    if (this.refuse && path.endsWith('/fields')) throw this.refuse
     return {}
   }
-  patch = this.answer('PATCH')
+  /** The order with what was typed in it, a revision further. */
+  patch = async (path: string, body: unknown): Promise<unknown> => {
+    this.asked.push(['PATCH', path, body])
+    if (this.refuse) throw this.refuse
+    const { fields } = body as { fields: Record<string, unknown> }
+    const typed = Object.entries(fields).map(([name, value]) => [name, { value, confidence: 1, method: 'agent' }])
+    return { fields: Object.fromEntries(typed), revision: ++this.revision }
+  }
   put = this.answer('PUT')
   post = this.answer('POST')
 }
@@ -66,11 +75,28 @@ describe('the form', () => {
   const open = async (): Promise<void> => {
     scope = effectScope()
     scope.run(() => {
-      form = useOrderForm(gateway as unknown as ApiClient, order, shallowRef([title]))
+      form = useOrderForm(gateway as unknown as ApiClient, order)
     })
     await vi.advanceTimersByTimeAsync(0)
   }
+  /** The stream tells the order as it is at the gateway by now. */
+  const arrive = async (value: string): Promise<void> => {
+    order.value = { ...orderWith(value), revision: gateway.revision }
+    await nextTick()
+  }
   const patches = (): unknown[] => gateway.asked.filter(([method]) => method === 'PATCH').map(([, , body]) => body)
+
+  /** Answers come only when they are let go, in turn. */
+  const slow = (): (() => void) => {
+    const waiting: (() => void)[] = []
+    const quick = gateway.patch
+    gateway.patch = async (path, body) => {
+      const answer = await quick(path, body)
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return answer
+    }
+    return () => waiting.shift()?.()
+  }
 
   beforeEach(() => {
     vi.useFakeTimers()
@@ -89,6 +115,9 @@ describe('the form', () => {
     order.value = orderWith('heard again')
     await vi.advanceTimersByTimeAsync(600)
     expect(patches()).toEqual([{ fields: { title: '噪音' }, seen: { title: 'heard' } }])
+    // The old word does not flash up until the stream tells the new one.
+    expect(form.entries.get('title')).toMatchObject({ value: '噪音', saving: 'saved' })
+    await arrive('噪音')
     expect(form.entries.size).toBe(0)
   })
   it('keeps what is not valid as a draft, and shows it again after a reload', async () => {
@@ -111,28 +140,67 @@ describe('the form', () => {
     expect(form.entries.get('title')?.saving).toBe('unsent')
     gateway.refuse = null
     await vi.advanceTimersByTimeAsync(2100)
-    expect(form.entries.size).toBe(0)
+    expect(form.entries.get('title')?.saving).toBe('saved')
     expect(patches()).toHaveLength(2)
   })
   it('does not lose what is typed while an earlier word is on its way', async () => {
     await open()
-    let let_go: () => void = () => undefined
-    gateway.patch = async (path, body) => {
-      gateway.asked.push(['PATCH', path, body])
-      await new Promise<void>((resolve) => (let_go = resolve))
-      return {}
-    }
+    const letGo = slow()
     form.type(title, 'a')
     await vi.advanceTimersByTimeAsync(600)
     form.type(title, 'ab')
-    let_go()
+    // The later word waits for the earlier one, whatever the network does with requests side by side.
+    await vi.advanceTimersByTimeAsync(600)
+    expect(patches()).toHaveLength(1)
+    letGo()
     await vi.advanceTimersByTimeAsync(0)
     expect(form.entries.get('title')?.value).toBe('ab')
-    await vi.advanceTimersByTimeAsync(600)
-    let_go()
+    letGo()
     await vi.advanceTimersByTimeAsync(0)
-    expect(patches().map((one) => (one as { fields: { title: string } }).fields.title)).toEqual(['a', 'ab'])
+    // It was typed upon the earlier one, which is nobody else's.
+    expect(patches()).toEqual([
+      { fields: { title: 'a' }, seen: { title: 'heard' } },
+      { fields: { title: 'ab' }, seen: { title: 'a' } },
+    ])
+    await arrive('ab')
     expect(form.entries.size).toBe(0)
+  })
+  it('sends off what is just being saved', async () => {
+    await open()
+    const letGo = slow()
+    form.type(title, 'x')
+    await vi.advanceTimersByTimeAsync(600)
+    expect(form.entries.get('title')?.saving).toBe('saving')
+    const done = form.submit()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(gateway.asked.some(([method]) => method === 'POST')).toBe(false)
+    letGo()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await done).toBe(true)
+    expect(gateway.asked.at(-1)?.[1]).toBe('/orders/o1/submit')
+  })
+  it('goes on saving to the order it was typed into, though the gateway is away and another call takes the desk', async () => {
+    await open()
+    gateway.refuse = new ApiError(0, 'no answer')
+    form.type(title, 'late word')
+    order.value = orderWith('other', 'o2')
+    await nextTick()
+    form.type(title, 'next word', true)
+    await vi.advanceTimersByTimeAsync(600)
+    gateway.refuse = null
+    await vi.advanceTimersByTimeAsync(2100)
+    const saved = gateway.asked.filter(([method]) => method === 'PATCH').slice(-2)
+    expect(saved.map(([, path, body]) => [path, (body as { fields: unknown }).fields]).sort()).toEqual([
+      ['/orders/o1/fields', { title: 'late word' }],
+      ['/orders/o2/fields', { title: 'next word' }],
+    ])
+    expect(form.entries.get('title')).toMatchObject({ value: 'next word', saving: 'saved' })
+  })
+  it('saves the last word when the page is left', async () => {
+    await open()
+    form.type(title, 'x')
+    dispatchEvent(new Event('pagehide'))
+    expect(patches()).toHaveLength(1)
   })
   it('submits only what is saved, saving it first', async () => {
     await open()
@@ -167,6 +235,8 @@ describe('evidence', () => {
       { text: '我在', marked: false },
       { text: '川姜镇', marked: true },
     ])
+    // Characters beyond 16 bits count once, as they do where spans are made.
+    expect(cut('𠮷先生', [{ start: 1, end: 3 }])[1]).toEqual({ text: '先生', marked: true })
     expect(cut('abc', [])).toEqual([{ text: 'abc', marked: false }])
     expect(cut('abc', [{ start: 1, end: 2 }, { start: 0, end: 9 }]).map((one) => one.text).join('')).toBe('abc')
   })
@@ -225,6 +295,64 @@ describe('whom to pass a call to', () => {
     expect(find(all, '139 6287-5016', '')[0]).toMatchObject({ kind: 'number', to: { number: '13962875016' } })
     expect(find(all, 'yiq', '')[0]?.to).toEqual({ queue: 'yiqilai' })
     expect(find(all, '', '1002').map((one) => one.name)).not.toContain('李强')
+  })
+})
+
+describe('the notice of a call', () => {
+  class Shown {
+    static permission: NotificationPermission = 'default'
+    static all: Shown[] = []
+    static requestPermission = async (): Promise<void> => void (Shown.permission = 'granted')
+    closed = false
+    onclick: () => void = () => undefined
+    readonly title: string
+    readonly options: NotificationOptions
+    constructor(title: string, options: NotificationOptions) {
+      this.title = title
+      this.options = options
+      Shown.all.push(this)
+    }
+    close(): void {
+      this.closed = true
+    }
+  }
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('is shown where the page is not seen and the person allows it, and goes when it rings no more', async () => {
+    vi.stubGlobal('Notification', Shown)
+    vi.stubGlobal('isSecureContext', true)
+    const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(true)
+    notice('☎ 1', '12345')
+    expect(Shown.all).toEqual([])
+    expect(await askLeave()).toBe('granted')
+    const takeAway = notice('☎ 13900000000', '一企来')
+    expect(Shown.all[0]).toMatchObject({ title: '☎ 13900000000', options: { body: '一企来' }, closed: false })
+    takeAway()
+    expect(Shown.all[0]?.closed).toBe(true)
+    hidden.mockReturnValue(false)
+    notice('☎ 2', '12345')
+    expect(Shown.all).toHaveLength(1)
+  })
+  it('is none over http', () => {
+    vi.stubGlobal('Notification', Shown)
+    vi.stubGlobal('isSecureContext', false)
+    expect(allowed()).toBe('unsupported')
+  })
+})
+
+describe('the microphone', () => {
+  it('says what to mend where it cannot be had', () => {
+    const named = (name: string): Error => Object.assign(new Error('…'), { name })
+    expect(troubleOf(named('NotAllowedError'), true)).toBe('denied')
+    expect(troubleOf(named('NotFoundError'), true)).toBe('missing')
+    expect(troubleOf(named('NotReadableError'), true)).toBe('taken')
+    expect(troubleOf(named('TypeError'), true)).toBe('other')
+    // Over http there is no `navigator.mediaDevices`: what fails then is a TypeError.
+    expect(troubleOf(named('TypeError'), false)).toBe('insecure')
+  })
+  it('that was chosen and unplugged does not keep another from being used', () => {
+    expect(wanted('headset')).toEqual({ deviceId: { ideal: 'headset' } })
+    expect(wanted('')).toEqual({})
   })
 })
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 
-import { midnight } from '@/common/format.ts'
 import { happened } from '@/history/happened.ts'
 import { address, asked, read, tabOf } from '@/history/query.ts'
 import { place, share, span } from '@/history/tracks.ts'
@@ -25,13 +24,13 @@ describe('a search in the address', () => {
     expect(read({ tab: 'orders', end_reason: 'completed', town: '港区' })).toEqual({ town: '港区' })
   })
 
-  it('asks the gateway for whole days of this machine, the last included', () => {
-    const { from, to, ...rest } = asked('calls', { from: '2026-01-31', to: '2026-01-31', q: '路灯' })
+  it('asks the gateway for whole days of the house, the last included', () => {
+    const filters = { from: '2026-01-31', to: '2026-01-31', q: '路灯' }
+    const { from, to, ...rest } = asked('calls', filters, 'Asia/Shanghai')
     expect(rest).toEqual({ q: '路灯' })
-    expect(from).toBe(new Date(2026, 0, 31).getTime() / 1000)
-    expect(to).toBe(new Date(2026, 1, 1).getTime() / 1000)
-    expect(asked('calls', {})).toEqual({ from: undefined, to: undefined })
-    expect(midnight('2026-1-1')).toBeNull()
+    expect(from).toBe(Date.parse('2026-01-31T00:00+08:00') / 1000)
+    expect(to).toBe(Date.parse('2026-02-01T00:00+08:00') / 1000)
+    expect(asked('calls', {}, 'Asia/Shanghai')).toEqual({ from: undefined, to: undefined })
   })
 })
 

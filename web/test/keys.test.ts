@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { addKeys, ariaKey, keyOf, listenForKeys, pressed, registered } from '@/common/keys.ts'
+import { DEED_KEYS } from '@/wall/supervision.ts'
 
 const ends: (() => void)[] = []
 const register = (...more: Parameters<typeof addKeys>): void => void ends.push(addKeys(...more))
@@ -90,5 +91,24 @@ describe('the registry', () => {
     end()
     press({ key: 'F9' })
     expect(run).not.toHaveBeenCalled()
+  })
+})
+
+describe('the keys of a page', () => {
+  const sources = import.meta.glob<string>('../src/{app,common,desk,wall,history,admin}/**/*.{ts,vue}', {
+    eager: true, query: '?raw', import: 'default',
+  })
+  /** As written where they are registered: `key: 'Alt+P'`. */
+  const keysIn = (folder: string): readonly string[] =>
+    Object.entries(sources)
+      .filter(([path]) => path.startsWith(`../src/${folder}/`))
+      .flatMap(([, text]) => [...text.matchAll(/\bkey: '([^']+)'/g)].map((found) => found[1] ?? ''))
+
+  it.each(['desk', 'wall', 'history', 'admin'])('mean one thing each: %s', (page) => {
+    const shared = page === 'desk' ? ['common', 'app'] : ['app']
+    const deeds = page === 'wall' ? Object.values(DEED_KEYS) : []
+    const keys = [...[page, ...shared].flatMap(keysIn), ...deeds].sort()
+    if (page === 'desk') expect(keys).toContain('F2')
+    expect(keys).toEqual([...new Set(keys)])
   })
 })

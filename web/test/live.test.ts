@@ -127,7 +127,7 @@ describe('the live picture', () => {
     const asked = live.command('pause', { reason: '小休' })
     const frame = await until(() => one.frames[0])
     if (frame.type !== 'command') throw new Error('not a command')
-    one.send({ type: 'result', id: frame.id, ok: false, error: { code: 'forbidden', message: 'not yours' } })
+    one.send({ type: 'result', id: frame.id, ok: false, error: { code: 'forbidden', reason: '', params: {}, message: 'not yours' } })
     await expect(asked).rejects.toMatchObject({ code: 'forbidden', detail: 'not yours' })
     live.stop()
     await expect(live.command('pause')).rejects.toMatchObject({ code: 'no_answer' })

@@ -134,7 +134,7 @@ describe('a command', () => {
     const [a, b] = await until(() => (one.frames.length === 2 ? one.frames : null))
     if (a?.type !== 'command' || b?.type !== 'command') throw new Error('not commands')
     expect([a.name, a.args, b.name]).toEqual(['pause', { reason: '小休' }, 'unpause'])
-    one.send({ type: 'result', id: b.id, ok: false, error: { code: 'forbidden', message: 'no' } })
+    one.send({ type: 'result', id: b.id, ok: false, error: { code: 'forbidden', reason: '', params: {}, message: 'no' } })
     one.send({ type: 'result', id: a.id, ok: true, result: { reason: '小休' } })
     expect((await first).result).toEqual({ reason: '小休' })
     expect((await second).error?.code).toBe('forbidden')

@@ -11,7 +11,7 @@ import {
   census, firstWait, heldRows, linesNow, roster, sameRows, staffed,
   type Row, type Wanted,
 } from '@/wall/floor.ts'
-import { loudest, measured, notices } from '@/wall/notices.ts'
+import { growingSince, loudest, measured, notices } from '@/wall/notices.ts'
 import { allowed } from '@/wall/supervision.ts'
 
 const counted = (more: Partial<Counts>): Counts => ({
@@ -20,7 +20,7 @@ const counted = (more: Partial<Counts>): Counts => ({
 })
 const line = (id: string, queue: string, more: Partial<Line> = {}): Line => ({
   id, name: id, numbers: [], queue, digit: '', form: 'general', colour: '#000000', service_level_s: 15,
-  service_level_target: 0.8, connection_target: 0.95, ...more,
+  service_level_target: 0.8, connection_target: 0.95, timezone: 'Asia/Shanghai', ...more,
 })
 const agent = (id: string, more: Partial<AgentStatus> = {}): AgentStatus => ({
   id, name: `坐席${id}`, phone: `PJSIP/${id}`, state: 'available', since: 0, queues: ['q12345'], ...more,
@@ -103,7 +103,7 @@ describe('the curves', () => {
   it('become a chart with the target drawn in', () => {
     const words = { offered: 'O', answered: 'A', abandoned: 'X', serviceLevel: 'S' }
     const paint = { ...words, ink: '', quiet: '', edge: '', paper: '', size: 16, font: 'serif' }
-    const { series } = curvesOption(drawn, 0.8, words, paint) as {
+    const { series } = curvesOption(drawn, 0.8, words, paint, 'Asia/Shanghai') as {
       series: { name: string; data: unknown[]; markLine?: { data: unknown[] } }[]
     }
     expect(series.map((one) => one.name)).toEqual(['O', 'A', 'X', 'S'])
@@ -226,6 +226,12 @@ describe('what must be noticed', () => {
     expect(loudest(all)).toBe('warning')
     expect(loudest(notices([], [alarm('w')], seen))).toBeNull()
     expect(loudest(notices([], [alarm('w', { since: 30 })], seen))).toBe('warning')
+  })
+
+  it('tells what is measured now: durations grow by themselves, the rest stands as told', () => {
+    expect(growingSince(alarm('w', { measure: 'longest_wait', latest: 90, latest_at: 1000 }))).toBe(910)
+    expect(growingSince(alarm('w', { measure: 'waiting', latest: 9, latest_at: 1000 }))).toBeNull()
+    expect(growingSince(alarm('w', { measure: 'abandon_rate', latest: 0.2, latest_at: 1000 }))).toBeNull()
   })
 
   it('tells its value in the unit of its measure', () => {

@@ -1,12 +1,15 @@
 // What `/admin`, `/deliveries` and `/audit` answer (docs/operation.md). Instants are POSIX seconds.
 
-import type { Level, Measure } from '@/stream/frames.ts'
 import type { Line, Role } from '@/api/types.ts'
+import type { Said } from '@/common/refusal.ts'
+import type { Level, Measure } from '@/stream/frames.ts'
 
 export interface AgentView {
   readonly id: string
   readonly name: string
   readonly phone: string
+  /** Beside the browser phone; empty: none. */
+  readonly desk_phone: string
   readonly pbx: string
   /** Line → penalty; 0 is rung first. */
   readonly lines: Readonly<Record<string, number>>
@@ -62,11 +65,11 @@ export interface Overview {
 }
 
 export interface Finding {
-  readonly what: string
+  readonly what: Said
   readonly ok: boolean
-  readonly detail: string
+  readonly detail: Said
   /** What to do where it is not ok. */
-  readonly mend: string
+  readonly mend: Said | null
   readonly warning: boolean
 }
 
@@ -100,5 +103,8 @@ export interface AuditEntry {
   readonly args: string
   readonly ok: boolean
   readonly code: string
+  readonly reason: string
+  /** JSON. */
+  readonly params: string
   readonly message: string
 }

@@ -2,17 +2,13 @@
 
 import { shallowRef, type ShallowRef } from 'vue'
 
-import { ApiError } from '@/api/client.ts'
+import { whyOf } from '@/common/refusal.ts'
 
 export interface Asked<T> {
   readonly value: Readonly<ShallowRef<T | null>>
   readonly busy: Readonly<ShallowRef<boolean>>
   readonly fault: Readonly<ShallowRef<string>>
   readonly ask: () => Promise<void>
-}
-
-export function detailOf(error: unknown): string {
-  return error instanceof ApiError ? error.detail : String(error)
 }
 
 /** What was there stays until the new answer is. */
@@ -31,7 +27,7 @@ export function useAsked<T>(fetch: () => Promise<T>): Asked<T> {
       value.value = found
       fault.value = ''
     } catch (error) {
-      if (mine === latest) fault.value = detailOf(error)
+      if (mine === latest) fault.value = whyOf(error)
     } finally {
       if (mine === latest) busy.value = false
     }

@@ -1,6 +1,7 @@
-// Figures and arguments as administrators read them. Pure.
+// Figures and arguments as administrators read them.
 
-import type { AlarmRule, Finding } from '@/admin/types.ts'
+import type { AlarmRule, AuditEntry, Finding } from '@/admin/types.ts'
+import { saidIn } from '@/common/refusal.ts'
 
 const SHARES = new Set(['service_level', 'connection_rate', 'abandon_rate'])
 const COUNTS = new Set(['waiting', 'available'])
@@ -24,6 +25,20 @@ export function argsText(json: string): string {
   return Object.entries(args)
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ')
+}
+
+/** Why something in the audit was not done. */
+export function refusedWhy(entry: AuditEntry): string {
+  return saidIn('refused', { code: entry.reason, params: parsed(entry.params), text: entry.message || entry.code })
+}
+
+function parsed(json: string): Record<string, unknown> {
+  try {
+    const told: unknown = JSON.parse(json)
+    return typeof told === 'object' && told !== null ? { ...told } : {}
+  } catch {
+    return {}
+  }
 }
 
 export type Grade = 'fault' | 'warning' | 'fine'

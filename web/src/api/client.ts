@@ -1,21 +1,35 @@
-// The gateway's HTTP API, fetched. Refusals are `ApiError`s with the gateway's own words.
+// The gateway's HTTP API, fetched. Refusals are `ApiError`s; what to say of them: common/refusal.ts.
 
 export const API = '/api/v1'
 const TIMEOUT_MS = 20_000
+/** Characters of a body that is sent to its end though the page is left: browsers take 64 KiB of all such. */
+const KEPT_ALIVE = 10_000
 
-/** A refusal (RFC 9457 problem), or no answer at all (`status` 0). `detail` names the cause and the mend. */
+interface More {
+  readonly code?: string
+  readonly reason?: string
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly retryAfter?: number | null
+}
+
+/** A refusal (RFC 9457 problem), or no answer at all (`status` 0). `detail` names cause and mend, in English. */
 export class ApiError extends Error {
   readonly status: number
   readonly detail: string
   readonly code: string
+  /** Why exactly, and with what: the words for it are `common/refusal.ts`'s. */
+  readonly reason: string
+  readonly params: Readonly<Record<string, unknown>>
   readonly retryAfter: number | null
 
-  constructor(status: number, detail: string, code = '', retryAfter: number | null = null) {
+  constructor(status: number, detail: string, { code = '', reason = '', params = {}, retryAfter = null }: More = {}) {
     super(detail)
     this.name = 'ApiError'
     this.status = status
     this.detail = detail
     this.code = code
+    this.reason = reason
+    this.params = params
     this.retryAfter = retryAfter
   }
 }
@@ -76,6 +90,7 @@ export class ApiClient {
     const headers: Record<string, string> = { Accept: 'application/json' }
     if (body !== undefined) headers['Content-Type'] = 'application/json'
     if (method !== 'GET' && this.csrf !== null) headers['X-CSRF-Token'] = this.csrf
+    const text = body === undefined ? undefined : JSON.stringify(body)
     const limit = AbortSignal.timeout(timeoutMs)
     let answer: Response
     try {
@@ -84,15 +99,15 @@ export class ApiClient {
         headers,
         credentials: 'same-origin',
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(text !== undefined && { body: text, keepalive: text.length < KEPT_ALIVE }),
       })
     } catch (error) {
       if (signal?.aborted) throw error
       throw new ApiError(0, `no answer from the gateway (${error instanceof Error ? error.message : String(error)})`)
     }
     if (answer.ok) {
-      const text = await answer.text()
-      return (text ? JSON.parse(text) : undefined) as T
+      const told = await answer.text()
+      return (told ? JSON.parse(told) : undefined) as T
     }
     const refusal = await problemOf(answer)
     if (answer.status === 401 && this.csrf !== null) this.onSignedOut()
@@ -103,15 +118,19 @@ export class ApiClient {
 async function problemOf(answer: Response): Promise<ApiError> {
   let detail = `${answer.status} ${answer.statusText}`.trim()
   let code = ''
+  let reason = ''
+  let params: Readonly<Record<string, unknown>> = {}
   try {
-    const told = (await answer.json()) as { detail?: unknown; code?: unknown }
+    const told = (await answer.json()) as Readonly<Record<'detail' | 'code' | 'reason' | 'params', unknown>>
     if (typeof told.detail === 'string' && told.detail) detail = told.detail
     if (typeof told.code === 'string') code = told.code
+    if (typeof told.reason === 'string') reason = told.reason
+    if (typeof told.params === 'object' && told.params !== null) params = { ...told.params }
   } catch {
     // Not the gateway's own refusal (a proxy's page): the status line has to do.
   }
   const after = Number(answer.headers.get('Retry-After') ?? '')
-  return new ApiError(answer.status, detail, code, after > 0 ? after : null)
+  return new ApiError(answer.status, detail, { code, reason, params, retryAfter: after > 0 ? after : null })
 }
 
 /** The one client of the app. */

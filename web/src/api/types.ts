@@ -1,5 +1,7 @@
 // What the HTTP API answers, as far as the stream's own types (stream/frames.ts) do not say it.
 
+import type { PhoneKind } from '@/stream/frames.ts'
+
 export type Role = 'agent' | 'supervisor' | 'admin'
 
 export type Permission =
@@ -26,6 +28,8 @@ export interface Line {
   readonly colour: string
   /** Seconds within which an answer counts for the service level. */
   readonly service_level_s: number
+  /** IANA name: whose days and times of day the line's are. */
+  readonly timezone: string
   /** The share of callers, 0..1, to be answered within that. */
   readonly service_level_target: number
   /** The share of callers, 0..1, to be answered at all. */
@@ -41,7 +45,16 @@ export interface FormField {
 }
 
 /** GET and POST /session. Instants are POSIX seconds. */
+/** What of callers is shown whole; the rest comes masked. */
+export interface Whole {
+  readonly numbers: boolean
+  readonly names: boolean
+  readonly addresses: boolean
+  readonly transcripts: boolean
+}
+
 export interface Session {
+  readonly whole: Whole
   readonly username: string
   readonly name: string
   readonly role: Role
@@ -52,14 +65,16 @@ export interface Session {
   /** The websocket stream's address. */
   readonly stream: string
   readonly version: string
+  /** IANA name of the house's time zone. */
+  readonly timezone: string
   readonly lines: readonly Line[]
   readonly field_labels: Readonly<Record<string, string>>
   readonly forms: Readonly<Record<string, readonly FormField[]>>
   readonly pause_reasons: readonly string[]
   /** Agents log in and out at the desk. */
   readonly desk_login: boolean
-  /** Whether a browser phone is configured for this agent. */
-  readonly softphone: boolean
+  /** The phones this agent has; of two, the gateway knows which is chosen (`AgentStatus.kind`). */
+  readonly phones: readonly PhoneKind[]
 }
 
 /** GET /welcome: what the login page may know before anybody signed in. */

@@ -2,9 +2,9 @@
 
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
-import { ApiError } from '@/api/client.ts'
 import type { Permission, Session } from '@/api/types.ts'
 import { needArea } from '@/app/i18n.ts'
+import { whyOf } from '@/common/refusal.ts'
 import { useSession } from '@/stores/session.ts'
 
 declare module 'vue-router' {
@@ -63,7 +63,7 @@ export const routes: RouteRecordRaw[] = [
       {
         path: 'doctor',
         name: 'admin.doctor',
-        component: () => import('@/admin/DoctorPage.vue'),
+        component: withWords('doctor', () => import('@/admin/DoctorPage.vue')),
         meta: { for: may('see_deployment') },
       },
       {
@@ -103,7 +103,7 @@ router.beforeEach(async (to) => {
       await session.load()
     } catch (error) {
       // The gateway is away: the page waits for it instead of pretending that nobody is signed in.
-      session.unreachable = error instanceof ApiError ? error.detail : String(error)
+      session.unreachable = whyOf(error)
       await new Promise((resolve) => setTimeout(resolve, 2000))
     }
   }

@@ -1,8 +1,8 @@
 // A long list read page by page with the gateway's cursor.
 
 import { onScopeDispose, shallowRef, type ShallowRef } from 'vue'
+import { whyOf } from '@/common/refusal.ts'
 
-import { ApiError } from '@/api/client.ts'
 
 interface Page<T> {
   readonly items: readonly T[]
@@ -48,7 +48,7 @@ export function usePages<T>(ask: (before: string | null, signal: AbortSignal) =>
       } while (cursor !== null && items.value.length - had < ENOUGH)
     } catch (error) {
       if (mine.signal.aborted) return
-      fault.value = error instanceof ApiError ? error.detail : String(error)
+      fault.value = whyOf(error)
     } finally {
       if (asking === mine) busy.value = false
     }

@@ -5,6 +5,7 @@ import { shallowRef, type ShallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 
 import { ApiError } from '@/api/client.ts'
+import { whyOf } from '@/common/refusal.ts'
 import { useLive } from '@/stores/live.ts'
 
 export interface Commands {
@@ -16,7 +17,7 @@ export interface Commands {
 
 export function useCommands(): Commands {
   const live = useLive()
-  const { t, te } = useI18n()
+  const { t } = useI18n()
   const busy = shallowRef<ReadonlySet<string>>(new Set())
 
   async function run<T = Record<string, unknown>>(
@@ -28,14 +29,11 @@ export function useCommands(): Commands {
     try {
       return (await live.command<T>(name, args)) ?? ({} as T)
     } catch (error) {
-      const told = error instanceof ApiError ? error : new ApiError(0, String(error))
-      const why = te(`desk.refused.${told.code}`) ? t(`desk.refused.${told.code}`) : ''
+      // Of these nobody knows yet whether it was done.
+      const unsure = error instanceof ApiError && ['no_answer', 'pbx_timeout'].includes(error.code)
       ElMessage({
-        type: told.code === 'no_answer' || told.code === 'pbx_timeout' ? 'warning' : 'error',
-        message: [t(`desk.command.${name}`), why || told.detail, why && told.detail ? `（${told.detail}）` : '']
-          .filter(Boolean)
-          .join('：')
-          .replace('：（', '（'),
+        type: unsure ? 'warning' : 'error',
+        message: t('common.notDone', { what: t(`desk.command.${name}`), why: whyOf(error) }),
         duration: 6000,
         showClose: true,
       })

@@ -39,17 +39,19 @@ export async function play(callId: string, from: number, to: number, name: strin
   }
 }
 
-/** A text cut at the marked spans, in order. */
+/** A text cut at the marked spans, in order. Spans count characters (code points), not UTF-16 units. */
 export function cut(text: string, spans: readonly { start: number; end: number }[]): { text: string; marked: boolean }[] {
   const parts: { text: string; marked: boolean }[] = []
+  const all = [...text]
+  const slice = (from: number, to?: number): string => all.slice(from, to).join('')
   let at = 0
   for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
-    const [from, to] = [Math.max(at, start), Math.min(text.length, end)]
+    const [from, to] = [Math.max(at, start), Math.min(all.length, end)]
     if (from >= to) continue
-    if (from > at) parts.push({ text: text.slice(at, from), marked: false })
-    parts.push({ text: text.slice(from, to), marked: true })
+    if (from > at) parts.push({ text: slice(at, from), marked: false })
+    parts.push({ text: slice(from, to), marked: true })
     at = to
   }
-  if (at < text.length || parts.length === 0) parts.push({ text: text.slice(at), marked: false })
+  if (at < all.length || parts.length === 0) parts.push({ text: slice(at), marked: false })
   return parts
 }

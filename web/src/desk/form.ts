@@ -7,6 +7,7 @@ import { onScopeDispose, shallowReactive, shallowRef, watch, type Ref, type Shal
 
 import { ApiError, type ApiClient } from '@/api/client.ts'
 import type { FormField } from '@/api/types.ts'
+import { whyOf } from '@/common/refusal.ts'
 import type { FieldValue, Order } from '@/stream/frames.ts'
 
 export type Typed = string | boolean
@@ -49,30 +50,60 @@ export interface OrderForm {
   readonly markDuplicate: (of: string | null) => Promise<boolean>
 }
 
-export function useOrderForm(api: ApiClient, order: Ref<Order | undefined>, fields: Ref<readonly FormField[]>): OrderForm {
+/** `took`: told the order as the gateway answers it. */
+export function useOrderForm(
+  api: ApiClient,
+  order: Ref<Order | undefined>,
+  took: (order: Order) => void = () => undefined,
+): OrderForm {
   const entries = shallowReactive(new Map<string, Entry>())
   const submitting = shallowRef(false)
   const problem = shallowRef('')
+  const typedInto = new Map<string, FormField>()
   const timers = new Map<string, ReturnType<typeof setTimeout>>()
+  /**
+   * Saving now, one at a time for a field: the last word typed is the last to arrive. Each tells the field's value
+   * afterwards, upon which what is typed meanwhile was typed.
+   */
+  const underWay = new Map<string, Promise<unknown>>()
+  /** Saved, and shown as typed until the stream has that revision: else the old value would flash up between. */
+  const awaited = new Map<string, number>()
   let about = ''
 
-  function forget(): void {
-    for (const timer of timers.values()) clearTimeout(timer)
-    timers.clear()
-  }
+  watch(() => order.value?.id, (id) => {
+    leave()
+    about = id ?? ''
+    if (id) void recall(id)
+  }, { immediate: true })
+  watch(() => order.value?.revision ?? 0, arrived)
+  // Leaving the page must not lose the last half second of typing.
+  const hidden = (): void => void flush()
+  addEventListener('pagehide', hidden)
   onScopeDispose(() => {
-    // Leaving the page must not lose the last half second of typing.
-    void flush()
-    forget()
+    removeEventListener('pagehide', hidden)
+    leave()
   })
 
-  watch(() => order.value?.id, async (id) => {
-    await flush()
-    forget()
-    entries.clear()
+  /** Another order takes the desk: what was typed into this one goes on being saved. */
+  function leave(): void {
+    for (const timer of timers.values()) clearTimeout(timer)
+    for (const [name, entry] of entries) {
+      const field = typedInto.get(name)
+      if (field && ['waiting', 'unsent'].includes(entry.saving)) void insist(about, field, entry, underWay.get(name))
+    }
+    for (const all of [timers, underWay, awaited, entries]) all.clear()
     problem.value = ''
-    about = id ?? ''
-    if (!id) return
+  }
+
+  async function insist(id: string, field: FormField, entry: Entry, first?: Promise<unknown>): Promise<void> {
+    const seen = first ? await first : entry.seen
+    while ((await put(id, field, { ...entry, seen })).saving === 'unsent') {
+      await new Promise((again) => setTimeout(again, AGAIN_MS))
+    }
+  }
+
+  /** What was typed before the page was loaded, and is not valid yet. */
+  async function recall(id: string): Promise<void> {
     try {
       const { drafts } = await api.get<{ drafts: Record<string, string> }>(`/orders/${id}`)
       if (about !== id) return
@@ -82,69 +113,105 @@ export function useOrderForm(api: ApiClient, order: Ref<Order | undefined>, fiel
     } catch {
       // The stream shows the order all the same; drafts come with the next one.
     }
-  }, { immediate: true })
+  }
 
   function valueOf(name: string): unknown {
     return order.value?.fields[name]?.value ?? null
+  }
+
+  /** The order as shown has come so far: what was saved by then need not be shown as typed any longer. */
+  function arrived(revision: number): void {
+    for (const [name, saved] of awaited) {
+      if (saved > revision) continue
+      awaited.delete(name)
+      if (entries.get(name)?.saving === 'saved') entries.delete(name)
+    }
   }
 
   function type(field: FormField, value: Typed, now = false): void {
     const before = entries.get(field.name)
     // Once told that another desk was faster, typing on is meant to replace what it typed.
     const seen = before && !before.problem ? before.seen : valueOf(field.name)
+    typedInto.set(field.name, field)
+    awaited.delete(field.name)
     entries.set(field.name, { value, saving: 'waiting', problem: '', seen })
-    clearTimeout(timers.get(field.name))
-    timers.set(field.name, setTimeout(() => void save(field), now ? 0 : PAUSE_MS))
+    saveIn(field, now ? 0 : PAUSE_MS)
   }
 
+  function saveIn(field: FormField, ms: number): void {
+    clearTimeout(timers.get(field.name))
+    timers.set(field.name, setTimeout(() => void save(field), ms))
+  }
+
+  /** Save what is typed into a field, after what was typed before. */
   async function save(field: FormField): Promise<void> {
     clearTimeout(timers.get(field.name))
     timers.delete(field.name)
-    const [id, entry] = [about, entries.get(field.name)]
-    if (!id || !entry || entry.saving === 'saving') return
-    const settle = (saving: Saving, why = ''): void => {
-      // Typed on meanwhile: that will be saved in its own turn.
-      if (about !== id || entries.get(field.name)?.value !== entry.value) return
-      if (saving === 'saved') entries.delete(field.name)
-      else entries.set(field.name, { ...entry, saving, problem: why })
-    }
+    const id = about
+    while (underWay.has(field.name)) await underWay.get(field.name)
+    const entry = entries.get(field.name)
+    if (about !== id || !id || !entry || !['waiting', 'unsent'].includes(entry.saving)) return
     entries.set(field.name, { ...entry, saving: 'saving' })
+    const saving = settle(id, field, entry)
+    underWay.set(field.name, saving)
+    await saving
+  }
+
+  async function settle(id: string, field: FormField, entry: Entry): Promise<unknown> {
+    const { saving, why, answer } = await put(id, field, entry)
+    const seen = answer ? (answer.fields[field.name]?.value ?? null) : entry.seen
+    if (about !== id) {
+      if (saving === 'unsent') void insist(id, field, entry)
+      return seen
+    }
+    underWay.delete(field.name)
+    const now = entries.get(field.name)
+    if (now && now.value !== entry.value) entries.set(field.name, { ...now, seen })
+    else {
+      entries.set(field.name, { value: entry.value, saving, problem: why, seen })
+      if (saving === 'unsent') saveIn(field, AGAIN_MS)
+      if (answer) awaited.set(field.name, answer.revision ?? 0)
+      arrived(order.value?.revision ?? 0)
+    }
+    return seen
+  }
+
+  /** To the gateway: as the field's value or, where that is refused, as a draft. */
+  async function put(id: string, field: FormField, entry: Entry): Promise<{ saving: Saving; why: string; answer?: Order }> {
     try {
-      await api.patch(`/orders/${id}/fields`, {
+      const answer = await api.patch<Order>(`/orders/${id}/fields`, {
         fields: { [field.name]: sent(field.kind, entry.value) },
         seen: { [field.name]: entry.seen },
       })
-      settle('saved')
+      took(answer)
+      return { saving: 'saved', why: '', answer }
     } catch (error) {
       const told = error instanceof ApiError ? error : new ApiError(0, String(error))
-      if (told.status === 0 || told.status >= 500 || told.status === 429) {
-        settle('unsent', told.detail)
-        timers.set(field.name, setTimeout(() => void save(field), AGAIN_MS))
-        return
-      }
-      settle('kept', told.detail)
+      if (told.status === 0 || told.status >= 500 || told.status === 429) return { saving: 'unsent', why: whyOf(error) }
       try {
         await api.put(`/orders/${id}/drafts`, { drafts: { [field.name]: String(entry.value) } })
       } catch {
         // It stands in the field; the next change tries again.
       }
+      return { saving: 'kept', why: whyOf(error) }
     }
   }
 
   /** Save all that is typed; whether everything is saved. */
   async function flush(): Promise<boolean> {
-    const open = fields.value.filter((one) => ['waiting', 'unsent'].includes(entries.get(one.name)?.saving ?? ''))
-    await Promise.all(open.map(save))
+    const open = [...entries].filter(([, one]) => ['waiting', 'unsent'].includes(one.saving))
+    await Promise.all(open.map(([name]) => typedInto.get(name)).map((field) => field && save(field)))
+    await Promise.all(underWay.values())
     return [...entries.values()].every((one) => one.saving === 'saved')
   }
 
-  async function asked(work: () => Promise<unknown>): Promise<boolean> {
+  async function asked(work: () => Promise<Order>): Promise<boolean> {
     problem.value = ''
     try {
-      await work()
+      took(await work())
       return true
     } catch (error) {
-      problem.value = error instanceof ApiError ? error.detail : String(error)
+      problem.value = whyOf(error)
       return false
     }
   }
@@ -153,8 +220,9 @@ export function useOrderForm(api: ApiClient, order: Ref<Order | undefined>, fiel
     if (submitting.value || !about) return false
     submitting.value = true
     try {
-      if (!(await flush())) return false
-      return await asked(() => api.post(`/orders/${about}/submit`))
+      const id = about
+      if (!(await flush()) || about !== id) return false
+      return await asked(() => api.post(`/orders/${id}/submit`))
     } finally {
       submitting.value = false
     }

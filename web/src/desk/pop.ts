@@ -2,14 +2,22 @@
 
 import { shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
-import { api, ApiError } from '@/api/client.ts'
+import { api } from '@/api/client.ts'
+import { whyOf } from '@/common/refusal.ts'
+
+export interface PopAlert {
+  readonly kind: 'vip' | 'blacklist' | 'repeat'
+  /** Repeat callers: the how manieth call this is, within so many days. */
+  readonly count: number | null
+  readonly days: number | null
+}
 
 export interface ScreenPop {
   readonly call_id: string
   readonly caller: { readonly number: string; readonly name: string; readonly place?: string; readonly carrier?: string }
   readonly person: { readonly name: string; readonly organisation: string; readonly level: string; readonly note: string } | null
   readonly enterprise: { readonly name: string; readonly credit_code?: string; readonly town?: string } | null
-  readonly ivr: readonly { readonly label: string; readonly value: string }[]
+  readonly ivr: readonly { readonly name: string; readonly label: string; readonly value: string }[]
   readonly calls: readonly {
     readonly id: string
     readonly started_at: number
@@ -29,7 +37,7 @@ export interface ScreenPop {
     readonly town?: string
     readonly external_id: string | null
   }[]
-  readonly alerts: readonly { readonly kind: 'vip' | 'blacklist' | 'repeat'; readonly text: string }[]
+  readonly alerts: readonly PopAlert[]
 }
 
 export function useScreenPop(callId: Ref<string | undefined>): { pop: ShallowRef<ScreenPop | null>; problem: ShallowRef<string> } {
@@ -43,7 +51,7 @@ export function useScreenPop(callId: Ref<string | undefined>): { pop: ShallowRef
       const found = await api.get<ScreenPop>(`/calls/${encodeURIComponent(id)}/pop`)
       if (callId.value === id) pop.value = found
     } catch (error) {
-      if (callId.value === id) problem.value = error instanceof ApiError ? error.detail : String(error)
+      if (callId.value === id) problem.value = whyOf(error)
     }
   }, { immediate: true })
   return { pop, problem }

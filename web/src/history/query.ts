@@ -1,7 +1,7 @@
 // The filters of a search: in the page's address, in the form, and as the gateway is asked. Pure.
 
 import type { Query } from '@/api/client.ts'
-import { midnight } from '@/common/format.ts'
+import { isDay, midnight } from '@/common/format.ts'
 
 export type Tab = 'calls' | 'orders'
 
@@ -29,7 +29,7 @@ export function read(address: Address): Filters {
   for (const name of filtersOf(tabOf(address))) {
     const value = address[name]
     if (typeof value !== 'string' || value.trim() === '') continue
-    if ((name === 'from' || name === 'to') && midnight(value) === null) continue
+    if ((name === 'from' || name === 'to') && !isDay(value)) continue
     found[name] = value.trim()
   }
   return found
@@ -45,8 +45,8 @@ export function address(tab: Tab, filters: Filters): Record<string, string> {
   return query
 }
 
-/** As the gateway is asked: days become instants of this machine's midnights, the last day included. */
-export function asked(tab: Tab, filters: Filters): Query {
+/** As the gateway is asked: days become instants of midnights in `zone`, the last day included. */
+export function asked(tab: Tab, filters: Filters, zone: string): Query {
   const { from, to, ...rest } = read(address(tab, filters))
-  return { ...rest, from: from && midnight(from), to: to && midnight(to, 1) }
+  return { ...rest, from: from && midnight(from, zone), to: to && midnight(to, zone, 1) }
 }

@@ -1,5 +1,9 @@
-// Sounds of the phone, made by the browser: the ring, and a test tone.
+// Sounds of the phone: the ring, and a test tone.
 
+import { play, type Tone } from '@/common/tones.ts'
+
+const AGAIN_MS = 3000
+const RING: readonly Tone[] = [0, 0.5].flatMap((at) => [587, 740].map((hz) => ({ hz, at, long: 0.4 })))
 let context: AudioContext | null = null
 
 function audio(): AudioContext {
@@ -8,33 +12,10 @@ function audio(): AudioContext {
   return context
 }
 
-function beep(at: number, seconds: number, frequencies: readonly number[], volume: number): OscillatorNode[] {
-  const out = audio()
-  const gain = out.createGain()
-  gain.gain.setValueAtTime(0, at)
-  gain.gain.linearRampToValueAtTime(volume, at + 0.02)
-  gain.gain.setValueAtTime(volume, at + seconds - 0.05)
-  gain.gain.linearRampToValueAtTime(0, at + seconds)
-  gain.connect(out.destination)
-  return frequencies.map((frequency) => {
-    const tone = out.createOscillator()
-    tone.frequency.value = frequency
-    tone.connect(gain)
-    tone.start(at)
-    tone.stop(at + seconds)
-    return tone
-  })
-}
-
 /** Ring until the function returned is called. */
 export function ring(volume = 0.15): () => void {
-  let tones: OscillatorNode[] = []
-  const once = (): void => {
-    const at = audio().currentTime
-    tones = [...beep(at, 0.4, [587, 740], volume), ...beep(at + 0.5, 0.4, [587, 740], volume)]
-  }
-  once()
-  const timer = setInterval(once, 3000)
+  let tones = play(audio(), RING, volume)
+  const timer = setInterval(() => (tones = play(audio(), RING, volume)), AGAIN_MS)
   return () => {
     clearInterval(timer)
     for (const tone of tones) tone.stop()
@@ -43,5 +24,5 @@ export function ring(volume = 0.15): () => void {
 
 /** One second of a tone, for the device check. */
 export function testTone(): void {
-  beep(audio().currentTime, 1, [440], 0.2)
+  play(audio(), [{ hz: 440, at: 0, long: 1 }], 0.2)
 }

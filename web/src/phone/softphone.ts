@@ -5,6 +5,7 @@ import type { RTCSession } from 'jssip/lib/RTCSession'
 import type { RTCSessionEvent } from 'jssip/lib/UA'
 
 import { remember, remembered, forget, type DialogId } from './dialog.ts'
+import { wanted } from './microphone.ts'
 
 /** GET /softphone */
 export interface Registration {
@@ -13,7 +14,15 @@ export interface Registration {
   readonly domain: string
   readonly websocket: string
   readonly display_name: string
-  readonly ice_servers: readonly { readonly urls: readonly string[] }[]
+  readonly ice_servers: readonly IceServer[]
+  /** Seconds after which the TURN credentials end; `null`: there are none. */
+  readonly ice_lasts_s: number | null
+}
+
+export interface IceServer {
+  readonly urls: readonly string[]
+  readonly username?: string
+  readonly credential?: string
 }
 
 /** `busy`: another tab of this browser has the phone. */
@@ -52,6 +61,8 @@ export class Softphone {
   private readonly events: PhoneEvents
   private session: RTCSession | null = null
   private stopped = false
+  /** For the next call. */
+  iceServers: readonly IceServer[]
   /** Which microphone; empty: the browser's choice. */
   microphone = ''
   /** Whether the next call that comes in is our own doing (click-to-call): it is answered at once. */
@@ -60,6 +71,7 @@ export class Softphone {
   constructor(registration: Registration, events: PhoneEvents) {
     this.registration = registration
     this.events = events
+    this.iceServers = registration.ice_servers
     this.ua = new UA({
       sockets: [new WebSocketInterface(registration.websocket)],
       uri: `sip:${registration.username}@${registration.domain}`,
@@ -119,11 +131,11 @@ export class Softphone {
           echoCancellation: true,
           noiseSuppression: true,
           autoGainControl: true,
-          ...(this.microphone && { deviceId: { exact: this.microphone } }),
+          ...wanted(this.microphone),
         },
         video: false,
       },
-      pcConfig: { iceServers: this.registration.ice_servers.map((one) => ({ urls: [...one.urls] })) },
+      pcConfig: { iceServers: this.iceServers.map((one) => ({ ...one, urls: [...one.urls] })) },
     }
   }
 

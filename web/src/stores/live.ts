@@ -15,6 +15,8 @@ interface Options {
   /** The connection is lost or refused: a browser is not told whether because we are signed out, so ask. */
   readonly onLost?: () => void
   readonly connect?: (url: string) => Socket
+  /** Masked as for a big screen. */
+  readonly screen?: boolean
 }
 
 /** Run `work` once at the next animation frame, however often it is asked for before. */
@@ -49,7 +51,6 @@ export const useLive = defineStore('live', () => {
   let replaced = false
 
   const state = shallowRef<State>('connecting')
-  const reason = shallowRef('')
   /** Whether the first snapshot has come: an empty map means "none" only then. */
   const ready = shallowRef(false)
   /** The gateway's clock minus this machine's, seconds. */
@@ -119,11 +120,11 @@ export const useLive = defineStore('live', () => {
     client = new StreamClient(url, {
       onChange: take,
       onHello: (hello: Hello) => (offset.value = hello.time - Date.now() / 1000),
-      onState: (now, why) => {
+      onState: (now) => {
         state.value = now
-        reason.value = why
         if (now === 'lost' || now === 'refused') options.onLost?.()
       },
+      screen: options.screen ?? false,
       ...(options.connect && { connect: options.connect }),
     })
     client.open()
@@ -154,11 +155,11 @@ export const useLive = defineStore('live', () => {
       if (client === null) throw new Error('not connected')
       told = await client.command(name, args, id)
     } catch (error) {
-      throw new ApiError(0, error instanceof Error ? error.message : String(error), 'no_answer')
+      throw new ApiError(0, error instanceof Error ? error.message : String(error), { code: 'no_answer' })
     }
-    if (!told.ok) throw new ApiError(409, told.error?.message ?? '', told.error?.code ?? '')
+    if (!told.ok) throw new ApiError(409, told.error?.message ?? '', told.error ?? {})
     return told.result as T
   }
 
-  return { state, reason, ready, offset, topic, start, stop, now, command }
+  return { state, ready, offset, topic, start, stop, now, command }
 })

@@ -5,6 +5,7 @@ import { computed, shallowRef, watch } from 'vue'
 
 import { api } from '@/api/client.ts'
 import { saidOn } from '@/common/transcript.ts'
+import type { Heard } from '@/history/types.ts'
 import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
 import type { AgentStatus, Call, Leg, Order, Utterance } from '@/stream/frames.ts'
@@ -44,26 +45,46 @@ export const useMine = defineStore('mine', () => {
   const session = useSession()
   const id = computed(() => session.me?.agent ?? '')
   const agent = computed(() => stream.topic('agents').get(id.value))
+  /** What I telephone with; undefined: not known yet. */
+  const kind = computed(() => agent.value?.kind)
   /** As it was last seen: the stream lets go of a call half a minute after its end, the desk at the next one. */
   const kept = shallowRef<{ readonly call: Call; readonly said: readonly Utterance[] } | null>(null)
   const streamed = computed(() => callOf(agent.value, id.value, stream.topic('calls').values()))
-  const call = computed(() => streamed.value ?? kept.value?.call)
+  /** A call that is over, opened again for its order; the next one takes its place. */
+  const opened = shallowRef<{ readonly call: Call; readonly said: readonly Utterance[]; readonly order: Order } | null>(null)
+  const call = computed(() => opened.value?.call ?? streamed.value ?? kept.value?.call)
   const live = computed(() => streamed.value !== undefined && streamed.value.state !== 'ended')
   const leg = computed(() => legOf(call.value, id.value))
   const heard = computed(() => {
     const about = streamed.value?.id
     return about === undefined ? [] : saidOn(stream, about)
   })
-  const said = computed<readonly Utterance[]>(() => (streamed.value ? heard.value : (kept.value?.said ?? [])))
+  const said = computed<readonly Utterance[]>(
+    () => opened.value?.said ?? (streamed.value ? heard.value : (kept.value?.said ?? [])),
+  )
   const order = computed<Order | undefined>(() => {
     const about = call.value?.id
     for (const one of stream.topic('orders').values()) if (one.call_id === about) return one
-    return undefined
+    return opened.value?.order
   })
   watch([streamed, heard], ([now, words]) => {
     if (now) kept.value = { call: now, said: words }
   })
-  watch(id, () => (kept.value = null))
+  watch(id, () => (kept.value = opened.value = null))
+  watch(() => live.value && streamed.value?.id, (now) => {
+    if (now) opened.value = null
+  })
+
+  /** Open an earlier call again, with its order. Throws `ApiError`. */
+  async function open(callId: string): Promise<void> {
+    const was = await api.get<Heard>(`/calls/${encodeURIComponent(callId)}`)
+    if (was.order && !live.value) opened.value = { call: was.call, said: was.utterances, order: was.order }
+  }
+
+  /** The order as the gateway just answered it: one whose call the stream has let go of is not told again. */
+  function took(now: Order): void {
+    if (opened.value?.order.id === now.id) opened.value = { ...opened.value, order: now }
+  }
 
   /** Whoever opens the desk in wrap-up, or with an order not yet sent off, finds the call it is about. */
   async function recall(): Promise<void> {
@@ -78,5 +99,5 @@ export const useMine = defineStore('mine', () => {
 
   const consultation = computed(() => consulted(streamed.value, id.value))
 
-  return { id, agent, call, live, leg, said, order, consultation, recall }
+  return { id, agent, kind, call, live, leg, said, order, consultation, recall, open, took }
 })

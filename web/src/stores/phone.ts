@@ -1,35 +1,35 @@
-// The agent's phone: in this browser, or a phone on the desk that the gateway commands.
+// The agent's phone in this browser, for as long as it is the one chosen (`AgentStatus.kind`).
 
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 
-import { api, ApiError } from '@/api/client.ts'
+import { api } from '@/api/client.ts'
+import { whyOf } from '@/common/refusal.ts'
 import { touch } from '@/phone/dialog.ts'
+import { troubleOf, type MicrophoneTrouble } from '@/phone/microphone.ts'
 import type { LineState, PhoneCall, Registration, Softphone } from '@/phone/softphone.ts'
 
-export type PhoneKind = 'browser' | 'desk'
-
-const KIND = 'hotline.phone'
 const MICROPHONE = 'hotline.microphone'
 const SPEAKER = 'hotline.speaker'
 /** A call that comes within so long of our own asking for one is that one. */
 const OWN_MS = 15_000
 const TOUCH_MS = 5_000
+const RETRY_S = 60
 
 export const usePhone = defineStore('phone', () => {
-  const kind = shallowRef<PhoneKind>(localStorage.getItem(KIND) === 'desk' ? 'desk' : 'browser')
   const line = shallowRef<LineState>('off')
   const reason = shallowRef('')
   const call = shallowRef<PhoneCall | null>(null)
   const microphone = shallowRef(localStorage.getItem(MICROPHONE) ?? '')
   const speaker = shallowRef(localStorage.getItem(SPEAKER) ?? '')
-  const microphoneError = shallowRef('')
+  const microphoneTrouble = shallowRef<MicrophoneTrouble | null>(null)
   const ringing = computed(() => call.value?.state === 'ringing')
   let phone: Softphone | null = null
   let sound: HTMLAudioElement | null = null
   let quiet: (() => void) | null = null
   let ownUntil = 0
   let touching: ReturnType<typeof setInterval> | null = null
+  let renewing: ReturnType<typeof setTimeout> | null = null
   let release: (() => void) | null = null
   let wanted = false
 
@@ -61,16 +61,18 @@ export const usePhone = defineStore('phone', () => {
   function took(now: PhoneCall | null): void {
     call.value = now
     void ringUntilAnswered(now)
-    if (now?.state === 'talking') touching ??= setInterval(touch, TOUCH_MS)
-    else if (touching !== null) {
+    if (now?.state === 'talking') {
+      microphoneTrouble.value = null
+      touching ??= setInterval(touch, TOUCH_MS)
+    } else if (touching !== null) {
       clearInterval(touching)
       touching = null
     }
   }
 
-  /** Register, if the phone is this browser; only one tab of a browser has it, the others wait for it. */
+  /** Register; only one tab of a browser has the phone, the others wait for it. */
   async function start(): Promise<void> {
-    if (kind.value === 'desk' || wanted) return
+    if (wanted) return
     wanted = true
     line.value = 'busy'
     void navigator.locks.request('hotline-phone', async () => {
@@ -79,7 +81,7 @@ export const usePhone = defineStore('phone', () => {
         await register()
       } catch (error) {
         line.value = 'refused'
-        reason.value = error instanceof ApiError ? error.detail : String(error)
+        reason.value = whyOf(error)
         wanted = false
         return
       }
@@ -100,29 +102,39 @@ export const usePhone = defineStore('phone', () => {
       },
       onCall: took,
       onSound: hear,
-      onMicrophone: (error) => (microphoneError.value = `${error.name}: ${error.message}`),
+      onMicrophone: (error) => (microphoneTrouble.value = troubleOf(error)),
     })
     phone.microphone = microphone.value
     phone.answerNext = () => Date.now() < ownUntil
     phone.start()
+    if (registration.ice_lasts_s !== null) renewIn(registration.ice_lasts_s / 2, phone)
+  }
+
+  /** TURN credentials end: have new ones before, for the next call. */
+  function renewIn(seconds: number, mine: Softphone): void {
+    renewing = setTimeout(async () => {
+      let next = RETRY_S
+      try {
+        const fresh = await api.get<Registration>('/softphone')
+        mine.iceServers = fresh.ice_servers
+        next = (fresh.ice_lasts_s ?? Infinity) / 2
+      } catch {
+        // Away for the moment, or signed out: asked again while the phone is in use.
+      }
+      if (phone === mine && Number.isFinite(next)) renewIn(next, mine)
+    }, seconds * 1000)
   }
 
   function stop(): void {
     wanted = false
+    if (renewing !== null) clearTimeout(renewing)
+    renewing = null
     phone?.stop()
     phone = null
     release?.()
     release = null
     took(null)
     line.value = 'off'
-  }
-
-  function choose(now: PhoneKind): void {
-    if (kind.value === now) return
-    kind.value = now
-    localStorage.setItem(KIND, now)
-    if (now === 'desk') stop()
-    else void start()
   }
 
   function setMicrophone(id: string): void {
@@ -147,7 +159,7 @@ export const usePhone = defineStore('phone', () => {
   const tone = (key: string): void => phone?.tone(key)
 
   return {
-    kind, line, reason, call, ringing, microphone, speaker, microphoneError,
-    start, stop, choose, setMicrophone, setSpeaker, expectOwnCall, answer, hangUp, tone,
+    line, reason, call, ringing, microphone, speaker, microphoneTrouble,
+    start, stop, setMicrophone, setSpeaker, expectOwnCall, answer, hangUp, tone,
   }
 })

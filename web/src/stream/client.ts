@@ -16,6 +16,8 @@ export interface Socket {
 
 export interface Options {
   readonly topics?: readonly Topic[]
+  /** Masked as for a big screen that everybody looks at. */
+  readonly screen?: boolean
   readonly retryMaxMs?: number
   readonly commandTimeoutMs?: number
   /** Something changed: draw again. */
@@ -130,6 +132,7 @@ export class StreamClient {
       url.searchParams.set('since', String(this.view.seq))
     }
     if (this.options.topics) url.searchParams.set('topics', this.options.topics.join(','))
+    if (this.options.screen) url.searchParams.set('screen', '1')
     return url.href
   }
 

@@ -1,5 +1,6 @@
 // The day's curves as ECharts wants them told. Pure.
 
+import { timeOfDay } from '@/common/format.ts'
 import type { Curves } from '@/wall/figures.ts'
 
 type Name = 'offered' | 'answered' | 'abandoned' | 'serviceLevel'
@@ -11,16 +12,12 @@ export type Colours = Readonly<Record<Name | 'ink' | 'quiet' | 'edge' | 'paper',
   readonly font: string
 }
 
-/** `07:30` */
-export function clockTime(at: number): string {
-  return new Date(at * 1000).toLocaleTimeString('zh-CN', { hour: '2-digit', minute: '2-digit', hour12: false })
-}
-
 export function curvesOption(
   curves: Curves,
   target: number,
   words: Readonly<Record<Name, string>>,
   colours: Colours,
+  zone: string,
 ): object {
   const fontSize = Math.round(colours.size * 0.8)
   const text = { color: colours.quiet, fontSize, fontFamily: colours.font }
@@ -54,7 +51,7 @@ export function curvesOption(
     },
     xAxis: {
       type: 'category',
-      data: curves.starts.map(clockTime),
+      data: curves.starts.map((at) => timeOfDay(at, zone).slice(0, 5)),
       axisLabel: { ...text, hideOverlap: true },
       axisLine: { lineStyle: { color: colours.edge } },
       axisTick: { show: false },

@@ -51,6 +51,12 @@ export function loudest(all: readonly Notice[]): Urgency | null {
 const SHARES: ReadonlySet<Measure> = new Set(['service_level', 'connection_rate', 'abandon_rate'])
 const NUMBERS: ReadonlySet<Measure> = new Set(['waiting', 'available'])
 
+/** Since when a duration has grown to what it is now; `null`: no duration, `latest` is what it is. */
+export function growingSince(alarm: Alarm): number | null {
+  if (SHARES.has(alarm.measure) || NUMBERS.has(alarm.measure)) return null
+  return (alarm.latest_at ?? alarm.since) - (alarm.latest ?? alarm.value)
+}
+
 /** A measured value in its unit: callers, shares of 1, seconds. */
 export function measured(measure: Measure, value: number): string {
   if (SHARES.has(measure)) return percent(value, 2)

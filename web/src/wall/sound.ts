@@ -1,14 +1,9 @@
-// The wall's alarm sounds, made by the browser itself. Danger to life sounds until somebody acknowledges it,
+// The wall's alarm sounds. Danger to life sounds until somebody acknowledges it,
 // a critical alarm comes back now and then, a warning sounds once.
 
+import { play, type Tone } from '@/common/tones.ts'
 import type { Urgency } from '@/wall/notices.ts'
 
-interface Tone {
-  readonly hz: number
-  /** Seconds, from the sound's beginning. */
-  readonly at: number
-  readonly long: number
-}
 interface Sound {
   readonly tones: readonly Tone[]
   readonly loud: number
@@ -95,21 +90,6 @@ export class Siren {
   }
 
   private tones(sound: Sound): void {
-    const context = this.context
-    if (context?.state !== 'running') return
-    for (const tone of sound.tones) {
-      const [oscillator, gain] = [context.createOscillator(), context.createGain()]
-      const [from, to] = [context.currentTime + tone.at, context.currentTime + tone.at + tone.long]
-      oscillator.type = sound.shape
-      oscillator.frequency.value = tone.hz
-      // Not at once on and off: that clicks.
-      gain.gain.setValueAtTime(0, from)
-      gain.gain.linearRampToValueAtTime(sound.loud, from + 0.01)
-      gain.gain.setValueAtTime(sound.loud, to - 0.02)
-      gain.gain.linearRampToValueAtTime(0, to)
-      oscillator.connect(gain).connect(context.destination)
-      oscillator.start(from)
-      oscillator.stop(to)
-    }
+    if (this.context?.state === 'running') play(this.context, sound.tones, sound.loud, sound.shape)
   }
 }

@@ -3,7 +3,7 @@
 import { computed, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 
-import { ApiError } from '@/api/client.ts'
+import { whyOf } from '@/common/refusal.ts'
 import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
 import type { AgentStatus } from '@/stream/frames.ts'
@@ -68,8 +68,7 @@ export function useSupervision(): {
       await live.command(COMMANDS[deed], args)
       told.value = { ok: true, text: t(`wall.done.${deed}`, { name: agent?.name ?? '', reason }) }
     } catch (error) {
-      const why = error instanceof ApiError ? error.detail : String(error)
-      told.value = { ok: false, text: t('wall.refused', { deed: t(`wall.deed.${deed}`), why }) }
+      told.value = { ok: false, text: t('common.notDone', { what: t(`wall.deed.${deed}`), why: whyOf(error) }) }
     } finally {
       busy.value = false
     }

@@ -12,8 +12,16 @@ export default {
   connection: { connecting: 'connecting…', open: 'live', lost: 'reconnecting…', refused: 'disconnected' },
   pbxUp: '{pbx} up',
   pbxDown: '{pbx} down',
+  pbxDownHint: 'Calls go on; what is shown is from before, and is put right once the link is back. Cause: {detail}',
+  connectionHint: {
+    connecting: '',
+    open: '',
+    lost: 'The connection to the gateway is lost and is made again by itself; what you typed is kept',
+    refused: 'The gateway has closed this page: sign in again',
+  },
   asr: {
     fault: 'transcription stopped',
+    faultHint: 'Calls and recordings go on, orders are filled by hand; ask an administrator to run the doctor. Cause: {detail}',
     starting: 'transcription is starting',
     normal: 'transcription',
     no_partials: 'transcription busy: whole sentences',
@@ -24,7 +32,6 @@ export default {
     password: 'Password',
     submit: 'Sign in',
     wrong: 'Wrong username or password',
-    throttled: 'Too many attempts; try again in {seconds} s',
     failed: 'Could not sign in: {detail}',
     expired: 'Your session is over, please sign in again',
     demo: 'Demo accounts',
@@ -33,6 +40,6 @@ export default {
   keys: { title: 'Keyboard shortcuts', key: 'Key', action: 'Action', close: 'Close' },
   noPage: 'There is no such page',
   noPageForYou: 'No page is open to your account: ask an administrator for an agent or a role',
-  unreachable: 'The gateway does not answer, trying again: {detail}',
+  unreachable: '{detail}; trying again…',
   home: 'Home',
 } satisfies Shape<typeof zh>

@@ -69,7 +69,6 @@ export default {
     forcePause: '{name} is paused: {reason}',
     forceLogOut: '{name} is logged out',
   },
-  refused: '{deed} was not done: {why}',
   confirm: {
     barge: 'Barge in on the call of {name}?',
     takeOver: 'Take over the call of {name}?',
@@ -87,7 +86,7 @@ export default {
   alarms: 'Alarms',
   noAlarms: 'No alarms at present',
   level: { critical: 'Critical', warning: 'Warning' },
-  measuredAt: '{measure} {value} (threshold {threshold})',
+  measuredAt: '({value} when raised, threshold {threshold})',
   measure: {
     waiting: 'waiting',
     longest_wait: 'longest wait',
@@ -100,6 +99,7 @@ export default {
     talking: 'talking for',
     on_hold: 'on hold for',
     unreachable: 'phone offline for',
+    unsent: 'order not sent for',
     pbx_down: 'no link for',
   },
   acknowledge: 'Acknowledge',

@@ -9,8 +9,16 @@ export default {
   connection: { connecting: '连接中…', open: '实时', lost: '重新连接中…', refused: '已断开' },
   pbxUp: '{pbx} 在线',
   pbxDown: '{pbx} 断开',
+  pbxDownHint: '通话不受影响；画面停留在断开前，恢复后自动更正。原因（技术信息）：{detail}',
+  connectionHint: {
+    connecting: '',
+    open: '',
+    lost: '与网关的连接中断，正在自动重连；已填写的内容会保留',
+    refused: '网关已断开本页：请重新登录',
+  },
   asr: {
     fault: '转写停止',
+    faultHint: '通话与录音不受影响，工单需手工填写；请管理员查看“体检”页。原因（技术信息）：{detail}',
     starting: '转写准备中',
     normal: '转写正常',
     no_partials: '转写繁忙：整句显示',
@@ -21,7 +29,6 @@ export default {
     password: '密码',
     submit: '登录',
     wrong: '账号或密码不正确',
-    throttled: '尝试次数过多，请 {seconds} 秒后再试',
     failed: '登录失败：{detail}',
     expired: '登录已失效，请重新登录',
     demo: '演示账号',
@@ -30,6 +37,6 @@ export default {
   keys: { title: '快捷键', key: '按键', action: '操作', close: '关闭' },
   noPage: '没有这个页面',
   noPageForYou: '您的账号没有可用的页面：请管理员为账号指定坐席或角色',
-  unreachable: '网关没有应答，正在重试：{detail}',
+  unreachable: '{detail}，正在重试…',
   home: '返回首页',
 }

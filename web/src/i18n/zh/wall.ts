@@ -64,7 +64,6 @@ export default {
     forcePause: '{name} 已强制示忙：{reason}',
     forceLogOut: '{name} 已强制签出',
   },
-  refused: '{deed}未执行：{why}',
   confirm: {
     barge: '强插 {name} 的通话？',
     takeOver: '接管 {name} 的通话？',
@@ -82,7 +81,7 @@ export default {
   alarms: '告警',
   noAlarms: '当前没有告警',
   level: { critical: '严重', warning: '警告' },
-  measuredAt: '{measure} {value}（阈值 {threshold}）',
+  measuredAt: '（告警时 {value}，阈值 {threshold}）',
   measure: {
     waiting: '排队人数',
     longest_wait: '最长等待',
@@ -95,6 +94,7 @@ export default {
     talking: '通话时长',
     on_hold: '保持时长',
     unreachable: '话机离线时长',
+    unsent: '工单未提交时长',
     pbx_down: '断线时长',
   },
   acknowledge: '确认',
