@@ -1,5 +1,6 @@
 """Callers' stays in queues, folded from app_queue's own events: what all queue figures are made of. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -104,7 +105,7 @@ class Visits:
         """The conversation is over."""
         return self._end_talk(
             event.at,
-            (event.uniqueid, event.queue, agent),
+            self._talk_of(event, agent),
             talked=event.talk_time,
             transferred=event.reason == "transfer",
         )
@@ -166,6 +167,14 @@ class Visits:
         return facts
 
     # -- inside ------------------------------------------------------------------------------------------
+    def _talk_of(self, event: e.AgentComplete, agent: str) -> Talk:
+        """Said after both channels are gone, it names neither: then it is of a conversation that hung up."""
+        if event.uniqueid:
+            return event.uniqueid, event.queue, agent
+        of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]
+        of_agent.sort(key=lambda talk: self._hung_up.get(talk, math.inf))
+        return of_agent[0] if of_agent else ("", event.queue, agent)
+
     def _left_for(self, at: float, visit: QueueVisit, outcome: VisitOutcome) -> list[AnyFact]:
         left_at = visit.left_at if visit.left_at is not None else at
         waited = visit.waited

@@ -61,6 +61,20 @@ def test_an_answered_call_is_one_stay_in_three_stages_with_the_queues_own_second
     assert last.call_id == "main-1700000000.1"
 
 
+def test_the_end_of_a_conversation_told_after_its_channels_are_gone_names_none() -> None:
+    nothing = {"uniqueid": "", "channel": "", "dest_uniqueid": "", "dest_channel": ""}
+    late = [agent_event(e.AgentComplete, 60.2, talk_time=52.0, reason="caller", **nothing)]
+    hang_up = [one for one in OVER if not isinstance(one, e.AgentComplete)]
+    on = on_duty()
+    facts = visits(play(on, ARRIVAL, RINGING, ANSWERED, hang_up, late))
+    assert [stage for stage, _ in facts] == ["entered", "left", "served"]
+    assert (facts[-1][1].talked, facts[-1][1].agent) == (52.0, "1001")
+    assert on.floor.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert on.floor.visits.next_due is None
+    # Of nobody's conversation it tells nothing.
+    assert visits(play(on, late)) == []
+
+
 def test_how_a_wait_ends() -> None:
     leave = channel(e.QueueCallerLeave, 33.0, queue="q12345")
     abandon = channel(e.QueueCallerAbandon, 32.9, queue="q12345", hold_time=29.0)
