@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := .cache/models/whisper-base
 WEB    := gateway/web
+# RERUNS=N, as CI has it: failed tests of real telephony run once more, N at most; the summary shows each.
+AGAIN  := $(if $(RERUNS),--reruns 1 --reruns-delay 2 --max-suite-reruns $(RERUNS) --rerun-show-tracebacks)
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 'web/test/*' -print)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,13 +37,13 @@ unit: $(VENV)/.dev  ## fast tests: no PBX, no model
 	$(BIN)/pytest tests/unit
 
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest $(AGAIN) tests/integration
 
 long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min on a real Asterisk
 	$(BIN)/pytest -m long tests/integration
 
 browser: $(VENV)/.dev model asterisk chromium web  ## the app in a real Chromium, on a real gateway and Asterisk
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest $(AGAIN) tests/browser
 
 screenshots: $(VENV)/.dev model asterisk chromium web  ## docs/screenshots anew, from a running system (five minutes)
 	@$(BIN)/python -m scripts.screenshots
