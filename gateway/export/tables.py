@@ -149,6 +149,7 @@ def deliveries(house: House) -> Table[DeliveryView]:
             column("attempts", lambda one: one.attempts, 10),
             column("created", lambda one: at(one.created_at), 20),
             column("delivered_at", lambda one: at(one.delivered_at), 20),
+            column("last_attempt", lambda one: at(one.tried_at), 20),
             column("next_attempt", lambda one: at(one.next_at), 20),
             column("last_error", lambda one: one.last_error, 40),
         ],

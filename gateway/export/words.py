@@ -68,6 +68,7 @@ HEADERS: Mapping[str, Both] = {
     "from": ("起", "From"),
     "held": ("保持(秒)", "On hold (s)"),
     "host": ("主机", "Host"),
+    "last_attempt": ("上次尝试", "Last attempt"),
     "last_error": ("最近错误", "Last error"),
     "last_success": ("最近成功", "Last success"),
     "line": ("线路", "Line"),

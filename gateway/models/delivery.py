@@ -14,5 +14,7 @@ class DeliveryView(Struct, frozen=True):
     attempts: int
     created_at: float
     next_at: float | None = None
+    tried_at: float | None = None
+    """When it was last tried; `None`: not yet."""
     delivered_at: float | None = None
     last_error: str = ""

@@ -205,6 +205,7 @@ class SqlOutbox:
         """The endpoint has it."""
         await self._settle(
             delivery_id,
+            at,
             state="delivered",
             delivered_at=at,
             status=status,
@@ -218,6 +219,7 @@ class SqlOutbox:
         """It did not work; again at `next_attempt_at`."""
         await self._settle(
             delivery_id,
+            at,
             next_attempt_at=max(at, next_attempt_at),
             status=status,
             error=error[:MAX_ERROR],
@@ -225,14 +227,14 @@ class SqlOutbox:
 
     async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None:
         """Given up; an operator must look at it."""
-        await self._settle(delivery_id, state="dead", status=status, error=error[:MAX_ERROR])
+        await self._settle(delivery_id, at, state="dead", status=status, error=error[:MAX_ERROR])
 
-    async def _settle(self, delivery_id: str, **values: object) -> None:
+    async def _settle(self, delivery_id: str, at: float, **values: object) -> None:
         async with self._database.writing() as connection:
             await connection.execute(
                 update(deliveries)
                 .where(deliveries.c.id == delivery_id)
-                .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, **values)
+                .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=at, **values)
             )
 
     async def next_due(self, endpoint: str) -> float | None:
@@ -280,7 +282,7 @@ class SqlOutbox:
             func.max(column.delivered_at).label("last_success_at"),
         ).group_by(column.endpoint)
         failing = select(column.error).where(column.state != "delivered", column.error.is_not(None))
-        newest = failing.order_by(column.created_at.desc()).limit(1)
+        newest = failing.order_by(func.coalesce(column.tried_at, column.created_at).desc()).limit(1)
         async with self._database.reading() as connection:
             rows = (await connection.execute(counted)).mappings().all()
             errors = {
@@ -333,6 +335,7 @@ def delivery_view(row: RowMapping) -> DeliveryView:
         attempts=row["attempts"],
         created_at=row["created_at"],
         next_at=row["next_attempt_at"] if row["state"] == "pending" else None,
+        tried_at=row["tried_at"],
         delivered_at=row["delivered_at"],
         last_error=row["error"] or "",
     )

@@ -144,6 +144,7 @@ deliveries = Table(
     Column("created_at", Double, nullable=False),
     Column("next_attempt_at", Double, nullable=False),
     Column("leased_until", Double, nullable=False, server_default="0"),
+    Column("tried_at", Double),
     Column("delivered_at", Double),
     Column("status", Integer),
     Column("error", Text),

@@ -52,15 +52,16 @@ async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -
     assert await outbox.claim("main", 19.0, 60.0, 5) == []
     (again,) = await outbox.claim("main", 20.0, 60.0, 5)
     assert again.attempts == 1
+    assert {one.tried_at for one in await outbox.list_deliveries(state="pending")} == {11.0, None}
     await outbox.dead(main.id, 21.0, 410, "gone")
     assert await outbox.next_due("main") is None
     revived = await outbox.retry_delivery(main.id)
     assert revived is not None
-    assert (revived.state, revived.attempts) == ("pending", 0)
+    assert (revived.state, revived.attempts, revived.tried_at) == ("pending", 0, 21.0)
     await outbox.delivered(main.id, 30.0, 201, "GD1")
     done = await outbox.retry_delivery(main.id)
     assert done is not None
-    assert (done.state, done.delivered_at) == ("delivered", 30.0)
+    assert (done.state, done.delivered_at, done.tried_at) == ("delivered", 30.0, 30.0)
     assert await orders.pending_deliveries(ORDER.id) == 1
     assert await outbox.retry_delivery("nope") is None
     assert {view.endpoint for view in await outbox.list_deliveries()} == {"main", "copy"}

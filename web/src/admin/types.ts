@@ -81,6 +81,7 @@ export interface Delivery {
   readonly attempts: number
   readonly created_at: number
   readonly next_at: number | null
+  readonly tried_at: number | null
   readonly delivered_at: number | null
   readonly last_error: string
 }

@@ -72,6 +72,7 @@ export default {
     state: 'State',
     attempts: 'Tries',
     next: 'Delivered / next try',
+    tried: 'Last tried',
     action: 'Action',
     time: 'Time',
     who: 'Who',

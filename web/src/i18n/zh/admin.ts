@@ -63,6 +63,7 @@ export default {
     state: '状态',
     attempts: '次数',
     next: '送达 / 下次',
+    tried: '上次尝试',
     action: '操作',
     time: '时间',
     who: '账号',
