@@ -21,6 +21,7 @@ from typing import Self
 import structlog
 
 from gateway.pbx.passwords import new_password, write_passwords
+from gateway.pbx.ports import spare_block, spare_tcp, spare_udp
 from gateway.pbx.provision import ProvisionOptions, render, write
 from gateway.settings import PbxSettings, Settings, SoftphoneSettings
 
@@ -69,7 +70,7 @@ class PrivateAsterisk:
         self._provide = provide
         self._process: asyncio.subprocess.Process | None = None
         inside = str(self.directory) if self._root == Path("/") else INSIDE
-        rtp = _spare_block()
+        rtp = spare_block(RTP_PORTS)
         self.options = ProvisionOptions(
             ami_secret=secrets.token_urlsafe(24),
             etc_dir=f"{inside}/etc",
@@ -78,9 +79,9 @@ class PrivateAsterisk:
             moh_dir=f"{inside}/data/moh",
             recordings_prefix=f"{inside}/recordings",
             bind="127.0.0.1",
-            ami_port=_spare_tcp(),
-            sip_port=_spare_udp(),
-            http_port=_spare_tcp(),
+            ami_port=spare_tcp(),
+            sip_port=spare_udp(),
+            http_port=spare_tcp(),
             rtp_start=rtp,
             rtp_end=rtp + RTP_PORTS - 1,
             agi=agi,
@@ -109,7 +110,7 @@ class PrivateAsterisk:
 
     def _softphone(self, wanted: SoftphoneSettings) -> SoftphoneSettings:
         """Its websocket; by TLS where a certificate is named."""
-        port = _spare_tcp()
+        port = spare_tcp()
         ways = {True: f"wss://127.0.0.1:{port}/ws", False: f"ws://127.0.0.1:{self.options.http_port}/ws"}
         return wanted.model_copy(update={"url": ways[wanted.certificate is not None], "port": port})
 
@@ -141,8 +142,11 @@ class PrivateAsterisk:
         secret_file.touch(mode=0o600)
         secret_file.write_text(self.options.ami_secret)
         write_passwords(self.directory / "phones.secret", self.options.phone_passwords)
-        # Asterisk looks for its own XML documentation below its data directory.
         assert self._root is not None
+        if self._root != Path("/"):
+            # This machine's name is found there, without a name server that may take seconds to answer.
+            (self._root / "etc" / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
+        # Asterisk looks for its own XML documentation below its data directory.
         share = self._root / "usr/share/asterisk"
         for name in ("documentation", "rest-api"):
             link = self.directory / "data" / name
@@ -254,31 +258,3 @@ class PrivateAsterisk:
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def _spare_tcp() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _spare_udp() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _spare_block() -> int:
-    """The first of RTP_PORTS even-aligned UDP ports that are likely free."""
-    for _ in range(50):
-        start = 20000 + 2 * secrets.randbelow(10000)
-        try:
-            for port in range(start, start + RTP_PORTS, RTP_PORTS // 8):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return start
-    raise PrivateAsteriskError("no spare block of UDP ports for RTP")

@@ -16,12 +16,13 @@ from agents.accounts import AccountService, Role
 from gateway.demo.alaw import alaw_of, decode
 from gateway.demo.receiver import DemoReceiver
 from gateway.parts import open_database
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings, load_settings
 from gateway.storage.accounts import AccountRepository
 from ivr import prompts
 from tests.integration.conftest import MODEL, ROOT, absent, needed_asterisk, void
-from tests.integration.process import GatewayProcess, spare_port
+from tests.integration.process import GatewayProcess
 
 SECRET = "a secret of this test"
 PASSWORD = "a password of this test"
@@ -172,7 +173,7 @@ async def staged(
         absent("THE WHISPER MODEL", "run `make model`")
     if not (ROOT / "gateway" / "web" / "dist" / "index.html").exists():
         absent("THE BROWSER APP", "run `make web`")
-    agi, audio = spare_port(), spare_port()
+    agi, audio = spare_tcp(), spare_tcp()
     async with (
         DemoReceiver(SECRET) as receiver,
         PrivateAsterisk(

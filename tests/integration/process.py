@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from tests.integration.conftest import MODEL
 
@@ -48,14 +48,6 @@ format = "json"
 """
 
 
-def spare_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class GatewayProcess:
     """`hotline run --config …`; may be killed and started again on the same data."""
 
@@ -73,7 +65,7 @@ class GatewayProcess:
     ):
         """`softphones`: every agent's phone is a browser; the PBX's settings must say so too."""
         self.directory = directory
-        self.web = spare_port()
+        self.web = spare_tcp()
         self.log = directory / "gateway.log"
         directory.mkdir(parents=True, exist_ok=True)
         secret_file = directory / "workorders.secret"
@@ -86,7 +78,7 @@ class GatewayProcess:
         text = CONFIG.format(
             data=directory / "data",
             web=self.web,
-            stream=spare_port(),
+            stream=spare_tcp(),
             ami=asterisk.options.ami_port,
             ami_secret=asterisk.pbx.secret_file,
             prefix=asterisk.pbx.recordings_prefix,

@@ -23,6 +23,7 @@ from gateway.client.stream import StreamClient
 from gateway.models.call import Call, CallState
 from gateway.models.queue import AgentState
 from gateway.pbx.commands import originate_listener
+from gateway.pbx.ports import spare_udp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.running import Running
 from gateway.settings import (
@@ -37,7 +38,7 @@ from gateway.settings import (
 from gateway.settings.load import EXAMPLE
 from recordings.pcm import RATE
 from tests.integration.conftest import needed_asterisk
-from tests.integration.sip.phones import SipAgent, SipCaller, SipOutside, spare_udp
+from tests.integration.sip.phones import SipAgent, SipCaller, SipOutside
 from tests.integration.sip.rtp import RtpVoice
 from tests.integration.test_asterisk import Ear, decode
 

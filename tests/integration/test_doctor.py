@@ -8,10 +8,10 @@ from pydantic import AnyHttpUrl
 
 from gateway.doctor import examine
 from gateway.doctor.findings import Finding
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from tests.integration.conftest import MODEL
-from tests.integration.process import spare_port
 
 pytestmark = pytest.mark.asterisk
 
@@ -23,7 +23,7 @@ async def findings(settings: Settings) -> dict[str, Finding]:
 async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
     example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
 ) -> None:
-    port = spare_port()
+    port = spare_tcp()
     receiver = await asyncio.start_server(_answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{receiver.sockets[0].getsockname()[1]}/orders"
     secret = tmp_path / "workorders.secret"
@@ -65,7 +65,7 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         assert (await findings(anywhere))["PBX main: live audio"].ok
 
         elsewhere = settings.model_copy(
-            update={"audiosocket": example.audiosocket.model_copy(update={"port": spare_port()})}
+            update={"audiosocket": example.audiosocket.model_copy(update={"port": spare_tcp()})}
         )
         lost = (await findings(elsewhere))["PBX main: live audio"]
         assert not lost.ok

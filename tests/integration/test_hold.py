@@ -15,12 +15,13 @@ import pytest
 
 from gateway.demo.receiver import DemoReceiver
 from gateway.models.call import Call, Side
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from ivr import prompts
 from recordings.pcm import RATE, read_wav
 from tests.integration.conftest import CALLS
-from tests.integration.process import GatewayProcess, spare_port
+from tests.integration.process import GatewayProcess
 from tests.integration.sip.phones import SipCaller
 from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.sip.softphone import Softphone
@@ -56,7 +57,7 @@ class TalkingMusic(PrivateAsterisk):
 async def test_music_on_hold_is_not_transcribed_and_speech_after_it_is(
     example: Settings, asterisk_root: Path, model: Path, tmp_path: Path, live: bool
 ) -> None:
-    agi, audio = spare_port(), spare_port()
+    agi, audio = spare_tcp(), spare_tcp()
     async with (
         DemoReceiver(SECRET) as receiver,
         TalkingMusic(

@@ -15,13 +15,14 @@ import pytest
 from asr.evaluate import cer
 from gateway.demo.receiver import DemoReceiver
 from gateway.models.call import Call, EndReason, Side
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from ivr import prompts
 from recordings.pcm import RATE, read_wav, rms_dbfs
 from tests.integration.ami import PlainAmi
 from tests.integration.conftest import CALLS
-from tests.integration.process import GatewayProcess, spare_port
+from tests.integration.process import GatewayProcess
 from tests.integration.sip.phones import SipAgent, SipCaller
 from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami, decode, likeness
@@ -46,7 +47,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(example: Settings, root: Path, directory: Path, url: str) -> AsyncIterator[Stage]:
-    agi, audio = spare_port(), spare_port()
+    agi, audio = spare_tcp(), spare_tcp()
     async with PrivateAsterisk(
         example,
         directory / "asterisk",
@@ -174,7 +175,7 @@ async def test_nothing_is_lost_when_the_receiver_is_down_and_the_gateway_is_kill
     example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
 ) -> None:
     truth = json.loads((CALLS / "d10.json").read_text(encoding="utf-8"))
-    port = spare_port()
+    port = spare_tcp()
     async with staged(example, asterisk_root, tmp_path, f"http://127.0.0.1:{port}/orders") as stage:
         # Down during the call and after it; then the gateway dies before anything could be delivered.
         await call_through(stage, "d10", seconds=23)

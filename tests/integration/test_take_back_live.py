@@ -10,12 +10,13 @@ import pytest
 from gateway.demo.receiver import DemoReceiver
 from gateway.models.call import Side
 from gateway.models.transcript import Source, Utterance
+from gateway.pbx.ports import spare_tcp
 from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from ivr import prompts
 from recordings.pcm import RATE
 from tests.integration.conftest import CALLS
-from tests.integration.process import GatewayProcess, spare_port
+from tests.integration.process import GatewayProcess
 from tests.integration.sip.phones import SipCaller
 from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.sip.softphone import Softphone
@@ -31,7 +32,7 @@ SECRET = "a secret of this test"
 async def test_what_is_said_after_a_reload_is_transcribed_live(
     example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
 ) -> None:
-    agi, audio = spare_port(), spare_port()
+    agi, audio = spare_tcp(), spare_tcp()
     async with (
         PrivateAsterisk(
             example,

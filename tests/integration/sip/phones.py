@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Self
 
+from gateway.pbx.ports import spare_udp
 from tests.integration.sip.rtp import RtpVoice
 
 SDP = """v=0
@@ -375,11 +376,3 @@ class SipOutside:
 def _answering(user: str, ring_s: float | None, voice: RtpVoice) -> str:
     ringing = WAITS.format(ok=OK) if ring_s is None else RINGS.format(ring_ms=int(ring_s * 1000))
     return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port), ok=OK)
-
-
-def spare_udp(address: str) -> int:
-    """A UDP port of that address that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
