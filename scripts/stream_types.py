@@ -1,8 +1,8 @@
 """What the browser app knows of the gateway's types and words, written from them (`make stream-types`).
 
-docs/asyncapi.json and web/src/stream/frames.ts come from the frames' types, the app's English for refusals
-and findings (web/src/i18n/en/{refused,doctor}.ts) from the gateway's sentences. Their Chinese is the app's
-own; its types want one for each code.
+docs/asyncapi.json and web/src/stream/frames.ts come from the frames' types, the app's English for refusals,
+findings and failed deliveries (web/src/i18n/en/{refused,doctor,failed}.ts) from the gateway's sentences.
+Their Chinese is the app's own; its types want one for each code.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.doctor.findings import FINDINGS
+from gateway.models.failures import FAILURES
 from gateway.models.refusals import REFUSALS
 from gateway.stream.asyncapi import document
 
@@ -90,6 +91,7 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "asyncapi.json": json.dumps(described, ensure_ascii=False, indent=1) + "\n",
         ROOT / "web" / "src" / "stream" / "frames.ts": typescript(described["components"]["schemas"]),
         ENGLISH / "refused.ts": messages(REFUSALS, "gateway/models/refusals.py"),
+        ENGLISH / "failed.ts": messages(FAILURES, "gateway/models/failures.py"),
         ENGLISH / "doctor.ts": messages(FINDINGS, "gateway/doctor/findings.py"),
     }
 

@@ -18,12 +18,16 @@ import aiohttp
 import structlog
 from msgspec import Struct
 
+from gateway.models.failures import failure, given_up
+from gateway.models.said import Said
 from workorders.outbox import Delivery, OutboxStore
 from workorders.retry import Outcome, delay, retry_after, verdict
 
 log = structlog.get_logger(__name__)
 
 MAX_REPLY = 64 * 1024
+MAX_WORDS = 200
+"""Characters kept of what the other side, or the network, said."""
 IDLE_S = 5.0
 BATCH = 20
 NUMBER_KEYS = ("id", "order_no", "external_id")
@@ -125,40 +129,41 @@ class DeliveryWorker:
                 status = response.status
                 wait = retry_after(response.headers.get("retry-after"))
         except TimeoutError:
-            return Outcome(state="retry", error=f"no answer in {endpoint.timeout_s:g} s")
+            return Outcome(state="retry", failure=failure("no_answer", seconds=f"{endpoint.timeout_s:g}"))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Outcome(state="retry", error=f"{type(error).__name__}: {error}"[:300])
+            why = failure("no_connection", kind=type(error).__name__, text=str(error)[:MAX_WORDS])
+            return Outcome(state="retry", failure=why)
         state = verdict(status)
         if state == "delivered":
             return Outcome(state=state, status=status, external_id=_number(reply))
-        words = _plain(reply)
-        reason = f"HTTP {status}" + (f": {words}" if words else "")
         if 300 <= status < 400:
-            reason += " (redirects are not followed: configure the final URL)"
-        return Outcome(state=state, status=status, error=reason, retry_after_s=wait)
+            why = failure("redirected", status=status)
+        elif words := _plain(reply):
+            why = failure("answered_with", status=status, said=words)
+        else:
+            why = failure("answered", status=status)
+        return Outcome(state=state, status=status, failure=why, retry_after_s=wait)
 
     async def _settle(self, delivery: Delivery, endpoint: Endpoint, outcome: Outcome) -> None:
         now = self._clock()
         attempts = delivery.attempts + 1
+        why = outcome.failure or Said("")
         if outcome.state == "retry" and attempts >= endpoint.max_attempts:
-            outcome = Outcome(
-                state="dead",
-                status=outcome.status,
-                error=f"given up after {attempts} tries; the last: {outcome.error}",
-            )
+            why = given_up(why, attempts)
+            outcome = Outcome(state="dead", status=outcome.status, failure=why)
         known = {"order": delivery.order_id, "endpoint": delivery.endpoint, "attempt": attempts}
         if outcome.state == "delivered":
             await self._store.delivered(delivery.id, now, outcome.status or 0, outcome.external_id)
             log.info("order_delivered", external_id=outcome.external_id, **known)
         elif outcome.state == "dead":
-            await self._store.dead(delivery.id, now, outcome.status, outcome.error)
-            log.error("order_undeliverable", reason=outcome.error, **known)
+            await self._store.dead(delivery.id, now, outcome.status, why)
+            log.error("order_undeliverable", reason=why.text, **known)
         else:
             wait = max(
                 delay(attempts, endpoint.first_retry_s, endpoint.max_retry_s), outcome.retry_after_s or 0.0
             )
-            await self._store.retry(delivery.id, now, now + wait, outcome.status, outcome.error)
-            log.warning("order_delivery_failed", reason=outcome.error, retry_in_s=round(wait, 1), **known)
+            await self._store.retry(delivery.id, now, now + wait, outcome.status, why)
+            log.warning("order_delivery_failed", reason=why.text, retry_in_s=round(wait, 1), **known)
         if self._on_outcome is not None:
             await self._on_outcome(delivery, outcome)
 
@@ -183,4 +188,4 @@ def _number(reply: bytes) -> str | None:
 def _plain(reply: bytes) -> str:
     """The beginning of a reply as one harmless line."""
     text = reply[:400].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:200]
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:MAX_WORDS]

@@ -4,6 +4,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from gateway.models.said import Said
+
 
 class Delivery(Struct, frozen=True):
     """One order's exact bytes for one endpoint. Instants are POSIX seconds."""
@@ -30,10 +32,10 @@ class OutboxStore(Protocol):
     async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None: ...
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, error: str
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
     ) -> None: ...
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None: ...
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None: ...
 
     async def next_due(self, endpoint: str) -> float | None:
         """When the endpoint's next one is due; `None`: none is waiting."""

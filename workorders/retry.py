@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gateway.models.said import Said
+
 Verdict = Literal["delivered", "retry", "dead"]
 
 RETRYABLE = frozenset({408, 423, 425, 429})
@@ -43,7 +45,8 @@ class Outcome(Struct, frozen=True):
 
     state: Verdict
     status: int | None = None
-    error: str = ""
+    failure: Said | None = None
+    """Why it failed; `None`: it did not."""
     external_id: str | None = None
     """The work-order system's own number, where its reply has one."""
     retry_after_s: float | None = None

@@ -80,7 +80,7 @@ def endpoints(house: House) -> Table[EndpointState]:
             column("delivered_count", lambda one: one.delivered, 8),
             column("dead", lambda one: one.dead, 8),
             column("last_success", lambda one: at(one.last_success_at), 20),
-            column("last_error", lambda one: one.last_error, 40),
+            column("last_error", lambda one: one.last_error.text if one.last_error else "", 40),
         ],
     )
 

@@ -151,7 +151,7 @@ def deliveries(house: House) -> Table[DeliveryView]:
             column("delivered_at", lambda one: at(one.delivered_at), 20),
             column("last_attempt", lambda one: at(one.tried_at), 20),
             column("next_attempt", lambda one: at(one.next_at), 20),
-            column("last_error", lambda one: one.last_error, 40),
+            column("last_error", lambda one: one.last_error.text if one.last_error else "", 40),
         ],
     )
 

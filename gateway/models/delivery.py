@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from gateway.models.said import Said
+
 
 class DeliveryView(Struct, frozen=True):
     """One delivery. Instants are POSIX seconds."""
@@ -17,4 +19,5 @@ class DeliveryView(Struct, frozen=True):
     tried_at: float | None = None
     """When it was last tried; `None`: not yet."""
     delivered_at: float | None = None
-    last_error: str = ""
+    last_error: Said | None = None
+    """Why the last try failed."""

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from gateway.models.alarm import AlarmRule
 from gateway.models.line import Line
+from gateway.models.said import Said
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
@@ -17,7 +18,7 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     pending: int = 0
     delivered: int = 0
     dead: int = 0
-    last_error: str = ""
+    last_error: Said | None = None
     """Of the deliveries not yet delivered, the newest."""
     last_success_at: float | None = None
     configured: bool = True

@@ -19,6 +19,7 @@ from gateway.models.order import Alert, FieldValue, Order
 from gateway.models.overview import EndpointState
 from gateway.models.pop import Contact
 from gateway.models.queue import Queue
+from gateway.models.said import Said
 from gateway.models.transcript import Utterance
 from gateway.privacy.eyes import Eyes
 from gateway.privacy.masks import HIDDEN, mask_address, mask_name, mask_number, put_back, without
@@ -240,12 +241,18 @@ def _(entry: AuditEntry, eyes: Eyes) -> AuditEntry:
 
 @_shown.register
 def _(delivery: DeliveryView, eyes: Eyes) -> DeliveryView:
-    return structs.replace(delivery, last_error=eyes.number(delivery.last_error))
+    return structs.replace(delivery, last_error=_said(delivery.last_error, eyes))
 
 
 @_shown.register
 def _(endpoint: EndpointState, eyes: Eyes) -> EndpointState:
-    return structs.replace(endpoint, last_error=eyes.number(endpoint.last_error))
+    return structs.replace(endpoint, last_error=_said(endpoint.last_error, eyes))
+
+
+def _said(said: Said | None, eyes: Eyes) -> Said | None:
+    if said is None or eyes.numbers:
+        return said
+    return structs.replace(said, params=_masked(said.params), text=mask_number(said.text))
 
 
 def _json(text: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from gateway.models.delivery import DeliveryView
 from gateway.models.order import OpenDraft, Order, OrderState, RelatedOrder
 from gateway.models.overview import EndpointState
+from gateway.models.said import Said
 from gateway.storage.database import Database
 from gateway.storage.journal import put_order
 from gateway.storage.tables import calls, deliveries, orders
@@ -210,11 +211,13 @@ class SqlOutbox:
             delivered_at=at,
             status=status,
             error=None,
+            reason="",
+            params="{}",
             external_id=external_id,
         )
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, error: str
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
     ) -> None:
         """It did not work; again at `next_attempt_at`."""
         await self._settle(
@@ -222,12 +225,12 @@ class SqlOutbox:
             at,
             next_attempt_at=max(at, next_attempt_at),
             status=status,
-            error=error[:MAX_ERROR],
+            **_failure(why),
         )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None:
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None:
         """Given up; an operator must look at it."""
-        await self._settle(delivery_id, at, state="dead", status=status, error=error[:MAX_ERROR])
+        await self._settle(delivery_id, at, state="dead", status=status, **_failure(why))
 
     async def _settle(self, delivery_id: str, at: float, **values: object) -> None:
         async with self._database.writing() as connection:
@@ -281,12 +284,16 @@ class SqlOutbox:
             *(func.sum(case((column.state == state, 1), else_=0)).label(state) for state in STATES),
             func.max(column.delivered_at).label("last_success_at"),
         ).group_by(column.endpoint)
-        failing = select(column.error).where(column.state != "delivered", column.error.is_not(None))
+        failing = select(column.error, column.reason, column.params).where(
+            column.state != "delivered", column.error.is_not(None)
+        )
         newest = failing.order_by(func.coalesce(column.tried_at, column.created_at).desc()).limit(1)
         async with self._database.reading() as connection:
             rows = (await connection.execute(counted)).mappings().all()
             errors = {
-                row["endpoint"]: await connection.scalar(newest.where(column.endpoint == row["endpoint"]))
+                row["endpoint"]: (await connection.execute(newest.where(column.endpoint == row["endpoint"])))
+                .mappings()
+                .one_or_none()
                 for row in rows
             }
         return {
@@ -297,7 +304,7 @@ class SqlOutbox:
                 delivered=int(row["delivered"]),
                 dead=int(row["dead"]),
                 last_success_at=row["last_success_at"],
-                last_error=errors[row["endpoint"]] or "",
+                last_error=_said(errors[row["endpoint"]]),
             )
             for row in rows
         }
@@ -311,6 +318,20 @@ class SqlOutbox:
 
 def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElement[float]:
     return func.max(one, other) if sqlite else func.greatest(one, other)
+
+
+def _failure(why: Said) -> dict[str, str]:
+    return {
+        "error": why.text[:MAX_ERROR],
+        "reason": why.code,
+        "params": msgspec.json.encode(why.params).decode(),
+    }
+
+
+def _said(row: RowMapping | None) -> Said | None:
+    if row is None or row["error"] is None:
+        return None
+    return Said(row["reason"], msgspec.json.decode(row["params"]), row["error"])
 
 
 def _delivery(row: RowMapping) -> Delivery:
@@ -337,5 +358,5 @@ def delivery_view(row: RowMapping) -> DeliveryView:
         next_at=row["next_attempt_at"] if row["state"] == "pending" else None,
         tried_at=row["tried_at"],
         delivered_at=row["delivered_at"],
-        last_error=row["error"] or "",
+        last_error=_said(row),
     )

@@ -147,7 +147,10 @@ deliveries = Table(
     Column("tried_at", Double),
     Column("delivered_at", Double),
     Column("status", Integer),
+    # Why the last try failed, in English, and as a code with parameters (JSON).
     Column("error", Text),
+    Column("reason", String(40), nullable=False, server_default=""),
+    Column("params", Text, nullable=False, server_default="{}"),
     Column("external_id", String(200)),
     Index("ix_deliveries_created", "created_at", "id"),
     Index("uq_deliveries_key", "endpoint", "key", unique=True),

@@ -85,7 +85,7 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
             page = seat.page
             await page.goto(f"{seat.url}/admin/deliveries?state=dead")
             found = page.locator("[data-state=dead]").first
-            await expect(found).to_contain_text("410", timeout=90_000)
+            await expect(found).to_contain_text("对方返回 HTTP 410", timeout=90_000)
             identity = await found.get_attribute("data-delivery")
             row = page.locator(f"[data-delivery='{identity}'][data-state=dead]")
             assert await accessibility(page) == []

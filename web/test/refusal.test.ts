@@ -2,12 +2,16 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { failedWhy } from '@/admin/words.ts'
 import { ApiError } from '@/api/client.ts'
 import { i18n, setLanguage } from '@/app/i18n.ts'
 import { saidIn, whyOf } from '@/common/refusal.ts'
 import doctor from '@/i18n/en/doctor.ts'
+import failed from '@/i18n/en/failed.ts'
 import refused from '@/i18n/en/refused.ts'
+import adminZh from '@/i18n/zh/admin.ts'
 import doctorZh from '@/i18n/zh/doctor.ts'
+import failedZh from '@/i18n/zh/failed.ts'
 
 const CHINESE = /[\u4e00-\u9fff]/
 const LEFT = /\{\w+\}|\{'/
@@ -19,6 +23,7 @@ function filled(sentence: string): Record<string, string> {
 
 function* catalogue(): Generator<[area: string, code: string, sentence: string]> {
   for (const [code, sentence] of Object.entries(refused)) yield ['refused', code, sentence]
+  for (const [code, sentence] of Object.entries(failed)) yield ['failed', code, sentence]
   for (const [part, sentences] of Object.entries(doctor)) {
     for (const [code, sentence] of Object.entries(sentences)) yield [`doctor.${part}`, code, sentence]
   }
@@ -26,7 +31,7 @@ function* catalogue(): Generator<[area: string, code: string, sentence: string]>
 
 beforeEach(() => {
   setActivePinia(createPinia())
-  i18n.global.mergeLocaleMessage('zh', { doctor: doctorZh })
+  i18n.global.mergeLocaleMessage('zh', { admin: adminZh, doctor: doctorZh, failed: failedZh })
 })
 
 describe('what the gateway says', () => {
@@ -51,6 +56,19 @@ describe('what the gateway says', () => {
     expect(whyOf(error)).toBe('坐席 1002 状态为“通话”；请另选坐席，或转到线路队列')
     await setLanguage('en')
     expect(whyOf(error)).toBe("agent 1002 is talking; choose another, or the line's queue")
+  })
+
+  it('tells why a delivery failed, and that it was given up', async () => {
+    const last = { code: 'no_answer', params: { seconds: '5' }, text: 'no answer in 5 s' }
+    const over = {
+      ...last, params: { ...last.params, given_up_after: 8 }, text: 'given up after 8 tries; the last: no answer in 5 s',
+    }
+    await setLanguage('zh')
+    expect([null, last, over].map(failedWhy)).toEqual(['', '5 秒内无应答', '尝试 8 次后放弃：5 秒内无应答'])
+    // What an earlier version kept has no code.
+    expect(failedWhy({ code: '', text: 'HTTP 410: gone' })).toBe('HTTP 410: gone')
+    await setLanguage('en')
+    expect(failedWhy(over)).toBe('given up after 8 tries: no answer in 5 s')
   })
 
   it('is its own English where we do not know the code, and never a template of the caller’s', async () => {

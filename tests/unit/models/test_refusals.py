@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Formatter
 
 from gateway.doctor.findings import DETAIL, MEND, WHAT
+from gateway.models.failures import FAILURES
 from gateway.models.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,6 +22,7 @@ GIVEN = {
     "FieldError": (0, REFUSALS),
     "AccountError": (0, REFUSALS),
     "LoginRefusedError": (0, REFUSALS),
+    "failure": (0, FAILURES),
     "what": (0, WHAT),
     "detail": (0, DETAIL),
     "mend": (0, MEND),
@@ -54,7 +56,7 @@ def test_every_reason_has_a_sentence_and_its_parameters() -> None:
         wanted = {name for _, name, _, _ in Formatter().parse(sentences[code]) if name}
         assert params - (OURS - wanted) == wanted, f"{where}: {code}"
         seen.add(code)
-    unused = (REFUSALS.keys() | WHAT.keys() | DETAIL.keys() | MEND.keys()) - seen
+    unused = (REFUSALS.keys() | WHAT.keys() | DETAIL.keys() | MEND.keys() | FAILURES.keys()) - seen
     assert unused == {"login_throttled"}, "the rest is said by nobody: take it out"
 
 

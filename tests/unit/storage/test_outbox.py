@@ -4,7 +4,9 @@ import asyncio
 
 from msgspec import structs
 
+from gateway.models.failures import failure
 from gateway.models.order import FieldValue, Method, Order, OrderState
+from gateway.models.said import Said
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from workorders.draft import order_id
@@ -47,20 +49,20 @@ async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -
     orders, outbox = OrderRepository(database), SqlOutbox(database)
     await orders.submit(ORDER, {"main": b"1", "copy": b"2"}, 10.0)
     (main,) = await outbox.claim("main", 10.0, 60.0, 5)
-    await outbox.retry(main.id, 11.0, 20.0, 503, "HTTP 503" + "x" * 1000)
+    await outbox.retry(main.id, 11.0, 20.0, 503, failure("answered_with", status=503, said="x" * 1000))
     assert await outbox.next_due("main") == 20.0
     assert await outbox.claim("main", 19.0, 60.0, 5) == []
     (again,) = await outbox.claim("main", 20.0, 60.0, 5)
     assert again.attempts == 1
     assert {one.tried_at for one in await outbox.list_deliveries(state="pending")} == {11.0, None}
-    await outbox.dead(main.id, 21.0, 410, "gone")
+    await outbox.dead(main.id, 21.0, 410, failure("answered", status=410))
     assert await outbox.next_due("main") is None
     revived = await outbox.retry_delivery(main.id)
     assert revived is not None
     assert (revived.state, revived.attempts, revived.tried_at) == ("pending", 0, 21.0)
     await outbox.delivered(main.id, 30.0, 201, "GD1")
     done = await outbox.retry_delivery(main.id)
-    assert done is not None
+    assert done is not None and done.last_error is None
     assert (done.state, done.delivered_at, done.tried_at) == ("delivered", 30.0, 30.0)
     assert await orders.pending_deliveries(ORDER.id) == 1
     assert await outbox.retry_delivery("nope") is None
@@ -84,12 +86,13 @@ async def test_how_each_endpoint_fares(database: Database) -> None:
     await orders.submit(ORDER, {"copy": b"2"}, 10.0)
     first, second, _ = await outbox.claim("main", 20.0, 60.0, 5)
     await outbox.delivered(first.id, 30.0, 201, "GD1")
-    await outbox.dead(second.id, 31.0, 410, "gone")
+    await outbox.dead(second.id, 31.0, 410, failure("answered_with", status=410, said="gone"))
     found = await outbox.by_endpoint()
     main = found["main"]
     assert (main.pending, main.delivered, main.dead) == (1, 1, 1)
-    assert (main.last_error, main.last_success_at) == ("gone", 30.0)
-    assert (found["copy"].pending, found["copy"].last_error, found["copy"].last_success_at) == (1, "", None)
+    assert main.last_error == Said("answered_with", {"status": 410, "said": "gone"}, "HTTP 410: gone")
+    assert main.last_success_at == 30.0
+    assert (found["copy"].pending, found["copy"].last_error, found["copy"].last_success_at) == (1, None, None)
 
 
 async def test_places_of_orders_since(database: Database) -> None:

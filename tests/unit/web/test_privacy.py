@@ -39,6 +39,7 @@ from gateway.models.call import (
     Talk,
     Transfer,
 )
+from gateway.models.failures import failure
 from gateway.models.line import Line
 from gateway.models.order import Alert, Evidence, FieldValue, Method, Order, OrderState, RelatedOrder
 from gateway.models.pop import Contact, Level
@@ -193,7 +194,9 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
         await journal.flush()
         await repository.submit(structs.replace(before, state=OrderState.SUBMITTED), {"main": b"{}"}, AT)
         (delivery,) = await outbox.list_deliveries()
-        await outbox.dead(delivery.id, AT, 422, f"the receiver refused phone {NUMBER}")
+        await outbox.dead(
+            delivery.id, AT, 422, failure("answered_with", status=422, said=f"wrong phone {NUMBER}")
+        )
         await drafts.keep_drafts(ORDER, {"phone": f"{NUMBER}#", "wish": f"打{NUMBER}"}, by="zhang")
         why = refusal("number_forbidden", number=NUMBER)
         args = {"call_id": CALL, "to": {"number": NUMBER}}

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from gateway.models.said import Said
 from workorders.delivery import DeliveryWorker, Endpoint, Outcome
 from workorders.outbox import Delivery
 from workorders.retry import delay, retry_after, verdict
@@ -72,18 +73,18 @@ class MemoryOutbox:
         self.settled[delivery_id] = ("delivered", status, external_id)
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, error: str
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
     ) -> None:
         one = self.pending[delivery_id]
-        self.tries.append((status, error))
+        self.tries.append((status, why.text))
         self.leased[delivery_id] = 0
         self.pending[delivery_id] = structs.replace(
             one, attempts=one.attempts + 1, next_attempt_at=next_attempt_at
         )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, error: str) -> None:
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None:
         del self.pending[delivery_id]
-        self.settled[delivery_id] = ("dead", status, error)
+        self.settled[delivery_id] = ("dead", status, why.text)
 
     async def next_due(self, endpoint: str) -> float | None:
         times = [

@@ -44,7 +44,7 @@ export interface EndpointState {
   readonly pending: number
   readonly delivered: number
   readonly dead: number
-  readonly last_error: string
+  readonly last_error: Said | null
   readonly last_success_at: number | null
   /** False: deliveries wait for an endpoint that the configuration no longer has. */
   readonly configured: boolean
@@ -83,7 +83,7 @@ export interface Delivery {
   readonly next_at: number | null
   readonly tried_at: number | null
   readonly delivered_at: number | null
-  readonly last_error: string
+  readonly last_error: Said | null
 }
 
 export interface Account {

@@ -1,7 +1,8 @@
 // Figures and arguments as administrators read them.
 
 import type { AlarmRule, AuditEntry, Finding } from '@/admin/types.ts'
-import { saidIn } from '@/common/refusal.ts'
+import { i18n } from '@/app/i18n.ts'
+import { saidIn, type Said } from '@/common/refusal.ts'
 
 const SHARES = new Set(['service_level', 'connection_rate', 'abandon_rate'])
 const COUNTS = new Set(['waiting', 'available'])
@@ -30,6 +31,14 @@ export function argsText(json: string): string {
 /** Why something in the audit was not done. */
 export function refusedWhy(entry: AuditEntry): string {
   return saidIn('refused', { code: entry.reason, params: parsed(entry.params), text: entry.message || entry.code })
+}
+
+/** Why a delivery failed last, and after how many tries it was given up. */
+export function failedWhy(said: Said | null): string {
+  if (said === null) return ''
+  const why = saidIn('failed', said)
+  const tries = said.params?.['given_up_after']
+  return tries === undefined || why === said.text ? why : i18n.global.t('admin.givenUp', { tries, why })
 }
 
 function parsed(json: string): Record<string, unknown> {

@@ -57,7 +57,7 @@ export const routes: RouteRecordRaw[] = [
       {
         path: 'overview',
         name: 'admin.overview',
-        component: () => import('@/admin/OverviewPage.vue'),
+        component: withWords('failed', () => import('@/admin/OverviewPage.vue')),
         meta: { for: may('see_deployment') },
       },
       {
@@ -69,7 +69,7 @@ export const routes: RouteRecordRaw[] = [
       {
         path: 'deliveries',
         name: 'admin.deliveries',
-        component: () => import('@/admin/DeliveriesPage.vue'),
+        component: withWords('failed', () => import('@/admin/DeliveriesPage.vue')),
         meta: { for: may('see_deliveries') },
       },
       {

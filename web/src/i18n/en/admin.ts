@@ -32,6 +32,7 @@ export default {
   openOrder: 'Open the order',
   retry: 'Deliver again',
   retryAll: 'Deliver all again ({count})',
+  givenUp: 'given up after {tries} tries: {why}',
   newest: 'The newest {count} only; export to see all',
   part: {
     lines: 'Lines',

@@ -23,6 +23,7 @@ export default {
   openOrder: '打开工单',
   retry: '重新投递',
   retryAll: '全部重新投递（{count}）',
+  givenUp: '尝试 {tries} 次后放弃：{why}',
   newest: '只显示最近 {count} 条，其余请导出',
   part: {
     lines: '线路',

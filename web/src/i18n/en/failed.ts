@@ -1,0 +1,8 @@
+// Written by scripts/stream_types.py from gateway/models/failures.py: change that, then `make stream-types`.
+export default {
+  "answered": "HTTP {status}",
+  "answered_with": "HTTP {status}: {said}",
+  "no_answer": "no answer in {seconds} s",
+  "no_connection": "no connection ({kind}: {text})",
+  "redirected": "HTTP {status} (redirects are not followed: configure the final URL)"
+}

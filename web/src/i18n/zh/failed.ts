@@ -1,0 +1,12 @@
+// Why an order did not reach its work-order system: gateway/models/failures.py says when.
+import type en from '@/i18n/en/failed.ts'
+import type { Shape } from '@/i18n/shape.ts'
+
+const zh: Shape<typeof en> = {
+  answered: '对方返回 HTTP {status}',
+  answered_with: '对方返回 HTTP {status}：{said}',
+  no_answer: '{seconds} 秒内无应答',
+  no_connection: '无法连接（{kind}：{text}）',
+  redirected: '对方返回 HTTP {status}（不跟随重定向，请配置最终地址）',
+}
+export default zh
