@@ -269,16 +269,18 @@ async def staged(directory: Path, **changes: Any) -> AsyncIterator[Stage]:
         server = await asyncio.start_server(ear.serve, "127.0.0.1", 0)
         await stack.enter_async_context(server)
         audio = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        asterisk = await stack.enter_async_context(
-            PrivateAsterisk(
-                settings,
-                directory / "asterisk",
-                agi="127.0.0.1:9",
-                audiosocket=audio,
-                root=root if root != Path("/") else None,
-                provide=music,
-            )
+        asterisk = PrivateAsterisk(
+            settings,
+            directory / "asterisk",
+            agi="127.0.0.1:9",
+            audiosocket=audio,
+            root=root if root != Path("/") else None,
+            provide=music,
         )
+        # There before the PBX asks whether it is: else no call goes out until it asks again, 30 s later.
+        sip, passwords = asterisk.options.sip_port, asterisk.options.phone_passwords
+        outside = await stack.enter_async_context(SipOutside(directory, sip, outside_port))
+        await stack.enter_async_context(asterisk)
         ours = settings.model_copy(
             update={
                 "data_dir": directory / "data",
@@ -289,8 +291,6 @@ async def staged(directory: Path, **changes: Any) -> AsyncIterator[Stage]:
             }
         )
         running = await stack.enter_async_context(run_gateway(ours))
-        sip, passwords = asterisk.options.sip_port, asterisk.options.phone_passwords
-        outside = await stack.enter_async_context(SipOutside(directory, sip, outside_port))
         it = Stage(asterisk, running, ear, outside, directory)
         it.hum("outside", outside.voice)
         await it.open()
