@@ -167,6 +167,7 @@ async def a_gateway_that_starts_anew_knows(stage: Stage, directory: Path) -> Non
     settings = with_two_phones(load_settings(EXAMPLE)).model_copy(update=always)
     async with gateway_on(settings, [stage.asterisk.pbx], directory / "anew") as other:
         floor = other.pictures["main"].floor
+        await stage.until(lambda: "1001" in floor.agents, "known")
         await stage.until(lambda: len(floor.agents["1001"].queues) == 3, "in all her queues")
         again = floor.agents["1001"]
         assert (again.kind, again.phone, again.phones) == (PhoneKind.DESK, DESK, (DESK,))
