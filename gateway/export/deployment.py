@@ -1,5 +1,4 @@
-"""The tables of the house itself: who may sign in, how deliveries fare, what the doctor found; where orders
-are about. Pure."""
+"""The tables of the house itself: who may sign in, how deliveries fare, where orders are about. Pure."""
 
 from collections.abc import Mapping
 
@@ -7,7 +6,7 @@ from msgspec import Struct
 
 from gateway.export.cells import Table
 from gateway.export.tables import House
-from gateway.export.words import ALL, GRADES, OPEN, ROLES, UNCATEGORISED
+from gateway.export.words import ALL, OPEN, ROLES, UNCATEGORISED
 from gateway.models.overview import EndpointState, Place
 
 
@@ -18,16 +17,6 @@ class AccountRow(Struct, frozen=True):
     role: str
     agent_id: str | None
     disabled: bool
-
-
-class FindingRow(Struct, frozen=True):
-    """One finding of the doctor, as it is told in the table's language."""
-
-    grade: str
-    """`fault`, `warning` or `fine`."""
-    what: str
-    detail: str
-    mend: str
 
 
 def accounts(house: House) -> Table[AccountRow]:
@@ -81,19 +70,5 @@ def endpoints(house: House) -> Table[EndpointState]:
             column("dead", lambda one: one.dead, 8),
             column("last_success", lambda one: at(one.last_success_at), 20),
             column("last_error", lambda one: one.last_error.text if one.last_error else "", 40),
-        ],
-    )
-
-
-def doctor(house: House) -> Table[FindingRow]:
-    """What the doctor found."""
-    column = house.column
-    return house.table(
-        "doctor",
-        [
-            column("result", lambda one: house.words.of(GRADES, one.grade), 8),
-            column("what", lambda one: one.what, 24),
-            column("detail", lambda one: one.detail, 60),
-            column("mend", lambda one: one.mend, 60),
         ],
     )

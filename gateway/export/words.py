@@ -25,7 +25,6 @@ SHEETS: Mapping[str, Both] = {
     "accounts": ("账号", "Accounts"),
     "places": ("热点地区", "Hot places"),
     "endpoints": ("工单系统", "Endpoints"),
-    "doctor": ("体检", "Doctor"),
 }
 HEADERS: Mapping[str, Both] = {
     "abandon_rate": ("放弃率", "Abandon rate"),
@@ -57,7 +56,6 @@ HEADERS: Mapping[str, Both] = {
     "delivered_at": ("送达时间", "Delivered"),
     "delivered_count": ("已投递", "Delivered"),
     "delivery_id": ("送达编号", "Delivery ID"),
-    "detail": ("情况", "What was found"),
     "did": ("操作", "Action"),
     "direction": ("方向", "Direction"),
     "end_reason": ("结束原因", "How it ended"),
@@ -74,7 +72,6 @@ HEADERS: Mapping[str, Both] = {
     "line": ("线路", "Line"),
     "lines": ("线路", "Lines"),
     "longest_wait": ("最长等待(秒)", "Longest wait (s)"),
-    "mend": ("处理办法", "How to mend it"),
     "message": ("说明", "Reason"),
     "missed": ("未接", "Missed"),
     "missed_rings": ("振铃未接", "Rang unanswered"),
@@ -95,7 +92,6 @@ HEADERS: Mapping[str, Both] = {
     "queues": ("队列", "Queues"),
     "reason": ("置忙原因", "Pause reason"),
     "recorded": ("有录音", "Recorded"),
-    "result": ("结果", "Result"),
     "ringing_s": ("振铃(秒)", "Ringing (s)"),
     "role": ("角色", "Role"),
     "scope": ("范围", "Span"),
@@ -117,7 +113,6 @@ HEADERS: Mapping[str, Both] = {
     "unseen": ("未观测", "Unseen"),
     "village": ("村居", "Village"),
     "waited": ("等待(秒)", "Waited (s)"),
-    "what": ("检查项", "Checked"),
     "withdrawn": ("代接", "Picked up"),
 }
 DIRECTIONS: Mapping[Direction, Both] = {
@@ -162,11 +157,6 @@ ROLES: Mapping[str, Both] = {
     "supervisor": ("班长", "Supervisor"),
     "admin": ("管理员", "Administrator"),
     "console": ("命令行", "Command line"),
-}
-GRADES: Mapping[str, Both] = {
-    "fault": ("故障", "Fault"),
-    "warning": ("注意", "Warning"),
-    "fine": ("正常", "Fine"),
 }
 OPEN: Mapping[bool, Both] = {True: ("可登录", "Open"), False: ("已锁定", "Locked")}
 SCOPES: Mapping[bool, Both] = {True: ("当日", "Day"), False: ("时段", "Interval")}

@@ -34,7 +34,7 @@ def house(language: words.Language) -> House:
 
 EVERY: list[Any] = [
     *(tables.calls, tables.orders, tables.deliveries, tables.audit, tables.agents, tables.queues),
-    *(deployment.accounts, deployment.places, deployment.endpoints, deployment.doctor),
+    *(deployment.accounts, deployment.places, deployment.endpoints),
 ]
 
 

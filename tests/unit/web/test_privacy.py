@@ -226,7 +226,7 @@ NOTHING_OF_CALLERS = {
     *("/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/asyncapi.json"),
     *("/api/v1/session", "/api/v1/welcome", "/api/v1/softphone", "/api/v1/directory", "/api/v1/commands"),
     *("/api/v1/admin/overview", "/api/v1/admin/accounts", "/api/v1/figures/places"),
-    *(f"/api/v1/export/{name}.{{form}}" for name in ("accounts", "places", "endpoints", "doctor")),
+    *(f"/api/v1/export/{name}.{{form}}" for name in ("accounts", "places", "endpoints")),
     # Sound is sound: who may listen hears all of it, by a permission of its own, and it is audited.
     *("/api/v1/recordings/{recording_id}/audio", "/api/v1/recordings/{recording_id}/peaks"),
     "/api/v1/calls/{call_id}/clip",
