@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
+from msgspec import Struct
 from starlette.responses import StreamingResponse
 
 from agents.accounts import Identity, Permission
@@ -38,119 +39,106 @@ log = structlog.get_logger(__name__)
 def router(services: WebServices, access: Access) -> APIRouter:
     """`/export`."""
     routes = APIRouter(prefix="/api/v1/export", tags=["export"])
-    who_is = Depends(access.signed_in)
     export = _Exports(services, access)
+
+    def asked(
+        request: Request,
+        form: Form,
+        who: Annotated[Identity, Depends(access.signed_in)],
+        lang: Language = "zh",
+    ) -> _Asked:
+        return _Asked(Path(request.url.path).stem, form, who, lang, dict(request.query_params))
+
+    is_asked = Depends(asked)
 
     def described(form: str) -> dict[str, Any]:
         return {"response_class": StreamingResponse, "summary": form}
 
     @routes.get("/calls.{form}", **described("Calls and their orders"))
-    async def calls(
-        request: Request,
-        form: Form,
-        query: Annotated[CallQuery, Depends()],
-        who: Identity = who_is,
-        lang: Language = "zh",
-    ) -> Response:
+    async def calls(query: Annotated[CallQuery, Depends()], of: _Asked = is_asked) -> Response:
         """The filters of `/history/calls`; newest first, at most `X-Row-Limit` rows."""
         batches = found(services.history, "history").every_call(
-            searched(query.filter(), access.eyes(who), spoken=True), eyes=access.eyes(who)
+            searched(query.filter(), access.eyes(of.who), spoken=True), eyes=access.eyes(of.who)
         )
-        return await export.answer(request, who, form, tables.calls, lang, batches)
+        return await export.answer(of, tables.calls, batches)
 
     @routes.get("/orders.{form}", **described("Orders with all their fields"))
-    async def orders(
-        request: Request,
-        form: Form,
-        query: Annotated[OrderQuery, Depends()],
-        who: Identity = who_is,
-        lang: Language = "zh",
-    ) -> Response:
+    async def orders(query: Annotated[OrderQuery, Depends()], of: _Asked = is_asked) -> Response:
         """The filters of `/history/orders`; newest first."""
         batches = found(services.history, "history").every_order(
-            searched(query.filter(), access.eyes(who)), eyes=access.eyes(who)
+            searched(query.filter(), access.eyes(of.who)), eyes=access.eyes(of.who)
         )
-        return await export.answer(request, who, form, tables.orders, lang, batches)
+        return await export.answer(of, tables.orders, batches)
 
     @routes.get("/deliveries.{form}", **described("The outbox"))
-    async def deliveries(
-        request: Request,
-        form: Form,
-        query: Annotated[DeliveryQuery, Depends()],
-        who: Identity = who_is,
-        lang: Language = "zh",
-    ) -> Response:
+    async def deliveries(query: Annotated[DeliveryQuery, Depends()], of: _Asked = is_asked) -> Response:
         """By the instant at which they were made, and by state; newest first."""
-        access.need(who, Permission.SEE_DELIVERIES)
-        batches = found(services.history, "history").every_delivery(query.filter, eyes=access.eyes(who))
-        return await export.answer(request, who, form, tables.deliveries, lang, batches)
+        access.need(of.who, Permission.SEE_DELIVERIES)
+        batches = found(services.history, "history").every_delivery(query.filter, eyes=access.eyes(of.who))
+        return await export.answer(of, tables.deliveries, batches)
 
     @routes.get("/audit.{form}", **described("The audit"))
-    async def audit(
-        request: Request,
-        form: Form,
-        query: Annotated[AuditQuery, Depends()],
-        who: Identity = who_is,
-        lang: Language = "zh",
-    ) -> Response:
+    async def audit(query: Annotated[AuditQuery, Depends()], of: _Asked = is_asked) -> Response:
         """By time and person; newest first."""
-        access.need(who, Permission.SEE_AUDIT)
-        batches = found(services.history, "history").every_entry(query.filter, eyes=access.eyes(who))
-        return await export.answer(request, who, form, tables.audit, lang, batches)
+        access.need(of.who, Permission.SEE_AUDIT)
+        batches = found(services.history, "history").every_entry(query.filter, eyes=access.eyes(of.who))
+        return await export.answer(of, tables.audit, batches)
 
     @routes.get("/agents.{form}", **described("Agents now, and their day"))
-    async def agents(request: Request, form: Form, who: Identity = who_is, lang: Language = "zh") -> Response:
+    async def agents(of: _Asked = is_asked) -> Response:
         """All agents: state and figures since midnight."""
         figures = dict(services.live.values("figures"))
         rows = [AgentNow(one, figures.get(f"agent/{key}")) for key, one in services.live.values("agents")]
         rows.sort(key=lambda row: row.agent.id)
-        return await export.answer(request, who, form, tables.agents, lang, _once(rows))
+        return await export.answer(of, tables.agents, _once(rows))
 
     @routes.get("/queues.{form}", **described("Queues' figures"))
-    async def queues(request: Request, form: Form, who: Identity = who_is, lang: Language = "zh") -> Response:
+    async def queues(of: _Asked = is_asked) -> Response:
         """All queues: the day since midnight and its intervals."""
         found_figures = services.live.values("figures")
         rows = [one for key, one in found_figures if not key.startswith("agent/")]
         rows.sort(key=lambda one: (one.pbx, one.queue, -1 if one.interval is None else one.interval))
-        return await export.answer(request, who, form, tables.queues, lang, _once(rows))
+        return await export.answer(of, tables.queues, _once(rows))
 
     @routes.get("/places.{form}", **described("Where orders are about"))
     async def places(
-        request: Request,
-        form: Form,
-        who: Identity = who_is,
-        lang: Language = "zh",
-        hours: Annotated[float, Query(gt=0, le=24 * 92)] = 24.0,
+        of: _Asked = is_asked, hours: Annotated[float, Query(gt=0, le=24 * 92)] = 24.0
     ) -> Response:
         """Orders of the last hours by town and village, the most frequent first."""
-        access.need(who, Permission.SEE_ALL)
-        access.need(who, Permission.EXPORT)
+        access.need(of.who, Permission.SEE_ALL)
+        access.need(of.who, Permission.EXPORT)
         rows = await found(services.administration, "administration").places(time.time() - hours * 3600)
-        return await export.answer(request, who, form, deployment.places, lang, _once(rows))
+        return await export.answer(of, deployment.places, _once(rows))
 
     @routes.get("/accounts.{form}", **described("Who may sign in"))
-    async def accounts(
-        request: Request, form: Form, who: Identity = who_is, lang: Language = "zh"
-    ) -> Response:
+    async def accounts(of: _Asked = is_asked) -> Response:
         """All accounts, by name."""
-        access.need(who, Permission.MANAGE_ACCOUNTS)
+        access.need(of.who, Permission.MANAGE_ACCOUNTS)
         rows = [
             deployment.AccountRow(one.username, one.role.value, one.agent_id, one.disabled)
             for one in await services.accounts.list_accounts()
         ]
-        return await export.answer(request, who, form, deployment.accounts, lang, _once(rows))
+        return await export.answer(of, deployment.accounts, _once(rows))
 
     @routes.get("/endpoints.{form}", **described("Work-order systems"))
-    async def endpoints(
-        request: Request, form: Form, who: Identity = who_is, lang: Language = "zh"
-    ) -> Response:
+    async def endpoints(of: _Asked = is_asked) -> Response:
         """All of them, and how deliveries fare."""
-        access.need(who, Permission.SEE_DEPLOYMENT)
+        access.need(of.who, Permission.SEE_DEPLOYMENT)
         now = await found(services.administration, "administration").overview()
-        rows = [shown(one, access.eyes(who)) for one in now.endpoints]
-        return await export.answer(request, who, form, deployment.endpoints, lang, _once(rows))
+        rows = [shown(one, access.eyes(of.who)) for one in now.endpoints]
+        return await export.answer(of, deployment.endpoints, _once(rows))
 
     return routes
+
+
+class _Asked(Struct, frozen=True):
+    """What every export is asked with; `filters` as they were sent, for the audit."""
+
+    name: str
+    form: Form
+    who: Identity
+    lang: Language
+    filters: dict[str, str]
 
 
 class _Exports:
@@ -167,30 +155,20 @@ class _Exports:
         services = self._services
         return House(services.lines, services.timezone, services.field_labels, agents, Words(lang))
 
-    async def answer(
-        self,
-        request: Request,
-        who: Identity,
-        form: Form,
-        made: Callable[[House], AnyTable],
-        lang: Language,
-        batches: Batches,
-    ) -> Response:
+    async def answer(self, of: _Asked, made: Callable[[House], AnyTable], batches: Batches) -> Response:
         """The file; the audit is written before the first row is read."""
-        self._access.need(who, Permission.EXPORT)
+        self._access.need(of.who, Permission.EXPORT)
         if self._running >= AT_ONCE:
             raise Refused(429, "exports_running", count=AT_ONCE)
-        house = self._house(lang)
+        house = self._house(of.lang)
         table = made(house)
-        name = Path(request.url.path).stem
-        asked = dict(request.query_params)
-        await note(self._services, who, f"export.{name}", {"format": form, "filters": asked})
+        await note(self._services, of.who, f"export.{of.name}", {"format": of.form, "filters": of.filters})
         now = datetime.fromtimestamp(time.time(), ZoneInfo(self._services.timezone))
         headers = {
-            "Content-Disposition": f'attachment; filename="{name}-{now:%Y%m%d-%H%M%S}.{form}"',
+            "Content-Disposition": f'attachment; filename="{of.name}-{now:%Y%m%d-%H%M%S}.{of.form}"',
             "X-Row-Limit": str(self._services.export_rows),
         }
-        if form == "csv":
+        if of.form == "csv":
             lines = self._csv(table, house, batches)
             return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
         file, size = await self._xlsx(table, house, batches)
