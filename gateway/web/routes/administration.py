@@ -1,6 +1,8 @@
 """The deployment, the doctor, the accounts; and where today's matters are."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -35,6 +37,16 @@ def router(services: WebServices, access: Access) -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
     who_is = Depends(access.signed_in)
 
+    @asynccontextmanager
+    async def noted(who: Identity, name: str, told: dict[str, Any]) -> AsyncIterator[None]:
+        """What is done to an account: in the audit, done or refused."""
+        try:
+            yield
+        except AccountError as error:
+            await note(services, who, name, told, error.said)
+            raise Refused(422, error.said.code, **error.said.params) from error
+        await note(services, who, name, told)
+
     @routes.get("/admin/overview")
     async def overview(who: Identity = who_is) -> Response:
         access.need(who, Permission.SEE_DEPLOYMENT)
@@ -65,25 +77,17 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def create(body: NewAccount, who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         told = {"username": body.username, "role": body.role.value, "agent_id": body.agent_id}
-        try:
+        async with noted(who, "account.create", told):
             made = await services.accounts.create_account(
                 body.username, body.password.get_secret_value(), body.role, body.agent_id, replace=False
             )
-        except AccountError as error:
-            await note(services, who, "account.create", told, error.said)
-            raise Refused(422, error.said.code, **error.said.params) from error
-        await note(services, who, "account.create", told)
         return json(_shown(made), 201)
 
     @routes.post("/admin/accounts/{username}/password")
     async def password(username: str, body: NewPassword, who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
-        try:
+        async with noted(who, "account.password", {"username": username}):
             await services.accounts.set_password(username, body.password.get_secret_value())
-        except AccountError as error:
-            await note(services, who, "account.password", {"username": username}, error.said)
-            raise Refused(422, error.said.code, **error.said.params) from error
-        await note(services, who, "account.password", {"username": username})
         return Response(status_code=204)
 
     @routes.post("/admin/accounts/{username}/disabled")
@@ -92,12 +96,8 @@ def router(services: WebServices, access: Access) -> APIRouter:
         told = {"username": username, "disabled": body.disabled}
         if username == who.username and body.disabled:
             raise Refused(409, "account_own")
-        try:
+        async with noted(who, "account.disabled", told):
             await services.accounts.disable(username, disabled=body.disabled)
-        except AccountError as error:
-            await note(services, who, "account.disabled", told, error.said)
-            raise Refused(422, error.said.code, **error.said.params) from error
-        await note(services, who, "account.disabled", told)
         return Response(status_code=204)
 
     return routes
