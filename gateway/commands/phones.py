@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from agents.machine import wrap_up_reason
+from gateway.commands.states import join, leave
 from gateway.commands.view import BUSY, Ami, Plan, Seat, Step, View, impossible
 from gateway.models import commands as c
 from gateway.models.phones import BROWSER_CHOSEN, DESK_CHOSEN, PhoneKind, choice_device
@@ -41,35 +42,18 @@ def follow(view: View, seat: Seat) -> tuple[Step, ...]:
         ours = {line.queue for line in view.rules.lines}
         left = tuple(queue for queue in present if queue in ours and queue not in penalties)
     reason = _pause_reason(status) if joined else ""
-    steps: list[Step] = [
-        Ami(
-            "QueueAdd",
-            {
-                "Queue": queue,
-                "Interface": seat.phone,
-                "Penalty": str(penalties.get(queue, 0)),
-                "Paused": "true" if reason else "false",
-                "MemberName": seat.id,
-                "StateInterface": seat.phone,
-            },
-            tolerates=("Already there",),
-        )
-        for queue in joined
-    ]
+    paused = "true" if reason else "false"
+    steps: list[Step] = [join(seat, queue, penalties.get(queue, 0), Paused=paused) for queue in joined]
     if reason:
         # QueueAdd of older versions knows no reason.
         steps.append(Ami("QueuePause", {"Interface": seat.phone, "Paused": "true", "Reason": reason}))
-    steps += [_out(queue, phone) for queue in present for phone in others]
-    return (*steps, *(_out(queue, seat.phone) for queue in left))
+    steps += [leave(queue, phone) for queue in present for phone in others]
+    return (*steps, *(leave(queue, seat.phone) for queue in left))
 
 
 def _other(seat: Seat, phone: str) -> bool:
     # A third phone, put into a queue by hand, is left alone.
     return phone != seat.phone and phone in seat.phones.values()
-
-
-def _out(queue: str, phone: str) -> Ami:
-    return Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
 
 
 def _pause_reason(status: AgentStatus | None) -> str:

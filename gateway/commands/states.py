@@ -1,7 +1,24 @@
 """Commands about an agent's own state: queues, pauses, wrap-up."""
 
-from gateway.commands.view import Ami, Plan, Seat, Step, View, WrapUp, impossible
+from gateway.commands.view import Ami, Plan, Seat, View, WrapUp, impossible
 from gateway.models import commands as c
+
+
+def join(seat: Seat, queue: str, penalty: int, **more: str) -> Ami:
+    """The agent becomes a member of the queue by `seat.phone`; `more`: further headers."""
+    headers = {
+        "Queue": queue,
+        "Interface": seat.phone,
+        "Penalty": str(penalty),
+        "MemberName": seat.id,
+        "StateInterface": seat.phone,
+    }
+    return Ami("QueueAdd", {**headers, **more}, tolerates=("Already there",))
+
+
+def leave(queue: str, phone: str) -> Ami:
+    """That phone is a member of the queue no more."""
+    return Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
 
 
 def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
@@ -13,22 +30,10 @@ def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
     if not wanted:
         raise impossible("lines_none", agent=seat.id)
     member_of = _queues(view, seat)
-    steps: list[Step] = [
-        Ami(
-            "QueueAdd",
-            {
-                "Queue": line.queue,
-                "Interface": seat.phone,
-                "Penalty": str(seat.lines[line.id]),
-                "MemberName": seat.id,
-                "StateInterface": seat.phone,
-            },
-            tolerates=("Already there",),
-        )
-        for line in wanted
-        if line.queue not in member_of
-    ]
-    return Plan(seat.pbx, tuple(steps), {"queues": [line.queue for line in wanted]})
+    steps = tuple(
+        join(seat, line.queue, seat.lines[line.id]) for line in wanted if line.queue not in member_of
+    )
+    return Plan(seat.pbx, steps, {"queues": [line.queue for line in wanted]})
 
 
 def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
@@ -36,11 +41,7 @@ def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
     if seat.phones and not view.rules.desk_login:
         raise impossible("agents_static")
     queues = _queues(view, seat)
-    steps = tuple(
-        Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
-        for queue in queues
-        for phone in _phones(view, seat)
-    )
+    steps = tuple(leave(queue, phone) for queue in queues for phone in _phones(view, seat))
     return Plan(seat.pbx, steps, {"queues": list(queues)})
 
 
