@@ -82,7 +82,7 @@ def config_check(config: ConfigOption = None) -> None:
             pbx.read_secret()
         except ValueError as error:
             faults.append(f"pbx.{index} ({pbx.name}): {error}")
-        if any(url.startswith("turn") for url in pbx.softphone.ice_servers):
+        if pbx.softphone.uses_turn:
             try:
                 pbx.read_turn_secret()
             except ValueError as error:

@@ -66,12 +66,11 @@ def _password(agent: AgentSettings, pbx: PbxSettings, user: str) -> str:
 
 
 def _ice_servers(agent: AgentSettings, pbx: PbxSettings) -> tuple[IceServer, ...]:
-    urls = pbx.softphone.ice_servers
     try:
-        secret = pbx.read_turn_secret() if any(url.startswith("turn") for url in urls) else None
+        secret = pbx.read_turn_secret() if pbx.softphone.uses_turn else None
     except ValueError as error:
         raise SoftphoneUnavailableError(str(error)) from None
-    return ice_servers(urls, secret, agent.id, time.time() + pbx.softphone.turn_ttl_s)
+    return ice_servers(pbx.softphone.ice_servers, secret, agent.id, time.time() + pbx.softphone.turn_ttl_s)
 
 
 def websocket_urls(pbxs: Mapping[str, PbxSettings]) -> list[str]:

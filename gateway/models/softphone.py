@@ -20,6 +20,11 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
         return f"IceServer({self.urls!r})"
 
 
+def is_turn(url: str) -> bool:
+    """Whether that server relays, and wants credentials; else it only tells addresses (STUN)."""
+    return url.startswith("turn")
+
+
 def ice_servers(urls: Iterable[str], secret: str | None, agent: str, expires: float) -> tuple[IceServer, ...]:
     """STUN servers as they are, TURN servers with credentials that end at `expires` (POSIX seconds).
 
@@ -31,7 +36,7 @@ def ice_servers(urls: Iterable[str], secret: str | None, agent: str, expires: fl
     """
     servers, relays = [], []
     for url in urls:
-        if url.startswith("turn"):
+        if is_turn(url):
             relays.append(url)
         else:
             servers.append(IceServer((url,)))

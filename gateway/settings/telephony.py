@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.models.dialling import DialRule, dial_regex
+from gateway.models.softphone import is_turn
 from gateway.settings.base import Identifier, RoleName, SecretHolder, Section, read_secret_file, shell
 
 HOST = r"^[A-Za-z0-9.-]{1,255}$"
@@ -47,6 +48,11 @@ class SoftphoneSettings(Section):
     key: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
         default=None, description="its key, as the PBX names it; default: in the certificate's file"
     )
+
+    @property
+    def uses_turn(self) -> bool:
+        """Whether a TURN secret is needed."""
+        return any(is_turn(url) for url in self.ice_servers)
 
 
 class PbxSettings(SecretHolder):
