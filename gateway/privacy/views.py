@@ -156,11 +156,15 @@ def known_of(order: Order, eyes: Eyes) -> Known:
         if whole:
             continue
         for name in names:
-            values = [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
-            for field in values:
+            for field in _told_of(order, name):
                 if isinstance(field.value, str) and len(field.value) > 1:
                     found[field.value] = mask(field.value)
     return sorted(found.items(), key=lambda one: -len(one[0]))
+
+
+def _told_of(order: Order, name: str) -> list[FieldValue]:
+    """All that is told of a field: its value, then what else is offered."""
+    return [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
 
 
 def field_text(name: str, text: str, eyes: Eyes, known: Known = ()) -> str:
@@ -215,9 +219,8 @@ def typed(order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], eye
             return [meant(name, one) for one in sent]
         if not isinstance(sent, str):
             return sent
-        fields = [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
         sources = [drafts[name]] if name in drafts else []
-        for field in fields:
+        for field in _told_of(order, name):
             sources += (
                 [str(one) for one in field.value] if isinstance(field.value, list) else [str(field.value)]
             )
