@@ -172,8 +172,8 @@ class Visits:
         if event.uniqueid:
             return event.uniqueid, event.queue, agent
         of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]
-        of_agent.sort(key=lambda talk: self._hung_up.get(talk, math.inf))
-        return of_agent[0] if of_agent else ("", event.queue, agent)
+        unknown = ("", event.queue, agent)
+        return min(of_agent, key=lambda talk: self._hung_up.get(talk, math.inf), default=unknown)
 
     def _left_for(self, at: float, visit: QueueVisit, outcome: VisitOutcome) -> list[AnyFact]:
         left_at = visit.left_at if visit.left_at is not None else at
