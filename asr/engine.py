@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.models.transcript import Alternative
+
 Samples = NDArray[np.float32]
 """Mono speech, 16 kHz, -1..1, shape (n,)."""
 
@@ -53,16 +55,6 @@ class EngineJob:
 
     samples: Samples
     request: EngineRequest = EngineRequest()
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """What else may have been said: a beginning that was expected, and the character after it."""
-
-    text: str
-    """Simplified Chinese."""
-    probability: float
-    """Of the whole text, its beginning included, 0..1: of what begins otherwise, a thousandth and less."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import numpy as np
 from ctranslate2 import Device, StorageView
 from faster_whisper.tokenizer import Tokenizer
 
-from asr.engine import Alternative, Expected
+from asr.engine import Expected
 from asr.script import simplified
+from gateway.models.transcript import Alternative
 
 BEAM = 5
 KEPT = 12

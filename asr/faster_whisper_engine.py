@@ -20,10 +20,11 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from asr.config import AsrConfig
-from asr.engine import LONGEST_S, RATE, Alternative, EngineError, EngineJob, EngineSegment
+from asr.engine import LONGEST_S, RATE, EngineError, EngineJob, EngineSegment
 from asr.expected import alternatives
 from asr.guards import MAX_COMPRESSION, Evidence, spoken
 from asr.script import simplified
+from gateway.models.transcript import Alternative
 
 _PAD = np.zeros(RATE // 5, dtype=np.float32)
 """Silence put around each stretch: Whisper drops words that touch the border. Seconds: 0.2."""

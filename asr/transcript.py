@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from asr.engine import EngineSegment
 from gateway.models.call import Side
-from gateway.models.transcript import Alternative, Source, Utterance, utterance_id
+from gateway.models.transcript import Source, Utterance, utterance_id
 
 
 def utterance(
@@ -44,5 +44,5 @@ def utterance(
         final=final,
         confidence=round(total / weight, 3),
         source=source,
-        alternatives=tuple(Alternative(one.text, one.probability) for one in phrases[0].alternatives),
+        alternatives=phrases[0].alternatives,
     )

@@ -15,11 +15,12 @@ class Source(StrEnum):
 
 
 class Alternative(Struct, frozen=True):
-    """What else may have been said, as the recogniser weighs it."""
+    """What else may have been said, as weighed: a beginning that was expected, and the character after it."""
 
     text: str
+    """Simplified Chinese."""
     probability: float
-    """Of the whole text, 0..1; small numbers, to be compared with one another."""
+    """Of the whole text, its beginning included, 0..1: of what begins otherwise, a thousandth and less."""
 
 
 class Utterance(Struct, frozen=True):
