@@ -9,11 +9,11 @@ from sqlalchemy import insert
 
 from benchmarks.capture import Calls
 from benchmarks.pipeline import LINES
-from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Side
 from gateway.models.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard
 from gateway.models.order import FieldValue, Method, Order, OrderState
+from gateway.models.phones import AgentProfile
 from gateway.models.transcript import Utterance, utterance_id
 from gateway.pbx.normalise import normalise
 from gateway.replay.capture import Counts, messages

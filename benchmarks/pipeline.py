@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from agents.accounts import Identity, Role
 from benchmarks.pbx import SECRET, USER
 from gateway.bus import LocalBus
-from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.conduct.picture import Picture
 from gateway.memory import settle
 from gateway.models.facts import AnyFact, CallEnded
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.pbx.link import LinkState, PbxLink
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository

@@ -26,7 +26,6 @@ from gateway.background import (
     watch_recogniser,
 )
 from gateway.bus import LocalBus
-from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.commands.view import View
 from gateway.conduct.administration import Administration
@@ -342,11 +341,7 @@ def _link(
     follow: Callable[[str], Awaitable[None]],
 ) -> None:
     settings = running.settings
-    profiles = [
-        AgentProfile(agent.id, agent.name, agent.phone, agent.kind, agent.desk_phone or "")
-        for agent in settings.agents
-        if (agent.pbx or first) == pbx.name
-    ]
+    profiles = [agent.model() for agent in settings.agents if (agent.pbx or first) == pbx.name]
     tracker = CallTracker(
         pbx.name,
         [line.model() for line in settings.lines],

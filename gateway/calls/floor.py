@@ -12,12 +12,12 @@ from msgspec import Struct, structs
 
 from agents import machine
 from agents.machine import DEVICE_BY_STATUS, Outcome, Seen, SetPause, state_of
-from gateway.calls.phones import AgentProfile, Phones
+from gateway.calls.phones import Phones
 from gateway.calls.visits import Visits
 from gateway.models.call import Direction
 from gateway.models.facts import AgentChanged, AnyFact, QueueChanged
 from gateway.models.line import Line
-from gateway.models.phones import DESK_CHOSEN, PhoneKind, chooser
+from gateway.models.phones import DESK_CHOSEN, AgentProfile, PhoneKind, chooser
 from gateway.models.queue import AgentState, AgentStatus, Queue, QueueVisit, Waiting
 from gateway.pbx import events as e
 from gateway.pbx.snapshot import PbxSnapshot

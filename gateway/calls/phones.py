@@ -2,24 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
-
 from agents.machine import UNREACHABLE
-from gateway.models.phones import DESK_CHOSEN, PhoneKind, choice_device
+from gateway.models.phones import DESK_CHOSEN, AgentProfile, PhoneKind, choice_device
 
 UNKNOWN = "UNKNOWN"
-
-
-class AgentProfile(Struct, frozen=True):
-    """An agent as configured."""
-
-    id: str
-    name: str
-    phone: str
-    kind: PhoneKind = PhoneKind.DESK
-    """What `phone` is."""
-    desk_phone: str = ""
-    """The phone on the desk beside the browser; empty: there is no choice."""
 
 
 class Phones:

@@ -15,13 +15,13 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
 from gateway.calls.floor import Floor
 from gateway.calls.lifecycle import Lifecycle
-from gateway.calls.phones import AgentProfile
 from gateway.calls.ringing import Ringing
 from gateway.calls.taking_back import TakingBack
 from gateway.calls.transfers import Transfers
 from gateway.models.call import Call
 from gateway.models.facts import AnyFact
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.pbx import events as e
 from gateway.pbx.events import AnyPbxEvent
 

@@ -82,17 +82,13 @@ def _instant(text: str) -> float:
 def _file(
     source: io.BufferedReader, size: int, settings: Settings, pbx: str, wanted: str, as_json: bool
 ) -> None:
-    from gateway.calls.phones import AgentProfile
     from gateway.replay import pcap
     from gateway.replay.capture import Counts
     from gateway.replay.fold import facts_of, facts_of_packets
     from gateway.replay.timeline import Timelines
 
     counts, timelines = Counts(), Timelines()
-    profiles = [
-        AgentProfile(agent.id, agent.name, agent.phone, agent.kind, agent.desk_phone or "")
-        for agent in settings.agents
-    ]
+    profiles = [agent.model() for agent in settings.agents]
     unpacked: io.BufferedReader[Any] = (
         io.BufferedReader(gzip.GzipFile(fileobj=source)) if _starts(source, GZIP) else source
     )

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class PhoneKind(StrEnum):
     """What an agent telephones with."""
@@ -10,6 +12,18 @@ class PhoneKind(StrEnum):
     """WebRTC: there only while the desk's page is open."""
     DESK = "desk"
     """A SIP phone of its own."""
+
+
+class AgentProfile(Struct, frozen=True):
+    """An agent as configured."""
+
+    id: str
+    name: str
+    phone: str
+    kind: PhoneKind = PhoneKind.DESK
+    """What `phone` is."""
+    desk_phone: str = ""
+    """The phone on the desk beside the browser; empty: there is no choice."""
 
 
 CHOICE = "Custom:hotline-desk-"

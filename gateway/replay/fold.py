@@ -6,11 +6,11 @@ from itertools import chain
 
 import msgspec
 
-from gateway.calls.phones import AgentProfile
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.facts import AnyFact
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.pbx.events import FullyBooted, Shutdown
 from gateway.pbx.normalise import normalise
 from gateway.pbx.snapshot import PbxSnapshot

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.models.alarm import DAY_MEASURES, LINE_MEASURES, AlarmRule, Level, Measure
 from gateway.models.line import Line
-from gateway.models.phones import PhoneKind
+from gateway.models.phones import AgentProfile, PhoneKind
 from gateway.models.queue import reserved_reason
 from gateway.privacy.eyes import Eyes, Privacy
 from gateway.settings.base import (
@@ -133,8 +133,7 @@ class AgentSettings(SecretHolder):
     @property
     def sip_user(self) -> str | None:
         """The SIP account of the phone; `None`: not a PJSIP phone."""
-        technology, _, user = self.phone.partition("/")
-        return user if technology == "PJSIP" else None
+        return self.sip_users.get(self.kind)
 
     @property
     def kind(self) -> PhoneKind:
@@ -151,6 +150,10 @@ class AgentSettings(SecretHolder):
         """The SIP account of each PJSIP phone."""
         split = {kind: phone.partition("/") for kind, phone in self.phones.items()}
         return {kind: user for kind, (technology, _, user) in split.items() if technology == "PJSIP"}
+
+    def model(self) -> AgentProfile:
+        """The pure form."""
+        return AgentProfile(self.id, self.name, self.phone, self.kind, self.desk_phone or "")
 
     @model_validator(mode="after")
     def _browser_speaks_pjsip(self) -> Self:

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.calls.phones import AgentProfile
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Call, CallState
@@ -91,10 +90,7 @@ class Stage:
         self._stack = AsyncExitStack()
 
     def _new_tracker(self) -> CallTracker:
-        profiles = [
-            AgentProfile(one.id, one.name, one.phone, one.kind, one.desk_phone or "")
-            for one in self.settings.agents
-        ]
+        profiles = [one.model() for one in self.settings.agents]
         return CallTracker(self.asterisk.pbx.name, [line.model() for line in self.settings.lines], profiles)
 
     def _link(self, pbx: PbxSettings, on_event: Any, on_snapshot: Any) -> PbxLink:

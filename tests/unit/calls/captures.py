@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.pbx.events import AnyPbxEvent
 from gateway.pbx.normalise import normalise
 

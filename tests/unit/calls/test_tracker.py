@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.calls.phones import AgentProfile
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.call import Call, CallState, EndReason, Side
 from gateway.models.facts import AnyFact, CallEnded, CallFact
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.models.queue import AgentState
 from gateway.pbx import events as e
 from gateway.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot, QueueSnapshot

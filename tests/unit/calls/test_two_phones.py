@@ -1,11 +1,10 @@
 """An agent's two phones as the floor sees them: chosen by a device of the PBX, reachable or not."""
 
 from gateway.calls.floor import FollowPhone
-from gateway.calls.phones import AgentProfile
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.models.facts import AgentChanged
-from gateway.models.phones import PhoneKind, choice_device, chooser
+from gateway.models.phones import AgentProfile, PhoneKind, choice_device, chooser
 from gateway.models.queue import AgentState, AgentStatus
 from gateway.pbx import events as e
 from gateway.pbx.snapshot import PbxSnapshot, QueueSnapshot

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from panoramisk import Manager
 
-from gateway.calls.phones import AgentProfile
 from gateway.calls.tracker import CallTracker
 from gateway.demo import CALLS
 from gateway.demo.alaw import alaw_of, decode
@@ -19,6 +18,7 @@ from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.models.call import EndReason, Side
 from gateway.models.facts import AnyFact, CallEnded, CallFact, CallUpdated
 from gateway.models.line import Line
+from gateway.models.phones import AgentProfile
 from gateway.pbx.normalise import normalise
 from ivr.agi import FastAgiServer
 from ivr.hotline import HotlineIvr
