@@ -1,1 +1,1 @@
-"""Agents (坐席): state machine, skills, desk commands, accounts and roles."""
+"""Agents at work: states, queues, phones, timers, figures, alarms, the screen-pop; and who may sign in."""

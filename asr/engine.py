@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.models.transcript import Alternative
+from domain.transcripts import Alternative
 
 Samples = NDArray[np.float32]
 """Mono speech, 16 kHz, -1..1, shape (n,)."""

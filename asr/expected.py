@@ -14,7 +14,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from asr.engine import Expected
 from asr.script import simplified
-from gateway.models.transcript import Alternative
+from domain.transcripts import Alternative
 
 BEAM = 5
 KEPT = 12

@@ -24,7 +24,7 @@ from asr.engine import LONGEST_S, RATE, EngineError, EngineJob, EngineSegment
 from asr.expected import alternatives
 from asr.guards import MAX_COMPRESSION, Evidence, spoken
 from asr.script import simplified
-from gateway.models.transcript import Alternative
+from domain.transcripts import Alternative
 
 _PAD = np.zeros(RATE // 5, dtype=np.float32)
 """Silence put around each stretch: Whisper drops words that touch the border. Seconds: 0.2."""

@@ -12,8 +12,8 @@ from asr.pool import EnginePool
 from asr.schedule import Urgency
 from asr.spans import Spans, subtract
 from asr.transcript import utterance
-from gateway.models.call import Side
-from gateway.models.transcript import Source, Utterance
+from domain.calls import Side
+from domain.transcripts import Source, Utterance
 
 __all__ = ["subtract", "transcribe_span"]
 

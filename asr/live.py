@@ -22,8 +22,8 @@ from asr.segmenter import Endpointing
 from asr.spans import Spans, add
 from asr.timeline import Placed, Timeline
 from asr.transcript import utterance
-from gateway.models.call import Side
-from gateway.models.transcript import Source, Utterance, utterance_id
+from domain.calls import Side
+from domain.transcripts import Source, Utterance, utterance_id
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from asr.engine import LONGEST_S, RATE, Engine, EngineError, EngineJob, EngineRe
 from asr.process import Worker, WorkerLost
 from asr.schedule import Job, Schedule, Urgency
 from asr.stats import Stats
-from gateway.models.recogniser import Recogniser
+from domain.recogniser import Recogniser
 
 log = structlog.get_logger(__name__)
 

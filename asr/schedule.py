@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from gateway.models.recogniser import Load
+from domain.recogniser import Load
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from asr.engine import EngineSegment
-from gateway.models.call import Side
-from gateway.models.transcript import Source, Utterance, utterance_id
+from domain.calls import Side
+from domain.transcripts import Source, Utterance, utterance_id
 
 
 def utterance(

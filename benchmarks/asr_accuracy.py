@@ -23,8 +23,8 @@ from asr.pool import EnginePool
 from benchmarks.calls import MODEL, RATE, SHIPPED, TrueCall, directory_of, load_calls
 from benchmarks.figures import put_figures
 from benchmarks.harness import write_json
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.transcripts import Utterance
 
 BAR = 0.01
 """Live may be worse by so much: one point."""

@@ -33,7 +33,7 @@ from asr.resample import Resampler
 from benchmarks.asr_live import P50_S, P95_S, live_run
 from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, quantile
 from benchmarks.harness import write_json
-from gateway.models.call import Side
+from domain.calls import Side
 
 COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 RATIO = 3.0

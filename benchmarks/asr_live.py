@@ -25,9 +25,9 @@ from asr.pool import EnginePool
 from asr.segmenter import Endpointing
 from benchmarks.calls import MODEL, RATE, TrueCall, directory_of, load_calls, quantile
 from benchmarks.harness import write_json
+from domain.calls import Side
+from domain.transcripts import Utterance
 from gateway.memory import settle
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
 
 P50_S, P95_S = 1.0, 2.5
 """The latency that counts as live."""

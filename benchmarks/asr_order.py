@@ -27,13 +27,13 @@ from asr.resample import Resampler
 from benchmarks.asr_live import loop_lag
 from benchmarks.calls import MODEL, RATE, quantile
 from benchmarks.harness import write_json
-from gateway.embedded import CALLS, run_embedded
+from domain.calls import Side
+from domain.facts import AnyFact, CallEnded, OrderChanged
+from domain.orders import OrderState
 from gateway.logs import configure
 from gateway.memory import settle
-from gateway.models.call import Side
-from gateway.models.facts import AnyFact, CallEnded, OrderChanged
-from gateway.models.order import OrderState
 from gateway.settings import Settings
+from gateway.standalone import CALLS, run_embedded
 from recordings.pcm import read_wav
 
 COMPLETE_S = 2.0

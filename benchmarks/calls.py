@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio import read_audio
-from gateway.models.call import Side
+from domain.calls import Side
 
 SHIPPED = Path(__file__).resolve().parents[1] / "gateway" / "demo" / "calls"
 MODEL = Path(__file__).resolve().parents[1] / ".cache" / "models" / "whisper-base"

@@ -11,9 +11,9 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from benchmarks.followers import run_followers
 from benchmarks.harness import Helper, helper, median, percentile, pin, progress, report, rss_mib
 from benchmarks.pipeline import authenticate
-from gateway.models.call import Call, CallState, Direction, Party, Side
-from gateway.models.facts import CallEnded, CallUpdated, PbxLinkChanged, UtteranceHeard
-from gateway.models.transcript import Utterance
+from domain.calls import Call, CallState, Direction, Party, Side
+from domain.facts import CallEnded, CallUpdated, PbxLinkChanged, UtteranceHeard
+from domain.transcripts import Utterance
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView, delta_frame

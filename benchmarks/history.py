@@ -22,16 +22,16 @@ from typing import Any
 from sqlalchemy import func, insert, select, text
 
 from benchmarks.harness import median, percentile, report, rss_mib
+from domain.calls import Call, CallState, Direction, EndReason, Leg, Party, Side, Talk
+from domain.history import CallFilter
+from domain.lines import Line
+from domain.orders import Evidence, FieldValue, Method, Order, OrderState
+from domain.search import searchable, terms
 from gateway.export import csv as csv_file
 from gateway.export import tables
 from gateway.export.tables import House
 from gateway.export.words import Words
 from gateway.export.xlsx import XlsxFile
-from gateway.models.call import Call, CallState, Direction, EndReason, Leg, Party, Side, Talk
-from gateway.models.history import CallFilter
-from gateway.models.line import Line
-from gateway.models.order import Evidence, FieldValue, Method, Order, OrderState
-from gateway.models.search import searchable, terms
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import call_row, order_row, order_text_row

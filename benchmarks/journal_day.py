@@ -9,13 +9,13 @@ from sqlalchemy import insert
 
 from benchmarks.capture import Calls
 from benchmarks.pipeline import LINES
+from domain.calls import Side
+from domain.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard
+from domain.orders import FieldValue, Method, Order, OrderState
+from domain.phones import AgentProfile
+from domain.transcripts import Utterance, utterance_id
+from gateway.asterisk.normalise import normalise
 from gateway.calls.tracker import CallTracker
-from gateway.models.call import Side
-from gateway.models.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard
-from gateway.models.order import FieldValue, Method, Order, OrderState
-from gateway.models.phones import AgentProfile
-from gateway.models.transcript import Utterance, utterance_id
-from gateway.pbx.normalise import normalise
 from gateway.replay.capture import Counts, messages
 from gateway.storage.database import Database
 from gateway.storage.journal import journal_row

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agents.accounts import Identity, Role
+from agents.accounts.service import Identity, Role
 from benchmarks.pbx import SECRET, USER
-from gateway.bus import LocalBus
+from domain.facts import AnyFact, CallEnded
+from domain.lines import Line
+from domain.phones import AgentProfile
+from gateway.asterisk.link import LinkState, PbxLink
 from gateway.calls.tracker import CallTracker
-from gateway.conduct.picture import Picture
+from gateway.facts.bus import LocalBus
 from gateway.memory import settle
-from gateway.models.facts import AnyFact, CallEnded
-from gateway.models.line import Line
-from gateway.models.phones import AgentProfile
-from gateway.pbx.link import LinkState, PbxLink
+from gateway.pbx_state import Picture
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agents.figures.day import day_of
+from agents.figures.service import Reporting
 from benchmarks.harness import helper, median, pin, progress, report
 from benchmarks.journal_day import fill
 from benchmarks.pbx import PbxPlan, run_pbx
 from benchmarks.pipeline import LINES, pipeline
-from gateway.bus import LocalBus
-from gateway.calls.figures import day_of
-from gateway.conduct.reporting import Reporting
+from gateway.facts.bus import LocalBus
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.stream.state import Audience, snapshot_frame

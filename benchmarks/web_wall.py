@@ -21,12 +21,12 @@ from typing import Any, cast
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from agents.accounts import AccountService, Role
+from agents.accounts.service import AccountService, Role
 from benchmarks.harness import helper, median, percentile, pin, progress, report, requests
-from gateway.models.facts import AgentChanged, AgentFiguresChanged, QueueChanged
-from gateway.models.figures import AgentFigures
-from gateway.models.line import Line
-from gateway.models.queue import AgentState, AgentStatus, Queue
+from domain.facts import AgentChanged, AgentFiguresChanged, QueueChanged
+from domain.figures import AgentFigures
+from domain.lines import Line
+from domain.queues import AgentState, AgentStatus, Queue
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.database import Database
 from gateway.stream.hub import Hub

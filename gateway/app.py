@@ -11,11 +11,53 @@ from pathlib import Path
 
 import structlog
 
-from agents.accounts import AccountService
+from agents.accounts.service import AccountService
+from agents.alarms.service import Alarming
+from agents.figures.service import Reporting
+from agents.screen_pop.service import Pops, load_contacts
+from agents.timers import Desks
+from asr.answer_hints import Expecting
 from asr.engine import EngineRequest
+from asr.live_transcription import Listening
 from asr.pool import EnginePool
+from domain.calls import Call
+from domain.facts import (
+    TAKEN_BACK,
+    AnyFact,
+    CallAnswered,
+    CallEnded,
+    CallHeld,
+    CallUpdated,
+    UtteranceHeard,
+)
 from gateway import __version__
-from gateway.background import (
+from gateway.administration import Administration
+from gateway.asterisk.link import PbxLink
+from gateway.asterisk.softphones import Softphones, websocket_urls
+from gateway.call_control.call_recovery import carry_over
+from gateway.call_control.directory import LiveDirectory
+from gateway.call_control.service import Commander, rules_of, view_of, wrap_ups
+from gateway.call_control.view import View
+from gateway.calls.tracker import CallTracker
+from gateway.factories import asr_config, open_database
+from gateway.facts.bus import LocalBus
+from gateway.metrics import Metrics
+from gateway.pbx_state import Picture
+from gateway.post_call import Finishing
+from gateway.runtime import Running
+from gateway.settings import PbxSettings, Settings
+from gateway.storage.accounts import AccountRepository
+from gateway.storage.callers import CallerRepository
+from gateway.storage.calls import CallRepository
+from gateway.storage.command_log import CommandRepository
+from gateway.storage.history import HistoryRepository
+from gateway.storage.journal import JournalWriter
+from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.unsaved_input import DraftRepository
+from gateway.stream.hub import Hub
+from gateway.stream.server import StreamServer
+from gateway.stream.state import LiveView
+from gateway.supervision import (
     Tasks,
     caller_of,
     forget_commands,
@@ -25,64 +67,22 @@ from gateway.background import (
     tick,
     watch_recogniser,
 )
-from gateway.bus import LocalBus
-from gateway.calls.tracker import CallTracker
-from gateway.commands.view import View
-from gateway.conduct.administration import Administration
-from gateway.conduct.alarming import Alarming
-from gateway.conduct.commands import Commander, rules_of, view_of, wrap_ups
-from gateway.conduct.desks import Desks
-from gateway.conduct.directory import LiveDirectory
-from gateway.conduct.drafting import Orders
-from gateway.conduct.expecting import Expecting
-from gateway.conduct.finishing import Finishing
-from gateway.conduct.listening import Listening
-from gateway.conduct.picture import Picture
-from gateway.conduct.playback import Playback
-from gateway.conduct.pops import Pops, load_contacts
-from gateway.conduct.reporting import Reporting
-from gateway.conduct.softphones import Softphones, websocket_urls
-from gateway.conduct.taking_back import carry_over
-from gateway.metrics import Metrics
-from gateway.models.call import Call
-from gateway.models.facts import (
-    TAKEN_BACK,
-    AnyFact,
-    CallAnswered,
-    CallEnded,
-    CallHeld,
-    CallUpdated,
-    UtteranceHeard,
-)
-from gateway.parts import asr_config, open_database
-from gateway.pbx.link import PbxLink
-from gateway.running import Running
-from gateway.settings import PbxSettings, Settings
-from gateway.storage.accounts import AccountRepository
-from gateway.storage.callers import CallerRepository
-from gateway.storage.calls import CallRepository
-from gateway.storage.commands import CommandRepository
-from gateway.storage.drafts import DraftRepository
-from gateway.storage.history import HistoryRepository
-from gateway.storage.journal import JournalWriter
-from gateway.storage.orders import OrderRepository, SqlOutbox
-from gateway.stream.hub import Hub
-from gateway.stream.server import StreamServer
-from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
 from ivr.agi import FastAgiServer
 from ivr.hotline import HotlineIvr
+from recordings.service import Playback
 from recordings.takeover import Archive
-from workorders.classify import MODEL as CLASSIFIER
-from workorders.classify import load_classifier
+from workorders.directories.reference import load_reference
 from workorders.extraction import warm_up
+from workorders.extraction.classifier import MODEL as CLASSIFIER
+from workorders.extraction.classifier import load_classifier
+from workorders.extraction.language_model import LanguageModel
 from workorders.extraction.people import BEGINNINGS, NAME_QUESTION, name_beginnings
 from workorders.forms import FORMS, labels
 from workorders.knowledge import load_knowledge
-from workorders.llm import LanguageModel
-from workorders.reference import load_reference
+from workorders.service import Orders
 
 log = structlog.get_logger(__name__)
 

@@ -14,11 +14,11 @@ from prometheus_client.registry import Collector
 
 from asr.pool import EnginePool
 from asr.schedule import Urgency
-from gateway.models.recogniser import Load
+from domain.recogniser import Load
 from gateway.storage.journal import JournalWriter
 
 if TYPE_CHECKING:
-    from gateway.running import Running
+    from gateway.runtime import Running
 
 
 class Metrics(Collector):

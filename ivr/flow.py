@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gateway.models.line import Line
+from domain.lines import Line
 
 
 class Say(Struct, frozen=True, tag=True):

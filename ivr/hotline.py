@@ -2,7 +2,7 @@
 
 import structlog
 
-from gateway.models.line import Line
+from domain.lines import Line
 from ivr.agi import DIGITS, AgiError, AgiHangupError, AgiSession, AgiTimeoutError
 from ivr.flow import (
     Collect,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gateway.models.call import Side
+from domain.calls import Side
 
 RATE = 8000
 """Samples a second of each channel, as MixMonitor writes them."""

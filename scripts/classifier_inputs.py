@@ -8,8 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from workorders.classify import MODEL, Classifier, ClassifierError
-from workorders.reference import Reference, load_reference
+from workorders.directories.reference import Reference, load_reference
+from workorders.extraction.classifier import MODEL, Classifier, ClassifierError
 
 DATA = Path(__file__).resolve().parents[1] / "workorders" / "data" / "training"
 

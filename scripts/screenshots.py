@@ -18,12 +18,12 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 
-from gateway.embedded import CALLS, DemoCall, Embedded, run_embedded
+from gateway.factories import OFFLINE_MODEL
 from gateway.logs import configure
-from gateway.parts import OFFLINE_MODEL
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.browser.stage import Seat, launch, microphone
+from gateway.standalone import CALLS, DemoCall, Embedded, run_embedded
+from tests.support.stage import Seat, launch, microphone
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "screenshots"

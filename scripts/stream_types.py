@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from domain.delivery_failures import FAILURES
+from domain.refusals import REFUSALS
 from gateway.doctor.findings import FINDINGS
-from gateway.models.failures import FAILURES
-from gateway.models.refusals import REFUSALS
 from gateway.stream.asyncapi import document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,8 +90,8 @@ def files() -> dict[Path, str]:
     return {
         ROOT / "docs" / "asyncapi.json": json.dumps(described, ensure_ascii=False, indent=1) + "\n",
         ROOT / "web" / "src" / "stream" / "frames.ts": typescript(described["components"]["schemas"]),
-        ENGLISH / "refused.ts": messages(REFUSALS, "gateway/models/refusals.py"),
-        ENGLISH / "failed.ts": messages(FAILURES, "gateway/models/failures.py"),
+        ENGLISH / "refused.ts": messages(REFUSALS, "domain/refusals.py"),
+        ENGLISH / "failed.ts": messages(FAILURES, "domain/delivery_failures.py"),
         ENGLISH / "doctor.ts": messages(FINDINGS, "gateway/doctor/findings.py"),
     }
 

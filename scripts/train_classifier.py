@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts.classifier_inputs import DATA, inputs, version  # noqa: E402
-from workorders.classify import FORMAT, MAX_TEXT, MODEL, message_text  # noqa: E402
-from workorders.reference import Reference, load_reference  # noqa: E402
+from workorders.directories.reference import Reference, load_reference  # noqa: E402
+from workorders.extraction.classifier import FORMAT, MAX_TEXT, MODEL, message_text  # noqa: E402
 
 FEATURES, RARE = 25_000, 6
 PENALTY = 0.35

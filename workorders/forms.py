@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from gateway.models.order import RequestType
-from gateway.models.refusals import Refusal
+from domain.orders import RequestType
+from domain.refusals import Refusal
 from workorders.credit_code import credit_code_valid
 
 Kind = Literal["text", "choice", "bool", "list", "code"]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from gateway.models.order import KnowledgeHit
-from workorders.reference import ReferenceDataError, read_rows
+from domain.orders import KnowledgeHit
+from workorders.directories.reference import ReferenceDataError, read_rows
 
 FOLDER = Path(__file__).parent / "data" / "knowledge"
 K1, B = 1.4, 0.6

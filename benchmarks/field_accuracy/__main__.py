@@ -22,8 +22,8 @@ from benchmarks.field_accuracy.dialogues import dialogues, district
 from benchmarks.field_accuracy.noise import misheard
 from benchmarks.field_accuracy.score import FIELDS, SURNAME, TEXTS, Tally, judge
 from benchmarks.figures import put_figures
-from workorders.classify import Classifier, load_classifier, message_text
-from workorders.reference import Enterprise, Place, Reference, Unit, load_reference
+from workorders.directories.reference import Enterprise, Place, Reference, Unit, load_reference
+from workorders.extraction.classifier import Classifier, load_classifier, message_text
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data"

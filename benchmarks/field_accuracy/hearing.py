@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.answer_hints import Expecting
 from asr.config import AsrConfig
 from asr.engine import EngineRequest
 from asr.files import transcribe_span
 from asr.pool import EnginePool
 from benchmarks.calls import MODEL, RATE, load_calls
-from gateway.conduct.expecting import Expecting
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.transcripts import Utterance
 from workorders.extraction.people import BEGINNINGS, NAME_QUESTION, name_beginnings
 
 DATA = Path(__file__).parent / "data"

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from gateway.models.call import Party, Side
-from gateway.models.order import FieldValue, Method
-from gateway.models.transcript import Alternative, Utterance, utterance_id
-from workorders.classify import Classifier
+from domain.calls import Party, Side
+from domain.orders import FieldValue, Method
+from domain.transcripts import Alternative, Utterance, utterance_id
+from workorders.directories.reference import Reference
 from workorders.extraction import ExtractionContext, extract
+from workorders.extraction.classifier import Classifier
 from workorders.extraction.times import CHINA
-from workorders.reference import Reference
 
 FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
 CALLER_ID = "051386110010"

@@ -26,7 +26,7 @@ from benchmarks.field_accuracy import voices
 from benchmarks.field_accuracy.dialogues import dialogues, district
 from benchmarks.field_accuracy.hearing import hear
 from benchmarks.field_accuracy.voices import Pcm, Speaker, call_sound
-from gateway.models.call import Side
+from domain.calls import Side
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "voiced"

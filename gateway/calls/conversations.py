@@ -2,12 +2,12 @@
 
 from msgspec import structs
 
-from gateway.calls.book import Book
+from domain import facts as f
+from domain.calls import Call, CallState, Conference, Hold, Manner, Member, Side, Talk, Transfer
+from domain.pbx import events as e
+from domain.pbx.events import ChannelEvent
 from gateway.calls.channels import Channel
-from gateway.models import facts as f
-from gateway.models.call import Call, CallState, Conference, Hold, Manner, Member, Side, Talk, Transfer
-from gateway.pbx import events as e
-from gateway.pbx.events import ChannelEvent
+from gateway.calls.registry import Book
 
 HOLDING = "holding_bridge"
 CONFERENCE = 3

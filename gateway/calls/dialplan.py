@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from gateway.calls.book import Book
+from domain.calls import Recording
+from domain.facts import CallUpdated
+from domain.pbx import events as e
+from domain.pbx.events import ChannelEvent
 from gateway.calls.conversations import Conversations
-from gateway.models.call import Recording
-from gateway.models.facts import CallUpdated
-from gateway.pbx import events as e
-from gateway.pbx.events import ChannelEvent
+from gateway.calls.registry import Book
 
 IVR = "HOTLINE_IVR_"
 

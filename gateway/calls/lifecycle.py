@@ -2,12 +2,12 @@
 
 from msgspec import structs
 
-from gateway.calls.book import Book, closed
+from domain import facts as f
+from domain.calls import Call, CallState, Direction, EndReason, Manner, Party, Side
+from domain.pbx import events as e
 from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
-from gateway.models import facts as f
-from gateway.models.call import Call, CallState, Direction, EndReason, Manner, Party, Side
-from gateway.pbx import events as e
+from gateway.calls.registry import Book, closed
 
 NORMAL_CLEARING = 16
 """Q.850."""

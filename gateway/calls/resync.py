@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from gateway.calls.book import Book, closed, survivor
+from domain import facts as f
+from domain.calls import Call, Direction, EndReason, Recording, Side
+from domain.facts import AnyFact
+from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
+from gateway.calls.registry import Book, closed, survivor
 from gateway.calls.tracker import CallTracker
-from gateway.models import facts as f
-from gateway.models.call import Call, Direction, EndReason, Recording, Side
-from gateway.models.facts import AnyFact
-from gateway.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 
 PARKING = "parking"
 DIALLED = "AppDial"

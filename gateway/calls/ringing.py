@@ -6,13 +6,13 @@ member's) the channel that answered tells whose phone it is.
 
 from msgspec import structs
 
-from gateway.calls.book import Book
+from domain import facts as f
+from domain.calls import Call, Direction, Manner, Party, Side
+from domain.pbx import events as e
+from domain.queues import Waiting
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
-from gateway.models import facts as f
-from gateway.models.call import Call, Direction, Manner, Party, Side
-from gateway.models.queue import Waiting
-from gateway.pbx import events as e
+from gateway.calls.registry import Book
 
 UNANSWERED = frozenset({"NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL"})
 """DialStatus of a phone that did not take the call. CANCEL says only that its ringing was stopped."""

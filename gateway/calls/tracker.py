@@ -9,21 +9,21 @@ what the number of calls is.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gateway.calls.book import Book
+from agents.queues.state import Floor
+from domain.calls import Call
+from domain.facts import AnyFact
+from domain.lines import Line
+from domain.pbx import events as e
+from domain.pbx.events import AnyPbxEvent
+from domain.phones import AgentProfile
+from gateway.calls.call_recovery import TakingBack
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
-from gateway.calls.floor import Floor
 from gateway.calls.lifecycle import Lifecycle
+from gateway.calls.registry import Book
 from gateway.calls.ringing import Ringing
-from gateway.calls.taking_back import TakingBack
 from gateway.calls.transfers import Transfers
-from gateway.models.call import Call
-from gateway.models.facts import AnyFact
-from gateway.models.line import Line
-from gateway.models.phones import AgentProfile
-from gateway.pbx import events as e
-from gateway.pbx.events import AnyPbxEvent
 
 
 class CallTracker:

@@ -1,10 +1,10 @@
 """How calls go from one party to another: transfers, pick-up, parking, listening in. Pure."""
 
-from gateway.calls.book import Book
+from domain import facts as f
+from domain.calls import Direction, Manner
+from domain.pbx import events as e
 from gateway.calls.conversations import Conversations
-from gateway.models import facts as f
-from gateway.models.call import Direction, Manner
-from gateway.pbx import events as e
+from gateway.calls.registry import Book
 
 TOGETHER_S = 2.0
 """A blind transfer to the parking lot and the parking that follows from it come within this time."""

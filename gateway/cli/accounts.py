@@ -12,14 +12,14 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from agents.accounts import MAX_PASSWORD, USERNAME, AccountError, AccountService, Role
+from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountError, AccountService, Role
+from domain.audit import AuditEntry, deed
+from domain.messages import Said
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
-from gateway.models.audit import AuditEntry, deed
-from gateway.models.said import Said
-from gateway.parts import open_database
+from gateway.factories import open_database
 from gateway.settings import Settings
 from gateway.storage.accounts import AccountRepository
-from gateway.storage.commands import CommandRepository
+from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import DatabaseError
 
 Result = TypeVar("Result")

@@ -6,10 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from domain.calls import Call, CallState
+from domain.frames import PbxLink
+from domain.queues import AgentState, AgentStatus, Queue
 from gateway.client.stream import View
-from gateway.models.call import Call, CallState
-from gateway.models.frames import PbxLink
-from gateway.models.queue import AgentState, AgentStatus, Queue
 
 Shown = TypeVar("Shown")
 AGENT = {

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain.calls import Side
 from gateway.cli.main import ConfigOption, asr_app, err, out, read_settings
-from gateway.models.call import Side
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from asr.audio import Audio
     from asr.pool import EnginePool
-    from gateway.models.transcript import Utterance
+    from domain.transcripts import Utterance
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 SideOption = Annotated[Side, typer.Option(help="Whose voice a file of one channel is.")]
@@ -63,8 +63,8 @@ def _work(work: Any) -> None:
 @asynccontextmanager
 async def _pool(settings: Settings) -> "AsyncIterator[EnginePool]":
     from asr.pool import EnginePool
+    from gateway.factories import asr_config
     from gateway.logs import configure
-    from gateway.parts import asr_config
 
     configure("WARNING")
     if settings.asr.engine == "none":
@@ -134,7 +134,7 @@ async def _bench(settings: Settings, files: list[Path], as_json: bool) -> None:
     from asr.audio import read_audio
     from asr.evaluate import Score, score
     from asr.listener import Listener
-    from gateway.parts import asr_config
+    from gateway.factories import asr_config
 
     sounds = [(path, await asyncio.to_thread(read_audio, path)) for path in files]
     config = asr_config(settings)

@@ -105,9 +105,9 @@ def config_check(config: ConfigOption = None) -> None:
 
 def _district_faults(settings: Settings) -> list[str]:
     """What is wrong with the data files that extraction matches against."""
-    from workorders.classify import MODEL, ClassifierError, load_classifier
+    from workorders.directories.reference import ReferenceDataError, load_reference
+    from workorders.extraction.classifier import MODEL, ClassifierError, load_classifier
     from workorders.knowledge import load_knowledge
-    from workorders.reference import ReferenceDataError, load_reference
 
     district = settings.district
     faults = []
@@ -136,7 +136,7 @@ def db_upgrade(config: ConfigOption = None) -> None:
     """Bring the database to the newest schema. Safe to repeat."""
     import asyncio
 
-    from gateway.parts import open_database
+    from gateway.factories import open_database
 
     settings = read_settings(config)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.asterisk.sip_passwords import new_password, own_password, read_passwords, write_passwords
 from gateway.cli.main import ConfigOption, app, deploy_app, err, out, read_settings
-from gateway.pbx.passwords import new_password, own_password, read_passwords, write_passwords
 from gateway.settings import Settings
 
 
@@ -52,7 +52,7 @@ def deploy_asterisk(
     Passwords of agents' SIP phones are made once and kept in the PBX's phones_file, or in phones.secret
     of DIRECTORY (mode 0600); name that file as phones_file so that browser phones get theirs.
     """
-    from gateway.pbx.provision import ProvisionError, ProvisionOptions, render, write
+    from gateway.asterisk.provisioning import ProvisionError, ProvisionOptions, render, write
 
     settings = read_settings(config)
     chosen = next((one for one in settings.pbx if pbx in (None, one.name)), None)

@@ -141,7 +141,7 @@ def _starts(file: "io.BufferedReader[Any]", *magic: bytes) -> bool:
 
 
 async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -> None:
-    from gateway.parts import open_database
+    from gateway.factories import open_database
     from gateway.replay.timeline import Timelines
     from gateway.storage.journal import read_journal
 

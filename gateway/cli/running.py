@@ -18,8 +18,8 @@ from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
 from gateway.memory import settle
 from gateway.settings import Settings
-from workorders.classify import ClassifierError
-from workorders.reference import ReferenceDataError
+from workorders.directories.reference import ReferenceDataError
+from workorders.extraction.classifier import ClassifierError
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
             out.print(f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/")
             await _until_told()
         return
-    from gateway.embedded import CALLS, run_embedded
+    from gateway.standalone import CALLS, run_embedded
 
     async with run_embedded(settings, kind=kind.value, say=_say) as embedded:
         running = embedded.running
@@ -146,7 +146,7 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
 
 
 async def _demo(settings: Settings, kind: PbxKind, wanted: int, leave: bool, as_json: bool) -> int:
-    from gateway.embedded import CALLS, run_embedded
+    from gateway.standalone import CALLS, run_embedded
 
     # A demo run is its own: it shares neither ports nor data with a gateway that is running.
     http = settings.http.model_copy(update={"port": 0, "stream_port": 0})

@@ -45,9 +45,9 @@ async def _watch(url: str, user: str, password: str, once: bool, as_json: bool) 
     from rich.console import Console
     from rich.live import Live
 
+    from domain.frames import Snapshot
     from gateway.cli.board import board
     from gateway.client import StreamClient, sign_in
-    from gateway.models.frames import Snapshot
 
     console = Console()
     if not (once or as_json or console.is_terminal):

@@ -12,7 +12,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from gateway.models.frames import AnyItem, Command, Delta, Heartbeat, Hello, Result, ServerFrame, Snapshot
+from domain.frames import AnyItem, Command, Delta, Heartbeat, Hello, Result, ServerFrame, Snapshot
 
 MAX_FRAME = 64 << 20
 _decode = msgspec.json.Decoder(ServerFrame).decode

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import structlog
 
+from domain.lines import Line
 from gateway.demo.ami_server import AmiServer, Headers
 from gateway.demo.call import DemoCall, DemoChannel, feed
-from gateway.models.line import Line
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import aiohttp
 
+from domain.pbx.snapshot import PbxSnapshot
+from gateway.asterisk.errors import ActionRefused, PbxError
+from gateway.asterisk.link import PbxLink
 from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding, detail, mend, what
-from gateway.parts import asr_config, open_database
-from gateway.pbx.errors import ActionRefused, PbxError
-from gateway.pbx.link import PbxLink
-from gateway.pbx.snapshot import PbxSnapshot
+from gateway.factories import asr_config, open_database
 from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint
 
 LOGIN_S = 8.0

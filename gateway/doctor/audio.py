@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from asr.audiosocket import AudioSocketServer
+from gateway.asterisk.actions import LISTEN_CONTEXT
+from gateway.asterisk.errors import PbxError
+from gateway.asterisk.link import PbxLink
 from gateway.doctor.findings import Finding, detail, mend, what
-from gateway.pbx.commands import LISTEN_CONTEXT
-from gateway.pbx.errors import PbxError
-from gateway.pbx.link import PbxLink
 from gateway.settings import Settings
 
 TONE_HZ = 1004.0

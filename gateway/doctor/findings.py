@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.models.said import Said, say
+from domain.messages import Said, say
 
 WHAT = {
     "database": "database",

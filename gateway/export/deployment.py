@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from domain.deployment import EndpointState, Place
 from gateway.export.cells import Table
 from gateway.export.tables import House
 from gateway.export.words import ALL, OPEN, ROLES, UNCATEGORISED
-from gateway.models.overview import EndpointState, Place
 
 
 class AccountRow(Struct, frozen=True):

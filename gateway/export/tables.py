@@ -7,6 +7,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from domain.audit import AuditEntry
+from domain.deliveries import DeliveryView
+from domain.figures import AgentFigures, QueueFigures
+from domain.history import CallSummary, OrderOfCall, text_of
+from domain.lines import Line
+from domain.queues import AgentStatus
 from gateway.export.cells import Cell, Column, Table
 from gateway.export.words import (
     AGENT_STATES,
@@ -22,12 +28,6 @@ from gateway.export.words import (
     YES_NO,
     Words,
 )
-from gateway.models.audit import AuditEntry
-from gateway.models.delivery import DeliveryView
-from gateway.models.figures import AgentFigures, QueueFigures
-from gateway.models.history import CallSummary, OrderOfCall, text_of
-from gateway.models.line import Line
-from gateway.models.queue import AgentStatus
 
 T = TypeVar("T")
 

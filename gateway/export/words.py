@@ -6,9 +6,9 @@ Each word stands beside its other: (Chinese, English).
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from gateway.models.call import Direction, EndReason
-from gateway.models.order import OrderState
-from gateway.models.queue import AgentState
+from domain.calls import Direction, EndReason
+from domain.orders import OrderState
+from domain.queues import AgentState
 
 K = TypeVar("K")
 Language = Literal["zh", "en"]

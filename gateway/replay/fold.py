@@ -6,14 +6,14 @@ from itertools import chain
 
 import msgspec
 
+from domain.facts import AnyFact
+from domain.lines import Line
+from domain.pbx.events import FullyBooted, Shutdown
+from domain.pbx.snapshot import PbxSnapshot
+from domain.phones import AgentProfile
+from gateway.asterisk.normalise import normalise
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
-from gateway.models.facts import AnyFact
-from gateway.models.line import Line
-from gateway.models.phones import AgentProfile
-from gateway.pbx.events import FullyBooted, Shutdown
-from gateway.pbx.normalise import normalise
-from gateway.pbx.snapshot import PbxSnapshot
 from gateway.replay import printed
 from gateway.replay.capture import Counts, Headers, messages
 from gateway.replay.packets import Segment, conversations

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from gateway.models import facts as f
-from gateway.models.call import Call, EndReason
-from gateway.models.facts import AnyFact
+from domain import facts as f
+from domain.calls import Call, EndReason
+from domain.facts import AnyFact
 
 END = {
     EndReason.COMPLETED: "通话完成 completed",

@@ -1,7 +1,6 @@
 """Configuration: one documented TOML file, environment overrides, secrets from files or environment."""
 
-from gateway.settings.base import SecretHolder
-from gateway.settings.floor import (
+from gateway.settings.agents import (
     FIRST_PENALTY,
     AgentSettings,
     AlarmSettings,
@@ -10,6 +9,7 @@ from gateway.settings.floor import (
     OverflowStep,
     PrivacySettings,
 )
+from gateway.settings.base import SecretHolder
 from gateway.settings.load import SettingsError, load_settings, masked
 from gateway.settings.orders import AsrSettings, DistrictSettings, LlmSettings, WorkOrderEndpoint
 from gateway.settings.schema import Settings

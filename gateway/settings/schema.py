@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.settings.agents import AgentSettings, AlarmSettings, DeskSettings, LineSettings, PrivacySettings
 from gateway.settings.base import zone
-from gateway.settings.floor import AgentSettings, AlarmSettings, DeskSettings, LineSettings, PrivacySettings
 from gateway.settings.orders import AsrSettings, DistrictSettings, LlmSettings, WorkOrderEndpoint
 from gateway.settings.serving import (
     AgiSettings,

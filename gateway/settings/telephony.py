@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.models.dialling import DialRule, dial_regex
-from gateway.models.softphone import is_turn
+from domain.dialling import DialRule, dial_regex
+from domain.softphones import is_turn
 from gateway.settings.base import Identifier, RoleName, SecretHolder, Section, read_secret_file, shell
 
 HOST = r"^[A-Za-z0-9.-]{1,255}$"

@@ -1,9 +1,9 @@
-"""Accounts and sessions: the ports of `agents.accounts` in SQL."""
+"""Accounts and sessions: the ports of `agents.accounts.service` in SQL."""
 
 from msgspec import structs
 from sqlalchemy import delete, insert, select, update
 
-from agents.accounts import Account, Role, Session
+from agents.accounts.service import Account, Role, Session
 from gateway.storage.database import Database
 from gateway.storage.journal import upsert
 from gateway.storage.tables import accounts, sessions

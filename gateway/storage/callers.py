@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import func, select
 
-from gateway.models.call import Call
-from gateway.models.order import Order
+from domain.calls import Call
+from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.tables import calls, orders
 
 
 class CallerRepository:
-    """Calls by the number that called; `numbers` are its forms (`gateway.models.numbers`)."""
+    """Calls by the number that called; `numbers` are its forms (`domain.numbers`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

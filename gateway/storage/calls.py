@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import func, select, update
 
-from gateway.models.call import Call, Side
-from gateway.models.facts import AnyFact
-from gateway.models.transcript import Utterance
+from domain.calls import Call, Side
+from domain.facts import AnyFact
+from domain.transcripts import Utterance
 from gateway.storage.database import Database
 from gateway.storage.journal import upsert
 from gateway.storage.tables import calls, heard, journal, recordings, utterances

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, func, or_, select
 
-from gateway.models.audit import AuditEntry
-from gateway.models.call import Call
-from gateway.models.delivery import DeliveryView
-from gateway.models.history import (
+from domain.audit import AuditEntry
+from domain.calls import Call
+from domain.deliveries import DeliveryView
+from domain.history import (
     AuditFilter,
     CallFilter,
     CallSummary,
@@ -28,10 +28,10 @@ from gateway.models.history import (
     Page,
     summary_of,
 )
-from gateway.models.numbers import forms
-from gateway.models.order import Order
-from gateway.privacy.eyes import WHOLE, Eyes
-from gateway.privacy.views import shown
+from domain.numbers import forms
+from domain.orders import Order
+from domain.visibility.policy import WHOLE, Eyes
+from domain.visibility.redact import shown
 from gateway.storage.database import Database
 from gateway.storage.orders import delivery_view
 from gateway.storage.tables import audit, call_texts, calls, deliveries, order_texts, orders

@@ -16,11 +16,11 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.models.call import Call
-from gateway.models.facts import AnyFact, CallEnded, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
-from gateway.models.history import text_of
-from gateway.models.order import Order
-from gateway.models.search import searchable
+from domain.calls import Call
+from domain.facts import AnyFact, CallEnded, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
+from domain.history import text_of
+from domain.orders import Order
+from domain.search import searchable
 from gateway.storage.database import Database
 from gateway.storage.tables import call_texts, calls, journal, order_texts, orders, utterances
 

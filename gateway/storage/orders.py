@@ -1,4 +1,4 @@
-"""Orders and the delivery outbox: the port `workorders.outbox.OutboxStore` in SQL."""
+"""Orders and the delivery outbox: the port `workorders.delivery.outbox.OutboxStore` in SQL."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from sqlalchemy import Column, ColumnElement, RowMapping, case, func, select, up
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from gateway.models.delivery import DeliveryView
-from gateway.models.order import OpenDraft, Order, OrderState, RelatedOrder
-from gateway.models.overview import EndpointState
-from gateway.models.said import Said
+from domain.deliveries import DeliveryView
+from domain.deployment import EndpointState
+from domain.messages import Said
+from domain.orders import OpenDraft, Order, OrderState, RelatedOrder
 from gateway.storage.database import Database
 from gateway.storage.journal import put_order
 from gateway.storage.tables import calls, deliveries, orders
-from workorders.outbox import Delivery
+from workorders.delivery.outbox import Delivery
 
 MAX_ERROR = 500
 STATES = ("pending", "delivered", "dead")

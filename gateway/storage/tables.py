@@ -75,7 +75,7 @@ utterances = Table(
     Column("data", Text, nullable=False),
 )
 
-# What was said on each call, and what stands in each order, in searchable form (gateway.models.search):
+# What was said on each call, and what stands in each order, in searchable form (domain.search):
 # small rows apart from `data`, so that a search reads nothing else.
 call_texts = Table(
     "call_texts",

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from gateway.models import frames
+from domain import frames
 
 VERSION = "1.0.0"
 CLOSE_CODES = {

@@ -16,7 +16,7 @@ from time import monotonic
 
 from msgspec import Struct, structs
 
-from gateway.models.facts import AnyFact, QueueChanged
+from domain.facts import AnyFact, QueueChanged
 from gateway.stream.state import Audience, Item, Key, LiveView, delta_frame, snapshot_frame
 
 

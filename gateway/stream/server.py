@@ -19,9 +19,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from agents.accounts import Identity
-from gateway.privacy.eyes import OPEN, Privacy
-from gateway.stream.commands import CommandFrames, CommandPort
+from agents.accounts.service import Identity
+from domain.visibility.policy import OPEN, Privacy
+from gateway.stream.command_frames import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
 from gateway.stream.sender import Follower, Sender

@@ -14,9 +14,9 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from agents.accounts import Identity, Permission
-from gateway.models.call import CallState
-from gateway.models.facts import (
+from agents.accounts.service import Identity, Permission
+from domain.calls import CallState
+from domain.facts import (
     AgentChanged,
     AgentFiguresChanged,
     AlarmChanged,
@@ -31,10 +31,10 @@ from gateway.models.facts import (
     RecogniserChanged,
     UtteranceHeard,
 )
-from gateway.models.frames import Topic
-from gateway.models.queue import SHOWN_TO_AGENTS, Queue
-from gateway.privacy.eyes import SCREEN, STRANGERS, WHOLE, Eyes, Privacy
-from gateway.privacy.views import shown
+from domain.frames import Topic
+from domain.queues import SHOWN_TO_AGENTS, Queue
+from domain.visibility.policy import SCREEN, STRANGERS, WHOLE, Eyes, Privacy
+from domain.visibility.redact import shown
 
 TOPICS: tuple[str, ...] = get_args(Topic)
 Key = tuple[str, str]

@@ -5,10 +5,10 @@ from hmac import compare_digest
 
 from fastapi import Request
 
-from agents.accounts import Identity, Permission
-from gateway.models.call import Call
-from gateway.models.order import Order
-from gateway.privacy.eyes import Eyes
+from agents.accounts.service import Identity, Permission
+from domain.calls import Call
+from domain.orders import Order
+from domain.visibility.policy import Eyes
 from gateway.stream.server import COOKIE
 from gateway.web.answers import Refused, found
 from gateway.web.services import WebServices

@@ -6,8 +6,8 @@ import msgspec
 from fastapi import HTTPException
 from starlette.responses import Response
 
-from gateway.models.refusals import refusal
-from gateway.models.said import Said
+from domain.messages import Said
+from domain.refusals import refusal
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Refused(HTTPException):
 
 def problem(status: int, why: Said, **more: str) -> Response:
     """What went wrong and how to mend it: `detail` in English, `reason` and `params` for whoever has words of
-    their own (`gateway.models.refusals`); `more` are further members, e.g. `code`."""
+    their own (`domain.refusals`); `more` are further members, e.g. `code`."""
     told = {"type": "about:blank", "status": status, "detail": why.text, "reason": why.code, **more}
     body = msgspec.json.encode({**told, "params": why.params} if why.params else told)
     return Response(body, status, media_type="application/problem+json")

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from gateway.models.refusals import refusal
+from domain.refusals import refusal
 from gateway.stream.origin import own_origin
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import Refused, problem

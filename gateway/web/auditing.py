@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from agents.accounts import Identity
-from gateway.models.audit import deed
-from gateway.models.said import Said
+from agents.accounts.service import Identity
+from domain.audit import deed
+from domain.messages import Said
 from gateway.web.services import WebServices
 
 

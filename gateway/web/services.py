@@ -8,13 +8,14 @@ from typing import Any, Protocol
 from msgspec import Struct
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.accounts import AccountService, Identity, Role
-from gateway.models.audit import AuditEntry
-from gateway.models.call import Call
-from gateway.models.commands import Answered
-from gateway.models.delivery import DeliveryView
-from gateway.models.directory import Directory
-from gateway.models.history import (
+from agents.accounts.service import AccountService, Identity, Role
+from domain.audit import AuditEntry
+from domain.calls import Call
+from domain.commands import Answered
+from domain.deliveries import DeliveryView
+from domain.deployment import Overview, Place
+from domain.directory import Directory
+from domain.history import (
     AuditFilter,
     CallFilter,
     CallSummary,
@@ -24,15 +25,14 @@ from gateway.models.history import (
     OrderOfCall,
     Page,
 )
-from gateway.models.line import Line
-from gateway.models.order import Order, OrderState
-from gateway.models.overview import Overview, Place
-from gateway.models.phones import PhoneKind
-from gateway.models.pop import ScreenPop
-from gateway.models.refusals import Refusal
-from gateway.models.softphone import Softphone
-from gateway.models.transcript import Utterance
-from gateway.privacy.eyes import OPEN, WHOLE, Eyes, Privacy
+from domain.lines import Line
+from domain.orders import Order, OrderState
+from domain.phones import PhoneKind
+from domain.refusals import Refusal
+from domain.screen_pop import ScreenPop
+from domain.softphones import Softphone
+from domain.transcripts import Utterance
+from domain.visibility.policy import OPEN, WHOLE, Eyes, Privacy
 from gateway.storage.calls import StoredRecording
 from gateway.stream.state import LiveView
 from recordings.playback import Clip, Peaks

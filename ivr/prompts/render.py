@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from gateway.models.line import Line
+from domain.lines import Line
 from ivr.prompts import install, texts
 
 RATE = 8000

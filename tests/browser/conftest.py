@@ -6,11 +6,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from gateway.pbx.ports import spare_udp
+from gateway.asterisk.ports import spare_udp
 from gateway.settings import DeskSettings, OutboundRule, OutboundSettings, load_settings
 from gateway.settings.load import EXAMPLE
-from tests.browser.stage import BrowserStage, launch, microphone, staged
 from tests.integration.conftest import CALLS
+from tests.support.stage import BrowserStage, launch, microphone, staged
 
 MOBILE = "1[3-9]XXXXXXXXX"
 """What may be called outside."""

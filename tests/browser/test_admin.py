@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.stage import PASSWORD, BrowserStage, accessibility
-from tests.integration.sip.phones import SipAgent, SipCaller
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import pressed
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.stage import PASSWORD, BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

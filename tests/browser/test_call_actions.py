@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.browser.stage import BrowserStage, accessibility
 from tests.browser.test_desk import phone_ready
 from tests.browser.test_wall import hears, until_hears
-from tests.integration.ami import PlainAmi
-from tests.integration.sip.phones import SipCaller, SipOutside
 from tests.integration.test_asterisk import ami
 from tests.integration.test_commands import OUTSIDE, TONES, tone
 from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.ami_client import PlainAmi
+from tests.support.sip.phones import SipCaller, SipOutside
+from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

@@ -8,12 +8,12 @@ import time
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.browser.stage import BrowserStage, accessibility
 from tests.integration.conftest import CALLS
-from tests.integration.sip.phones import SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.sip.phones import SipCaller
+from tests.support.sip.rtp import alaw_of_wav
+from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

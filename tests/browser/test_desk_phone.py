@@ -9,10 +9,10 @@ from playwright.async_api import Browser, Page, expect
 
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.browser.stage import BrowserStage, accessibility, staged
-from tests.integration.sip.phones import SipAgent, SipCaller
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.stage import BrowserStage, accessibility, staged
 
 pytestmark = [
     pytest.mark.asterisk,

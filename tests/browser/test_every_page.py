@@ -7,7 +7,7 @@ import uuid
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.stage import BrowserStage, Seat, accessibility
+from tests.support.stage import BrowserStage, Seat, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

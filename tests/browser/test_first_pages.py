@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from asr.evaluate import cer
-from gateway.models.call import Side
-from tests.browser.stage import BrowserStage, accessibility
+from domain.calls import Side
 from tests.integration.conftest import CALLS
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import alaw_of_wav
+from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

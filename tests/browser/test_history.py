@@ -14,12 +14,12 @@ import pytest_asyncio
 from openpyxl import load_workbook
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.stage import BrowserStage, accessibility
 from tests.integration.conftest import CALLS
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import pressed
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import alaw_of_wav
+from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

@@ -6,12 +6,12 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from recordings.pcm import RATE
-from tests.browser.stage import BrowserStage, accessibility
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import RtpVoice
 from tests.integration.test_asterisk import ami, decode
 from tests.integration.test_commands import LOUD, TONES, loudness, tone
 from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import RtpVoice
+from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
     pytest.mark.asterisk,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.pbx.private import PrivateAsterisk, find_asterisk
+from gateway.asterisk.private import PrivateAsterisk, find_asterisk
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from ivr import prompts
-from tests.integration.scenario import ScenarioAsterisk, Stage
+from tests.support.scenario import ScenarioAsterisk, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ROOT / "gateway" / "demo" / "calls"

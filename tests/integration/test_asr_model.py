@@ -21,10 +21,10 @@ from asr.files import subtract, transcribe_span
 from asr.listener import Listener
 from asr.live import LiveLeg
 from asr.pool import EnginePool
-from gateway.models.call import Side
-from gateway.models.transcript import Alternative, Source, Utterance
+from domain.calls import Side
+from domain.transcripts import Alternative, Source, Utterance
+from workorders.directories.sound import syllables_alike
 from workorders.extraction.people import BEGINNINGS, NAME_QUESTION
-from workorders.sound import syllables_alike
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / ".cache/models/whisper-base"

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gateway.models.call import Side
-from gateway.pbx.private import PrivateAsterisk
+from domain.calls import Side
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.settings import Settings
 from recordings.pcm import RATE, read_wav, rms_dbfs
 from recordings.takeover import Archive
-from tests.integration.ami import PlainAmi
 from tests.integration.conftest import CALLS
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
+from tests.support.ami_client import PlainAmi
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import alaw_of_wav
 
 pytestmark = pytest.mark.asterisk
 

@@ -17,15 +17,15 @@ import numpy.typing as npt
 import pytest
 import pytest_asyncio
 
-from agents.accounts import Role
+from agents.accounts.service import Role
+from domain.calls import Call, CallState
+from domain.queues import AgentState
 from gateway.app import run_gateway
+from gateway.asterisk.actions import originate_listener
+from gateway.asterisk.ports import spare_udp
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.client.stream import StreamClient
-from gateway.models.call import Call, CallState
-from gateway.models.queue import AgentState
-from gateway.pbx.commands import originate_listener
-from gateway.pbx.ports import spare_udp
-from gateway.pbx.private import PrivateAsterisk
-from gateway.running import Running
+from gateway.runtime import Running
 from gateway.settings import (
     AgentSettings,
     AsrSettings,
@@ -38,9 +38,9 @@ from gateway.settings import (
 from gateway.settings.load import EXAMPLE
 from recordings.pcm import RATE
 from tests.integration.conftest import needed_asterisk
-from tests.integration.sip.phones import SipAgent, SipCaller, SipOutside
-from tests.integration.sip.rtp import RtpVoice
 from tests.integration.test_asterisk import Ear, decode
+from tests.support.sip.phones import SipAgent, SipCaller, SipOutside
+from tests.support.sip.rtp import RtpVoice
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.models.call import CallState
-from gateway.models.phones import PhoneKind
-from gateway.models.queue import AgentState, AgentStatus
+from domain.calls import CallState
+from domain.phones import PhoneKind
+from domain.queues import AgentState, AgentStatus
 from gateway.settings import DeskSettings, Settings, load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.running import gateway_on
-from tests.integration.sip.phones import SipAgent
-from tests.integration.sip.softphone import Softphone
 from tests.integration.test_commands import Stage, settings_for, staged
+from tests.support.gateway import gateway_on
+from tests.support.sip.phones import SipAgent
+from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
 

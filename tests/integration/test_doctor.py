@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import AnyHttpUrl
 
+from gateway.asterisk.ports import spare_tcp
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.doctor import examine
 from gateway.doctor.findings import Finding
-from gateway.pbx.ports import spare_tcp
-from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from tests.integration.conftest import MODEL
 

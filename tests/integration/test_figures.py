@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
+from domain.figures import QueueFigures
+from domain.queues import MISSED_REASON, AgentState
 from gateway.app import run_gateway
-from gateway.models.figures import QueueFigures
-from gateway.models.queue import MISSED_REASON, AgentState
-from gateway.pbx.private import PrivateAsterisk
-from gateway.running import Running
+from gateway.asterisk.private import PrivateAsterisk
+from gateway.runtime import Running
 from gateway.settings import (
     AgentSettings,
     AgiSettings,
@@ -29,7 +29,7 @@ from gateway.settings import (
     OverflowStep,
     Settings,
 )
-from tests.integration.sip.phones import SipAgent, SipCaller
+from tests.support.sip.phones import SipAgent, SipCaller
 
 pytestmark = pytest.mark.asterisk
 

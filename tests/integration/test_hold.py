@@ -13,20 +13,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from domain.calls import Call, Side
+from gateway.asterisk.ports import spare_tcp
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
-from gateway.models.call import Call, Side
-from gateway.pbx.ports import spare_tcp
-from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from ivr import prompts
 from recordings.pcm import RATE, read_wav
 from tests.integration.conftest import CALLS
-from tests.integration.process import GatewayProcess
-from tests.integration.sip.phones import SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
-from tests.integration.sip.softphone import Softphone
 from tests.integration.test_asterisk import ami, decode, likeness
 from tests.integration.test_main_job import pressed
+from tests.support.process import GatewayProcess
+from tests.support.sip.phones import SipCaller
+from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 

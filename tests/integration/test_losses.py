@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.models.call import Call, EndReason
+from domain.calls import Call, EndReason
 from gateway.settings import Settings
-from tests.integration.sip.phones import SipAgent, SipCaller
 from tests.integration.test_asterisk import ami
 from tests.integration.test_main_job import Stage, staged
+from tests.support.sip.phones import SipAgent, SipCaller
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 NOBODY = "http://127.0.0.1:9/orders"

@@ -13,19 +13,19 @@ import msgspec
 import pytest
 
 from asr.evaluate import cer
+from domain.calls import Call, EndReason, Side
+from gateway.asterisk.ports import spare_tcp
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
-from gateway.models.call import Call, EndReason, Side
-from gateway.pbx.ports import spare_tcp
-from gateway.pbx.private import PrivateAsterisk
 from gateway.settings import Settings
 from ivr import prompts
 from recordings.pcm import RATE, read_wav, rms_dbfs
-from tests.integration.ami import PlainAmi
 from tests.integration.conftest import CALLS
-from tests.integration.process import GatewayProcess
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami, decode, likeness
+from tests.support.ami_client import PlainAmi
+from tests.support.process import GatewayProcess
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import alaw_of_wav
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 

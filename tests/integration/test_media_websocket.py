@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from asr.mediasocket import MediaSocketServer
-from gateway.models.call import Side
-from gateway.pbx.commands import originate_media_socket
-from gateway.pbx.link import PbxLink
-from gateway.pbx.private import PrivateAsterisk
+from domain.calls import Side
+from gateway.asterisk.actions import originate_media_socket
+from gateway.asterisk.link import PbxLink
+from gateway.asterisk.private import PrivateAsterisk
 from gateway.settings import Settings
 from recordings.pcm import RATE
 from tests.integration.conftest import CALLS
-from tests.integration.sip.phones import SipAgent, SipCaller
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import ami, decode, likeness
+from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.rtp import alaw_of_wav
 
 pytestmark = pytest.mark.asterisk
 SAID_S = 14

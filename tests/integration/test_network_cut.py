@@ -6,12 +6,12 @@ from typing import Self
 
 import pytest
 
-from gateway.models.call import CallState, EndReason
-from gateway.models.facts import CallStarted
-from gateway.models.queue import AgentState
+from domain.calls import CallState, EndReason
+from domain.facts import CallStarted
+from domain.queues import AgentState
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.scenario import ScenarioAsterisk, Stage
+from tests.support.scenario import ScenarioAsterisk, Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.models.call import Call, Direction, Side
+from domain.calls import Call, Direction, Side
 from gateway.settings import AsrSettings
 from recordings.pcm import RATE, read_wav
 from recordings.takeover import Archive
 from tests.integration.conftest import CALLS
-from tests.integration.sip.rtp import alaw_of_wav
 from tests.integration.test_asterisk import decode, likeness
 from tests.integration.test_commands import CITIZEN, OUTSIDE, Stage, staged
+from tests.support.sip.rtp import alaw_of_wav
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from gateway.models.call import Call, CallState
+from domain.calls import Call, CallState
 from gateway.settings import AgentSettings, LineSettings, OverflowStep, Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.conftest import scenario_asterisk_for
-from tests.integration.scenario import ScenarioAsterisk, Stage
+from tests.support.scenario import ScenarioAsterisk, Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from gateway.models.call import CallState, EndReason
-from gateway.models.facts import QueueVisitChanged
+from domain.calls import CallState, EndReason
+from domain.facts import QueueVisitChanged
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.conftest import scenario_asterisk_for
-from tests.integration.scenario import ScenarioAsterisk, Stage
-from tests.integration.test_take_back import reload
+from tests.integration.test_call_recovery import reload
+from tests.support.scenario import ScenarioAsterisk, Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.models.call import CallState
-from gateway.models.queue import AgentState
-from tests.integration.scenario import Stage
+from domain.calls import CallState
+from domain.queues import AgentState
+from tests.support.scenario import Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.models.line import Line
+from domain.lines import Line
 from ivr.prompts.render import provide
 from tests.integration.conftest import absent
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.models.call import Call, CallState, Direction, EndReason, Manner
-from tests.integration.scenario import Stage
+from domain.calls import Call, CallState, Direction, EndReason, Manner
+from tests.support.scenario import Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

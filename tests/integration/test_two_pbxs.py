@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.models.call import Call, CallState, EndReason
-from gateway.models.facts import AnyFact, CallEnded, PbxLinkChanged
-from gateway.models.queue import AgentState
-from gateway.pbx.private import PrivateAsterisk
-from gateway.running import Running
+from domain.calls import Call, CallState, EndReason
+from domain.facts import AnyFact, CallEnded, PbxLinkChanged
+from domain.queues import AgentState
+from gateway.asterisk.private import PrivateAsterisk
+from gateway.runtime import Running
 from gateway.settings import PbxSettings, Settings
 from tests.integration.conftest import scenario_sounds
-from tests.integration.running import gateway_on
-from tests.integration.sip.softphone import Softphone
+from tests.support.gateway import gateway_on
+from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk]
 

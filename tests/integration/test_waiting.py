@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from gateway.models.call import CallState, EndReason
-from gateway.models.facts import AgentMissed, CallAnswered
-from gateway.models.queue import AgentState
-from tests.integration.scenario import Stage
+from domain.calls import CallState, EndReason
+from domain.facts import AgentMissed, CallAnswered
+from domain.queues import AgentState
+from tests.support.scenario import Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -17,15 +17,15 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from agents.accounts import Role
+from agents.accounts.service import Role
+from domain.frames import ServerFrame, Snapshot
 from gateway.client import View
-from gateway.models.frames import ServerFrame, Snapshot
-from gateway.running import Running
+from gateway.runtime import Running
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.running import gateway_on
-from tests.integration.scenario import ScenarioAsterisk
-from tests.integration.sip.softphone import Softphone
+from tests.support.gateway import gateway_on
+from tests.support.scenario import ScenarioAsterisk
+from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

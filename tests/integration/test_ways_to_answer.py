@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.models.call import CallState, Direction, EndReason, Manner
-from gateway.models.queue import AgentState
-from tests.integration.scenario import Stage
+from domain.calls import CallState, Direction, EndReason, Manner
+from domain.queues import AgentState
+from tests.support.scenario import Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

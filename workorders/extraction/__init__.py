@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from gateway.models.call import Party, Side
-from gateway.models.order import FieldValue
-from gateway.models.transcript import Utterance
-from workorders.classify import Classifier
+from domain.calls import Party, Side
+from domain.orders import FieldValue
+from domain.transcripts import Utterance
+from workorders.directories.reference import Reference
 from workorders.extraction.calibration import calibrated
+from workorders.extraction.classifier import Classifier
 from workorders.extraction.enterprises import enterprise
 from workorders.extraction.matter import category, flags, request_type, texts
 from workorders.extraction.numbers import phone
@@ -26,7 +27,6 @@ from workorders.extraction.special import special
 from workorders.extraction.spoken import of
 from workorders.extraction.times import occurred
 from workorders.extraction.units import unit
-from workorders.reference import Reference
 
 
 class ExtractionContext(Struct, frozen=True):

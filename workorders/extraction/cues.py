@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from gateway.models.transcript import Utterance
+from domain.transcripts import Utterance
+from workorders.directories.sound import SoundIndex
 from workorders.extraction.spoken import Span
-from workorders.sound import SoundIndex
 
 # Short words have many homophones: the shorter, the more alike they must be.
 LEAST = {1: 2.0, 2: 0.97, 3: 0.93}

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from gateway.models.call import Side
-from gateway.models.order import FieldValue, Method
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.orders import FieldValue, Method
+from domain.transcripts import Utterance
+from workorders.directories.reference import Reference
 from workorders.extraction.offered import Found, field
 from workorders.extraction.spoken import Span
-from workorders.reference import Reference
 
 LEAST = 0.72
 COMPANY = re.compile(

@@ -5,15 +5,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from gateway.models.call import Side
-from gateway.models.order import Method, RequestType
-from gateway.models.transcript import Utterance
-from workorders.classify import Classifier
+from domain.calls import Side
+from domain.orders import Method, RequestType
+from domain.transcripts import Utterance
+from workorders.directories.reference import Reference
+from workorders.extraction.classifier import Classifier
 from workorders.extraction.cues import Cue, CueBook
 from workorders.extraction.offered import Found, field, rule
 from workorders.extraction.spoken import SENTENCE, Span, answers, find, of, sentence_of
 from workorders.extraction.units import matter_books
-from workorders.reference import Reference
 
 GREETING = re.compile(r"^(?:喂|你好|您好|嗯|那个|就是|我想|我要|快点|[，,。！!、\s])+")
 WISH = ("希望", "要求", "请你们", "麻烦你们", "能不能", "想让", "最好", "要把", "想请")

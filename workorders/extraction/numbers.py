@@ -13,9 +13,9 @@ from itertools import pairwise
 from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
 
-from gateway.models.call import Party, Side
-from gateway.models.order import Method
-from gateway.models.transcript import Utterance
+from domain.calls import Party, Side
+from domain.orders import Method
+from domain.transcripts import Utterance
 from workorders.extraction.cues import CueBook
 from workorders.extraction.offered import Found, field
 from workorders.extraction.spoken import Span, answers

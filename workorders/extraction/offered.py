@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gateway.models.order import FieldValue, Method
+from domain.orders import FieldValue, Method
 from workorders.extraction.spoken import Span
 
 MAX_EVIDENCE = 3

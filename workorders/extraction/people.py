@@ -8,15 +8,15 @@ tell it apart (陆地的陆), and what the agent then calls the person (顾女�
 import re
 from collections.abc import Iterator, Sequence
 
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.transcripts import Utterance
+from workorders.directories.reference import Reference
+from workorders.directories.sound import SoundIndex, syllables_alike
+from workorders.directories.syllables import INVENTORY, Sounds, sounds
 from workorders.extraction.cues import CueBook
 from workorders.extraction.offered import Found, rule
 from workorders.extraction.spoken import Span, answers
 from workorders.extraction.surnames import Sign, Surnames
-from workorders.reference import Reference
-from workorders.sound import SoundIndex, syllables_alike
-from workorders.syllables import INVENTORY, Sounds, sounds
 
 ASKED = ("贵姓", "姓名", "称呼", "名字", "联系人", "怎么称", "贵信", "贵性", "姓啥", "姓什么", "尊姓")
 SURNAME = re.compile(r"姓(?:的是|是)?(?![名氏啥什])([\u4e00-\u9fff]{1,2})")

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from gateway.models.call import Side
-from gateway.models.order import Method
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.orders import Method
+from domain.transcripts import Utterance
+from workorders.directories.reference import Reference
+from workorders.directories.sound import Heard, syllables_alike
 from workorders.extraction.offered import Found, field, rule
 from workorders.extraction.spoken import Span, answers, sentence_of
-from workorders.reference import Reference
-from workorders.sound import Heard, syllables_alike
 
 TOWN_LEAST, VILLAGE_LEAST = 0.72, 0.76
 AGAIN = 0.35

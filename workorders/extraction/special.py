@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.transcripts import Utterance
 from workorders.credit_code import credit_code_valid
+from workorders.directories.reference import Reference
 from workorders.extraction.cues import CueBook
 from workorders.extraction.offered import Found, rule
 from workorders.extraction.spoken import Span, answers, of
 from workorders.extraction.times import number
-from workorders.reference import Reference
 
 DEGREES = {
     "博士后": "博士后", "博士": "博士研究生", "硕士": "硕士研究生", "研究生": "硕士研究生", "本科": "本科",

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from gateway.models.call import Side
-from gateway.models.order import Evidence
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.orders import Evidence
+from domain.transcripts import Utterance
 
 SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]?")
 

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from msgspec import Struct
 from pypinyin import Style, lazy_pinyin
 
+from workorders.directories.sound import SoundIndex
+from workorders.directories.syllables import INVENTORY
 from workorders.extraction.spoken import Span
-from workorders.sound import SoundIndex
-from workorders.syllables import INVENTORY
 
 if TYPE_CHECKING:
-    from workorders.reference import Reference
+    from workorders.directories.reference import Reference
 
 SHARPNESS = 10.0
 """How fast a surname loses with every bit its sound differs."""

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import cn2an
 
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.transcripts import Utterance
 from workorders.extraction.offered import Found, rule
 from workorders.extraction.spoken import Span
 

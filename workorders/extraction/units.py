@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from gateway.models.call import Side
-from gateway.models.order import Method
-from gateway.models.transcript import Utterance
+from domain.calls import Side
+from domain.orders import Method
+from domain.transcripts import Utterance
+from workorders.directories.reference import Function, Reference, Unit
 from workorders.extraction.cues import Cue, CueBook
 from workorders.extraction.offered import Found, field
 from workorders.extraction.spoken import Span
-from workorders.reference import Function, Reference, Unit
 
 NAMED_LEAST = 0.9
 LOWER = ("镇", "街道", "村", "社区", "学校", "分局", "所", "站", "科", "大队", "中队")

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from msgspec import structs
 from pydantic import BaseModel, SecretStr
 
-from agents.accounts import Account, AccountError, Identity, Permission, Role
-from gateway.privacy.views import shown
+from agents.accounts.service import Account, AccountError, Identity, Permission, Role
+from domain.visibility.redact import shown
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found, json
 from gateway.web.auditing import note

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts import Identity, Permission
-from gateway.privacy.views import shown
+from agents.accounts.service import Identity, Permission
+from domain.visibility.redact import shown
 from gateway.web.access import Access
 from gateway.web.answers import found, json
-from gateway.web.looking_back import AuditQuery
+from gateway.web.history_query import AuditQuery
 from gateway.web.routes import Limit
 from gateway.web.services import WebServices
 

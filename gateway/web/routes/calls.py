@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts import Identity, Permission
-from gateway.privacy.views import shown
+from agents.accounts.service import Identity, Permission
+from domain.visibility.redact import shown
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.routes import Limit

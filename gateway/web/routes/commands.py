@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
-from agents.accounts import Identity, Permission
-from gateway.models.commands import STATUS, catalogue
-from gateway.models.said import Said
+from agents.accounts.service import Identity, Permission
+from domain.commands import STATUS, catalogue
+from domain.messages import Said
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.services import WebServices

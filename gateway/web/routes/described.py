@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from agents.accounts import Identity
+from agents.accounts.service import Identity
 from gateway.stream import asyncapi
 from gateway.web.access import Access
 from gateway.web.answers import json

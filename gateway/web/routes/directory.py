@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts import Identity
+from agents.accounts.service import Identity
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.services import WebServices

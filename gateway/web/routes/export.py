@@ -15,17 +15,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Struct
 from starlette.responses import StreamingResponse
 
-from agents.accounts import Identity, Permission
+from agents.accounts.service import Identity, Permission
+from domain.visibility.redact import shown
 from gateway.export import csv, deployment, tables
 from gateway.export.cells import AnyTable, Cell
 from gateway.export.tables import AgentNow, House
 from gateway.export.words import CUT, Language, Words
 from gateway.export.xlsx import XlsxFile
-from gateway.privacy.views import shown
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found
 from gateway.web.auditing import note
-from gateway.web.looking_back import AuditQuery, CallQuery, DeliveryQuery, OrderQuery, searched
+from gateway.web.history_query import AuditQuery, CallQuery, DeliveryQuery, OrderQuery, searched
 from gateway.web.services import WebServices
 
 Form = Literal["csv", "xlsx"]

@@ -4,11 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from agents.accounts import Identity
-from gateway.models.history import order_summary_of
+from agents.accounts.service import Identity
+from domain.history import order_summary_of
 from gateway.web.access import Access
 from gateway.web.answers import found, json
-from gateway.web.looking_back import CallQuery, Cursor, OrderQuery, cursor_of, key_of, restricted_to, searched
+from gateway.web.history_query import (
+    CallQuery,
+    Cursor,
+    OrderQuery,
+    cursor_of,
+    key_of,
+    restricted_to,
+    searched,
+)
 from gateway.web.services import WebServices
 
 PageSize = Annotated[int, Query(ge=1, le=200)]

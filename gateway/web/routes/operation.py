@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.accounts import Permission
+from agents.accounts.service import Permission
 from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json
 from gateway.web.services import Check, ReadinessCheck, WebServices

@@ -6,10 +6,10 @@ import msgspec
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from agents.accounts import Identity
-from gateway.models.order import Order
-from gateway.models.refusals import refusal
-from gateway.privacy.views import shown, shown_drafts, typed
+from agents.accounts.service import Identity
+from domain.orders import Order
+from domain.refusals import refusal
+from domain.visibility.redact import shown, shown_drafts, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import note

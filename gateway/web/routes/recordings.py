@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import FileResponse
 
-from agents.accounts import Identity, Permission
-from gateway.models.call import Call
+from agents.accounts.service import Identity, Permission
+from domain.calls import Call
 from gateway.storage.calls import StoredRecording
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found, json

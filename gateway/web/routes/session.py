@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from agents.accounts import PERMISSIONS, Identity, LoginRefusedError, LoginThrottledError
-from gateway.models.refusals import refusal
+from agents.accounts.service import PERMISSIONS, Identity, LoginRefusedError, LoginThrottledError
+from domain.refusals import refusal
 from gateway.stream.server import COOKIE
 from gateway.web.access import Access, stream_url
 from gateway.web.answers import json, problem

@@ -3,8 +3,8 @@
 import structlog
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts import Identity
-from gateway.models.refusals import refusal
+from agents.accounts.service import Identity
+from domain.refusals import refusal
 from gateway.web.access import Access
 from gateway.web.answers import json, problem
 from gateway.web.services import SoftphoneUnavailableError, WebServices

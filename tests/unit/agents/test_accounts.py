@@ -6,7 +6,8 @@ import pytest
 from argon2 import PasswordHasher
 from msgspec import structs
 
-from agents.accounts import (
+from agents.accounts.passwords import Passwords
+from agents.accounts.service import (
     Account,
     AccountService,
     LoginRefusedError,
@@ -16,9 +17,8 @@ from agents.accounts import (
     Session,
     token_hash,
 )
-from agents.machine import Seen, state_of
-from agents.passwords import Passwords
-from gateway.models.queue import AgentState
+from agents.state_machine import Seen, state_of
+from domain.queues import AgentState
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 DEARER = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1)

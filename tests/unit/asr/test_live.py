@@ -13,13 +13,13 @@ from asr.dtmf import Pcm
 from asr.live import LiveLeg
 from asr.pool import EnginePool
 from asr.spans import Spans, subtract
+from domain.calls import Side
+from domain.transcripts import Utterance
 from gateway.demo.alaw import alaw_of, decode
-from gateway.models.call import Side
-from gateway.models.transcript import Utterance
 
 CALLS = Path(__file__).resolve().parents[3] / "gateway/demo/calls"
 RATE = 8_000
-FACTORY = "tests.unit.asr.engines:Loud"
+FACTORY = "tests.support.engines:Loud"
 SPOKEN = decode(alaw_of(CALLS / "d10-caller.wav"))
 
 

@@ -16,10 +16,10 @@ from asr.config import AsrConfig
 from asr.engine import EngineError, EngineRequest, Samples
 from asr.pool import DroppedError, EnginePool
 from asr.schedule import Urgency
-from gateway.models.recogniser import Load
-from tests.unit.asr import engines
+from domain.recogniser import Load
+from tests.support import engines
 
-FACTORY = "tests.unit.asr.engines:Obedient"
+FACTORY = "tests.support.engines:Obedient"
 
 
 def sound(order: float = engines.ECHO, seconds: float = 0.1) -> Samples:

@@ -13,8 +13,8 @@ from asr.spans import add, subtract
 from asr.timeline import Timeline
 from asr.transcript import utterance
 from asr.vad import WINDOW, VoiceActivity
-from gateway.models.call import Side
-from gateway.models.transcript import Source
+from domain.calls import Side
+from domain.transcripts import Source
 
 SURE = Evidence(no_speech=0.05, log_probability=-0.3, compression=1.1, duration=3.0)
 

@@ -1,7 +1,7 @@
 """Which stretch of speech is next."""
 
 from asr.schedule import DELAYED_S, SHEDDING_S, STALE_S, Job, Schedule, Urgency
-from gateway.models.recogniser import Load
+from domain.recogniser import Load
 
 
 def fill(*jobs: tuple[str, Urgency, str], at: float = 0.0) -> Schedule[str]:

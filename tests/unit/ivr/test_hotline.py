@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.models.line import Line
+from domain.lines import Line
 from ivr.agi import FastAgiServer, quote
 from ivr.hotline import HotlineIvr
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.models.line import Line
+from domain.lines import Line
 from ivr.prompts.render import PromptError, provide, render
 
 OWN = Line(id="yulao", name="养老服务", numbers=("12349",), queue="yulao", digit="3")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.models.call import Side
+from domain.calls import Side
 from recordings.pcm import RATE, read_wav, rms_dbfs, split
 from recordings.takeover import Archive, TakeoverError, local_path
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gateway.models.said import Said
-from workorders.delivery import DeliveryWorker, Endpoint, Outcome
-from workorders.outbox import Delivery
-from workorders.retry import delay, retry_after, verdict
+from domain.messages import Said
+from workorders.delivery.outbox import Delivery
+from workorders.delivery.retry import delay, retry_after, verdict
+from workorders.delivery.worker import DeliveryWorker, Endpoint, Outcome
 
 SECRET = "a secret"
 Answer = Callable[[web.Request, int], Awaitable[web.StreamResponse]]

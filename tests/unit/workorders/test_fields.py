@@ -10,16 +10,16 @@ from msgspec import structs
 
 from benchmarks.field_accuracy.__main__ import heard, large, noised, read, tally, true
 from benchmarks.field_accuracy.dialogues import dialogues, district
-from gateway.models.call import Party
-from gateway.models.order import Method
-from gateway.models.transcript import Alternative
+from domain.calls import Party
+from domain.orders import Method
+from domain.transcripts import Alternative
 from scripts.classifier_inputs import inputs
-from tests.unit.workorders.conversation import CALLER_ID, REFERENCE, STARTED, dialogue, understood, value
-from workorders.classify import Classifier, ClassifierError, load_classifier
+from tests.support.dialogues import CALLER_ID, REFERENCE, STARTED, dialogue, understood, value
 from workorders.credit_code import ALPHABET, credit_code_valid
+from workorders.directories.reference import load_reference
 from workorders.extraction import ExtractionContext, extract
+from workorders.extraction.classifier import Classifier, ClassifierError, load_classifier
 from workorders.extraction.numbers import runs
-from workorders.reference import load_reference
 
 
 # -- telephone numbers -----------------------------------------------------------------------------------

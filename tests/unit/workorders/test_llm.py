@@ -12,11 +12,11 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.models.order import FieldValue, Method
-from tests.unit.workorders.conversation import REFERENCE, dialogue, understood, value
+from domain.orders import FieldValue, Method
+from tests.support.dialogues import REFERENCE, dialogue, understood, value
+from workorders.extraction.language_model import LanguageModel, merged, request, schema
+from workorders.extraction.language_model import understood as borne_out
 from workorders.forms import FORMS
-from workorders.llm import LanguageModel, merged, request, schema
-from workorders.llm import understood as borne_out
 
 SAID = dialogue(
     "您好",

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.models.call import Call, CallState, Direction, EndReason, Party, Side, Talk
-from gateway.models.order import FieldValue, Method, Order, OrderState
-from gateway.models.transcript import Utterance, utterance_id
-from tests.unit.workorders.conversation import CALLER_ID, REFERENCE, dialogue
-from workorders import draft
+from domain.calls import Call, CallState, Direction, EndReason, Party, Side, Talk
+from domain.orders import FieldValue, Method, Order, OrderState
+from domain.transcripts import Utterance, utterance_id
+from tests.support.dialogues import CALLER_ID, REFERENCE, dialogue
+from workorders import filling
+from workorders.delivery.payload import RecordingRef, build_payload
+from workorders.directories.reference import ReferenceDataError, load_reference
 from workorders.extraction import ExtractionContext, extract
 from workorders.forms import FORMS, check_value, labels
-from workorders.payload import RecordingRef, build_payload
-from workorders.reference import ReferenceDataError, load_reference
 
 CALLS = Path(__file__).parents[3] / "gateway" / "demo" / "calls"
 FORM = {"12345": "general", "yiqilai": "enterprise", "shangxian": "talent"}
@@ -123,7 +123,7 @@ HOSTILE = (
 
 def test_hostile_words_stay_words() -> None:
     found = fields("请讲", f"我要投诉刘桥镇，{HOSTILE}。")
-    order, _ = draft.refill(draft.new_order(call(), "12345", 1.0), found, 2.0)
+    order, _ = filling.refill(filling.new_order(call(), "12345", 1.0), found, 2.0)
     document = json.loads(build_payload(order, call(), dialogue("请讲", HOSTILE), []))
     assert document["transcript"][1]["text"] == HOSTILE
     assert value(found, "request_type") == "投诉"
@@ -153,8 +153,8 @@ def call(number: str = CALLER_ID) -> Call:
 
 
 def test_an_order_is_the_same_however_often_it_is_begun() -> None:
-    assert draft.new_order(call(), "12345", 1.0).id == draft.new_order(call(), "yiqilai", 2.0).id
-    assert draft.new_order(call(""), "12345", 1.0).fields == {}
+    assert filling.new_order(call(), "12345", 1.0).id == filling.new_order(call(), "yiqilai", 2.0).id
+    assert filling.new_order(call(""), "12345", 1.0).fields == {}
 
 
 values = st.builds(
@@ -170,29 +170,31 @@ filled = st.dictionaries(st.sampled_from(["town", "unit", "title", "phone"]), va
 def test_what_the_agent_typed_is_never_overwritten(
     rounds: list[dict[str, FieldValue]], typed: dict[str, str]
 ) -> None:
-    order = draft.set_by_agent(draft.new_order(call(), "12345", 1.0), typed, 2.0)
+    order = filling.set_by_agent(filling.new_order(call(), "12345", 1.0), typed, 2.0)
     for at, round_ in enumerate(rounds):
         before = order
-        order, changed = draft.refill(order, round_, 3.0 + at)
+        order, changed = filling.refill(order, round_, 3.0 + at)
         assert (order.revision > before.revision) == bool(changed)
         for name, text in typed.items():
             assert order.fields[name].value == text
             assert order.fields[name].method is Method.AGENT
-    again, changed = draft.refill(order, rounds[-1] if rounds else {}, 99.0)
+    again, changed = filling.refill(order, rounds[-1] if rounds else {}, 99.0)
     assert (again, changed) == (order, ())
 
 
 def test_a_submitted_order_is_closed_to_the_extraction() -> None:
-    order = draft.submitted(draft.new_order(call(), "12345", 1.0), 2.0)
-    assert draft.refill(order, {"town": FieldValue("刘桥镇", 1.0, Method.RULE)}, 3.0) == (order, ())
-    delivered = draft.with_state(order, OrderState.DELIVERED, 4.0, external_id="GD1")
+    order = filling.submitted(filling.new_order(call(), "12345", 1.0), 2.0)
+    assert filling.refill(order, {"town": FieldValue("刘桥镇", 1.0, Method.RULE)}, 3.0) == (order, ())
+    delivered = filling.with_state(order, OrderState.DELIVERED, 4.0, external_id="GD1")
     assert (delivered.delivered_at, delivered.external_id) == (4.0, "GD1")
 
 
 def test_the_payload_is_complete_and_deterministic() -> None:
     said = dialogue("您贵姓？", "我姓季。")
-    order, _ = draft.refill(draft.new_order(call(), "12345", 105.5), fields("您贵姓？", "我姓季。"), 110.0)
-    order = draft.submitted(draft.marked_duplicate(order, "0" * 36, 160.0), 161.0)
+    order, _ = filling.refill(
+        filling.new_order(call(), "12345", 105.5), fields("您贵姓？", "我姓季。"), 110.0
+    )
+    order = filling.submitted(filling.marked_duplicate(order, "0" * 36, 160.0), 161.0)
     recording = RecordingRef(sha256="0" * 64, duration=59.0, path="2026/01/01/x.wav")
     body = build_payload(order, call(), said, [recording])
     assert body == build_payload(order, call(), said, [recording])
@@ -228,4 +230,4 @@ def test_a_wrong_data_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_order_is_a_plain_value() -> None:
-    assert isinstance(draft.new_order(call(), "12345", 1.0), Order)
+    assert isinstance(filling.new_order(call(), "12345", 1.0), Order)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.workorders.conversation import REFERENCE, understood, value
+from tests.support.dialogues import REFERENCE, understood, value
+from workorders.directories.reference import ReferenceDataError, load_reference
 from workorders.knowledge import load_knowledge
-from workorders.reference import ReferenceDataError, load_reference
 
 
 def write(path: Path, text: str) -> Path:

@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.field_accuracy.dialogues import district
-from workorders.sound import SoundIndex, syllables_alike
-from workorders.syllables import parts
+from workorders.directories.sound import SoundIndex, syllables_alike
+from workorders.directories.syllables import parts
 
 WORLD = district(7)
 VILLAGES = SoundIndex(["慎修桥村", "志浩村", "余北居", *(v for _, v in WORLD.places if v)], floor=0.4)

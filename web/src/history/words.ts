@@ -69,7 +69,7 @@ function fold(text: string): string {
   return [...text.normalize('NFKC').toLowerCase()].filter((one) => /[\p{L}\p{N}]/u.test(one)).join('')
 }
 
-/** The words of a search, folded as the gateway folds them (gateway/models/search.py). */
+/** The words of a search, folded as the gateway folds them (domain/search.py). */
 export function termsOf(query: string): string[] {
   return [...new Set(query.split(/\s+/).map(fold).filter((one) => one !== ''))]
 }

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.models.search import searchable
+from domain.search import searchable
 
 revision = "0005"
 down_revision = "0004"

@@ -1,4 +1,4 @@
-// Written by scripts/stream_types.py from gateway/models/failures.py: change that, then `make stream-types`.
+// Written by scripts/stream_types.py from domain/delivery_failures.py: change that, then `make stream-types`.
 export default {
   "answered": "HTTP {status}",
   "answered_with": "HTTP {status}: {said}",

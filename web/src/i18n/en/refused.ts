@@ -1,4 +1,4 @@
-// Written by scripts/stream_types.py from gateway/models/refusals.py: change that, then `make stream-types`.
+// Written by scripts/stream_types.py from domain/refusals.py: change that, then `make stream-types`.
 export default {
   "account_without_agent": "your account is no agent's: name one in `agent`, or give the account an agent",
   "agent_not_on_pbx": "no agent {agent} on PBX {pbx}",

@@ -1,4 +1,4 @@
-// Why an order did not reach its work-order system: gateway/models/failures.py says when.
+// Why an order did not reach its work-order system: domain/delivery_failures.py says when.
 import type en from '@/i18n/en/failed.ts'
 import type { Shape } from '@/i18n/shape.ts'
 

@@ -1,4 +1,4 @@
-// Why the gateway refused something: gateway/models/refusals.py says when.
+// Why the gateway refused something: domain/refusals.py says when.
 import type en from '@/i18n/en/refused.ts'
 import type { Shape } from '@/i18n/shape.ts'
 

@@ -1,0 +1,1 @@
+"""Alarms: configured thresholds, and what is beyond them."""

@@ -1,0 +1,189 @@
+"""Threshold rules over queues, agents, orders and PBXs: facts in, alarms raised and cleared out. Pure."""
+
+from collections.abc import Iterator, Sequence
+from functools import singledispatchmethod
+
+from msgspec import Struct, structs
+
+from agents.alarms.unsubmitted import Drafts
+from domain.alarms import (
+    AGENT_MEASURES,
+    DAY_MEASURES,
+    DURATIONS,
+    QUEUE_MEASURES,
+    Alarm,
+    AlarmRule,
+    Measure,
+)
+from domain.facts import (
+    AgentChanged,
+    AlarmChanged,
+    AnyFact,
+    CallFact,
+    OrderChanged,
+    PbxLinkChanged,
+    QueueChanged,
+    QueueFiguresChanged,
+)
+from domain.figures import QueueFigures
+from domain.queues import AgentState, AgentStatus, Queue
+
+TOLD_EVERY_S = 2.0
+GROWS_S = 1.5
+"""A duration may be so much off what growing by itself makes of it: it is judged once a second."""
+
+
+class _Subject(Struct, frozen=True):
+    """What a rule looks at."""
+
+    pbx: str
+    queue: str | None = None
+    line: str | None = None
+    agent: str | None = None
+    call_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.pbx}/{self.queue}" if self.queue else self.call_id or self.agent or self.pbx
+
+
+class AlarmBook:
+    """Judges the rules on the latest of everything. Time comes with `judge`."""
+
+    def __init__(self, rules: Sequence[AlarmRule]) -> None:
+        self._rules = tuple(rules)
+        self._queues: dict[tuple[str, str], Queue] = {}
+        self._days: dict[tuple[str, str], QueueFigures] = {}
+        self._agents: dict[str, AgentStatus] = {}
+        self._down: dict[str, float] = {}
+        self.drafts = Drafts()
+        self._broken: dict[str, float] = {}
+        """When each alarm's threshold was crossed, raised or not yet."""
+        self.raised: dict[str, Alarm] = {}
+        self._now: dict[str, float] = {}
+        """The values beyond a threshold at the last `judge`, by alarm."""
+
+    @singledispatchmethod
+    def apply(self, fact: AnyFact) -> None:
+        """Take one fact in. Those that no rule looks at are ignored."""
+
+    @apply.register
+    def _(self, fact: QueueChanged) -> None:
+        self._queues[fact.queue.pbx, fact.queue.name] = fact.queue
+
+    @apply.register
+    def _(self, fact: QueueFiguresChanged) -> None:
+        if fact.figures.interval is None:
+            self._days[fact.figures.pbx, fact.figures.queue] = fact.figures
+
+    @apply.register
+    def _(self, fact: AgentChanged) -> None:
+        self._agents[fact.agent.id] = fact.agent
+
+    @apply.register
+    def _(self, fact: PbxLinkChanged) -> None:
+        if fact.up:
+            self._down.pop(fact.pbx, None)
+        else:
+            self._down.setdefault(fact.pbx, fact.at)
+
+    @apply.register
+    def _(self, fact: CallFact) -> None:
+        self.drafts.call(fact.call)
+
+    @apply.register
+    def _(self, fact: OrderChanged) -> None:
+        self.drafts.changed(fact.order)
+
+    def judge(self, now: float) -> list[AlarmChanged]:
+        """What was raised or cleared since the last time; `now` in POSIX seconds."""
+        changed: list[AlarmChanged] = []
+        self._now = {}
+        still: set[str] = set()
+        for rule in self._rules:
+            for subject, value in self._measured(rule, now):
+                if not rule.broken_by(value):
+                    continue
+                alarm_id = f"{rule.id}/{subject.key}"
+                still.add(alarm_id)
+                self._now[alarm_id] = value
+                since = self._broken.setdefault(alarm_id, now)
+                if alarm_id in self.raised or now - since < rule.for_s:
+                    continue
+                alarm = Alarm(
+                    id=alarm_id,
+                    rule=rule.id,
+                    name=rule.name,
+                    measure=rule.measure,
+                    level=rule.level,
+                    value=value,
+                    latest=value,
+                    latest_at=now,
+                    threshold=rule.threshold,
+                    since=since,
+                    pbx=subject.pbx,
+                    queue=subject.queue,
+                    line=subject.line,
+                    agent=subject.agent,
+                    call_id=subject.call_id,
+                )
+                self.raised[alarm_id] = alarm
+                changed.append(AlarmChanged(at=now, alarm=alarm, over=False))
+        for alarm_id in self._broken.keys() - still:
+            del self._broken[alarm_id]
+            if (over := self.raised.pop(alarm_id, None)) is not None:
+                changed.append(AlarmChanged(at=now, alarm=over, over=True))
+        return changed
+
+    def moved(self, now: float) -> list[AlarmChanged]:
+        """Alarms that stay raised, whose value is another than was last told: `judge` was asked just now.
+
+        A duration that only grows is not told again; nothing is told more often than every `TOLD_EVERY_S`.
+        """
+        changed = []
+        for alarm_id, alarm in self.raised.items():
+            value = self._now.get(alarm_id, alarm.latest)
+            slack = GROWS_S if alarm.measure in DURATIONS else 0.0
+            if now - alarm.latest_at < TOLD_EVERY_S or abs(value - alarm.expected(now)) <= slack:
+                continue
+            self.raised[alarm_id] = told = structs.replace(alarm, latest=value, latest_at=now)
+            changed.append(AlarmChanged(at=now, alarm=told, over=False))
+        return changed
+
+    def _measured(self, rule: AlarmRule, now: float) -> Iterator[tuple[_Subject, float]]:
+        measure = rule.measure
+        if measure in QUEUE_MEASURES:
+            for queue in self._queues.values():
+                if queue.line is not None and (not rule.lines or queue.line in rule.lines):
+                    yield _Subject(queue.pbx, queue.name, queue.line), self._of_queue(measure, queue, now)
+        elif measure in DAY_MEASURES:
+            for day in self._days.values():
+                value = getattr(day, measure.value)
+                wanted = not rule.lines or day.line in rule.lines
+                # Figures of a day that is over alarm nobody.
+                if wanted and value is not None and day.offered >= rule.min_offered and now < day.end:
+                    yield _Subject(day.pbx, day.queue, day.line), value
+        elif measure in AGENT_MEASURES:
+            for agent in self._agents.values():
+                wanted = not rule.reasons or agent.reason in rule.reasons
+                if agent.state.value == measure.value and wanted:
+                    yield _Subject(agent.pbx, agent=agent.id), now - agent.since
+        elif measure is Measure.UNSENT:
+            for draft in self.drafts.left():
+                if not rule.lines or draft.line in rule.lines:
+                    about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
+                    yield about, now - (draft.ended_at or now)
+        else:
+            for pbx, since in self._down.items():
+                yield _Subject(pbx), now - since
+
+    def _of_queue(self, measure: Measure, queue: Queue, now: float) -> float:
+        if measure is Measure.WAITING:
+            return len(queue.waiting)
+        if measure is Measure.LONGEST_WAIT:
+            return max((now - one.since for one in queue.waiting), default=0.0)
+        return sum(
+            1
+            for agent in self._agents.values()
+            if agent.state is AgentState.AVAILABLE and agent.pbx == queue.pbx and queue.name in agent.queues
+        )

@@ -1,0 +1,64 @@
+"""Orders that wait for somebody to send them off: drafts of calls that are over. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from msgspec import structs
+
+from domain.calls import Call, CallState
+from domain.orders import OpenDraft, Order, OrderState
+
+CALLS_KEPT = 2000
+"""Ended calls that are remembered, should their order only begin afterwards."""
+
+
+class Drafts:
+    """The open drafts, by order."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[str, OpenDraft] = {}
+        self._of_call: dict[str, str] = {}
+        self._ended: OrderedDict[str, Call] = OrderedDict()
+        self._closed: set[str] | None = set()
+        """Orders that were sent off before `recall`: what the database said of them is older."""
+
+    def recall(self, drafts: Iterable[OpenDraft]) -> None:
+        """What earlier runs left; once, however much was applied before."""
+        for one in drafts:
+            if one.order_id not in self._drafts and one.order_id not in (self._closed or ()):
+                self._keep(one)
+        self._closed = None
+
+    def changed(self, order: Order) -> None:
+        """An order as it now is."""
+        if order.state is not OrderState.DRAFT:
+            if (gone := self._drafts.pop(order.id, None)) is not None:
+                del self._of_call[gone.call_id]
+            if self._closed is not None:
+                self._closed.add(order.id)
+        elif order.id not in self._drafts:
+            made = OpenDraft(order.id, order.call_id, order.line)
+            ended = self._ended.get(order.call_id)
+            self._keep(made if ended is None else _of(made, ended))
+
+    def call(self, call: Call) -> None:
+        """A call as it now is."""
+        if call.state is CallState.ENDED and call.served:
+            self._ended[call.id] = call
+            if len(self._ended) > CALLS_KEPT:
+                self._ended.popitem(last=False)
+        if (order := self._of_call.get(call.id)) is not None:
+            self._drafts[order] = _of(self._drafts[order], call)
+
+    def left(self) -> Iterator[OpenDraft]:
+        """Those whose call is over."""
+        return (one for one in self._drafts.values() if one.ended_at is not None)
+
+    def _keep(self, draft: OpenDraft) -> None:
+        self._drafts[draft.order_id] = draft
+        self._of_call[draft.call_id] = draft.order_id
+
+
+def _of(draft: OpenDraft, call: Call) -> OpenDraft:
+    ended = call.ended_at if call.state is CallState.ENDED else None
+    return structs.replace(draft, pbx=call.pbx, agent=call.agent, ended_at=ended)

@@ -1,0 +1,358 @@
+"""Figures of queues and agents, folded from facts: live from the bus, after a restart from the journal. Pure.
+
+docs/metrics.md defines what is counted. Queues are counted in intervals of their line's day, which is the
+sum of them. Time that nobody watched (the gateway was away) is in no agent's state.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from domain.facts import (
+    AgentChanged,
+    AgentFiguresChanged,
+    AnyFact,
+    QueueFiguresChanged,
+    QueueVisitChanged,
+)
+from domain.figures import AgentFigures, QueueCounts, QueueFigures
+from domain.lines import Line
+from domain.queues import AgentState, AgentStatus, QueueVisit, VisitOutcome
+
+QueueKey = tuple[str, str]
+"""(PBX, queue)"""
+VisitKey = tuple[str, str, str, float]
+INTERVAL_S = 1800
+FRESH_S = 30.0
+"""How often figures that change with time alone (occupancy) are told."""
+
+BUSY = frozenset({AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP})
+READY = BUSY | {AgentState.AVAILABLE, AgentState.RINGING}
+
+
+class Day(Struct, frozen=True):
+    """A civil day of one time zone, POSIX seconds; 23 or 25 hours long where clocks change."""
+
+    start: float
+    end: float
+
+
+def day_of(at: float, zone: ZoneInfo) -> Day:
+    """The day in which `at` lies."""
+    midnight = datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return Day(midnight.timestamp(), (midnight + timedelta(days=1)).timestamp())
+
+
+class Bucket(QueueCounts):
+    """One queue in one interval, with what the ratios are made of."""
+
+    wait_answered_s: float = 0.0
+    wait_abandoned_s: float = 0.0
+    busy_s: float = 0.0
+    ready_s: float = 0.0
+
+    def add(self, other: "Bucket") -> None:
+        """Count what the other counted too."""
+        for name in self.__struct_fields__:
+            mine, its = getattr(self, name), getattr(other, name)
+            setattr(self, name, max(mine, its) if name == "longest_wait_s" else mine + its)
+
+
+class _Queue:
+    """One queue's intervals of today and yesterday."""
+
+    def __init__(self, line: Line | None, zone: ZoneInfo) -> None:
+        self.line = line
+        self.zone = zone
+        self.day = Day(0.0, 0.0)
+        self.buckets: dict[float, Bucket] = {}
+        """By the interval's start."""
+        self.changed: set[float] = set()
+        self.told_at = 0.0
+
+    def day_at(self, at: float) -> Day:
+        if self.day.start <= at < self.day.end:
+            return self.day
+        day = day_of(at, self.zone)
+        if day.start > self.day.start:
+            self.day = day
+            kept = day_of(day.start - 1, self.zone).start
+            self.buckets = {start: one for start, one in self.buckets.items() if start >= kept}
+        return day
+
+    def interval(self, at: float) -> tuple[float, float]:
+        """[start, end) of the interval in which `at` lies."""
+        day = self.day_at(at)
+        start = day.start + (at - day.start) // INTERVAL_S * INTERVAL_S
+        return start, min(start + INTERVAL_S, day.end)
+
+    def bucket(self, at: float) -> Bucket:
+        start, _ = self.interval(at)
+        self.changed.add(start)
+        found = self.buckets.get(start)
+        if found is None:
+            found = self.buckets[start] = Bucket()
+        return found
+
+
+class _Clock:
+    """One agent's day: seconds by state, up to `counted`."""
+
+    def __init__(self, status: AgentStatus, at: float, day: Day) -> None:
+        self.status = status
+        self.queues: frozenset[QueueKey] = frozenset()
+        self.counted = at
+        self.begin(day)
+
+    def begin(self, day: Day) -> None:
+        self.day = day
+        self.taken = 0
+        self.missed = 0
+        self.seconds: dict[AgentState, float] = {}
+        self.paused: dict[str, float] = {}
+
+
+class FiguresBook:
+    """Facts in, figures out. Costs no more on a large floor than on a small one."""
+
+    def __init__(self, lines: Sequence[Line], timezone: str = "Asia/Shanghai") -> None:
+        """`timezone` is the agents' and that of queues without a line."""
+        self._lines = {line.queue: line for line in lines}
+        self._zone = ZoneInfo(timezone)
+        self._queues: dict[QueueKey, _Queue] = {}
+        self._clocks: dict[str, _Clock] = {}
+        self._changed_agents: set[str] = set()
+        self._agents_of: dict[QueueKey, set[str]] = {}
+        self.open_visits: dict[VisitKey, QueueVisit] = {}
+        """Stays that are not over, with the conversations they led to."""
+        self.served: dict[str, QueueVisit] = {}
+        """The last stay that each agent served: the one whose wrap-up may be going on."""
+        self.last_at = 0.0
+
+    @property
+    def statuses(self) -> dict[str, AgentStatus]:
+        """What was last known of each agent."""
+        return {agent: clock.status for agent, clock in self._clocks.items()}
+
+    # -- facts in ------------------------------------------------------------------------------------------
+    def apply(self, fact: AnyFact) -> None:
+        """Fold one fact in; those that count nothing are ignored."""
+        if isinstance(fact, QueueVisitChanged):
+            self._visit(fact)
+        elif isinstance(fact, AgentChanged):
+            self._agent(fact)
+        else:
+            return
+        self.last_at = max(self.last_at, fact.at)
+
+    def resume(self, now: float) -> None:
+        """The facts so far are an earlier run's; what went by since its last one, nobody watched."""
+        for clock in self._clocks.values():
+            self._count(clock, self.last_at)
+            clock.counted = max(clock.counted, now)
+        for key, visit in list(self.open_visits.items()):
+            if now - visit.entered_at > 86400:
+                del self.open_visits[key]
+
+    def _visit(self, fact: QueueVisitChanged) -> None:
+        visit = fact.visit
+        queue = self._queue((visit.pbx, visit.queue))
+        bucket = queue.bucket(visit.entered_at)
+        key = (visit.pbx, visit.uniqueid, visit.queue, visit.entered_at)
+        if fact.stage == "entered":
+            bucket.offered += 1
+            self.open_visits[key] = visit
+        elif fact.stage == "left":
+            self._left(queue.line, bucket, visit)
+            if visit.outcome is VisitOutcome.ANSWERED:
+                self.open_visits[key] = visit
+                if visit.agent in self._clocks:
+                    self._count(self._clocks[visit.agent], fact.at)
+                    self._clocks[visit.agent].taken += 1
+                    self._changed_agents.add(visit.agent)
+            else:
+                self.open_visits.pop(key, None)
+        elif fact.stage == "served":
+            self.open_visits.pop(key, None)
+            if visit.agent is not None:
+                self.served[visit.agent] = visit
+            bucket.transferred += visit.transferred
+            if visit.talked is not None:
+                bucket.served += 1
+                bucket.talk_s += visit.talked
+        else:
+            bucket.wrap_up_s += visit.wrapped_up or 0.0
+
+    @staticmethod
+    def _left(line: Line | None, bucket: Bucket, visit: QueueVisit) -> None:
+        waited = visit.waited or 0.0
+        bucket.missed += visit.missed
+        match visit.outcome:
+            case VisitOutcome.ANSWERED:
+                bucket.answered += 1
+                bucket.wait_answered_s += waited
+                bucket.answered_in_time += waited <= (line.service_level_s if line else 15.0)
+            case VisitOutcome.ABANDONED if waited < (line.abandon_after_s if line else 5.0):
+                bucket.short_abandoned += 1
+            case VisitOutcome.ABANDONED:
+                bucket.abandoned += 1
+                bucket.wait_abandoned_s += waited
+            case VisitOutcome.TIMEOUT:
+                bucket.timeout += 1
+            case VisitOutcome.WITHDRAWN:
+                bucket.withdrawn += 1
+            case VisitOutcome.UNSEEN:
+                bucket.unseen += 1
+            case _:
+                bucket.other += 1
+        bucket.longest_wait_s = max(bucket.longest_wait_s, waited)
+
+    def _agent(self, fact: AgentChanged) -> None:
+        status = fact.agent
+        queues = frozenset((status.pbx, name) for name in status.queues)
+        clock = self._clocks.get(status.id)
+        if clock is None:
+            clock = _Clock(status, fact.at, day_of(fact.at, self._zone))
+            self._clocks[status.id] = clock
+        self._count(clock, fact.at)
+        clock.missed += status.missed > clock.status.missed
+        for key in clock.queues - queues:
+            self._agents_of[key].discard(status.id)
+        for key in queues - clock.queues:
+            self._agents_of.setdefault(key, set()).add(status.id)
+        clock.status, clock.queues = status, queues
+        self._changed_agents.add(status.id)
+
+    def _count(self, clock: _Clock, until: float) -> None:
+        """Give the time up to `until` to the state that the clock is in."""
+        while clock.counted < until:
+            if clock.counted >= clock.day.end:
+                clock.begin(day_of(clock.counted, self._zone))
+            upto = min(until, clock.day.end)
+            state = clock.status.state
+            clock.seconds[state] = clock.seconds.get(state, 0.0) + upto - clock.counted
+            if state is AgentState.PAUSED:
+                reason = clock.status.reason
+                clock.paused[reason] = clock.paused.get(reason, 0.0) + upto - clock.counted
+            if state in READY:
+                for key in clock.queues:
+                    self._occupy(self._queue(key), clock.counted, upto, state in BUSY)
+            clock.counted = upto
+
+    @staticmethod
+    def _occupy(queue: _Queue, since: float, until: float, busy: bool) -> None:
+        while since < until:
+            _, end = queue.interval(since)
+            upto = min(until, end)
+            bucket = queue.bucket(since)
+            bucket.ready_s += upto - since
+            bucket.busy_s += upto - since if busy else 0.0
+            since = upto
+
+    def _queue(self, key: QueueKey) -> _Queue:
+        queue = self._queues.get(key)
+        if queue is None:
+            line = self._lines.get(key[1])
+            queue = self._queues[key] = _Queue(line, ZoneInfo(line.timezone) if line else self._zone)
+        return queue
+
+    # -- figures out ---------------------------------------------------------------------------------------
+    def take(self, now: float) -> list[AnyFact]:
+        """Figures that changed since they were last told, each once; call about once a second."""
+        facts: list[AnyFact] = [
+            AgentFiguresChanged(at=now, figures=self.agent(agent, now))
+            for agent in sorted(self._changed_agents)
+        ]
+        self._changed_agents.clear()
+        for key, queue in self._queues.items():
+            stale = now - queue.told_at >= FRESH_S
+            if not queue.changed and not stale:
+                continue
+            facts.append(QueueFiguresChanged(at=now, figures=self.day(key, now)))
+            day = queue.day_at(now)
+            facts += [
+                QueueFiguresChanged(at=now, figures=self._interval(key, queue, start))
+                for start in sorted(queue.changed)
+                if start >= day.start
+            ]
+            queue.changed.clear()
+            queue.told_at = now
+        return facts
+
+    def day(self, key: QueueKey, now: float) -> QueueFigures:
+        """The queue's day so far."""
+        queue = self._queue(key)
+        for agent in self._agents_of.get(key, ()):
+            self._count(self._clocks[agent], now)
+        day = queue.day_at(now)
+        total = Bucket()
+        for start, bucket in queue.buckets.items():
+            if day.start <= start < day.end:
+                total.add(bucket)
+        return _figures(key, queue, total, day.start, day.end, None)
+
+    def intervals(self, key: QueueKey, now: float) -> list[QueueFigures]:
+        """The intervals of the queue's day in which anything was counted, oldest first."""
+        queue = self._queue(key)
+        day = queue.day_at(now)
+        return [self._interval(key, queue, start) for start in sorted(queue.buckets) if start >= day.start]
+
+    def _interval(self, key: QueueKey, queue: _Queue, start: float) -> QueueFigures:
+        start, end = queue.interval(start)
+        number = int((start - queue.day_at(start).start) // INTERVAL_S)
+        return _figures(key, queue, queue.buckets.get(start) or Bucket(), start, end, number)
+
+    def agent(self, agent: str, now: float) -> AgentFigures:
+        """The agent's day so far. Raises KeyError for one never heard of."""
+        clock = self._clocks[agent]
+        self._count(clock, now)
+        spent = clock.seconds.get
+        busy = sum(spent(state, 0.0) for state in BUSY)
+        ready = sum(spent(state, 0.0) for state in READY)
+        return AgentFigures(
+            agent=agent,
+            start=clock.day.start,
+            taken=clock.taken,
+            missed=clock.missed,
+            available_s=spent(AgentState.AVAILABLE, 0.0),
+            ringing_s=spent(AgentState.RINGING, 0.0),
+            talk_s=spent(AgentState.TALKING, 0.0),
+            hold_s=spent(AgentState.ON_HOLD, 0.0),
+            wrap_up_s=spent(AgentState.WRAP_UP, 0.0),
+            paused_s=spent(AgentState.PAUSED, 0.0),
+            paused_by_reason=dict(clock.paused),
+            unreachable_s=spent(AgentState.UNREACHABLE, 0.0),
+            logged_in_s=sum(clock.seconds.values()) - spent(AgentState.LOGGED_OUT, 0.0),
+            occupancy=_ratio(busy, ready),
+        )
+
+
+def _figures(
+    key: QueueKey, queue: _Queue, counted: Bucket, start: float, end: float, interval: int | None
+) -> QueueFigures:
+    # Whose end is known and who waited long enough to be served.
+    due = counted.answered + counted.abandoned + counted.timeout + counted.other
+    plain: dict[str, Any] = {name: getattr(counted, name) for name in QueueCounts.__struct_fields__}
+    return QueueFigures(
+        pbx=key[0],
+        queue=key[1],
+        line=queue.line.id if queue.line else None,
+        start=start,
+        end=end,
+        interval=interval,
+        **plain,
+        service_level=_ratio(counted.answered_in_time, due),
+        connection_rate=_ratio(counted.answered, due),
+        abandon_rate=_ratio(counted.abandoned, due),
+        average_speed_of_answer_s=_ratio(counted.wait_answered_s, counted.answered),
+        average_time_to_abandon_s=_ratio(counted.wait_abandoned_s, counted.abandoned),
+        average_handling_time_s=_ratio(counted.talk_s + counted.wrap_up_s, counted.served),
+        occupancy=_ratio(counted.busy_s, counted.ready_s),
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,1 @@
+"""Queues and the callers who wait in them."""

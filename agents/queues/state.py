@@ -1,0 +1,449 @@
+"""Queues and agents, folded from the PBX's events: who waits, who serves, who rests. Pure.
+
+Every event costs the same however many agents and queues there are: memberships are indexed by agent. What
+must be done in the PBX (pause, unpause) is kept in `effects` until the edge takes it.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from agents import state_machine
+from agents.phone_registry import Phones
+from agents.queues.entries import Visits
+from agents.state_machine import DEVICE_BY_STATUS, Outcome, Seen, SetPause, state_of
+from domain.calls import Direction
+from domain.facts import AgentChanged, AnyFact, QueueChanged
+from domain.lines import Line
+from domain.pbx import events as e
+from domain.pbx.snapshot import PbxSnapshot
+from domain.phones import DESK_CHOSEN, AgentProfile, PhoneKind, chooser
+from domain.queues import AgentState, AgentStatus, Queue, QueueVisit, Waiting
+
+
+class FollowPhone(Struct, frozen=True):
+    """Effect: let the agent's memberships be by the phone they have chosen."""
+
+    agent: str
+
+
+class Member(Struct, frozen=True):
+    """An agent's membership of one queue by one interface."""
+
+    paused: bool
+    reason: str
+    device: str
+
+
+class Floor:
+    """The queues and agents of one PBX."""
+
+    def __init__(
+        self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
+    ) -> None:
+        """`missed_limit`: queue calls in a row that an agent may miss before being paused; 0: any number."""
+        self._pbx = pbx
+        self._lines = {line.queue: line for line in lines}
+        self._missed_limit = missed_limit
+        self._phones = Phones(profiles)
+        self._members: dict[str, dict[tuple[str, str], Member]] = {}
+        """Agent → (queue, interface) → membership."""
+        self._serving: dict[str, set[str]] = {}
+        """Queue → the agents logged in to it."""
+        self._seen: dict[str, Seen] = {agent: Seen() for agent in self._phones.profiles}
+        self._call_of: dict[str, str] = {}
+        self._agents_of_call: dict[str, set[str]] = {}
+        self._due: list[tuple[float, str]] = []
+        self._due_of: dict[str, float] = {}
+        """The one entry of an agent in `_due` that counts."""
+        self.effects: list[SetPause | FollowPhone] = []
+        """What the edge must do in the PBX, in order; it empties the list."""
+        self.queues: dict[str, Queue] = {
+            line.queue: Queue(name=line.queue, pbx=pbx, line=line.id) for line in lines
+        }
+        self.agents: dict[str, AgentStatus] = {}
+        self._untold: set[str] = set()
+        """Known from an earlier run: screens have not seen them yet."""
+        self.visits = Visits(pbx, {line.queue: line.id for line in lines})
+        self._handlers: dict[type[e.PbxEvent], Callable[[Any], list[AnyFact]]] = {
+            e.QueueCallerJoin: self._caller_joined,
+            e.QueueCallerLeave: self._caller_left,
+            e.QueueCallerAbandon: self.visits.abandoned,
+            e.VarSet: self._variable,
+            e.AgentConnect: self._connected,
+            e.AgentComplete: self._completed,
+            e.AgentRingNoAnswer: self._missed,
+            e.Hangup: lambda event: self.visits.hung_up(event.at, event.uniqueid),
+        }
+
+    def observe(self, event: e.PbxEvent) -> list[AnyFact]:
+        """What follows for queues and agents from an event about a call; told before the call's own facts."""
+        handler = self._handlers.get(type(event))
+        return handler(event) if handler else []
+
+    def agent_of(self, member: str, interface: str) -> str:
+        """The agent's id behind an app_queue member, configured or not."""
+        if member in self._phones.profiles:
+            return member
+        return self._phones.agent_of(interface) or member or interface
+
+    def agent_of_phone(self, phone: str) -> str | None:
+        """The agent whose phone that device is."""
+        return self._phones.agent_of(phone)
+
+    # -- callers who wait ----------------------------------------------------------------------------
+    def join(self, at: float, queue: str, waiting: Waiting) -> list[AnyFact]:
+        """A caller begins to wait."""
+        kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != waiting.uniqueid)
+        return self._set_waiting(at, queue, (*kept, waiting))
+
+    def leave(self, at: float, queue: str, uniqueid: str) -> list[AnyFact]:
+        """A caller waits no longer; those behind move up."""
+        kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != uniqueid)
+        return self._set_waiting(at, queue, kept)
+
+    def _caller_joined(self, event: e.QueueCallerJoin) -> list[AnyFact]:
+        call_id = f"{self._pbx}-{event.linkedid or event.uniqueid}"
+        return self.visits.entered(event.at, event.queue, event.uniqueid, call_id)
+
+    def _caller_left(self, event: e.QueueCallerLeave) -> list[AnyFact]:
+        self.visits.left(event.at, event.uniqueid)
+        return []
+
+    def _variable(self, event: e.VarSet) -> list[AnyFact]:
+        return self.visits.status(event) if event.variable == "QUEUESTATUS" else []
+
+    def _queue(self, name: str) -> Queue:
+        line = self._lines.get(name)
+        return self.queues.get(name) or Queue(name=name, pbx=self._pbx, line=line.id if line else None)
+
+    def _set_waiting(self, at: float, queue: str, waiting: tuple[Waiting, ...]) -> list[AnyFact]:
+        ranked = sorted(waiting, key=lambda one: (one.position, one.since))
+        waiting = tuple(
+            one if one.position == place else structs.replace(one, position=place)
+            for place, one in enumerate(ranked, 1)
+        )
+        before = self._queue(queue)
+        if waiting == before.waiting and queue in self.queues:
+            return []
+        self.queues[queue] = structs.replace(before, waiting=waiting, waiting_total=len(waiting))
+        return [QueueChanged(at=at, queue=self.queues[queue])]
+
+    # -- queue calls of an agent ----------------------------------------------------------------------
+    def _connected(self, event: e.AgentConnect) -> list[AnyFact]:
+        agent = self.agent_of(event.member, event.interface)
+        seen = self._seen.get(agent, Seen())
+        facts = self.visits.connected(event, agent)
+        if seen.wrap_up_until or seen.missed:
+            self._seen[agent] = state_machine.answered(seen)
+        return facts
+
+    def _completed(self, event: e.AgentComplete) -> list[AnyFact]:
+        agent = self.agent_of(event.member, event.interface)
+        facts = self.visits.completed(event, agent)
+        line = self._lines.get(event.queue)
+        if line is not None and facts:
+            self._take(
+                event.at,
+                agent,
+                state_machine.talk_over(agent, self._seen_of(agent), event.at, line.wrap_up_s),
+            )
+        return facts
+
+    def _missed(self, event: e.AgentRingNoAnswer) -> list[AnyFact]:
+        agent = self.agent_of(event.member, event.interface)
+        self.visits.missed(event)
+        self._take(
+            event.at, agent, state_machine.rang_unanswered(agent, self._seen_of(agent), self._missed_limit)
+        )
+        return self._refresh(event.at, agent)
+
+    # -- wrap-up -----------------------------------------------------------------------------------------
+    def finish_wrap_up(self, at: float, agent: str) -> list[AnyFact] | None:
+        """The agent has finished wrap-up; the facts that follow, `None` where there was none to finish."""
+        before = self._seen_of(agent)
+        outcome = state_machine.finish_wrap_up(agent, before, at)
+        if outcome is None:
+            return None
+        self._take(at, agent, outcome)
+        return [*self._wrapped_up(at, agent, before), *self._refresh(at, agent)]
+
+    def extend_wrap_up(self, at: float, agent: str, seconds: float) -> list[AnyFact] | None:
+        """The agent needs longer, up to the line's `wrap_up_max_s`; `None` where there is no wrap-up."""
+        visit = self.visits.wrapping(agent)
+        line = self._lines.get(visit.queue) if visit else None
+        most = line.wrap_up_max_s if line else 0.0
+        outcome = state_machine.extend_wrap_up(agent, self._seen_of(agent), at, seconds, most)
+        if outcome is None:
+            return None
+        self._take(at, agent, outcome)
+        return self._refresh(at, agent)
+
+    @property
+    def next_due(self) -> float | None:
+        """When `time_passed` should be told next, POSIX seconds."""
+        times = [self._due[0][0] if self._due else None, self.visits.next_due]
+        return min((time for time in times if time is not None), default=None)
+
+    def time_passed(self, now: float) -> list[AnyFact]:
+        """End what has lasted its time; costs only what is due."""
+        facts = self.visits.time_passed(now)
+        while self._due and self._due[0][0] <= now:
+            at, agent = heapq.heappop(self._due)
+            if self._due_of.get(agent) != at:
+                continue
+            del self._due_of[agent]
+            before = self._seen_of(agent)
+            self._take(now, agent, state_machine.time_passed(agent, before, now))
+            facts += self._wrapped_up(now, agent, before)
+            facts += self._refresh(now, agent)
+        return facts
+
+    def _wrapped_up(self, at: float, agent: str, before: Seen) -> list[AnyFact]:
+        return self.visits.wrapped_up(at, agent, at - before.wrap_up_from) if before.wrap_up_from else []
+
+    def _take(self, at: float, agent: str, outcome: Outcome) -> None:
+        self._seen[agent], effects = outcome
+        self.effects += effects
+        self._schedule(agent, state_machine.due(self._seen[agent], at))
+
+    def _schedule(self, agent: str, due: float | None) -> None:
+        if due is None:
+            self._due_of.pop(agent, None)
+        elif self._due_of.get(agent) != due:
+            self._due_of[agent] = due
+            heapq.heappush(self._due, (due, agent))
+
+    # -- agents --------------------------------------------------------------------------------------
+    def member(self, event: e.QueueMemberEvent) -> list[AnyFact]:
+        """A membership was added, changed or removed."""
+        agent = self.agent_of(event.member, event.interface)
+        key = (event.queue, event.interface)
+        mine = self._members.setdefault(agent, {})
+        known = key in mine
+        if isinstance(event, e.QueueMemberRemoved):
+            mine.pop(key, None)
+        else:
+            self._add_member(agent, event)
+        facts: list[AnyFact] = []
+        if known != (key in mine):
+            facts = self._set_member(event.at, event.queue, agent)
+        before = self._seen_of(agent)
+        self._sum_up(agent)
+        if before.wrap_up_from and not self._seen[agent].wrap_up_from:
+            facts += self._wrapped_up(event.at, agent, before)
+        if self._seen[agent].wrap_up_until != before.wrap_up_until:
+            self._schedule(agent, state_machine.due(self._seen[agent], event.at))
+        return facts + self._refresh(event.at, agent)
+
+    def _add_member(self, agent: str, event: e.QueueMemberEvent) -> None:
+        device = DEVICE_BY_STATUS.get(event.status, "UNKNOWN")
+        member = Member(event.paused, event.paused_reason, device)
+        self._members.setdefault(agent, {})[event.queue, event.interface] = member
+        # Also a second phone, at which a configured agent has logged in.
+        self._phones.met(agent, event.interface)
+
+    def device(self, event: e.DeviceStateChange) -> list[AnyFact]:
+        """A phone's device state changed, or an agent's choice of phone, which is kept as one."""
+        if (who := chooser(event.device)) is not None:
+            return self._chose(event.at, who, event.state == DESK_CHOSEN)
+        agent = self._phones.agent_of(event.device)
+        if agent is None:
+            return []
+        self._phones.changed(event.device, event.state)
+        for key, member in self._members.get(agent, {}).items():
+            # app_queue tells the same a moment later, once for each queue.
+            if key[1] == event.device and member.device != "UNKNOWN":
+                self._members[agent][key] = structs.replace(member, device=event.state)
+        if not self._phones.choosing(agent) or event.device == self._phones.chosen(agent):
+            self._update(agent, device=event.state)
+        self._sum_up(agent)
+        return self._refresh(event.at, agent)
+
+    def _chose(self, at: float, agent: str, desk: bool) -> list[AnyFact]:
+        if not self._phones.choosing(agent):
+            return []
+        self._phones.choose(agent, desk)
+        # By a command that moves the memberships itself, by another gateway, or by hand at the PBX.
+        self.effects.append(FollowPhone(agent))
+        self._update(agent, device=self._phones.state(self._phones.chosen(agent)))
+        self._sum_up(agent)
+        return self._refresh(at, agent)
+
+    def phone(
+        self,
+        at: float,
+        agent: str,
+        *,
+        call_id: str | None,
+        ringing: bool = False,
+        talking: bool = False,
+        held: bool = False,
+        direction: Direction | None = None,
+    ) -> list[AnyFact]:
+        """What the agent's phone is doing with a call of ours; `call_id=None`: nothing any more."""
+        before = self._call_of.pop(agent, None)
+        if before is not None:
+            self._agents_of_call[before].discard(agent)
+            if not self._agents_of_call[before]:
+                del self._agents_of_call[before]
+        if call_id is not None:
+            self._call_of[agent] = call_id
+            self._agents_of_call.setdefault(call_id, set()).add(agent)
+        self._update(agent, ringing=ringing, talking=talking, held=held, direction=direction)
+        return self._refresh(at, agent)
+
+    def release(self, at: float, call_id: str) -> list[AnyFact]:
+        """That call is over: no phone has to do with it any more."""
+        return [
+            fact
+            for agent in sorted(self._agents_of_call.get(call_id, ()))
+            for fact in self.phone(at, agent, call_id=None)
+        ]
+
+    def interfaces(self, agent: str) -> tuple[str, ...]:
+        """The phones by which the agent is logged in."""
+        return tuple(sorted({interface for _, interface in self._members.get(agent, {})}))
+
+    def _seen_of(self, agent: str) -> Seen:
+        return self._seen.get(agent) or Seen()
+
+    def _update(self, agent: str, **changes: object) -> None:
+        self._seen[agent] = structs.replace(self._seen_of(agent), **changes)
+
+    def _set_member(self, at: float, name: str, agent: str) -> list[AnyFact]:
+        serving = self._serving.setdefault(name, set())
+        if any(queue == name for queue, _ in self._members.get(agent, {})):
+            serving.add(agent)
+        else:
+            serving.discard(agent)
+        return self._count_agents(at, name)
+
+    def _count_agents(self, at: float, name: str) -> list[AnyFact]:
+        before = self._queue(name)
+        after = structs.replace(before, agents=len(self._serving.get(name, ())))
+        if after == before and name in self.queues:
+            return []
+        self.queues[name] = after
+        return [QueueChanged(at=at, queue=after)]
+
+    def _sum_up(self, agent: str) -> None:
+        """One picture of all memberships: paused only where no queue may ring."""
+        members = self._members.get(agent, {}).values()
+        seen = self._seen_of(agent)
+        paused = bool(members) and all(member.paused for member in members)
+        device = next((m.device for m in members if m.device not in _IDLE), None)
+        device = device or next((m.device for m in members if m.device != "UNKNOWN"), seen.device)
+        reason = next((m.reason for m in members if m.paused), "") if paused else ""
+        self._seen[agent] = state_machine.membership(
+            seen, logged_in=bool(members), paused=paused, reason=reason, device=device
+        )
+
+    def _refresh(self, at: float, agent: str) -> list[AnyFact]:
+        seen = self._seen_of(agent)
+        members = self._members.get(agent, {})
+        phones = self.interfaces(agent)
+        chosen = self._phones.chosen(agent)
+        before = self.agents.get(agent)
+        state = state_of(seen, at)
+        after = AgentStatus(
+            id=agent,
+            name=self._phones.profile(agent).name,
+            phone=phones[0] if phones and chosen not in phones else chosen,
+            state=state,
+            since=before.since if before and before.state is state else at,
+            reason="" if state_machine.in_wrap_up_pause(seen) else seen.reason,
+            call_id=self._call_of.get(agent),
+            queues=tuple(sorted({queue for queue, _ in members})),
+            direction=seen.direction,
+            wrap_up_until=seen.wrap_up_until or None,
+            missed=seen.missed,
+            pbx=self._pbx,
+            phones=phones,
+            kind=self._phones.kind(agent),
+            desk_reachable=self._phones.desk_reachable(agent),
+        )
+        if after == before and agent not in self._untold:
+            return []
+        self._untold.discard(agent)
+        self.agents[agent] = after
+        return [AgentChanged(at=at, agent=after)]
+
+    # -- the whole picture anew -----------------------------------------------------------------------
+    def restore(
+        self,
+        agents: Iterable[AgentStatus],
+        visits: Iterable[QueueVisit],
+        wrapping: Iterable[QueueVisit] = (),
+    ) -> None:
+        """What an earlier run knew last; the PBX is asked next, and `resync` reconciles."""
+        for status in agents:
+            self.agents[status.id] = status
+            self._untold.add(status.id)
+            self._phones.choose(status.id, status.kind is PhoneKind.DESK)
+            until = status.wrap_up_until or 0.0
+            started = status.since if status.state is AgentState.WRAP_UP else until
+            self._seen[status.id] = Seen(wrap_up_until=until, wrap_up_from=started, missed=status.missed)
+        self.visits.restore(visits, wrapping)
+
+    def resync(self, snapshot: PbxSnapshot, call_of_channel: dict[str, str]) -> list[AnyFact]:
+        """Replace queues and memberships by what the PBX says now; `call_of_channel`: uniqueid → call."""
+        self._members.clear()
+        self._call_of.clear()
+        self._agents_of_call.clear()
+        self._due.clear()
+        self._due_of.clear()
+        self._serving.clear()
+        self._phones.relearn(snapshot.device_states)
+        for queue in snapshot.queues:
+            for member in queue.members:
+                agent = self.agent_of(member.member, member.interface)
+                self._add_member(agent, member)
+                self._serving.setdefault(queue.queue, set()).add(agent)
+        entries = {
+            entry.uniqueid: (queue.queue, snapshot.at - entry.wait, call_of_channel.get(entry.uniqueid, ""))
+            for queue in snapshot.queues
+            for entry in queue.entries
+        }
+        channels = frozenset(row.uniqueid for row in snapshot.channels)
+        facts = self.visits.resync(snapshot.at, entries, channels)
+        rows = {queue.queue: queue.entries for queue in snapshot.queues}
+        for name in sorted({*self.queues, *rows}):
+            facts += self._count_agents(snapshot.at, name)
+            waiting = tuple(
+                Waiting(
+                    call_id=call_of_channel.get(entry.uniqueid, ""),
+                    uniqueid=entry.uniqueid,
+                    position=entry.position,
+                    since=snapshot.at - entry.wait,
+                    caller=entry.caller_number,
+                )
+                for entry in rows.get(name, ())
+            )
+            facts += self._set_waiting(snapshot.at, name, waiting)
+        for agent in dict.fromkeys([*self._phones.profiles, *self._seen]):
+            facts += self._rejoin(snapshot, agent)
+        return facts
+
+    def _rejoin(self, snapshot: PbxSnapshot, agent: str) -> list[AnyFact]:
+        before = self._seen_of(agent)
+        device = snapshot.device_states.get(self._phones.chosen(agent), "UNKNOWN")
+        self._seen[agent] = Seen(device=device)
+        self._sum_up(agent)
+        self._take(snapshot.at, agent, state_machine.rejoined(agent, self._seen[agent], before, snapshot.at))
+        facts = []
+        if before.wrap_up_from and not self._seen[agent].wrap_up_from:
+            # It ended while we were away, at its time or earlier.
+            facts = self._wrapped_up(min(snapshot.at, before.wrap_up_until), agent, before)
+        if state_machine.in_wrap_up_pause(self._seen[agent]):
+            # Its time may be over already.
+            self._schedule(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
+        if self._phones.choosing(agent):
+            # A switch may have been cut short, or a phone was added to the configuration.
+            self.effects.append(FollowPhone(agent))
+        return facts + self._refresh(snapshot.at, agent)
+
+
+_IDLE = frozenset({"UNKNOWN", "NOT_INUSE"})

@@ -1,0 +1,119 @@
+"""What a screen-pop says, from what was looked up. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from domain.calls import Call
+from domain.orders import Order
+from domain.screen_pop import (
+    AlertKind,
+    Contact,
+    Level,
+    PopAlert,
+    PopCall,
+    PopCaller,
+    PopEnterprise,
+    PopEntry,
+    PopOrder,
+    ScreenPop,
+)
+from domain.visibility.policy import WHOLE, Eyes
+from domain.visibility.redact import shown
+
+SHOWN = 10
+"""Earlier calls and orders shown."""
+IVR_LABELS = {"menu": "按键菜单"}
+"""What people call the IVR's variables; others are shown by their own name."""
+
+
+class Known(Struct, frozen=True):
+    """What was looked up about a caller."""
+
+    place: str = ""
+    carrier: str = ""
+    contact: Contact | None = None
+    enterprise: PopEnterprise | None = None
+    earlier: Sequence[tuple[Call, Order | None]] = ()
+    """Calls from the same number, newest first, without this one."""
+    recent: int = 0
+    """How many of them began within the days of `PopRules`."""
+
+
+class PopRules(Struct, frozen=True):
+    """When a caller is a repeat caller, and what menu keys mean."""
+
+    repeat_calls: int = 3
+    """From the how manieth call on; 0: never."""
+    repeat_days: int = 7
+    menu: Mapping[str, str] = {}
+    """Digit → line's name."""
+
+
+def screen_pop(call: Call, known: Known, rules: PopRules, eyes: Eyes = WHOLE) -> ScreenPop:
+    """The pop for that call."""
+    earlier = [(shown(one, eyes), shown(order, eyes)) for one, order in known.earlier]
+    orders = [order for _, order in earlier if order is not None]
+    contact = shown(known.contact, eyes)
+    return ScreenPop(
+        call_id=call.id,
+        caller=PopCaller(
+            eyes.number(call.caller.number), eyes.name(call.caller.name), known.place, known.carrier
+        ),
+        person=contact,
+        enterprise=known.enterprise,
+        ivr=tuple(_entry(name, eyes.number(value), rules) for name, value in call.ivr.items()),
+        calls=tuple(_call(one, order) for one, order in earlier[:SHOWN]),
+        orders=tuple(_order(order) for order in orders[:SHOWN]),
+        alerts=tuple(_alerts(contact, known.recent, rules)),
+    )
+
+
+def _entry(name: str, value: str, rules: PopRules) -> PopEntry:
+    meaning = rules.menu.get(value) if name == "menu" else None
+    return PopEntry(IVR_LABELS.get(name, name), f"{value} {meaning}" if meaning else value, name)
+
+
+def _call(call: Call, order: Order | None) -> PopCall:
+    return PopCall(
+        id=call.id,
+        started_at=call.started_at,
+        line=call.line,
+        agent=call.agent,
+        state=call.state.value,
+        end_reason=call.end_reason.value if call.end_reason else None,
+        title=_text(order, "title"),
+        order_id=order.id if order else None,
+    )
+
+
+def _order(order: Order) -> PopOrder:
+    return PopOrder(
+        id=order.id,
+        created_at=order.created_at,
+        line=order.line,
+        state=order.state.value,
+        title=_text(order, "title"),
+        category=_text(order, "category"),
+        town=_text(order, "town"),
+        external_id=order.external_id,
+    )
+
+
+def _text(order: Order | None, name: str) -> str:
+    field = order.fields.get(name) if order else None
+    return str(field.value) if field is not None else ""
+
+
+def _alerts(contact: Contact | None, recent: int, rules: PopRules) -> list[PopAlert]:
+    alerts = []
+    if contact is not None and contact.level is not Level.NONE:
+        kind = AlertKind(contact.level.value)
+        title = "黑名单" if kind is AlertKind.BLACKLIST else "重要来电人"
+        about = "，".join(part for part in (contact.organisation, contact.name, contact.note) if part)
+        alerts.append(PopAlert(kind, f"{title}：{about}" if about else title))
+    nth = recent + 1
+    if rules.repeat_calls and recent and nth >= rules.repeat_calls:
+        text = f"重复来电：{rules.repeat_days} 天内第 {nth} 次"
+        alerts.append(PopAlert(AlertKind.REPEAT, text, nth, rules.repeat_days))
+    return alerts

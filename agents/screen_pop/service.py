@@ -1,0 +1,133 @@
+"""Screen-pops: looks up what is known of a caller. What the pop then says is `agents.screen_pop.content`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import phonenumbers
+from phonenumbers import carrier, geocoder
+
+from agents.accounts.service import Role
+from agents.screen_pop.content import Known, PopRules, screen_pop
+from domain.calls import Call, Direction
+from domain.numbers import forms, national
+from domain.orders import Order
+from domain.screen_pop import Contact, Level, PopEnterprise, ScreenPop
+from domain.visibility.policy import Privacy
+from gateway.settings import Settings
+from workorders.directories.reference import DATA, Reference, ReferenceDataError, read_rows
+
+DAY_S = 86400.0
+CONTACTS = DATA / "contacts.tsv"
+
+
+class Callers(Protocol):
+    """Port: earlier calls of a number (`gateway.storage.callers`)."""
+
+    async def earlier(
+        self, numbers: Sequence[str], but: str, limit: int = 20
+    ) -> list[tuple[Call, Order | None]]: ...
+
+    async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int: ...
+
+
+class Pops:
+    """Implements `PopPort`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reference: Reference,
+        contacts: Mapping[str, Contact],
+        callers: Callers,
+        privacy: Privacy,
+    ) -> None:
+        """`contacts`: number (as `national` writes it) → contact."""
+        self._contacts = contacts
+        self._callers = callers
+        self._enterprises = {
+            name: PopEnterprise(one.name, one.code, one.town)
+            for one in reversed(reference.enterprises)
+            for name in (*one.aliases, one.name)
+        }
+        desk, self._privacy = settings.desk, privacy
+        self._rules = PopRules(
+            repeat_calls=desk.repeat_calls,
+            repeat_days=desk.repeat_days,
+            menu={line.digit: line.name for line in settings.lines if line.digit},
+        )
+
+    async def pop(self, call: Call, role: Role) -> ScreenPop:
+        """What is known of that call's caller, for the eyes of that role."""
+        known = await self._known(call) if call.direction is Direction.INBOUND else Known()
+        return screen_pop(call, known, self._rules, self._privacy.eyes(role))
+
+    async def _known(self, call: Call) -> Known:
+        number = national(call.caller.number)
+        if number is None:
+            return Known()
+        same = forms(call.caller.number)
+        since = call.started_at - self._rules.repeat_days * DAY_S
+        # The first look at a number's place loads tables for the better part of a second.
+        (place, by), earlier, recent = await asyncio.gather(
+            asyncio.to_thread(belongs, number),
+            self._callers.earlier(same, call.id),
+            self._callers.count_since(same, call.id, since),
+        )
+        contact = self._contacts.get(number)
+        return Known(
+            place=place,
+            carrier=by,
+            contact=contact,
+            enterprise=self._enterprise(contact, earlier),
+            earlier=earlier,
+            recent=recent,
+        )
+
+    def _enterprise(
+        self, contact: Contact | None, earlier: Sequence[tuple[Call, Order | None]]
+    ) -> PopEnterprise | None:
+        """The contact's own organisation, else the enterprise of the latest order that names a known one."""
+        if contact is not None and (found := self._enterprises.get(contact.organisation)):
+            return found
+        named = (order.fields.get("enterprise") for _, order in earlier if order is not None)
+        known = (self._enterprises.get(str(field.value)) for field in named if field is not None)
+        return next((one for one in known if one is not None), None)
+
+
+@lru_cache(maxsize=4096)
+def belongs(number: str) -> tuple[str, str]:
+    """(place, carrier) of a number in Chinese; empty where they are not known. A carrier may be outdated by
+    number porting.
+    """
+    try:
+        parsed = phonenumbers.parse(number, "CN")
+    except phonenumbers.NumberParseException:
+        return "", ""
+    if not phonenumbers.is_valid_number(parsed):
+        return "", ""
+    return geocoder.description_for_number(parsed, "zh"), carrier.name_for_number(parsed, "zh")
+
+
+def load_contacts(path: Path | None) -> dict[str, Contact]:
+    """The contacts directory by number; the shipped example where no file is given.
+
+    Raises:
+        ReferenceDataError: the file is missing or malformed.
+    """
+    path = path or CONTACTS
+    found: dict[str, Contact] = {}
+    for line, row in read_rows(path, ("number",), ("name", "organisation", "level", "note")):
+        number = national(row["number"])
+        if number is None:
+            raise ReferenceDataError(f"{path}:{line}: {row['number']!r} is no telephone number; digits alone")
+        try:
+            level = Level(row["level"].lower())
+        except ValueError:
+            raise ReferenceDataError(
+                f"{path}:{line}: level {row['level']!r} is not known; write vip, blacklist, or nothing"
+            ) from None
+        found.setdefault(number, Contact(row["name"], row["organisation"], level, row["note"]))
+    return found

@@ -1,0 +1,198 @@
+"""The agent state machine: what the PBX, the calls and the agent say in, state and effects out. Pure.
+
+What keeps queue calls away is always a pause in the PBX itself, so that it holds though the gateway dies.
+Wrap-up (话后处理) is a pause under a reserved reason that carries its end. Every transition is a function
+from `Seen` to `Seen` and the effects that the edge must carry out; docs/agents.md tells states and rules.
+"""
+
+import re
+
+from msgspec import Struct, structs
+
+from domain.calls import Direction
+from domain.queues import MISSED_REASON, WRAP_UP_REASON, AgentState
+
+RETRY_S = 5.0
+"""An unpause that the PBX did not follow is asked for again after so long."""
+
+
+class Seen(Struct, frozen=True):
+    """All that is known of an agent at one instant. Instants are POSIX seconds."""
+
+    logged_in: bool = False
+    """A member of at least one queue."""
+    paused: bool = False
+    """The PBX keeps calls of every queue away."""
+    reason: str = ""
+    """Why, in the PBX's words."""
+    device: str = "UNKNOWN"
+    """Asterisk's device state of the phone: `NOT_INUSE`, `INUSE`, `RINGING`, `UNAVAILABLE` …"""
+    ringing: bool = False
+    """A call of ours is ringing there."""
+    talking: bool = False
+    held: bool = False
+    direction: Direction | None = None
+    """Of the call that rings or is talked on."""
+    wrap_up_from: float = 0.0
+    wrap_up_until: float = 0.0
+    """After a call the agent is left in peace until then."""
+    missed: int = 0
+    """Queue calls in a row that rang and were not answered."""
+
+
+class SetPause(Struct, frozen=True):
+    """Effect: pause or unpause the agent in all queues of the PBX."""
+
+    agent: str
+    paused: bool
+    reason: str = ""
+
+
+Effect = SetPause
+Outcome = tuple[Seen, tuple[Effect, ...]]
+
+DEVICE_BY_STATUS = {
+    0: "UNKNOWN",
+    1: "NOT_INUSE",
+    2: "INUSE",
+    3: "BUSY",
+    4: "INVALID",
+    5: "UNAVAILABLE",
+    6: "RINGING",
+    7: "RINGINUSE",
+    8: "ONHOLD",
+}
+"""AMI's numeric member status to the device state's name."""
+
+UNREACHABLE = frozenset({"UNAVAILABLE", "INVALID"})
+
+
+def state_of(seen: Seen, now: float) -> AgentState:
+    """The state an agent is in. What is happening on the phone outranks what was arranged."""
+    if seen.talking:
+        return AgentState.ON_HOLD if seen.held else AgentState.TALKING
+    if seen.ringing:
+        return AgentState.RINGING
+    if not seen.logged_in:
+        return AgentState.LOGGED_OUT
+    if seen.device in UNREACHABLE:
+        return AgentState.UNREACHABLE
+    # In use without a queue call: a call of the agent's own.
+    if seen.device in ("INUSE", "BUSY", "ONHOLD", "RINGINUSE"):
+        return AgentState.TALKING
+    if seen.wrap_up_until > now or in_wrap_up_pause(seen):
+        return AgentState.WRAP_UP
+    if seen.paused:
+        return AgentState.PAUSED
+    if seen.device == "RINGING":
+        return AgentState.RINGING
+    return AgentState.AVAILABLE
+
+
+# -- wrap-up ---------------------------------------------------------------------------------------------
+def wrap_up_reason(until: float) -> str:
+    """The reserved pause reason of a wrap-up that ends then (whole seconds)."""
+    return f"{WRAP_UP_REASON}:{until:.0f}"
+
+
+def wrap_up_end(reason: str) -> float | None:
+    """When the wrap-up of that pause reason ends; `None` if it is another's reason."""
+    found = re.fullmatch(rf"{WRAP_UP_REASON}:(\d{{1,12}})", reason)
+    return float(found[1]) if found else None
+
+
+def in_wrap_up_pause(seen: Seen) -> bool:
+    """Whether the PBX holds the agent in wrap-up."""
+    return seen.paused and wrap_up_end(seen.reason) is not None
+
+
+def talk_over(agent: str, seen: Seen, at: float, wrap_up_s: float) -> Outcome:
+    """A queue call is over. Whoever paused during the call is in peace already; the pause comes after."""
+    if wrap_up_s <= 0 or not seen.logged_in:
+        return seen, ()
+    seen = structs.replace(seen, wrap_up_from=at, wrap_up_until=at + wrap_up_s)
+    if seen.paused and not in_wrap_up_pause(seen):
+        return seen, ()
+    return seen, (SetPause(agent, True, wrap_up_reason(seen.wrap_up_until)),)
+
+
+def extend_wrap_up(agent: str, seen: Seen, at: float, seconds: float, most_s: float) -> Outcome | None:
+    """Wrap-up lasts `seconds` longer, all in all no more than `most_s`; `None`: the agent is in none."""
+    if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
+        return None
+    until = min(max(seen.wrap_up_until, at) + seconds, max(seen.wrap_up_from + most_s, seen.wrap_up_until))
+    seen = structs.replace(seen, wrap_up_until=until)
+    if seen.paused and not in_wrap_up_pause(seen):
+        return seen, ()
+    return seen, (SetPause(agent, True, wrap_up_reason(until)),)
+
+
+def finish_wrap_up(agent: str, seen: Seen, at: float) -> Outcome | None:
+    """Wrap-up is done; `None`: the agent is in none."""
+    if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
+        return None
+    effects = () if seen.paused and not in_wrap_up_pause(seen) else (SetPause(agent, False),)
+    return structs.replace(seen, wrap_up_from=0.0, wrap_up_until=0.0), effects
+
+
+def due(seen: Seen, now: float) -> float | None:
+    """When `time_passed` should next be told; `None`: never."""
+    if seen.wrap_up_until > now:
+        return seen.wrap_up_until
+    return now + RETRY_S if in_wrap_up_pause(seen) else None
+
+
+def time_passed(agent: str, seen: Seen, now: float) -> Outcome:
+    """End the wrap-up whose time is over."""
+    if seen.wrap_up_until > now:
+        return seen, ()
+    over = structs.replace(seen, wrap_up_from=0.0, wrap_up_until=0.0)
+    return over, (SetPause(agent, False),) if in_wrap_up_pause(seen) else ()
+
+
+# -- what the PBX says --------------------------------------------------------------------------------------
+def membership(seen: Seen, *, logged_in: bool, paused: bool, reason: str, device: str) -> Seen:
+    """The agent's memberships, all queues together, are now so."""
+    changes: dict[str, object] = {}
+    if not logged_in:
+        changes = {"wrap_up_from": 0.0, "wrap_up_until": 0.0, "missed": 0}
+    elif (paused, reason) != (seen.paused, seen.reason):
+        end = wrap_up_end(reason) if paused else None
+        if end is not None:
+            # Also after a restart of the gateway: the PBX remembers until when.
+            changes = {"wrap_up_until": end if abs(end - seen.wrap_up_until) > 1 else seen.wrap_up_until}
+        else:
+            # Somebody paused, or unpaused, instead: that ends the wrap-up.
+            changes = {"wrap_up_from": 0.0, "wrap_up_until": 0.0}
+        if not paused:
+            changes["missed"] = 0
+    return structs.replace(
+        seen, logged_in=logged_in, paused=paused, reason=reason if paused else "", device=device, **changes
+    )
+
+
+def rang_unanswered(agent: str, seen: Seen, limit: int) -> Outcome:
+    """A queue call rang there and was not answered; the `limit`-th in a row pauses the agent (0: never)."""
+    seen = structs.replace(seen, missed=seen.missed + 1)
+    if limit and seen.missed >= limit and not seen.paused:
+        return seen, (SetPause(agent, True, MISSED_REASON),)
+    return seen, ()
+
+
+def answered(seen: Seen) -> Seen:
+    """A queue call was answered."""
+    return structs.replace(seen, missed=0, wrap_up_from=0.0, wrap_up_until=0.0)
+
+
+def rejoined(agent: str, seen: Seen, before: Seen, at: float) -> Outcome:
+    """After a loss of the link `seen` is what the PBX says; keep what only we know, mend what it missed."""
+    seen = structs.replace(seen, missed=before.missed if seen.logged_in else 0)
+    end = wrap_up_end(seen.reason) if seen.paused else None
+    if end is not None:
+        started = before.wrap_up_from or min(at, end)
+        return structs.replace(seen, wrap_up_from=started, wrap_up_until=end), ()
+    if before.wrap_up_until > at and seen.logged_in and not seen.talking:
+        seen = structs.replace(seen, wrap_up_from=before.wrap_up_from, wrap_up_until=before.wrap_up_until)
+        # The pause never arrived; a person's own that came meanwhile stands.
+        return seen, () if seen.paused else (SetPause(agent, True, wrap_up_reason(seen.wrap_up_until)),)
+    return seen, ()

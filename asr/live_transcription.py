@@ -1,0 +1,148 @@
+"""Live audio: when an agent answers, two listeners are set on the call, one a leg, until the talk ends."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import structlog
+
+from asr.answer_hints import Expecting
+from asr.audiosocket import AudioSocketServer, FrameSink
+from asr.engine import EngineRequest
+from asr.live import LiveLeg
+from asr.mediasocket import MediaSocketServer
+from asr.pool import EnginePool
+from domain.calls import Call, CallState, Side
+from domain.facts import UtteranceHeard
+from domain.transcripts import Utterance
+from gateway.asterisk.actions import originate_listener, originate_media_socket
+from gateway.asterisk.errors import PbxError
+from gateway.asterisk.link import PbxLink
+from gateway.facts.bus import LocalBus
+from gateway.storage.calls import CallRepository, Span
+from gateway.storage.journal import JournalWriter
+
+log = structlog.get_logger(__name__)
+
+SETTLE_S = 120.0
+"""How long the rest of a leg may take after the call before the recording is used instead."""
+
+
+class Listening:
+    """Sets listeners, receives their audio, publishes what was heard."""
+
+    def __init__(
+        self,
+        pool: EnginePool,
+        journal: JournalWriter,
+        bus: LocalBus,
+        calls: CallRepository,
+        *,
+        expecting: Expecting,
+        request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
+        partials: bool = True,
+    ) -> None:
+        """`request` gives what a call's line wants of the engine: its hot words, its prompt. `expecting`
+        hears what agents ask.
+        """
+        self._pool = pool
+        self._request = request
+        self._expecting = expecting
+        self._partials = partials
+        self._journal = journal
+        self._bus = bus
+        self._calls = calls
+        self._expected: dict[UUID, LiveLeg] = {}
+        self._legs: dict[tuple[str, Side, str], LiveLeg] = {}
+        self._before: dict[tuple[str, Side], list[Span]] = {}
+
+    def server(self, host: str, port: int) -> AudioSocketServer:
+        """The AudioSocket server that hands each stream to its leg."""
+        return AudioSocketServer(host, port, self._accept)
+
+    def media_server(self, host: str, port: int) -> MediaSocketServer:
+        """The same for PBXs that send live audio by websocket."""
+        return MediaSocketServer(host, port, self._accept)
+
+    def _accept(self, feed: UUID) -> FrameSink | None:
+        return self._expected.pop(feed, None)
+
+    async def start(self, link: PbxLink, call: Call, agent_channel: str) -> None:
+        """Listen to the caller and to the agent on `agent_channel`; what is already heard is not twice."""
+        caller = call.caller_leg
+        channels = [(Side.AGENT, agent_channel)]
+        if caller is not None:
+            channels.append((Side.CALLER, caller.channel))
+        for side, channel in channels:
+            if (call.id, side, channel) not in self._legs:
+                await self._listen(link, call, side, channel)
+
+    async def _listen(self, link: PbxLink, call: Call, side: Side, channel: str) -> None:
+        # A second agent of the same call, or a restart of ours: earlier spans stay counted as heard.
+        before = await self._calls.get_heard(call.id, side)
+        began, usual = call.started_at, self._request(call)
+
+        async def heard(utterance: Utterance, spans: list[Span]) -> None:
+            self._expecting.heard(utterance)
+            fact = UtteranceHeard(at=time.time(), utterance=utterance)
+            self._journal.put(fact)
+            self._bus.publish(fact)
+            # First the words, then the claim to have heard them: a crash between repeats, never loses.
+            await self._journal.flush()
+            await self._calls.set_heard(call.id, side, [*before, *spans])
+
+        def partial(utterance: Utterance) -> None:
+            # For the screens alone: no order is filled from it, and it is not kept.
+            self._bus.publish(UtteranceHeard(at=time.time(), utterance=utterance))
+
+        leg = LiveLeg(
+            self._pool,
+            call.id,
+            side,
+            lambda: time.time() - began,
+            heard,
+            on_partial=partial if self._partials else None,
+            request=lambda begin: self._expecting.request(call.id, side, begin, usual),
+        )
+        if call.state is CallState.HELD:
+            leg.mute(0.0)
+        feed = uuid4()
+        self._expected[feed] = leg
+        self._legs[call.id, side, channel] = leg
+        self._before[call.id, side] = before
+        try:
+            by_websocket = link.settings.live_audio == "websocket"
+            await (originate_media_socket if by_websocket else originate_listener)(link, channel, feed)
+        except PbxError as error:
+            # The recording is still made; what is not heard live is transcribed from it.
+            log.warning("live_audio_refused", call=call.id, side=side.value, error=str(error))
+            self._expected.pop(feed, None)
+            self._legs.pop((call.id, side, channel), None)
+
+    def hold(self, call: Call, at: float) -> None:
+        """The call was put on hold or taken back at the instant `at`: while held, it is not listened to.
+
+        What sounds then is music, or somebody who is not talking to the other side.
+        """
+        held, offset = call.state is CallState.HELD, at - call.started_at
+        for (call_id, _, _), leg in self._legs.items():
+            if call_id == call.id:
+                (leg.mute if held else leg.unmute)(offset)
+
+    async def finish(self, call_id: str) -> dict[Side, list[Span]]:
+        """The call is over: wait for what is still being transcribed; the spans of call time heard."""
+        mine = [key for key in self._legs if key[0] == call_id]
+        for key in mine:
+            leg = self._legs.pop(key)
+            before = self._before.get((call_id, key[1]), [])
+            try:
+                spans = await asyncio.wait_for(leg.close(), SETTLE_S)
+            except TimeoutError:
+                log.warning("live_transcription_too_slow", call=call_id, side=key[1].value)
+                continue
+            await self._calls.set_heard(call_id, key[1], [*before, *spans])
+            self._before[call_id, key[1]] = [*before, *spans]
+        for side in Side:
+            self._before.pop((call_id, side), None)
+        return {side: await self._calls.get_heard(call_id, side) for side in Side}

@@ -1,0 +1,1 @@
+"""A PBX as it reports itself: typed events, and a snapshot of everything at one instant."""

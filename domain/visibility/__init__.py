@@ -1,0 +1,1 @@
+"""Who may see what of callers: one policy (`policy`) for all that is shown (`redact`)."""

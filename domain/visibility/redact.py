@@ -1,0 +1,273 @@
+"""Everything that shows something of a caller, as given eyes may see it. Pure.
+
+`shown` is the one door: what goes to a screen, into a file or over the stream has passed it. Kinds that it
+does not know hold nothing of callers and stay as they are.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import singledispatch
+from typing import Any, TypeVar
+
+from msgspec import structs
+
+from domain.audit import AuditEntry
+from domain.calls import Call, Conference, Direction, Leg, Party
+from domain.deliveries import DeliveryView
+from domain.deployment import EndpointState
+from domain.history import OrderOfCall
+from domain.messages import Said
+from domain.orders import Alert, FieldValue, Order
+from domain.queues import Queue
+from domain.screen_pop import Contact
+from domain.transcripts import Utterance
+from domain.visibility.masks import HIDDEN, mask_address, mask_name, mask_number, put_back, without
+from domain.visibility.policy import Eyes
+
+T = TypeVar("T")
+NUMBERS = frozenset({"phone", "phone_incomplete"})
+NAMES = frozenset({"caller_name"})
+ADDRESSES = frozenset({"location"})
+PUBLIC = frozenset(
+    {
+        *("request_type", "category", "category2", "category3", "town", "village", "unit", "occurred"),
+        *("enterprise", "credit_code", "credit_code_incomplete", "employer", "headcount", "policy", "degree"),
+    }
+)
+"""Fields of an order: whose number, name and address; and what is no person's. All others are texts, in which
+any of these may stand."""
+IDENTIFIERS = frozenset(
+    {"call", "call_id", "order", "duplicate_of", "recording", "agent", "line", "lines", "target", "from"}
+)
+"""Arguments in the audit that name things by long numbers, but no subscriber."""
+
+Known = Sequence[tuple[str, str]]
+"""Names and addresses that are known of an order, and how they are shown."""
+
+
+def shown(value: T, eyes: Eyes) -> T:
+    """`value` as these eyes may see it."""
+    if eyes.whole:
+        return value
+    seen: T = _shown(value, eyes)
+    return seen
+
+
+@singledispatch
+def _shown(value: Any, eyes: Eyes) -> Any:
+    return value
+
+
+# -- calls --------------------------------------------------------------------------------
+@_shown.register
+def _(call: Call, eyes: Eyes) -> Call:
+    ours = call.direction is Direction.INBOUND
+    return structs.replace(
+        call,
+        caller=_party(call.caller, eyes),
+        called=call.called if ours else eyes.number(call.called),
+        ivr={name: eyes.number(value) for name, value in call.ivr.items()},
+        legs=tuple(_leg(leg, eyes) for leg in call.legs),
+        talks=tuple(structs.replace(one, channel=_channel(one.channel, eyes)) for one in call.talks),
+        recordings=tuple(
+            structs.replace(one, path=eyes.number(one.path), channel=_channel(one.channel, eyes))
+            for one in call.recordings
+        ),
+        transfers=tuple(
+            structs.replace(one, origin=eyes.number(one.origin), target=eyes.number(one.target))
+            for one in call.transfers
+        ),
+        conferences=tuple(_conference(one, eyes) for one in call.conferences),
+    )
+
+
+def _party(party: Party, eyes: Eyes) -> Party:
+    return Party(eyes.number(party.number), eyes.name(party.name))
+
+
+def _leg(leg: Leg, eyes: Eyes) -> Leg:
+    party = leg.party
+    # An agent's own name is no secret; what a PBX writes there instead may be the caller's number.
+    name = eyes.number(party.name) if leg.agent is not None else eyes.name(party.name)
+    return structs.replace(
+        leg, channel=_channel(leg.channel, eyes), party=Party(eyes.number(party.number), name)
+    )
+
+
+def _channel(name: str, eyes: Eyes) -> str:
+    """`Local/13800138000@out-0000001a;1`: the number in it; what tells channels apart stays."""
+    head, dash, tail = name.rpartition("-")
+    return eyes.number(head) + dash + tail
+
+
+def _conference(one: Conference, eyes: Eyes) -> Conference:
+    members = tuple(structs.replace(member, party=eyes.number(member.party)) for member in one.members)
+    return structs.replace(one, members=members)
+
+
+@_shown.register
+def _(utterance: Utterance, eyes: Eyes) -> Utterance:
+    return structs.replace(utterance, text=eyes.spoken(utterance.text))
+
+
+@_shown.register
+def _(queue: Queue, eyes: Eyes) -> Queue:
+    waiting = tuple(structs.replace(one, caller=eyes.number(one.caller)) for one in queue.waiting)
+    return structs.replace(queue, waiting=waiting)
+
+
+@_shown.register
+def _(alert: Alert, eyes: Eyes) -> Alert:
+    # It is told without the words: there is danger, on whose call.
+    return structs.replace(alert, quote=eyes.number(alert.quote) if eyes.transcripts else "")
+
+
+@_shown.register
+def _(contact: Contact, eyes: Eyes) -> Contact:
+    return structs.replace(contact, name=eyes.name(contact.name), note=eyes.number(contact.note))
+
+
+# -- orders -------------------------------------------------------------------------------
+@_shown.register
+def _(order: Order, eyes: Eyes) -> Order:
+    known = known_of(order, eyes)
+    return structs.replace(
+        order,
+        fields={name: _field(name, field, eyes, known) for name, field in order.fields.items()},
+        offers={
+            name: tuple(_field(name, one, eyes, known) for one in offers)
+            for name, offers in order.offers.items()
+        },
+        related=tuple(
+            structs.replace(one, title=eyes.number(without(one.title, known))) for one in order.related
+        ),
+    )
+
+
+@_shown.register
+def _(both: OrderOfCall, eyes: Eyes) -> OrderOfCall:
+    return OrderOfCall(shown(both.order, eyes), shown(both.call, eyes))
+
+
+def known_of(order: Order, eyes: Eyes) -> Known:
+    """The names and addresses of that order that these eyes may not see whole, the longest first."""
+    found: dict[str, str] = {}
+    for names, whole, mask in ((NAMES, eyes.names, mask_name), (ADDRESSES, eyes.addresses, mask_address)):
+        if whole:
+            continue
+        for name in names:
+            for field in _told_of(order, name):
+                if isinstance(field.value, str) and len(field.value) > 1:
+                    found[field.value] = mask(field.value)
+    return sorted(found.items(), key=lambda one: -len(one[0]))
+
+
+def _told_of(order: Order, name: str) -> list[FieldValue]:
+    """All that is told of a field: its value, then what else is offered."""
+    return [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
+
+
+def field_text(name: str, text: str, eyes: Eyes, known: Known = ()) -> str:
+    """What stands in an order's field of that name."""
+    if name in PUBLIC:
+        return text
+    if name in NUMBERS:
+        return eyes.digits(text)
+    if name in NAMES:
+        return eyes.name(text)
+    if name in ADDRESSES:
+        return eyes.address(text)
+    return eyes.number(without(text, known))
+
+
+def _field(name: str, field: FieldValue, eyes: Eyes, known: Known) -> FieldValue:
+    value = field.value
+    if isinstance(value, str):
+        value = field_text(name, value, eyes, known)
+    elif isinstance(value, list | tuple):
+        value = [field_text(name, str(one), eyes, known) for one in value]
+    # The sentence that a masked value came from says it, in whatever words.
+    hidden = (
+        (name in NUMBERS and not eyes.numbers)
+        or (name in NAMES and not eyes.names)
+        or (name in ADDRESSES and not eyes.addresses)
+    )
+    evidence = tuple(
+        structs.replace(one, quote=HIDDEN if hidden else eyes.spoken(without(one.quote, known)))
+        for one in field.evidence
+    )
+    return structs.replace(field, value=value, evidence=evidence)
+
+
+def shown_drafts(order: Order, drafts: Mapping[str, str], eyes: Eyes) -> dict[str, str]:
+    """What is typed into that order's fields but not valid yet."""
+    known = known_of(order, eyes)
+    return {name: field_text(name, text, eyes, known) for name, text in drafts.items()}
+
+
+def typed(order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], eyes: Eyes) -> dict[str, Any]:
+    """What somebody with these eyes means by the values they send for an order's fields.
+
+    What they left of a masked value is the value itself: else saving a summary would lose the number in it.
+    """
+    if eyes.whole:
+        return dict(texts)
+    known = known_of(order, eyes)
+
+    def meant(name: str, sent: Any) -> Any:
+        if isinstance(sent, list):
+            return [meant(name, one) for one in sent]
+        if not isinstance(sent, str):
+            return sent
+        sources = [drafts[name]] if name in drafts else []
+        for field in _told_of(order, name):
+            sources += (
+                [str(one) for one in field.value] if isinstance(field.value, list) else [str(field.value)]
+            )
+        return put_back(sent, sources, lambda text: field_text(name, text, eyes, known), known)
+
+    return {name: meant(name, sent) for name, sent in texts.items()}
+
+
+# -- operation ----------------------------------------------------------------------------
+@_shown.register
+def _(entry: AuditEntry, eyes: Eyes) -> AuditEntry:
+    if eyes.numbers:
+        return entry
+    return structs.replace(
+        entry,
+        args=_json(entry.args),
+        params=_json(entry.params),
+        message=mask_number(entry.message),
+    )
+
+
+@_shown.register
+def _(delivery: DeliveryView, eyes: Eyes) -> DeliveryView:
+    return structs.replace(delivery, last_error=_said(delivery.last_error, eyes))
+
+
+@_shown.register
+def _(endpoint: EndpointState, eyes: Eyes) -> EndpointState:
+    return structs.replace(endpoint, last_error=_said(endpoint.last_error, eyes))
+
+
+def _said(said: Said | None, eyes: Eyes) -> Said | None:
+    if said is None or eyes.numbers:
+        return said
+    return structs.replace(said, params=_masked(said.params), text=mask_number(said.text))
+
+
+def _json(text: str) -> str:
+    try:
+        return json.dumps(_masked(json.loads(text)), ensure_ascii=False)
+    except ValueError:  # cut off in the middle
+        return mask_number(text)
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(one, key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one, name) for one in value]
+    return mask_number(value) if isinstance(value, str) and name not in IDENTIFIERS else value

@@ -1,0 +1,103 @@
+"""What we ask of a PBX. Values travel as headers of their own; none is ever part of another's text."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from gateway.asterisk.link import PbxLink
+
+LISTEN_CONTEXT = "hotline-listen"
+MEDIA_CONNECTION = "hotline-media"
+"""Its name in websocket_client.conf."""
+NORMAL_CLEARING = 16
+"""Q.850."""
+
+
+async def originate(
+    link: PbxLink,
+    channel: str,
+    context: str,
+    exten: str,
+    *,
+    variables: Mapping[str, str] | None = None,
+    caller_id: str = "",
+    timeout_s: float = 30.0,
+) -> None:
+    """Make a channel and send it to `exten` of `context` when it answers. Returns once the PBX has begun.
+
+    Raises as `PbxLink.action` does.
+    """
+    for name, value in (variables or {}).items():
+        # app_originate splits a Variable header at commas.
+        if "," in value:
+            raise ValueError(f"variable {name}: a comma cannot be sent")
+    await link.action(
+        "Originate",
+        {
+            "Channel": channel,
+            "Context": context,
+            "Exten": exten,
+            "Priority": "1",
+            "Async": "true",
+            "Timeout": str(int(timeout_s * 1000)),
+            **({"CallerID": caller_id} if caller_id else {}),
+            "Variable": [f"{name}={value}" for name, value in (variables or {}).items()],
+        },
+    )
+
+
+async def originate_listener(link: PbxLink, channel: str, feed: UUID) -> None:
+    """Set a listener on one channel: what it says flows by AudioSocket as the stream `feed`."""
+    await originate(
+        link,
+        f"Local/spy@{LISTEN_CONTEXT}/n",
+        LISTEN_CONTEXT,
+        "feed",
+        variables={"__HOTLINE_SPY": channel, "__HOTLINE_FEED": str(feed)},
+    )
+
+
+async def originate_media_socket(link: PbxLink, channel: str, feed: UUID) -> None:
+    """The same by chan_websocket: the PBX connects to our websocket server with the stream's UUID."""
+    await originate(
+        link,
+        f"WebSocket/{MEDIA_CONNECTION}/c(slin)v(feed={feed})",
+        LISTEN_CONTEXT,
+        "spy",
+        variables={"__HOTLINE_SPY": channel},
+    )
+
+
+async def hang_up(link: PbxLink, channel: str, cause: int = NORMAL_CLEARING) -> None:
+    """Hang a channel up."""
+    await link.action("Hangup", {"Channel": channel, "Cause": str(cause)})
+
+
+async def queue_add(link: PbxLink, queue: str, interface: str, agent: str, penalty: int = 0) -> None:
+    """Log an agent in to a queue."""
+    await link.action(
+        "QueueAdd",
+        {
+            "Queue": queue,
+            "Interface": interface,
+            "Penalty": str(penalty),
+            "MemberName": agent,
+            "StateInterface": interface,
+        },
+    )
+
+
+async def queue_remove(link: PbxLink, queue: str, interface: str) -> None:
+    """Log an agent out of a queue."""
+    await link.action("QueueRemove", {"Queue": queue, "Interface": interface})
+
+
+async def queue_pause(link: PbxLink, interface: str, paused: bool, reason: str = "") -> None:
+    """Pause or unpause an agent in all queues."""
+    await link.action(
+        "QueuePause",
+        {
+            "Interface": interface,
+            "Paused": "true" if paused else "false",
+            **({"Reason": reason} if reason else {}),
+        },
+    )

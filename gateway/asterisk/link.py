@@ -1,0 +1,184 @@
+"""One PBX: connected for as long as `run()` runs, resynchronised on every connection."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+import structlog
+from msgspec import Struct
+
+from domain.pbx.events import AnyPbxEvent, FullyBooted
+from domain.pbx.snapshot import PbxSnapshot
+from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
+from gateway.asterisk.manager import HardenedManager, backoff
+from gateway.asterisk.normalise import WANTED, normalise
+from gateway.asterisk.protocol import Headers, HeaderValue, Response
+from gateway.asterisk.snapshot import Rows, take_snapshot
+from gateway.settings import PbxSettings
+
+log = structlog.get_logger(__name__)
+
+LinkPhase = Literal["disconnected", "connecting", "refused", "synchronising", "up"]
+
+REFUSED_RETRY_S = 30.0
+"""A refused login is a matter of configuration: trying often only fills the PBX's security log."""
+
+
+class LinkState(Struct, frozen=True, kw_only=True):
+    """`reason` says what went wrong and how to mend it; "" when all is well. `at`: POSIX seconds."""
+
+    pbx: str
+    phase: LinkPhase
+    reason: str = ""
+    at: float = 0.0
+
+
+class PbxLink:
+    """The link to one PBX.
+
+    On every connection `on_snapshot` is called with what is true now, before `on_event` gets the events that
+    came meanwhile and since, one at a time and in order; an exception of theirs is logged and counted.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        on_event: Callable[[AnyPbxEvent], Awaitable[None]],
+        on_state: Callable[[LinkState], Awaitable[None]],
+        on_snapshot: Callable[[PbxSnapshot], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._on_event = on_event
+        self._on_state = on_state
+        self._on_snapshot = on_snapshot
+        self._manager: HardenedManager | None = None
+        self._resync = False
+        self.state = LinkState(pbx=settings.name, phase="disconnected", reason="not connected yet")
+
+    # -- the life of the link -----------------------------------------------------------------------------
+    @property
+    def settings(self) -> PbxSettings:
+        """What this PBX is configured as."""
+        return self._settings
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        attempt = 0
+        while True:
+            try:
+                await self._connect_and_serve()
+                attempt = 0
+                continue
+            except (LoginRefused, ValueError) as error:
+                delay = max(REFUSED_RETRY_S, self._settings.reconnect_max_s) * backoff(0, 1.0, 1.0)
+                await self._say("refused", str(error))
+                log.error(
+                    "pbx_login_refused", pbx=self._settings.name, reason=str(error), retry_in_s=round(delay)
+                )
+            except (OSError, TimeoutError, ActionTimeout, ConnectionLost) as error:
+                if self.state.phase == "up":
+                    attempt = 0
+                delay = backoff(attempt, self._settings.reconnect_max_s)
+                attempt += 1
+                reason = str(error) or f"no answer from {self._settings.host}:{self._settings.port}"
+                await self._say("disconnected", reason)
+                log.warning(
+                    "pbx_link_lost", pbx=self._settings.name, reason=reason, retry_in_s=round(delay, 2)
+                )
+            finally:
+                self._close()
+            await asyncio.sleep(delay)
+
+    def _close(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+
+    async def _connect_and_serve(self) -> None:
+        settings = self._settings
+        secret = await asyncio.to_thread(settings.read_secret)
+        await self._say("connecting")
+        manager = HardenedManager(
+            on_headers=self._headers,
+            wanted=WANTED,
+            action_timeout=settings.action_timeout_s,
+            host=settings.host,
+            port=settings.port,
+            username=settings.username,
+            secret=secret,
+            ssl=settings.tls,
+            ping_interval=max(1, round(settings.ping_interval_s)),
+        )
+        self._manager = manager
+        # Events arrive from the login on; they wait, unread, until the snapshot is told.
+        manager.held = True
+        await manager.open()
+        await self._say("synchronising")
+        await self._synchronise()
+        manager.held = False
+        await self._say("up")
+        log.info("pbx_link_up", pbx=settings.name, host=settings.host, port=settings.port)
+        await manager.serve()
+
+    async def _synchronise(self) -> None:
+        snapshot = await take_snapshot(self._settings.name, self._list, self._single)
+        try:
+            await self._on_snapshot(snapshot)
+        except Exception:
+            log.exception("snapshot_not_handled", pbx=self._settings.name)
+
+    async def _headers(self, headers: Headers) -> None:
+        event = normalise(headers, self._settings.name, time.time())
+        if event is None:
+            return
+        if isinstance(event, FullyBooted):
+            # The login's own is followed by the snapshot taken above; a later one means a restart.
+            if self._resync:
+                asyncio.get_running_loop().call_soon(self._close)
+            self._resync = True
+            return
+        await self._on_event(event)
+
+    async def _say(self, phase: LinkPhase, reason: str = "") -> None:
+        if phase == "connecting":
+            self._resync = False
+        self.state = LinkState(pbx=self._settings.name, phase=phase, reason=reason, at=time.time())
+        try:
+            await self._on_state(self.state)
+        except Exception:
+            log.exception("link_state_not_handled", pbx=self._settings.name)
+
+    # -- commands -----------------------------------------------------------------------------------------
+    async def action(
+        self, name: str, headers: Mapping[str, HeaderValue] | None = None, *, timeout: float | None = None
+    ) -> Response:
+        """Send one action and wait for its answer.
+
+        Raises:
+            ActionRefused: the PBX said no; its words. ActionTimeout: it said nothing in time.
+            ConnectionLost: there is no connection, or it went. ValueError: a header cannot be sent.
+        """
+        answer = await self._single(name, headers or {}, timeout)
+        if not answer.success:
+            raise ActionRefused(f"{name}: {answer.message or 'refused'}")
+        return answer
+
+    async def list_action(self, name: str, headers: Mapping[str, HeaderValue] | None = None) -> Rows:
+        """Send an action that answers with a list; its rows. Raises as `action` does."""
+        return await self._list(name, headers or {})
+
+    async def _single(
+        self, name: str, headers: Mapping[str, HeaderValue], timeout: float | None = None
+    ) -> Response:
+        if self._manager is None:
+            raise ConnectionLost(f"{name}: not connected to {self._settings.name}: {self.state.reason}")
+        return await self._manager.send_action({"Action": name, **headers}, None, timeout)
+
+    async def _list(self, name: str, headers: Mapping[str, HeaderValue]) -> Rows:
+        if self._manager is None:
+            raise ConnectionLost(f"{name}: not connected to {self._settings.name}: {self.state.reason}")
+        answer = await self._manager.send_action({"Action": name, **headers}, True)
+        if not answer.success:
+            raise ActionRefused(f"{name}: {answer.message or 'refused'}")
+        return list(answer.events)

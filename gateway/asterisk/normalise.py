@@ -1,0 +1,260 @@
+"""AMI headers to typed events: pure. Header names are those of Asterisk 12–22."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.pbx import events as ev
+from domain.pbx.events import AnyPbxEvent
+
+Headers = Mapping[str, str]
+
+_UNKNOWN = frozenset({"<unknown>", "<null>", "(null)"})
+
+
+def text(headers: Headers, name: str) -> str:
+    """A header's text; what Asterisk writes for "none" becomes ""."""
+    value = headers.get(name, "")
+    return "" if value in _UNKNOWN else value
+
+
+def number(headers: Headers, name: str) -> float:
+    """A finite number, or 0.0 for anything else."""
+    try:
+        value = float(headers.get(name, ""))
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0
+
+
+def _int(headers: Headers, name: str) -> int:
+    return int(number(headers, name))
+
+
+def variables(headers: Headers) -> dict[str, str]:
+    """`HOTLINE_*` from `ChanVariable` (repeated headers are joined by a newline)."""
+    found = {}
+    for line in headers.get("ChanVariable", "").split("\n"):
+        key, mark, value = line.partition("=")
+        if mark and key.startswith("HOTLINE_"):
+            found[key] = value
+    return found
+
+
+def _base(headers: Headers, pbx: str, received_at: float) -> dict[str, Any]:
+    return {"at": number(headers, "Timestamp") or received_at, "pbx": pbx}
+
+
+def _channel(headers: Headers, prefix: str = "") -> dict[str, Any]:
+    return {
+        "uniqueid": text(headers, prefix + "Uniqueid"),
+        "linkedid": text(headers, prefix + "Linkedid"),
+        "channel": text(headers, prefix + "Channel"),
+        "state": text(headers, prefix + "ChannelStateDesc"),
+        "caller_number": text(headers, prefix + "CallerIDNum"),
+        "caller_name": text(headers, prefix + "CallerIDName"),
+        "connected_number": text(headers, prefix + "ConnectedLineNum"),
+        "connected_name": text(headers, prefix + "ConnectedLineName"),
+        "context": text(headers, prefix + "Context"),
+        "exten": text(headers, prefix + "Exten"),
+    }
+
+
+Field = tuple[str, Callable[[Headers, str], object], str]
+_T, _N, _I = text, number, _int
+
+
+def _flag(headers: Headers, name: str) -> bool:
+    return headers.get(name, "").strip().lower() in ("1", "yes", "true")
+
+
+_MEMBER: list[Field] = [
+    ("queue", _T, "Queue"),
+    ("interface", _T, "Interface"),
+    ("member", _T, "MemberName"),
+    ("state_interface", _T, "StateInterface"),
+    ("penalty", _I, "Penalty"),
+    ("calls_taken", _I, "CallsTaken"),
+    ("last_call", _N, "LastCall"),
+    ("in_call", _flag, "InCall"),
+    ("status", _I, "Status"),
+    ("paused", _flag, "Paused"),
+    ("paused_reason", _T, "PausedReason"),
+]
+_AGENT: list[Field] = [
+    ("queue", _T, "Queue"),
+    ("member", _T, "MemberName"),
+    ("interface", _T, "Interface"),
+    ("dest_uniqueid", _T, "DestUniqueid"),
+    ("dest_channel", _T, "DestChannel"),
+]
+_HOLD: Field = ("hold_time", _N, "HoldTime")
+_QUEUE: list[Field] = [("queue", _T, "Queue"), ("position", _I, "Position")]
+_COUNT: Field = ("count", _I, "Count")
+_BRIDGE: list[Field] = [("bridge", _T, "BridgeUniqueid"), ("channels", _I, "BridgeNumChannels")]
+_DEST: list[Field] = [("dest_uniqueid", _T, "DestUniqueid"), ("dest_channel", _T, "DestChannel")]
+
+_PARKED: list[Field] = [("uniqueid", _T, "ParkeeUniqueid"), ("space", _T, "ParkingSpace")]
+
+# AMI event name -> class, prefix of the channel's headers (None: none), further fields.
+_TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
+    "Newchannel": (ev.NewChannel, "", []),
+    "Newstate": (ev.NewState, "", []),
+    "NewCallerid": (ev.NewCallerId, "", []),
+    "NewConnectedLine": (ev.NewConnectedLine, "", []),
+    "Rename": (ev.Rename, "", [("new_name", _T, "Newname")]),
+    "Hangup": (ev.Hangup, "", [("cause", _I, "Cause"), ("cause_text", _T, "Cause-txt")]),
+    "Hold": (ev.Hold, "", []),
+    "Unhold": (ev.Unhold, "", []),
+    "VarSet": (ev.VarSet, "", [("variable", _T, "Variable"), ("value", _T, "Value")]),
+    "DTMFEnd": (ev.DtmfEnd, "", [("digit", _T, "Digit"), ("direction", _T, "Direction")]),
+    "MixMonitorStart": (ev.MixMonitorStart, "", []),
+    "MixMonitorStop": (ev.MixMonitorStop, "", []),
+    "BridgeEnter": (
+        ev.BridgeEnter,
+        "",
+        [
+            *_BRIDGE,
+            ("bridge_type", _T, "BridgeType"),
+            ("technology", _T, "BridgeTechnology"),
+            ("swaps", _T, "SwapUniqueid"),
+        ],
+    ),
+    "BridgeLeave": (ev.BridgeLeave, "", _BRIDGE),
+    "BridgeDestroy": (ev.BridgeDestroy, None, [("bridge", _T, "BridgeUniqueid")]),
+    "BridgeMerge": (
+        ev.BridgeMerge,
+        None,
+        [("from_bridge", _T, "FromBridgeUniqueid"), ("to_bridge", _T, "ToBridgeUniqueid")],
+    ),
+    "DialBegin": (
+        ev.DialBegin,
+        "",
+        [
+            *_DEST,
+            ("dest_linkedid", _T, "DestLinkedid"),
+            ("dial_string", _T, "DialString"),
+            ("dest_state", _T, "DestChannelStateDesc"),
+        ],
+    ),
+    "DialEnd": (ev.DialEnd, "", [*_DEST, ("status", _T, "DialStatus"), ("forward", _T, "Forward")]),
+    "LocalBridge": (
+        ev.LocalBridge,
+        None,
+        [
+            ("one_uniqueid", _T, "LocalOneUniqueid"),
+            ("two_uniqueid", _T, "LocalTwoUniqueid"),
+            ("one_channel", _T, "LocalOneChannel"),
+            ("two_channel", _T, "LocalTwoChannel"),
+            ("context", _T, "Context"),
+            ("exten", _T, "Exten"),
+        ],
+    ),
+    "LocalOptimizationEnd": (
+        ev.LocalOptimizationEnd,
+        None,
+        [("one_uniqueid", _T, "LocalOneUniqueid"), ("two_uniqueid", _T, "LocalTwoUniqueid")],
+    ),
+    "Pickup": (
+        ev.Pickup,
+        "",
+        [("target_uniqueid", _T, "TargetUniqueid"), ("target_channel", _T, "TargetChannel")],
+    ),
+    "ParkedCall": (ev.ParkedCall, None, _PARKED),
+    "ParkedCallGiveUp": (ev.ParkedCallOver, None, _PARKED),
+    "ParkedCallTimeOut": (ev.ParkedCallTimeOut, None, [*_PARKED, ("parker", _T, "ParkerDialString")]),
+    "UnParkedCall": (
+        ev.UnParkedCall,
+        None,
+        [
+            *_PARKED,
+            ("retriever_uniqueid", _T, "RetrieverUniqueid"),
+            ("retriever_channel", _T, "RetrieverChannel"),
+        ],
+    ),
+    "ChanSpyStart": (
+        ev.ChanSpyStart,
+        None,
+        [("spyer_uniqueid", _T, "SpyerUniqueid"), ("spyee_uniqueid", _T, "SpyeeUniqueid")],
+    ),
+    "BlindTransfer": (
+        ev.BlindTransfer,
+        None,
+        [
+            ("transferer_uniqueid", _T, "TransfererUniqueid"),
+            ("transferer_channel", _T, "TransfererChannel"),
+            ("transferee_uniqueid", _T, "TransfereeUniqueid"),
+            ("transferee_channel", _T, "TransfereeChannel"),
+            ("context", _T, "Context"),
+            ("exten", _T, "Extension"),
+            ("result", _T, "Result"),
+        ],
+    ),
+    "AttendedTransfer": (
+        ev.AttendedTransfer,
+        None,
+        [
+            ("original_uniqueid", _T, "OrigTransfererUniqueid"),
+            ("second_uniqueid", _T, "SecondTransfererUniqueid"),
+            ("transferee_uniqueid", _T, "TransfereeUniqueid"),
+            ("target_uniqueid", _T, "TransferTargetUniqueid"),
+            ("target_channel", _T, "TransferTargetChannel"),
+            ("second_state", _T, "SecondTransfererChannelStateDesc"),
+            ("destination_type", _T, "DestType"),
+            ("destination_bridge", _T, "DestBridgeUniqueid"),
+            ("result", _T, "Result"),
+        ],
+    ),
+    "QueueCallerJoin": (ev.QueueCallerJoin, "", [*_QUEUE, _COUNT]),
+    "QueueCallerLeave": (ev.QueueCallerLeave, "", [*_QUEUE, _COUNT]),
+    "QueueCallerAbandon": (ev.QueueCallerAbandon, "", [*_QUEUE, _HOLD]),
+    "QueueMemberAdded": (ev.QueueMemberAdded, None, _MEMBER),
+    "QueueMemberStatus": (ev.QueueMemberStatus, None, _MEMBER),
+    "QueueMemberPause": (ev.QueueMemberPause, None, _MEMBER),
+    "QueueMemberRemoved": (ev.QueueMemberRemoved, None, _MEMBER),
+    "AgentCalled": (ev.AgentCalled, "", _AGENT),
+    "AgentConnect": (ev.AgentConnect, "", [*_AGENT, _HOLD, ("ring_time", _N, "RingTime")]),
+    "AgentComplete": (
+        ev.AgentComplete,
+        "",
+        [*_AGENT, _HOLD, ("talk_time", _N, "TalkTime"), ("reason", _T, "Reason")],
+    ),
+    "AgentRingNoAnswer": (ev.AgentRingNoAnswer, "", [*_AGENT, ("ring_time", _N, "RingTime")]),
+    "DeviceStateChange": (ev.DeviceStateChange, None, [("device", _T, "Device"), ("state", _T, "State")]),
+    "FullyBooted": (ev.FullyBooted, None, [("uptime_s", _I, "Uptime")]),
+}
+WANTED = frozenset({*_TABLE, "Shutdown"})
+"""The event names worth parsing at all."""
+
+
+def _tells(variable: str) -> bool:
+    """Ours, and app_queue's word on how a wait ended."""
+    return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
+
+
+def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | None:
+    """One AMI event, typed; None for what nobody reads.
+
+    Malformed numbers become 0, a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
+    AgentRingNoAnswer's `RingTime` is milliseconds on the wire and seconds here.
+    """
+    name = headers.get("Event", "")
+    if name == "Shutdown":
+        return ev.Shutdown(
+            at=number(headers, "Timestamp") or received_at, pbx=pbx, restart=_flag(headers, "Restart")
+        )
+    row = _TABLE.get(name)
+    if row is None:
+        return None
+    if name == "VarSet" and not _tells(headers.get("Variable", "")):
+        return None
+    cls, prefix, fields = row
+    kwargs = _base(headers, pbx, received_at)
+    if prefix is not None:
+        kwargs.update(_channel(headers, prefix))
+    for attr, read, header in fields:
+        kwargs[attr] = read(headers, header)
+    if name == "AgentRingNoAnswer":
+        kwargs["ring_time"] /= 1000.0
+    event: AnyPbxEvent = cls(**kwargs)
+    return event

@@ -1,0 +1,273 @@
+"""AMI framing and the table of pending actions, on top of panoramisk's protocol.
+
+Stock panoramisk decodes each TCP chunk alone, writes header values as they are, guesses when an answer is
+complete and keeps unanswered actions for ever; each of these is replaced here.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from panoramisk.ami_protocol import AMIProtocol
+
+from gateway.asterisk.errors import ActionTimeout, ConnectionLost
+
+log = structlog.get_logger(__name__)
+
+Headers = dict[str, str]
+"""Names as Asterisk writes them; repeated headers are joined by a newline."""
+HeaderValue = str | Sequence[str]
+
+MAX_MESSAGE = 1 << 20
+MAX_HEADERS = 2000
+MAX_LIST = 200_000
+_END = b"\r\n\r\n"
+_VAR_SET = b"Event: VarSet\r"
+_TELLING = (b"\r\nVariable: HOTLINE_", b"\r\nVariable: QUEUESTATUS\r")
+"""Two events of five set a variable; which are read, `normalise.tells` says (a test holds them together)."""
+_GREETING = b"Asterisk Call Manager/"
+
+
+@dataclass
+class Response:
+    """An answer: its first message's headers, and for list actions the events of the list."""
+
+    headers: Headers
+    events: list[Headers] = field(default_factory=list)
+
+    @property
+    def success(self) -> bool:
+        return self.headers.get("Response") in ("Success", "Follows", "Goodbye", "Pong")
+
+    @property
+    def message(self) -> str:
+        return self.headers.get("Message", "")
+
+
+@dataclass
+class Pending:
+    name: str
+    as_list: bool
+    future: asyncio.Future[Response]
+    timer: asyncio.TimerHandle | None = None
+    response: Response | None = None
+
+
+def render_action(headers: Mapping[str, HeaderValue]) -> bytes:
+    """An action as bytes.
+
+    Raises:
+        ValueError: CR, LF or NUL in a name or value, or a colon in a name: it would inject headers.
+    """
+    lines = []
+    for name, value in headers.items():
+        for item in (value,) if isinstance(value, str) else value:
+            if any(mark in text for text in (name, item) for mark in "\r\n\0") or ":" in name or not name:
+                raise ValueError(
+                    f"AMI header {name!r} holds a line break or NUL (or its name a colon); "
+                    "remove it before sending"
+                )
+            lines.append(f"{name}: {item}\r\n")
+    return ("".join(lines) + "\r\n").encode("utf-8", "replace")
+
+
+def parse_headers(text: str) -> Headers:
+    """One message's lines as a mapping; lines without a colon are dropped."""
+    headers: Headers = {}
+    for line in text.split("\r\n"):
+        name, mark, value = line.partition(":")
+        if not mark:
+            continue
+        value = value[1:] if value[:1] == " " else value
+        if name in headers:
+            headers[name] += "\n" + value
+        else:
+            headers[name] = value
+    return headers
+
+
+class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
+    """`owner` is a HardenedManager: it takes events by `feed(headers)` and the loss of the connection."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.buffer = bytearray()
+        self.skipping = False
+        self.responses: dict[str, Pending] = {}
+        self.received = 0
+        self.paused = False
+        self.closed = False
+        self.version: str | None = None
+        self.transport: Any = None
+        self.factory = owner
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.owner.protocol_made(self)
+
+    # -- sending
+
+    def send(
+        self, data: Mapping[str, HeaderValue], as_list: bool | None = False, timeout: float | None = None
+    ) -> asyncio.Future[Response]:
+        """Write one action. The future ends with a Response, ActionTimeout or ConnectionLost.
+
+        Raises:
+            ValueError: see `render_action`.
+        """
+        name = str(data.get("Action", ""))
+        action_id = uuid4().hex
+        wire = render_action({**{k: v for k, v in data.items() if k != "ActionID"}, "ActionID": action_id})
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Response] = loop.create_future()
+        if self.closed:
+            future.set_exception(ConnectionLost(f"{name}: not connected"))
+            return future
+        pending = Pending(name, bool(as_list), future)
+        self.responses[action_id] = pending
+        seconds = self.owner.action_timeout if timeout is None else timeout
+        pending.timer = loop.call_later(seconds, self._expire, action_id, seconds)
+        future.add_done_callback(lambda _: self._forget(action_id))
+        self.resume()  # a paused stream would keep the answer from us
+        self.transport.write(wire)
+        return future
+
+    def _expire(self, action_id: str, seconds: float) -> None:
+        pending = self.responses.get(action_id)
+        if pending is not None and not pending.future.done():
+            pending.future.set_exception(ActionTimeout(f"{pending.name}: no answer within {seconds:g} s"))
+
+    def _forget(self, action_id: str) -> None:
+        pending = self.responses.pop(action_id, None)
+        if pending is not None and pending.timer is not None:
+            pending.timer.cancel()
+
+    # -- receiving
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self.buffer
+        self.received += len(data)
+        scan = max(0, len(buffer) - 3)
+        buffer += data
+        if self.version is None and not self._greet():
+            return
+        last = buffer.rfind(_END, min(scan, len(buffer)))
+        if last >= 0:
+            pieces = bytes(buffer[:last]).split(_END)
+            del buffer[: last + 4]
+            if self.skipping:
+                self.skipping = False
+                pieces.pop(0)
+            for piece in pieces:
+                self._message(piece)
+        if len(buffer) > MAX_MESSAGE:
+            if not self.skipping:
+                self._dropped("too long")
+            self.skipping = True
+            del buffer[:-3]
+
+    def _greet(self) -> bool:
+        """Take the greeting line off; False while it is still incomplete."""
+        buffer = self.buffer
+        if not buffer.startswith(_GREETING):
+            if len(buffer) < len(_GREETING) and _GREETING.startswith(bytes(buffer)):
+                return False
+            self.version = ""
+            return True
+        end = buffer.find(b"\r\n")
+        if end < 0:
+            if len(buffer) > 256:
+                self.version = ""
+                return True
+            return False
+        self.version = bytes(buffer[len(_GREETING) : end]).decode("ascii", "replace").strip()
+        del buffer[: end + 2]
+        return True
+
+    def _dropped(self, why: str) -> None:
+        self.owner.dropped += 1
+        log.warning("AMI message dropped; the next one is read as usual", why=why, dropped=self.owner.dropped)
+
+    def _message(self, piece: bytes) -> None:
+        if piece.startswith(b"Event: ") and not (self.responses and b"\r\nActionID: " in piece):
+            wanted = self.owner.wanted
+            if (
+                wanted is not None
+                and piece[7 : piece.find(b"\r\n") if b"\r\n" in piece else None] not in wanted
+            ):
+                return
+            if wanted is not None and piece.startswith(_VAR_SET) and not any(m in piece for m in _TELLING):
+                return
+        if len(piece) > MAX_MESSAGE:
+            self._dropped("too long")
+            return
+        if piece.count(b"\r\n") > MAX_HEADERS:
+            self._dropped("too many headers")
+            return
+        try:
+            text = piece.decode()
+        except UnicodeDecodeError:
+            self.owner.undecodable += 1
+            text = piece.decode("utf-8", "replace")
+        headers = parse_headers(text.strip("\r\n"))
+        pending = self.responses.get(headers.get("ActionID", "")) if self.responses else None
+        if pending is not None and self._answer(pending, headers):
+            return
+        if "Event" in headers:
+            self.owner.feed(headers)
+
+    def _answer(self, pending: Pending, headers: Headers) -> bool:
+        """Give a message to its action; False when it is an event of the common stream."""
+        future = pending.future
+        if future.done():
+            return "Response" in headers
+        if "Response" in headers:
+            pending.response = Response(headers)
+            if not pending.as_list or not pending.response.success:
+                future.set_result(pending.response)
+            return True
+        if not pending.as_list or pending.response is None:
+            return False
+        end = headers.get("EventList", "").lower()
+        if end in ("complete", "cancelled"):
+            pending.response.headers.update({k: v for k, v in headers.items() if k != "Event"})
+            future.set_result(pending.response)
+        elif len(pending.response.events) >= MAX_LIST:
+            future.set_exception(
+                ConnectionLost(f"{pending.name}: list of more than {MAX_LIST} rows given up")
+            )
+        else:
+            pending.response.events.append(headers)
+        return True
+
+    # -- flow and end
+
+    def pause(self) -> None:
+        if not self.paused and not self.closed and not self.responses:
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused and not self.closed:
+            self.paused = False
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close()
+        self.owner.protocol_lost(self, exc)
+
+    def close(self) -> None:
+        """Close; every pending action ends with ConnectionLost."""
+        if self.closed:
+            return
+        self.closed = True
+        for pending in list(self.responses.values()):
+            if not pending.future.done():
+                pending.future.set_exception(
+                    ConnectionLost(f"{pending.name}: connection lost before the answer; it is not sent again")
+                )
+                pending.future.exception()  # seen: nobody may be waiting any more
+        self.transport.close()

@@ -1,0 +1,339 @@
+"""Commands about calls: click-to-call, hold, mute, transfers, conference, pick-up.
+
+Transfers with consultation are Asterisk's own (`features.conf`): the gateway plays the codes on the agent's
+channel, so that they work on every phone and the PBX's transfer events tell the truth.
+"""
+
+import re
+
+from msgspec import structs
+
+from domain import commands as c
+from domain.calls import Call, Leg
+from domain.dialling import permitted
+from domain.queues import AgentState
+from gateway.call_control.view import (
+    BUSY,
+    GONE,
+    Actor,
+    Ami,
+    Plan,
+    Seat,
+    Step,
+    View,
+    consults,
+    forbidden,
+    impossible,
+    own_leg,
+    peers,
+)
+
+BEGIN, CANCEL, COMPLETE, THREE_WAY, SWAP = "*2", "*1", "*2", "*3", "*4"
+"""features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
+TAKES_TARGET = 21
+"""The first major version of Asterisk whose every release takes an attended transfer's target from
+TRANSFER_EXTEN; older ones are told the target by keys."""
+DIGITS = re.compile(r"[0-9*#]{1,32}")
+SILENT = "-32767"
+"""func_volume divides each sample by it."""
+
+
+def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, str]:
+    """(context, extension) of a target, as `deploy/asterisk/extensions.conf` has them.
+
+    Raises:
+        CommandError: no such target, it cannot take a call now, or the number is not permitted.
+    """
+    if to.agent is not None:
+        other = view.rules.seats.get(to.agent)
+        if other is None or other.pbx != seat.pbx:
+            raise impossible("agent_not_on_pbx", agent=to.agent, pbx=seat.pbx)
+        if other.id == seat.id:
+            raise impossible("target_self")
+        state = view.state(other.id)
+        if state in (*BUSY, AgentState.UNREACHABLE):
+            raise impossible("target_busy", agent=other.id, state=str(state))
+        return "hotline-to-agent", other.id
+    if to.queue is not None:
+        line = next((line for line in view.rules.lines if to.queue in (line.id, line.queue)), None)
+        if line is None:
+            raise impossible("queue_unknown", queue=to.queue)
+        return "hotline-queue", line.id
+    number = to.number or ""
+    rule = permitted(view.rules.dial, number, actor.role, seat.lines)
+    if rule is None:
+        raise forbidden("number_forbidden", number=number)
+    ours = "hotline-outbound" if rule.for_everyone else "hotline-outbound-commanded"
+    return view.rules.outbound_context or ours, number
+
+
+def idle(view: View, seat: Seat) -> None:
+    """Raises CommandError where the agent's phone is in a call or cannot be reached."""
+    if next(view.legs(seat.id), None) is not None:
+        raise impossible("on_call", agent=seat.id)
+    if view.state(seat.id) is AgentState.UNREACHABLE:
+        raise impossible("phone_unregistered", phone=seat.phone, agent=seat.id)
+
+
+def originate(view: View, actor: Actor, seat: Seat, command: c.Originate, command_id: str) -> Plan:
+    """The agent's phone first. The PBX's own channel id is the command's: asked twice, it rings once."""
+    idle(view, seat)
+    if command.to is None:
+        raise impossible("caller_unknown", call=command.back_to)
+    context, exten = where_to(view, actor, seat, command.to)
+    line = command.line or next(iter(seat.lines), "")
+    if command.line and command.line not in seat.lines and not actor.supervises:
+        raise forbidden("line_not_served", agent=seat.id, line=command.line)
+    if line and line not in {one.id for one in view.rules.lines}:
+        raise impossible("line_unknown", line=line)
+    channel = f"cmd-{command_id}"
+    step = Ami(
+        "Originate",
+        {
+            "Channel": seat.phone,
+            "ChannelId": channel,
+            "Context": context,
+            "Exten": exten,
+            "Priority": "1",
+            "CallerID": f"<{exten}>",
+            "Timeout": "30000",
+            "Async": "true",
+            "Variable": [f"__HOTLINE_LINE={line}"] if line else [],
+        },
+    )
+    return Plan(seat.pbx, (step,), {"call_id": f"{seat.pbx}-{channel}"})
+
+
+def answer(view: View, seat: Seat, command: c.Answer) -> Plan:
+    """`Event: talk` on the ringing dialogue (desk phones with remote call control answer to it)."""
+    call, leg = own_leg(view, seat.id, command.call_id, talking=False)
+    if leg.answered_at is not None or leg.bridge is not None:
+        raise impossible("not_ringing", agent=seat.id)
+    if not leg.channel.startswith("PJSIP/"):
+        raise impossible("phone_by_hand", phone=seat.phone)
+    step = Ami("PJSIPNotify", {"Channel": leg.channel, "Variable": ["Event=talk"]})
+    return Plan(call.pbx, (step,), {"call_id": call.id})
+
+
+def hang_up(view: View, seat: Seat, command: c.HangUp) -> Plan:
+    """The agent's own leg; what happens with the other is the dialplan's."""
+    found = [(call, leg) for call, leg in view.legs(seat.id) if command.call_id in (None, call.id)]
+    talking = [(call, leg) for call, leg in found if leg.bridge is not None]
+    if not found:
+        raise impossible("no_call_to_hang_up", agent=seat.id)
+    if len(talking or found) != 1:
+        raise impossible("calls_unclear", agent=seat.id, count=len(talking or found))
+    ((call, leg),) = talking or found
+    # Music whispered to somebody on hold must not outlive the hold.
+    release = _release(view, leg) if leg.held else ()
+    return Plan(call.pbx, (*release, Ami("Hangup", {"Channel": leg.uniqueid, "Cause": "16"})), _of(call))
+
+
+def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
+    """Music whispered to everybody else in the bridge, the agent's leg silenced both ways."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if leg.held:
+        raise impossible("held_already")
+    others = peers(view, leg)
+    if not others:
+        raise impossible("nobody_to_hold")
+    steps: list[Step] = [_volume(leg, "RX", False), _volume(leg, "TX", False)]
+    for other in others:
+        variables = [f"__HOTLINE_SPY={other.uniqueid}"]
+        steps.append(
+            Ami(
+                "Originate",
+                {
+                    "Channel": "Local/music@hotline-listen/n",
+                    "ChannelId": _music(other),
+                    "Context": "hotline-listen",
+                    "Exten": "hold",
+                    "Priority": "1",
+                    "Async": "true",
+                    "Variable": variables,
+                },
+            )
+        )
+    return Plan(call.pbx, (*steps, _held(leg, True)), _of(call))
+
+
+def resume(view: View, seat: Seat, command: c.Resume) -> Plan:
+    """The opposite of `hold`; ends a mute as well."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if not leg.held:
+        raise impossible("not_held")
+    return Plan(call.pbx, _release(view, leg), _of(call))
+
+
+def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
+    """What the agent says goes nowhere, or again to the others."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if leg.held:
+        raise impossible("held")
+    muted = isinstance(command, c.Mute)
+    return Plan(call.pbx, (_volume(leg, "RX", not muted), _muted(leg, muted)), _of(call))
+
+
+def carried_over(leg: Leg) -> tuple[Ami, ...]:
+    """A leg that took another's place: silenced as that one was. The music of a hold plays on."""
+    if leg.held:
+        steps = [_volume(leg, "RX", False), _volume(leg, "TX", False), _held(leg, True)]
+        return (*steps, *([_muted(leg, True)] if leg.muted else []))
+    return (_volume(leg, "RX", False), _muted(leg, True)) if leg.muted else ()
+
+
+def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
+    """At once: the other side is sent to the target, the agent's leg ends."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if consults(call, leg):
+        raise impossible("consulting")
+    if not peers(view, leg):
+        raise impossible("nobody_to_transfer")
+    context, exten = where_to(view, actor, seat, command.to)
+    release = _release(view, leg) if leg.held else ()
+    step = Ami("BlindTransfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten})
+    return Plan(call.pbx, (*release, step), _of(call))
+
+
+def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
+    """Asterisk's attended transfer begins: music for the other side, the target is called."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if consults(call, leg):
+        raise impossible("consulting_already")
+    if len(peers(view, leg)) != 1:
+        raise impossible("consult_of_two")
+    context, exten = where_to(view, actor, seat, command.to)
+    release = _release(view, leg) if leg.held else ()
+    if 0 < view.major(call.pbx) < TAKES_TARGET:
+        context, exten = _by_keys(view, context, exten)
+        begin: tuple[Ami, ...] = (
+            Ami("Atxfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten}),
+        )
+    else:
+        target = (_set(leg, "TRANSFER_CONTEXT", context), _set(leg, "TRANSFER_EXTEN", exten))
+        begin = (*target, *_keys(leg, BEGIN))
+    return Plan(call.pbx, (*release, *begin), _of(call))
+
+
+def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
+    """(context, extension) as Atxfer can dial it: digits.
+
+    Raises:
+        CommandError: the target has no such extension.
+    """
+    line = next((one for one in view.rules.lines if one.id == exten), None)
+    if context == "hotline-queue" and line is not None:
+        context = "hotline-transfer"
+        exten = next((name for name in (line.id, *line.numbers) if DIGITS.fullmatch(name)), exten)
+    if not DIGITS.fullmatch(exten):
+        raise impossible("consult_digits_only", exten=exten, version=TAKES_TARGET)
+    return context, exten
+
+
+def consulting(view: View, seat: Seat, command: c.CallCommand, keys: str) -> Plan:
+    """A code of the running consultation."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if not consults(call, leg):
+        raise impossible("consulting_nobody", agent=seat.id)
+    return Plan(call.pbx, _keys(leg, keys), _of(call))
+
+
+def cancel(view: View, seat: Seat, command: c.CancelTransfer) -> Plan:
+    """End the running consultation; the agent is back with who waited."""
+
+    def settled(later: View) -> bool:
+        return not any(
+            consults(call, leg) for call, leg in later.legs(seat.id) if leg.uniqueid == own.uniqueid
+        )
+
+    _, own = own_leg(view, seat.id, command.call_id)
+    return structs.replace(consulting(view, seat, command, CANCEL), settled=settled)
+
+
+def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, command_id: str) -> Plan:
+    """Call `to` into the conversation, or make the consultation a conversation of three."""
+    call, leg = own_leg(view, seat.id, command.call_id)
+    if command.to is None:
+        return consulting(view, seat, command, THREE_WAY)
+    if consults(call, leg):
+        raise impossible("consulting_join")
+    if leg.held:
+        raise impossible("held")
+    if not peers(view, leg):
+        raise impossible("nobody_to_join")
+    context, exten = where_to(view, actor, seat, command.to)
+    line = call.line or next(iter(seat.lines), "")
+    step = Ami(
+        "Originate",
+        {
+            "Channel": f"Local/{exten}@{context}",
+            "ChannelId": f"cmd-{command_id}",
+            "Context": "hotline-command",
+            "Exten": "conference",
+            "Priority": "1",
+            "CallerID": f"<{seat.id}>",
+            "Timeout": "45000",
+            "Async": "true",
+            "Variable": [f"HOTLINE_TARGET={leg.uniqueid}", *([f"__HOTLINE_LINE={line}"] if line else [])],
+        },
+    )
+    return Plan(call.pbx, (step,), _of(call))
+
+
+def pick_up(view: View, actor: Actor, seat: Seat, command: c.PickUp) -> Plan:
+    """Withdraw the caller from the queue (no abandon in its figures) and ring the agent who asks."""
+    for queue in view.queues.values():
+        entry = next((one for one in queue.waiting if one.call_id == command.call_id), None)
+        if entry is None:
+            continue
+        if queue.pbx != seat.pbx:
+            raise impossible(
+                "call_on_other_pbx", call=command.call_id, pbx=queue.pbx, agent=seat.id, own=seat.pbx
+            )
+        if queue.line not in seat.lines and not actor.supervises:
+            raise forbidden("queue_not_served", agent=seat.id, queue=queue.line or queue.name)
+        idle(view, seat)
+        call = view.calls.get(command.call_id)
+        leg = next((leg for leg in call.legs if leg.uniqueid == entry.uniqueid), None) if call else None
+        if leg is None:
+            break
+        headers = {"Queue": queue.name, "Caller": leg.channel, "WithdrawInfo": seat.id}
+        return Plan(queue.pbx, (Ami("QueueWithdrawCaller", headers),), {"call_id": command.call_id})
+    raise impossible("call_not_waiting", call=command.call_id)
+
+
+def _of(call: Call) -> dict[str, str]:
+    return {"call_id": call.id}
+
+
+def _set(leg: Leg, variable: str, value: str) -> Ami:
+    return Ami("Setvar", {"Channel": leg.uniqueid, "Variable": variable, "Value": value})
+
+
+def _held(leg: Leg, held: bool) -> Ami:
+    return _set(leg, "HOTLINE_HELD", "1" if held else "0")
+
+
+def _muted(leg: Leg, muted: bool) -> Ami:
+    return _set(leg, "HOTLINE_MUTED", "1" if muted else "0")
+
+
+def _volume(leg: Leg, direction: str, on: bool) -> Ami:
+    # Not MuteAudio: that stops the frames altogether, and with them the music (and a carrier's patience).
+    return _set(leg, f"VOLUME({direction})", "1" if on else SILENT)
+
+
+def _music(other: Leg) -> str:
+    return f"hold-{other.uniqueid}"
+
+
+def _release(view: View, leg: Leg) -> tuple[Ami, ...]:
+    music = [
+        Ami("Hangup", {"Channel": _music(other), "Cause": "16"}, tolerates=GONE) for other in peers(view, leg)
+    ]
+    heard = (_muted(leg, False),) if leg.muted else ()
+    return (*music, _volume(leg, "RX", True), _volume(leg, "TX", True), *heard, _held(leg, False))
+
+
+def _keys(leg: Leg, keys: str) -> tuple[Ami, ...]:
+    return tuple(Ami("PlayDTMF", {"Channel": leg.uniqueid, "Digit": key, "Receive": "true"}) for key in keys)

@@ -1,0 +1,62 @@
+"""Which of an agent's two phones is in use: the choice, and the memberships that follow it. Pure."""
+
+from msgspec import structs
+
+from agents.state_machine import wrap_up_reason
+from domain import commands as c
+from domain.phones import BROWSER_CHOSEN, DESK_CHOSEN, PhoneKind, choice_device
+from domain.queues import AgentStatus
+from gateway.call_control.states import join, leave
+from gateway.call_control.view import BUSY, Ami, Plan, Seat, Step, View, impossible
+
+
+def use_phone(view: View, seat: Seat, command: c.UsePhone) -> Plan:
+    """Calls ring at that phone from now on. Not during a call: it would be cut off, or ring on unseen."""
+    phone = (seat.phones or {PhoneKind.DESK: seat.phone}).get(command.phone)
+    if phone is None:
+        raise impossible("phone_none", agent=seat.id, phone=str(command.phone))
+    result = {"phone": str(command.phone)}
+    if phone == seat.phone:
+        return Plan(seat.pbx, follow(view, seat), result)
+    if view.state(seat.id) in BUSY or next(view.legs(seat.id), None) is not None:
+        raise impossible("on_call", agent=seat.id)
+    state = DESK_CHOSEN if command.phone is PhoneKind.DESK else BROWSER_CHOSEN
+    choice = Ami("Setvar", {"Variable": f"DEVICE_STATE({choice_device(seat.id)})", "Value": state})
+    return Plan(seat.pbx, (choice, *follow(view, structs.replace(seat, phone=phone))), result)
+
+
+def follow(view: View, seat: Seat) -> tuple[Step, ...]:
+    """What brings the agent's memberships to `seat.phone`, with their pause; nothing where they are there.
+
+    First in at that phone, then out at the other: in between the agent is a member twice, never in no queue.
+    """
+    if not seat.phones:
+        return ()
+    status = view.agents.get(seat.id)
+    present = status.queues if status else ()
+    others = [phone for phone in (status.phones if status else ()) if _other(seat, phone)]
+    penalties = {line.queue: seat.lines[line.id] for line in view.rules.lines if line.id in seat.lines}
+    joined, left = (present if others else ()), tuple[str, ...]()
+    if not view.rules.desk_login:
+        joined = tuple(queue for queue in penalties if others or queue not in present)
+        ours = {line.queue for line in view.rules.lines}
+        left = tuple(queue for queue in present if queue in ours and queue not in penalties)
+    reason = _pause_reason(status) if joined else ""
+    paused = "true" if reason else "false"
+    steps: list[Step] = [join(seat, queue, penalties.get(queue, 0), Paused=paused) for queue in joined]
+    if reason:
+        # QueueAdd of older versions knows no reason.
+        steps.append(Ami("QueuePause", {"Interface": seat.phone, "Paused": "true", "Reason": reason}))
+    steps += [leave(queue, phone) for queue in present for phone in others]
+    return (*steps, *(leave(queue, seat.phone) for queue in left))
+
+
+def _other(seat: Seat, phone: str) -> bool:
+    # A third phone, put into a queue by hand, is left alone.
+    return phone != seat.phone and phone in seat.phones.values()
+
+
+def _pause_reason(status: AgentStatus | None) -> str:
+    if status is None:
+        return ""
+    return status.reason or (wrap_up_reason(status.wrap_up_until) if status.wrap_up_until else "")

@@ -1,0 +1,417 @@
+"""The book of one PBX's live calls and channels: who belongs to what. Pure; every change goes through here.
+
+A call is found by Linkedid, but Linkedid is not believed where it misleads: it names the oldest channel of
+those that were ever bridged, which after a transfer may be a consultation's, not the caller's. Two calls that
+come together become one; the caller's survives (`survivor`), and the other's Linkedid is its alias.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from agents.queues.state import Floor
+from domain import facts as f
+from domain.calls import Call, CallState, Direction, EndReason, Leg, Party, Side
+from domain.facts import AnyFact
+from domain.lines import Line
+from domain.pbx.events import ChannelEvent
+from gateway.calls.channels import Channel, other_half, phone_of
+
+
+class _Phone(NamedTuple):
+    """What the floor was last told of an agent's phone."""
+
+    call_id: str | None = None
+    ringing: bool = False
+    talking: bool = False
+    held: bool = False
+    direction: Direction | None = None
+
+
+_NOTHING = _Phone()
+MAX_LEGS = 64
+"""A call keeps as many legs, as long as some of them were never answered."""
+_RANK = {Direction.INBOUND: 0, Direction.OUTBOUND: 1, Direction.INTERNAL: 2}
+
+
+def survivor(one: Call, other: Call) -> tuple[Call, Call]:
+    """(the call that goes on, the one that becomes part of it): the public's first, then the older."""
+    first, second = sorted((one, other), key=lambda call: (_RANK[call.direction], call.started_at, call.id))
+    return first, second
+
+
+class Book:
+    """Calls by id, channels by unique id, and the relations between them. `tell` collects facts."""
+
+    def __init__(self, pbx: str, floor: Floor, lines: Sequence[Line]) -> None:
+        self.pbx = pbx
+        self.floor = floor
+        self.lines = {line.id: line for line in lines}
+        self.line_of_queue = {line.queue: line.id for line in lines}
+        self.line_of_number = {number: line.id for line in lines for number in line.numbers}
+        self.calls: dict[str, Call] = {}
+        self.channels: dict[str, Channel] = {}
+        self.bridges: dict[str, dict[str, None]] = {}
+        """Channels in each bridge in which parties hear each other, in order of entrance."""
+        self._members: dict[str, dict[str, None]] = {}
+        self._call_of_linkedid: dict[str, str] = {}
+        self._linkedids: dict[str, list[str]] = {}
+        self._phones: dict[str, dict[str, None]] = {}
+        self._shown: dict[str, _Phone] = {}
+        self._facts: list[AnyFact] = []
+
+    # -- facts ---------------------------------------------------------------------------------------------
+    def tell(self, *facts: AnyFact) -> None:
+        """Add to what follows from the event being folded."""
+        self._facts += facts
+
+    def take(self) -> list[AnyFact]:
+        """The facts since the last time."""
+        facts, self._facts = self._facts, []
+        return facts
+
+    def told(self, call: Call) -> bool:
+        """Whether the facts since the last time show that state of the call."""
+        return any(getattr(fact, "call", None) == call for fact in self._facts)
+
+    # -- finding -------------------------------------------------------------------------------------------
+    def call_id(self, linkedid: str) -> str:
+        """The id of the call of that Linkedid."""
+        return self._call_of_linkedid.get(linkedid) or f"{self.pbx}-{linkedid}"
+
+    def call_of(self, uniqueid: str) -> Call | None:
+        """The live call of a channel."""
+        channel = self.channels.get(uniqueid)
+        return self.calls.get(channel.call_id) if channel else None
+
+    def call(self, event: ChannelEvent) -> Call | None:
+        """The live call of an event's channel; follows a channel whose Linkedid a bridge changed."""
+        channel = self.channels.get(event.uniqueid)
+        if channel is None:
+            return None
+        call = self.calls.get(channel.call_id)
+        if event.linkedid and event.linkedid != channel.linkedid and call is not None:
+            channel.linkedid = event.linkedid
+            other = self.calls.get(self.call_id(event.linkedid))
+            if other is None:
+                self.alias(event.linkedid, call.id)
+            elif other.id != call.id:
+                call = self.merge(event.at, call, other)
+        return call
+
+    def channels_of(self, call: Call | None) -> list[Channel]:
+        """The live channels of a call, oldest first; of none, none."""
+        return self.members(call.id) if call is not None else []
+
+    def members(self, call_id: str) -> list[Channel]:
+        """The live channels of a call, oldest first."""
+        return [self.channels[uniqueid] for uniqueid in self._members.get(call_id, ())]
+
+    def phones(self, agent: str) -> list[Channel]:
+        """The live channels of an agent's phone."""
+        return [self.channels[uniqueid] for uniqueid in self._phones.get(agent, ())]
+
+    def agent_of(self, name: str) -> str | None:
+        """Whose phone a channel of that name is; nobody's after a masquerade (`<MASQ>`, `<ZOMBIE>`)."""
+        if name.endswith(">"):
+            return None
+        return self.floor.agent_of_phone(phone_of(name))
+
+    def telephone(self, channel: Channel) -> Channel:
+        """The phone that answered behind a Local channel, if one did; else the channel itself."""
+        seen: set[str] = set()
+        while channel.pair is not None and channel.uniqueid not in seen:
+            seen.add(channel.uniqueid)
+            answered = [
+                one
+                for one in self.members(channel.call_id)
+                if one.parent == channel.pair and one.state == "Up"
+            ]
+            if not answered:
+                break
+            channel = answered[-1]
+        return channel
+
+    def party(self, uniqueid: str) -> str:
+        """How a channel's person is named in a call's history: agent id, else number, else the device."""
+        channel = self.channels.get(uniqueid)
+        if channel is None:
+            return ""
+        channel = self.telephone(channel)
+        return channel.agent or channel.caller_number or phone_of(channel.name)
+
+    # -- changing calls ------------------------------------------------------------------------------------
+    def keep(self, call: Call) -> Call:
+        """Make that the call's state."""
+        self.calls[call.id] = call
+        return call
+
+    def change(self, call: Call, **changes: Any) -> Call:
+        """Change a call."""
+        return self.keep(structs.replace(call, **changes))
+
+    def set_leg(self, call: Call, uniqueid: str, **changes: Any) -> Call:
+        """Change one leg of a call, if it has one on that channel."""
+        for index, leg in enumerate(call.legs):
+            if leg.uniqueid == uniqueid:
+                after = structs.replace(leg, **changes)
+                if after == leg:
+                    return call
+                return self.change(call, legs=(*call.legs[:index], after, *call.legs[index + 1 :]))
+        return call
+
+    def begin(self, call: Call) -> Call:
+        """A new call."""
+        self.alias(call.linkedid, call.id)
+        self._members.setdefault(call.id, {})
+        return self.keep(call)
+
+    def alias(self, linkedid: str, call_id: str) -> None:
+        """Channels of that Linkedid belong to that call."""
+        self._call_of_linkedid[linkedid] = call_id
+        self._linkedids.setdefault(call_id, []).append(linkedid)
+
+    def forget(self, call_id: str) -> None:
+        """A call is over."""
+        self.calls.pop(call_id, None)
+        self._members.pop(call_id, None)
+        for linkedid in self._linkedids.pop(call_id, ()):
+            if self._call_of_linkedid.get(linkedid) == call_id:
+                del self._call_of_linkedid[linkedid]
+
+    def clear(self) -> None:
+        """Forget everything live, before a resync."""
+        self.calls.clear()
+        self.channels.clear()
+        self.bridges.clear()
+        for relation in (self._members, self._call_of_linkedid, self._linkedids, self._phones, self._shown):
+            relation.clear()
+
+    # -- changing channels ---------------------------------------------------------------------------------
+    def add(self, channel: Channel) -> None:
+        """A channel appears in the call it names."""
+        self.channels[channel.uniqueid] = channel
+        self._members.setdefault(channel.call_id, {})[channel.uniqueid] = None
+        self.set_agent(channel, channel.agent or self.agent_of(channel.name))
+        twin = other_channel(self, channel)
+        if twin is not None:
+            channel.pair, twin.pair = twin.uniqueid, channel.uniqueid
+
+    def remove(self, channel: Channel) -> None:
+        """A channel is gone."""
+        self.channels.pop(channel.uniqueid, None)
+        self._members.get(channel.call_id, {}).pop(channel.uniqueid, None)
+        self._phones.get(channel.agent or "", {}).pop(channel.uniqueid, None)
+        self.set_bridge(channel, None)
+
+    def set_agent(self, channel: Channel, agent: str | None) -> None:
+        """Whose phone the channel is."""
+        if channel.agent is not None and channel.agent != agent:
+            self._phones.get(channel.agent, {}).pop(channel.uniqueid, None)
+        channel.agent = agent
+        if agent is not None:
+            self._phones.setdefault(agent, {})[channel.uniqueid] = None
+
+    def set_bridge(self, channel: Channel, bridge: str | None) -> None:
+        """The channel speaks in that bridge, or in none."""
+        if channel.bridge is not None and channel.bridge != bridge:
+            members = self.bridges.get(channel.bridge, {})
+            members.pop(channel.uniqueid, None)
+            if not members:
+                self.bridges.pop(channel.bridge, None)
+        channel.bridge = bridge
+        if bridge is not None:
+            self.bridges.setdefault(bridge, {})[channel.uniqueid] = None
+
+    def parties(self, channel: Channel) -> list[Channel]:
+        """The telephones that hear each other, this one among them; what only joins bridges is none."""
+        if channel.bridge is None:
+            return []
+        found: list[Channel] = []
+        seen, bridges = {channel.bridge}, [channel.bridge]
+        while bridges:
+            for uniqueid in self.bridges.get(bridges.pop(), ()):
+                one = self.channels[uniqueid]
+                twin = self.channels.get(one.pair or "")
+                if twin is not None and twin.bridge is not None:
+                    if twin.bridge not in seen:
+                        seen.add(twin.bridge)
+                        bridges.append(twin.bridge)
+                else:
+                    # A Local channel's half whose other half is in no bridge is somebody.
+                    found.append(one)
+        return found
+
+    # -- legs ----------------------------------------------------------------------------------------------
+    def leg(self, channel: Channel, side: Side) -> Leg:
+        """The leg of a channel."""
+        return Leg(
+            uniqueid=channel.uniqueid,
+            channel=channel.name,
+            side=side,
+            party=Party(channel.caller_number, channel.caller_name),
+            created_at=channel.created_at,
+            agent=channel.agent,
+            answered_at=channel.created_at if channel.state == "Up" else None,
+            bridge=channel.bridge,
+        )
+
+    def side_for(self, call: Call, agent: str | None) -> Side:
+        """The side of a further leg: the first outside party is the caller's side, whoever called whom."""
+        has_caller = any(leg.side is Side.CALLER for leg in call.legs)
+        return Side.AGENT if agent is not None or has_caller else Side.CALLER
+
+    def add_leg(self, call: Call, channel: Channel) -> Call:
+        """Give a call a leg for one of its channels."""
+        if call.leg(channel.uniqueid) is not None:
+            return call
+        legs = call.legs
+        if len(legs) >= MAX_LEGS:
+            # A caller who waits long rings many phones: the oldest that nobody answered is forgotten.
+            old = next((leg for leg in legs if leg.ended_at is not None and leg.answered_at is None), None)
+            legs = tuple(leg for leg in legs if leg is not old)
+        leg = self.leg(channel, self.side_for(call, channel.agent))
+        return self.classify(self.change(call, legs=(*legs, leg)))
+
+    def drop_leg(self, call: Call, uniqueid: str) -> Call:
+        """Take a leg out of the picture: its channel turned out to be plumbing."""
+        legs = tuple(leg for leg in call.legs if leg.uniqueid != uniqueid)
+        return self.change(call, legs=legs) if len(legs) != len(call.legs) else call
+
+    def classify(self, call: Call) -> Call:
+        """Which way a call goes that agents began: out, as soon as somebody outside is in it."""
+        if call.direction is Direction.INBOUND or call.monitors is not None or not call.legs:
+            return call
+        outside = any(leg.agent is None and not leg.channel.startswith("Local/") for leg in call.legs)
+        internal = call.queue is not None or (not outside and any(leg.agent for leg in call.legs[1:]))
+        if internal is (call.direction is Direction.INTERNAL) or (outside and call.talking):
+            return call
+        first = call.legs[0]
+        legs = call.legs
+        if first.agent is not None:
+            side = Side.CALLER if internal else Side.AGENT
+            legs = (structs.replace(first, side=side), *legs[1:])
+        return self.change(call, direction=Direction.INTERNAL if internal else Direction.OUTBOUND, legs=legs)
+
+    # -- two calls become one ------------------------------------------------------------------------------
+    def merge(self, at: float, one: Call, other: Call) -> Call:
+        """The one call that goes on; the other ends as `merged` with all its live channels handed over.
+
+        A channel has one leg: of two, which only events out of order leave, the live channel's stays.
+        """
+        winner, loser = survivor(one, other)
+        moving = self.members(loser.id)
+        live = {channel.uniqueid for channel in moving}
+        moved = tuple(
+            structs.replace(leg, side=Side.AGENT if leg.agent else self.side_for(winner, None))
+            for leg in loser.legs
+            if leg.uniqueid in live and leg.ended_at is None
+        )
+        anew = {leg.uniqueid for leg in moved}
+        for channel in moving:
+            channel.call_id = winner.id
+            self._members.setdefault(winner.id, {})[channel.uniqueid] = None
+        for linkedid in self._linkedids.get(loser.id, []):
+            self.alias(linkedid, winner.id)
+        winner = self.change(
+            winner,
+            legs=(*(leg for leg in winner.legs if leg.uniqueid not in anew), *moved),
+            transfers=tuple(sorted((*winner.transfers, *loser.transfers), key=lambda step: step.at)),
+        )
+        ended = closed(loser, at)
+        ended = structs.replace(ended, end_reason=EndReason.MERGED, merged_into=winner.id)
+        self.forget(loser.id)
+        self.tell(f.CallEnded(at=at, call=ended), f.CallsMerged(at=at, call=winner, merged=loser.id))
+        for agent in {channel.agent for channel in moving if channel.agent}:
+            self.show(at, agent)
+        return winner
+
+    # -- agents' phones ------------------------------------------------------------------------------------
+    def show(self, at: float, agent: str | None) -> None:
+        """Tell the floor what an agent's phone is doing, of all its channels the most telling."""
+        if agent is None:
+            return
+        best: tuple[int, Call] | None = None
+        for channel in self.phones(agent):
+            call = self.calls.get(channel.call_id)
+            weight = self._weight(channel, call)
+            if call is not None and weight and (best is None or weight > best[0]):
+                best = (weight, call)
+        shown = _NOTHING
+        if best is not None:
+            weight, call = best
+            shown = _Phone(call.id, weight == 1, weight > 1, weight == 2, call.direction)
+        if self._shown.get(agent, _NOTHING) == shown:
+            return
+        self._shown[agent] = shown
+        self.tell(
+            *self.floor.phone(
+                at,
+                agent,
+                call_id=shown.call_id,
+                ringing=shown.ringing,
+                talking=shown.talking,
+                held=shown.held,
+                direction=shown.direction,
+            )
+        )
+
+    @staticmethod
+    def _weight(channel: Channel, call: Call | None) -> int:
+        """3 talking, 2 on hold, 1 ringing, 0 nothing."""
+        if channel.taking_back:
+            return 0
+        if channel.ringing:
+            return 1
+        if channel.state not in ("Up", "Ring") or call is None:
+            talks = call.talks if call else ()
+            if not any(talk.channel == channel.name and talk.ended_at is None for talk in talks):
+                return 0
+        assert call is not None
+        leg = call.leg(channel.uniqueid)
+        if leg is None:
+            return 0
+        return 2 if leg.held or (call.state is CallState.HELD and channel.bridge is not None) else 3
+
+
+def other_channel(book: Book, channel: Channel) -> Channel | None:
+    """The other half of a Local channel, if it is there; both are made in the same call."""
+    name = other_half(channel.name)
+    if not name:
+        return None
+    return next((one for one in book.members(channel.call_id) if one.name == name), None)
+
+
+def closed(call: Call, at: float) -> Call:
+    """A call with everything that was still open in it ended at `at`."""
+
+    def over(items: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(structs.replace(one, ended_at=at) if one.ended_at is None else one for one in items)
+
+    conferences = tuple(
+        structs.replace(
+            one,
+            ended_at=at,
+            members=tuple(
+                structs.replace(member, left_at=at) if member.left_at is None else member
+                for member in one.members
+            ),
+        )
+        if one.ended_at is None
+        else one
+        for one in call.conferences
+    )
+    return structs.replace(
+        call,
+        state=CallState.ENDED,
+        ended_at=at,
+        legs=tuple(
+            structs.replace(leg, ended_at=at, bridge=None) if leg.ended_at is None else leg
+            for leg in call.legs
+        ),
+        talks=over(call.talks),
+        holds=over(call.holds),
+        recordings=over(call.recordings),
+        conferences=conferences,
+    )

@@ -1,1 +1,0 @@
-"""Planning commands: a command and the picture in, steps for the PBX or a refusal out. Pure."""

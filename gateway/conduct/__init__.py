@@ -1,1 +1,0 @@
-"""What is done when things happen: listening, drafting, finishing. The edges around the pure core."""

@@ -1,0 +1,1 @@
+"""The one door for facts: recorded once, passed on to whoever registered for their type."""

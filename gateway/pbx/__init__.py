@@ -1,1 +1,0 @@
-"""The link to Asterisk: panoramisk hardened, typed events, commands, resync, configuration rendering."""

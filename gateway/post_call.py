@@ -1,0 +1,227 @@
+"""After the hang-up: recording taken over, the unheard rest transcribed, the order completed.
+
+What is to be done stands in the database (`calls.finish`); each step can be repeated. After a crash the work
+begins again where the database says it is open.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from asr.answer_hints import Expecting
+from asr.engine import EngineRequest
+from asr.files import subtract, transcribe_span
+from asr.live_transcription import Listening
+from asr.pool import EnginePool
+from domain.calls import Call, CallState, Side
+from domain.facts import AnyFact, CallHeld, UtteranceHeard
+from gateway.facts.bus import LocalBus
+from gateway.settings import PbxSettings
+from gateway.storage.calls import CallRepository, Span, StoredRecording
+from gateway.storage.journal import JournalWriter
+from recordings.pcm import read_wav
+from recordings.takeover import Archive, TakeoverError, local_path
+from workorders.delivery.payload import RecordingRef
+from workorders.service import Orders
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 4
+
+
+class Finishing:
+    """Finishes calls, a few at a time."""
+
+    def __init__(
+        self,
+        pbxs: Mapping[str, PbxSettings],
+        archive: Archive,
+        pool: EnginePool | None,
+        listening: Listening | None,
+        orders: Orders,
+        journal: JournalWriter,
+        bus: LocalBus,
+        calls: CallRepository,
+        expecting: Expecting,
+        request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
+    ) -> None:
+        """`expecting` and `request`: as for `Listening`."""
+        self._expecting, self._request = expecting, request
+        self._pbxs = pbxs
+        self._archive = archive
+        self._pool = pool
+        self._listening = listening
+        self._orders = orders
+        self._journal = journal
+        self._bus = bus
+        self._calls = calls
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def backlog(self) -> int:
+        """Calls being finished or waiting for it."""
+        return len(self._running)
+
+    async def resume(self) -> int:
+        """Begin with what an earlier run left open; how many calls."""
+        left = await self._calls.unfinished()
+        for call in left:
+            self.begin(call)
+        return len(left)
+
+    def begin(self, call: Call) -> None:
+        """Finish this call in the background; a second request for the same call is no second work."""
+        if call.id in self._running:
+            return
+        task = asyncio.create_task(self._finish(call), name=f"finish {call.id}")
+        self._running[call.id] = task
+        task.add_done_callback(lambda _: self._running.pop(call.id, None))
+
+    async def stop(self) -> None:
+        """Stop where it stands; the rest is done after the next start."""
+        for task in list(self._running.values()):
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _finish(self, call: Call) -> None:
+        async with self._slots:
+            began = time.monotonic()
+            await self._journal.flush()
+            problems: list[str] = []
+            try:
+                # The last words are transcribed while the PBX finishes the file.
+                heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
+                for recording in taken:
+                    await self._transcribe_rest(call, recording, heard)
+                await self._journal.flush()
+                if call.served:
+                    references = [
+                        RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
+                    ]
+                    await self._orders.complete(call, references)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.exception("call_not_finished", call=call.id)
+                problems.append(f"{type(error).__name__}: {error}")
+            self._expecting.forget(call.id)
+            await self._calls.set_finished(call.id, "; ".join(problems) or None)
+            log.info(
+                "call_finished",
+                call=call.id,
+                took_s=round(time.monotonic() - began, 2),
+                problems=problems,
+            )
+
+    async def _heard(self, call: Call) -> dict[Side, list[Span]]:
+        """What of the call has been transcribed, when what is being transcribed is done."""
+        if self._listening is not None:
+            return await self._listening.finish(call.id)
+        return {side: await self._calls.get_heard(call.id, side) for side in Side}
+
+    async def _take_over(self, call: Call, problems: list[str]) -> list[StoredRecording]:
+        pbx = self._pbxs.get(call.pbx)
+        done = {one.id: one for one in await self._calls.list_recordings(call.id)}
+        for part, recording in enumerate(call.recordings):
+            identity = f"{call.id}/{part}"
+            if identity in done:
+                continue
+            if pbx is None:
+                problems.append(f"PBX {call.pbx} is not configured any more; its recording stays there")
+                continue
+            try:
+                source = local_path(recording.path, pbx.recordings_prefix, pbx.recordings_dir)
+                taken = await self._archive.take(source, call.id, part, call.started_at)
+            except TakeoverError as error:
+                log.error("recording_not_taken", call=call.id, error=str(error))
+                problems.append(str(error))
+                continue
+            done[identity] = StoredRecording(
+                id=identity,
+                call_id=call.id,
+                path=taken.path,
+                sha256=taken.sha256,
+                bytes=taken.bytes,
+                duration=taken.duration,
+                offset=recording.started_at - call.started_at,
+                taken_at=time.time(),
+            )
+            await self._calls.add_recording(done[identity])
+        return sorted(done.values(), key=lambda one: one.offset)
+
+    async def _transcribe_rest(
+        self, call: Call, recording: StoredRecording, heard: Mapping[Side, list[Span]]
+    ) -> None:
+        """What was said in conversation, is on this recording, and was not heard live."""
+        if self._pool is None:
+            return
+        end = recording.offset + recording.duration
+        talks: list[Span] = [
+            (
+                max(talk.started_at - call.started_at, recording.offset),
+                min((talk.ended_at or call.ended_at or time.time()) - call.started_at, end),
+            )
+            for talk in call.talks
+        ]
+        # On hold there is music on the recording, and nobody to be heard.
+        talks = subtract(talks, holds(await self._calls.facts_of(call.id), call))
+        legs = await asyncio.to_thread(read_wav, self._path(recording))
+        for said in await self._calls.list_utterances(call.id):
+            self._expecting.heard(said)
+        # The agent first: what they asked tells how the caller's answers may begin.
+        for side in (Side.AGENT, Side.CALLER):
+            spans = subtract([span for span in talks if span[1] > span[0]], heard.get(side, []))
+            if not spans:
+                continue
+            log.info(
+                "transcribing_recording",
+                call=call.id,
+                side=side.value,
+                seconds=round(sum(b - a for a, b in spans), 1),
+            )
+            found = await transcribe_span(
+                self._pool,
+                legs[side],
+                call_id=call.id,
+                side=side,
+                offset=recording.offset,
+                spans=spans,
+                request=partial(self._wanted, call, side),
+            )
+            for utterance in found:
+                self._expecting.heard(utterance)
+                fact = UtteranceHeard(at=time.time(), utterance=utterance)
+                self._journal.put(fact)
+                self._bus.publish(fact)
+                await self._orders.heard(utterance)
+            await self._journal.flush()
+            await self._calls.set_heard(call.id, side, [*heard.get(side, []), *spans])
+
+    def _wanted(self, call: Call, side: Side, begin: float) -> EngineRequest:
+        return self._expecting.request(call.id, side, begin, self._request(call))
+
+    def _path(self, recording: StoredRecording) -> Path:
+        return self._archive.locate(recording.path)
+
+
+def holds(facts: Sequence[AnyFact], call: Call) -> list[Span]:
+    """The spans of call time during which the call was on hold. Pure."""
+    found: list[Span] = []
+    since: float | None = None
+    for fact in facts:
+        if not isinstance(fact, CallHeld):
+            continue
+        at = fact.at - call.started_at
+        if fact.call.state is CallState.HELD:
+            since = at if since is None else since
+        elif since is not None:
+            found.append((since, at))
+            since = None
+    if since is not None and call.ended_at is not None:
+        found.append((since, call.ended_at - call.started_at))
+    return found

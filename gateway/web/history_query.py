@@ -1,0 +1,151 @@
+"""What history and exports are asked with: filters and cursors as query parameters."""
+
+import re
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+from msgspec import structs
+
+from agents.accounts.service import Identity, Permission
+from domain.calls import EndReason
+from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
+from domain.orders import OrderState
+from domain.search import terms
+from domain.visibility.policy import Eyes
+from gateway.web.answers import Refused
+
+MANY_DIGITS = re.compile(r"\d{5}")
+_F = TypeVar("_F", CallFilter, OrderFilter)
+Words = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="words that must all be found, each letter by letter; spaces and punctuation of the text,"
+        " case and full-width forms do not count",
+    ),
+]
+From = Annotated[float | None, Query(alias="from", description="POSIX seconds, included")]
+Until = Annotated[float | None, Query(alias="to", description="POSIX seconds, not included")]
+Name = Annotated[str | None, Query(max_length=200)]
+Number = Annotated[str | None, Query(max_length=32, description="digits that the caller's number holds")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+
+
+class CallQuery:
+    """A FastAPI dependency: which calls."""
+
+    def __init__(
+        self,
+        q: Words = "",
+        since: From = None,
+        until: Until = None,
+        line: Name = None,
+        agent: Name = None,
+        number: Number = None,
+        end_reason: EndReason | None = None,
+    ) -> None:
+        self._filter = CallFilter(
+            terms=terms(q),
+            since=since,
+            until=until,
+            line=line or None,
+            agent=agent or None,
+            number=number or None,
+            end_reason=end_reason,
+        )
+
+    def filter(self, own: str | None = None) -> CallFilter:
+        """The filter; `own`: only what this agent may see."""
+        return _replaced(self._filter, own)
+
+
+class OrderQuery:
+    """A FastAPI dependency: which orders."""
+
+    def __init__(
+        self,
+        q: Words = "",
+        since: From = None,
+        until: Until = None,
+        line: Name = None,
+        agent: Name = None,
+        number: Number = None,
+        state: OrderState | None = None,
+        category: Name = None,
+        town: Name = None,
+        unit: Name = None,
+    ) -> None:
+        self._filter = OrderFilter(
+            terms=terms(q),
+            since=since,
+            until=until,
+            line=line or None,
+            agent=agent or None,
+            number=number or None,
+            state=state,
+            category=category or None,
+            town=town or None,
+            unit=unit or None,
+        )
+
+    def filter(self, own: str | None = None) -> OrderFilter:
+        """The filter; `own`: only what this agent may see."""
+        return _replaced(self._filter, own)
+
+
+class DeliveryQuery:
+    """A FastAPI dependency: which deliveries."""
+
+    def __init__(self, since: From = None, until: Until = None, state: Name = None) -> None:
+        self.filter = DeliveryFilter(since=since, until=until, state=state or None)
+
+
+class AuditQuery:
+    """A FastAPI dependency: which entries of the audit."""
+
+    def __init__(self, since: From = None, until: Until = None, username: Name = None) -> None:
+        self.filter = AuditFilter(since=since, until=until, username=username or None)
+
+
+def restricted_to(who: Identity) -> str | None:
+    """The agent whose calls and orders alone this person may see; `None`: everybody's."""
+    # An account without an agent has none of its own: no agent is called so.
+    return None if who.may(Permission.SEE_ALL) else who.agent_id or "-"
+
+
+def searched(wanted: _F, eyes: Eyes, *, spoken: bool = False) -> _F:
+    """The filter, where these eyes may search like that: what one may not read must not be found either;
+    `spoken`: it is searched in what was said.
+
+    Raises:
+        Refused: 403, it is searched for what is hidden.
+    """
+    if spoken and wanted.terms and not eyes.transcripts:
+        raise Refused(403, "words_hidden")
+    if not eyes.numbers and any(MANY_DIGITS.search(term) for term in wanted.terms):
+        raise Refused(403, "digits_hidden")
+    return wanted
+
+
+def cursor_of(key: Key | None) -> str | None:
+    """A place in a list as clients hold it."""
+    return None if key is None else f"{key[0]!r}~{key[1]}"
+
+
+def key_of(cursor: str | None) -> Key | None:
+    """The place a client names.
+
+    Raises:
+        Refused: 422, it is none of ours.
+    """
+    if not cursor:
+        return None
+    at, _, identity = cursor.partition("~")
+    try:
+        return float(at), identity
+    except ValueError:
+        raise Refused(422, "cursor") from None
+
+
+def _replaced(wanted: _F, own: str | None) -> _F:
+    return structs.replace(wanted, own=own)

@@ -1,0 +1,1 @@
+"""What several suites share: peers, stages, sample data."""

@@ -1,0 +1,155 @@
+"""The gateway as users run it: `hotline run` in a process of its own, from a configuration file."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from gateway.asterisk.ports import spare_tcp
+from gateway.asterisk.private import PrivateAsterisk
+from tests.integration.conftest import MODEL
+
+CONFIG = """
+data_dir = "{data}"
+[http]
+port = {web}
+stream_port = {stream}
+[[pbx]]
+name = "main"
+port = {ami}
+username = "hotline"
+secret_file = "{ami_secret}"
+recordings_prefix = "{prefix}"
+recordings_dir = "{recordings}"
+phones_file = "{phones}"
+reconnect_max_s = 1
+[pbx.softphone]
+url = "{softphone}"
+[agi]
+port = {agi}
+[audiosocket]
+port = {audio}
+[asr]
+model = "{model}"
+live = {live}
+[[workorders]]
+id = "main"
+url = "{url}"
+secret_file = "{secret}"
+first_retry_s = 0.3
+max_retry_s = 1
+[log]
+format = "json"
+"""
+
+
+class GatewayProcess:
+    """`hotline run --config …`; may be killed and started again on the same data."""
+
+    def __init__(
+        self,
+        directory: Path,
+        asterisk: PrivateAsterisk,
+        agi: int,
+        audio: int,
+        url: str,
+        secret: str,
+        *,
+        live: bool = True,
+        softphones: bool = False,
+    ):
+        """`softphones`: every agent's phone is a browser; the PBX's settings must say so too."""
+        self.directory = directory
+        self.web = spare_tcp()
+        self.log = directory / "gateway.log"
+        directory.mkdir(parents=True, exist_ok=True)
+        secret_file = directory / "workorders.secret"
+        secret_file.write_text(secret)
+        example = Path(__file__).resolve().parents[2] / "gateway/settings/hotline.example.toml"
+        shared = example.read_text(encoding="utf-8")
+        # Lines and agents as shipped; everything else points at this test's parts.
+        lines = shared[shared.index("# ---- lines") : shared.index("# ---- speech")]
+        self.config = directory / "hotline.toml"
+        text = CONFIG.format(
+            data=directory / "data",
+            web=self.web,
+            stream=spare_tcp(),
+            ami=asterisk.options.ami_port,
+            ami_secret=asterisk.pbx.secret_file,
+            prefix=asterisk.pbx.recordings_prefix,
+            recordings=asterisk.pbx.recordings_dir,
+            phones=asterisk.pbx.phones_file,
+            softphone=asterisk.pbx.softphone.url,
+            agi=agi,
+            audio=audio,
+            model=MODEL,
+            live=str(live).lower(),
+            url=url,
+            secret=secret_file,
+        )
+        if softphones:
+            lines = lines.replace("softphone = false", "softphone = true")
+            lines = lines.replace('phone = "PJSIP/1002"', 'phone = "PJSIP/1002"\nsoftphone = true')
+            lines = lines.replace('phone = "PJSIP/1003"', 'phone = "PJSIP/1003"\nsoftphone = true')
+        self.config.write_text(text + lines, encoding="utf-8")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), 20)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", "from gateway.cli import main; main()", "run", "-c", str(self.config),
+                stdout=log, stderr=log, env=os.environ | {"PYTHONWARNINGS": "default"},
+            )  # fmt: skip
+        async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+            while True:
+                if self._process.returncode is not None:
+                    raise AssertionError(f"the gateway ended: {self.log.read_text()[-3000:]}")
+                try:
+                    async with session.get(f"http://127.0.0.1:{self.web}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                except aiohttp.ClientError:
+                    pass
+                await asyncio.sleep(0.2)
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of that event so far."""
+        found = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            if line.startswith("{"):
+                record = json.loads(line)
+                if record.get("event") == event:
+                    found.append(record)
+        return found
+
+    async def until(self, event: str, timeout: float = 60.0) -> dict[str, Any]:
+        """Wait for the first log line of that event."""
+        async with asyncio.timeout(timeout):
+            while not (found := self.logged(event)):  # noqa: ASYNC110 - a file is watched
+                await asyncio.sleep(0.1)
+            return found[0]

@@ -1,0 +1,255 @@
+"""A stage for call scenarios: a private Asterisk, phones with keys, the gateway's own link watching."""
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from domain.calls import Call, CallState
+from domain.facts import AnyFact, CallEnded
+from domain.pbx.events import AnyPbxEvent
+from domain.pbx.snapshot import PbxSnapshot
+from gateway.asterisk.link import LinkState, PbxLink
+from gateway.asterisk.normalise import normalise
+from gateway.asterisk.private import PrivateAsterisk
+from gateway.calls.resync import resync
+from gateway.calls.tracker import CallTracker
+from gateway.settings import PbxSettings, Settings
+from tests.support.ami_client import PlainAmi
+from tests.support.sip.softphone import Softphone
+
+CAPTURES = Path(__file__).resolve().parents[1] / "data" / "ami"
+
+DIALPLAN = """
+[hotline-agents](+)
+include => scenario
+
+[scenario]
+include => parkedcalls
+; a ring group; Local channels, optimised away and not; pick-up of 1001's ringing call; out through the trunk
+exten => 600,1,Dial(PJSIP/1002&PJSIP/1003,20)
+exten => 611,1,Dial(Local/1002@hotline-agents,20)
+exten => 612,1,Dial(Local/1002@hotline-agents/n,20)
+exten => 800,1,PickupChan(PJSIP/1001-,p)
+ same => n,Hangup()
+; listening in on 1001, and joining as a third party
+exten => 850,1,Answer()
+ same => n,ChanSpy(PJSIP/1001-,qS)
+ same => n,Hangup()
+exten => 860,1,Answer()
+ same => n,BridgeAdd(${THIRD_PARTY_OF})
+ same => n,Hangup()
+exten => _9X.,1,Dial(PJSIP/trunk/sip:${EXTEN:1}@127.0.0.2:${OUTSIDE_PORT},30)
+
+[hotline-listen](+)
+; in place of the audio that nobody here takes
+exten => idle,1,Answer()
+ same => n,Wait(30)
+"""
+
+
+class ScenarioAsterisk(PrivateAsterisk):
+    """The rendered configuration, with the scenarios' extensions and an impatient queue."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        etc = self.directory / "etc"
+        with (etc / "extensions.conf").open("a") as file:
+            file.write(DIALPLAN)
+        queues = (etc / "queues.conf").read_text()
+        queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
+        (etc / "queues.conf").write_text(queues)
+        with (etc / "res_parking.conf").open("a") as file:
+            # Nobody takes it: back to who parked it, whose phone rings this long.
+            file.write("parkingtime = 3\ncomebackdialtime = 2\n")
+
+
+class NoCallError(AssertionError):
+    """A call was asked for where there is none."""
+
+
+class Stage:
+    """What a scenario has at hand. `tracker` watches by the real link; `facts` is all it said."""
+
+    def __init__(
+        self, asterisk: PrivateAsterisk, settings: Settings, through: PbxSettings | None = None
+    ) -> None:
+        """`through`: another way to the same PBX for the one who watches."""
+        self.asterisk, self.settings = asterisk, settings
+        self.tracker = self._new_tracker()
+        self.facts: list[AnyFact] = []
+        self.snapshot: PbxSnapshot | None = None
+        self._up = asyncio.Event()
+        self.link = self._link(through or asterisk.pbx, self._on_event, self._on_snapshot)
+        self.ami = PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
+        self._stack = AsyncExitStack()
+
+    def _new_tracker(self) -> CallTracker:
+        profiles = [one.model() for one in self.settings.agents]
+        return CallTracker(self.asterisk.pbx.name, [line.model() for line in self.settings.lines], profiles)
+
+    def _link(self, pbx: PbxSettings, on_event: Any, on_snapshot: Any) -> PbxLink:
+        async def on_state(state: LinkState) -> None:
+            if state.phase == "up":
+                self._up.set()
+
+        return PbxLink(pbx, on_event, on_state, on_snapshot)
+
+    async def _on_event(self, event: AnyPbxEvent) -> None:
+        self.facts += self.tracker.apply(event)
+
+    async def _on_snapshot(self, snapshot: PbxSnapshot) -> None:
+        self.facts += resync(self.tracker, snapshot, [])
+
+    async def __aenter__(self) -> "Stage":
+        await self._stack.enter_async_context(self.ami)
+        self._task = asyncio.ensure_future(self.link.run())
+        await asyncio.wait_for(self._up.wait(), 10)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._stack.aclose()
+
+    # -- people ------------------------------------------------------------------------------------------
+    def agent(self, user: str, **habits: Any) -> Softphone:
+        """An agent's phone."""
+        options = self.asterisk.options
+        return Softphone(options.sip_port, user, options.phone_passwords[user], **habits)
+
+    def outside(self, **habits: Any) -> Softphone:
+        """A telephone beyond the trunk: a member of the public, or a responsible unit."""
+        return Softphone(self.asterisk.options.sip_port, "outside", address="127.0.0.2", **habits)
+
+    async def dialable(self, outside: Softphone) -> None:
+        """Let 9<number> reach that phone."""
+        await self.asterisk.cli(f"dialplan set global OUTSIDE_PORT {outside.port}")
+
+    async def third_party_of(self, channel: str) -> None:
+        """Let 860 join that channel's conversation."""
+        await self.asterisk.cli(f"dialplan set global THIRD_PARTY_OF {channel}")
+
+    # -- looking -----------------------------------------------------------------------------------------
+    async def until(self, what: Callable[[], Any], timeout: float = 12.0) -> Any:
+        """Wait until `what()` is true; its value. There may be no call to ask about yet."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            with contextlib.suppress(NoCallError):
+                if found := what():
+                    return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"it did not come to pass; the picture: {self.tracker.calls}")
+
+    async def talking(self, agent: str) -> Call:
+        """The call on which that agent talks, in its bridge: before, no phone can transfer it."""
+
+        def found() -> Call | None:
+            for call in self.tracker.calls.values():
+                bridged = [leg for leg in call.legs if leg.bridge is not None]
+                if call.agent == agent and call.state is CallState.TALKING and len(bridged) > 1:
+                    return call
+            return None
+
+        call: Call = await self.until(found)
+        return call
+
+    def call(self) -> Call:
+        """The one call there is, or the caller's."""
+        calls = list(self.tracker.calls.values())
+        if not calls:
+            raise NoCallError("there is no call")
+        return next((one for one in calls if one.direction == "inbound"), calls[0])
+
+    @property
+    def ended(self) -> list[Call]:
+        return [fact.call for fact in self.facts if isinstance(fact, CallEnded)]
+
+    async def anew(self, known: list[Call]) -> tuple[CallTracker, PbxSnapshot]:
+        """What a gateway that starts now makes of the PBX."""
+        tracker, seen = self._new_tracker(), asyncio.Event()
+        taken: list[PbxSnapshot] = []
+
+        async def on_snapshot(snapshot: PbxSnapshot) -> None:
+            taken.append(snapshot)
+            resync(tracker, snapshot, known)
+            seen.set()
+
+        async def on_event(_: AnyPbxEvent) -> None: ...
+
+        task = asyncio.ensure_future(self._link(self.asterisk.pbx, on_event, on_snapshot).run())
+        try:
+            await asyncio.wait_for(seen.wait(), 10)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return tracker, taken[0]
+
+    async def same_picture(self) -> None:
+        """A gateway that starts now sees what this one has watched, with the journal's help and without."""
+        await asyncio.sleep(0.1)
+        watched = essentials(self.tracker)
+        for known in (list(self.tracker.calls.values()), []):
+            fresh, _ = await self.anew(known)
+            seen = essentials(fresh)
+            assert seen == watched, f"anew, knowing {len(known)} calls: {seen}; watched: {watched}"
+            if known:
+                assert set(fresh.calls) == set(self.tracker.calls)
+
+    # -- keeping -----------------------------------------------------------------------------------------
+    @asynccontextmanager
+    async def scene(self, name: str = "") -> AsyncIterator[None]:
+        """One scenario from nothing to nothing; kept under its name, if any, where HOTLINE_CAPTURE is set."""
+        self.facts.clear()
+        start = len(self.ami.text)
+        yield
+        await self.until(lambda: not self.tracker.channels)
+        await asyncio.sleep(0.1)
+        if name and os.environ.get("HOTLINE_CAPTURE"):
+            suffix = os.environ["HOTLINE_CAPTURE"]
+            CAPTURES.mkdir(parents=True, exist_ok=True)
+            (CAPTURES / f"{name}{'' if suffix == '1' else suffix}.txt").write_text(
+                trimmed(self.ami.text[start:]), newline=""
+            )
+
+
+def essentials(tracker: CallTracker) -> tuple[Any, ...]:
+    """What there is to be seen of the live calls and the agents, but for holds, which the PBX cannot list."""
+    calls = sorted(
+        (
+            sorted((leg.channel, leg.agent or "") for leg in call.legs if leg.ended_at is None),
+            str(call.state).replace("held", "talking"),
+            str(call.direction),
+            sorted(talk.channel for talk in call.talks if talk.ended_at is None),
+            call.queue if call.state is CallState.QUEUED else None,
+        )
+        for call in tracker.calls.values()
+    )
+    agents = {
+        agent.id: (str(agent.state).replace("on_hold", "talking"), agent.call_id is not None)
+        for agent in tracker.floor.agents.values()
+    }
+    return calls, agents
+
+
+NEEDLESS = re.compile(
+    r"^(?:(?:Dest|Transferer|Transferee|Orig\w*|Second\w*|Target|LocalOne|LocalTwo|Parkee|Retriever)?"
+    r"(?:Language|AccountCode|Priority|ChannelState|ChanVariable\(?.*))$|^Privilege$|^ChanVariable$|^SystemName$"
+)
+
+
+def trimmed(text: str) -> str:
+    """An AMI log without what nobody reads: headers, events, variables that are not ours."""
+    kept = []
+    for block in text.split("\r\n\r\n"):
+        lines = block.split("\r\n")
+        names = dict(line.split(": ", 1) for line in lines if ": " in line)
+        if normalise(names, "main", 0.0) is None:
+            continue
+        kept.append("\r\n".join(line for line in lines if not NEEDLESS.match(line.split(":", 1)[0])))
+    return "\r\n\r\n".join(kept) + "\r\n\r\n"

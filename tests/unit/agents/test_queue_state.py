@@ -1,0 +1,257 @@
+"""Queues, stays and agents through the whole fold, on plain data."""
+
+from typing import Any
+
+from msgspec import structs
+
+from agents.queues.state import Floor
+from agents.state_machine import SetPause
+from domain.facts import AnyFact, QueueVisitChanged
+from domain.pbx import events as e
+from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot, QueueSnapshot
+from domain.queues import MISSED_REASON, AgentState, QueueVisit, VisitOutcome
+from gateway.calls.resync import resync
+from gateway.calls.tracker import CallTracker
+from tests.unit.gateway.calls.test_tracker import (
+    AGENTS,
+    ANSWERED,
+    ARRIVAL,
+    CALLER,
+    CALLER_CHANNEL,
+    LINES,
+    OVER,
+    RINGING,
+    agent_event,
+    channel,
+    member,
+    play,
+    state,
+)
+
+WRAPPING = (structs.replace(LINES[0], wrap_up_s=30.0, wrap_up_max_s=100.0), LINES[1])
+
+
+def on_duty(**more: Any) -> CallTracker:
+    return CallTracker("main", WRAPPING, AGENTS, **more)
+
+
+def visits(facts: list[AnyFact]) -> list[tuple[str, QueueVisit]]:
+    return [(fact.stage, fact.visit) for fact in facts if isinstance(fact, QueueVisitChanged)]
+
+
+def pause(at: float, reason: str, queue: str = "q12345", paused: bool = True) -> e.QueueMemberPause:
+    return e.QueueMemberPause(
+        at=at,
+        pbx="main",
+        queue=queue,
+        interface="PJSIP/1001",
+        member="1001",
+        status=1,
+        paused=paused,
+        paused_reason=reason,
+    )
+
+
+def test_an_answered_call_is_one_stay_in_three_stages_with_the_queues_own_seconds() -> None:
+    facts = visits(play(CallTracker("main", LINES, AGENTS), ARRIVAL, RINGING, ANSWERED, OVER))
+    assert [stage for stage, _ in facts] == ["entered", "left", "served"]
+    last = facts[-1][1]
+    assert (last.entered_at, last.left_at, last.waited, last.talked) == (3.0, 8.1, 5.0, 52.0)
+    assert (last.outcome, last.agent, last.transferred) == (VisitOutcome.ANSWERED, "1001", False)
+    assert last.call_id == "main-1700000000.1"
+
+
+def test_the_end_of_a_conversation_told_after_its_channels_are_gone_names_none() -> None:
+    nothing = {"uniqueid": "", "channel": "", "dest_uniqueid": "", "dest_channel": ""}
+    late = [agent_event(e.AgentComplete, 60.2, talk_time=52.0, reason="caller", **nothing)]
+    hang_up = [one for one in OVER if not isinstance(one, e.AgentComplete)]
+    on = on_duty()
+    facts = visits(play(on, ARRIVAL, RINGING, ANSWERED, hang_up, late))
+    assert [stage for stage, _ in facts] == ["entered", "left", "served"]
+    assert (facts[-1][1].talked, facts[-1][1].agent) == (52.0, "1001")
+    assert on.floor.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert on.floor.visits.next_due is None
+    # Of nobody's conversation it tells nothing.
+    assert visits(play(on, late)) == []
+
+
+def test_how_a_wait_ends() -> None:
+    leave = channel(e.QueueCallerLeave, 33.0, queue="q12345")
+    abandon = channel(e.QueueCallerAbandon, 32.9, queue="q12345", hold_time=29.0)
+    hang_up = channel(e.Hangup, 33.2, cause=16)
+
+    def status(value: str) -> e.VarSet:
+        said: e.VarSet = channel(e.VarSet, 33.1, variable="QUEUESTATUS", value=value)
+        return said
+
+    for rest, outcome, waited in (
+        ([abandon, leave, hang_up], VisitOutcome.ABANDONED, 29.0),
+        ([leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 30.0),
+        # Asterisk 22 says abandoned of a timeout too.
+        ([abandon, leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 29.0),
+        ([leave, status("LEAVEEMPTY"), hang_up], VisitOutcome.EMPTY, 30.0),
+        ([leave, status("WITHDRAW"), hang_up], VisitOutcome.WITHDRAWN, 30.0),
+        ([leave, hang_up], VisitOutcome.LEFT, 30.0),
+    ):
+        on = on_duty()
+        facts = visits(play(on, ARRIVAL, rest))
+        assert [stage for stage, _ in facts] == ["entered", "left"]
+        assert (facts[-1][1].outcome, facts[-1][1].waited) == (outcome, waited)
+        assert on.floor.visits.waiting == {}
+
+
+def test_a_transfer_to_another_queue_is_a_second_stay() -> None:
+    on = on_duty()
+    facts = visits(
+        play(
+            on,
+            ARRIVAL,
+            RINGING,
+            ANSWERED,
+            # The new queue may be told before the old conversation is.
+            [channel(e.QueueCallerJoin, 20.0, queue="yiqilai", position=1)],
+            [agent_event(e.AgentComplete, 20.1, hold_time=5.0, talk_time=12.0, reason="transfer")],
+            [channel(e.QueueCallerAbandon, 50.0, queue="yiqilai", hold_time=30.0)],
+            [channel(e.Hangup, 50.1, cause=16)],
+        )
+    )
+    stages = [(stage, visit.queue, visit.transferred) for stage, visit in facts]
+    assert ("served", "q12345", True) in stages
+    assert stages[-1][:2] == ("left", "yiqilai")
+
+
+def test_wrap_up_from_hang_up_to_done() -> None:
+    on = on_duty()
+    play(on, ARRIVAL, RINGING, ANSWERED, OVER)
+    assert on.floor.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert state(on) is AgentState.WRAP_UP
+    assert on.floor.agents["1001"].wrap_up_until == 90.1
+    play(on, [pause(60.3, "wrap-up:90")])
+    assert (state(on), on.floor.agents["1001"].reason) == (AgentState.WRAP_UP, "")
+    assert on.floor.extend_wrap_up(70.0, "1001", 20.0) is not None
+    assert on.floor.time_passed(95.0) == []
+    assert round(on.floor.next_due or 0, 3) == 110.1
+    on.floor.effects.clear()
+    facts = visits(on.floor.time_passed(110.1))
+    assert [(stage, round(visit.wrapped_up or 0, 3)) for stage, visit in facts] == [("wrapped_up", 50.0)]
+    assert on.floor.effects == [SetPause("1001", False)]
+    play(on, [pause(110.2, "", paused=False)])
+    assert state(on) is AgentState.AVAILABLE
+    assert on.floor.finish_wrap_up(111.0, "1001") is None
+    # An unpause that was not followed is asked for again; this one was.
+    assert on.floor.time_passed(200.0) == []
+
+
+def test_wrap_up_survives_a_restart_and_is_measured_whole() -> None:
+    first = on_duty()
+    play(first, ARRIVAL, RINGING, ANSWERED, OVER)
+    again = on_duty()
+    again.floor.restore(first.floor.agents.values(), [])
+    rows = (member(0.0, paused=True, paused_reason="wrap-up:90"),)
+    resync(again, PbxSnapshot(pbx="main", at=70.0, queues=(QueueSnapshot(queue="q12345", members=rows),)), [])
+    assert state(again) is AgentState.WRAP_UP
+    assert again.floor.effects == []
+    again.floor.time_passed(90.2)
+    assert again.floor.effects == [SetPause("1001", False)]
+
+
+def test_wrap_up_whose_gateway_died_is_ended_by_the_next_one() -> None:
+    again = on_duty()
+    rows = (member(0.0, paused=True, paused_reason="wrap-up:90"),)
+    resync(
+        again, PbxSnapshot(pbx="main", at=500.0, queues=(QueueSnapshot(queue="q12345", members=rows),)), []
+    )
+    assert again.floor.next_due == 500.0
+    again.floor.time_passed(500.0)
+    assert again.floor.effects == [SetPause("1001", False)]
+
+
+def test_missed_calls_pause_the_agent() -> None:
+    on = on_duty(missed_limit=2)
+    missed = agent_event(e.AgentRingNoAnswer, 12.0, ring_time=8.0)
+    play(on, ARRIVAL, RINGING, [missed], RINGING, [missed])
+    assert on.floor.effects == [SetPause("1001", True, MISSED_REASON)]
+    assert on.floor.agents["1001"].missed == 2
+
+
+def test_paused_in_one_of_two_queues_is_not_paused() -> None:
+    on = on_duty()
+    other = structs.replace(member(0.5), queue="yiqilai")
+    play(on, [member(0.0), other, pause(1.0, "小休")])
+    assert state(on) is AgentState.AVAILABLE
+    play(on, [pause(1.1, "小休", queue="yiqilai")])
+    assert (state(on), on.floor.agents["1001"].reason) == (AgentState.PAUSED, "小休")
+
+
+def test_an_agent_at_two_phones_is_one_agent() -> None:
+    on = on_duty()
+    second = structs.replace(member(0.5), interface="PJSIP/2001")
+    play(on, [member(0.0), second])
+    assert on.floor.queues["q12345"].agents == 1
+    assert on.floor.interfaces("1001") == ("PJSIP/1001", "PJSIP/2001")
+    assert on.floor.agent_of_phone("PJSIP/2001") == "1001"
+    # In use at either: busy. The first phone gone: still logged in at the second.
+    play(on, [structs.replace(second, at=1.0, status=2)])
+    assert state(on) is AgentState.TALKING
+    gone = e.QueueMemberRemoved(at=2.0, pbx="main", queue="q12345", interface="PJSIP/2001", member="1001")
+    play(on, [gone])
+    assert (state(on), on.floor.queues["q12345"].agents) == (AgentState.AVAILABLE, 1)
+    play(on, [structs.replace(gone, interface="PJSIP/1001")])
+    assert state(on) is AgentState.LOGGED_OUT
+    assert not on.floor.queues["q12345"].agents
+
+
+def test_an_unreachable_phone() -> None:
+    on = on_duty()
+    play(on, [member(0.0), e.DeviceStateChange(at=1.0, pbx="main", device="PJSIP/1001", state="UNAVAILABLE")])
+    assert state(on) is AgentState.UNREACHABLE
+    play(on, [e.DeviceStateChange(at=2.0, pbx="main", device="PJSIP/1001", state="NOT_INUSE")])
+    assert state(on) is AgentState.AVAILABLE
+
+
+def test_a_loss_leaves_open_stays_unseen_and_invents_none() -> None:
+    on = on_duty()
+    play(on, ARRIVAL)
+    waiting = QueueEntrySnapshot(queue="q12345", uniqueid=CALLER, channel=CALLER_CHANNEL, wait=7.0)
+    still = PbxSnapshot(
+        pbx="main",
+        at=10.0,
+        channels=(ChannelSnapshot(uniqueid=CALLER, linkedid=CALLER, channel=CALLER_CHANNEL),),
+        queues=(QueueSnapshot(queue="q12345", entries=(waiting,)),),
+    )
+    assert visits(resync(on, still, [])) == []
+    facts = visits(resync(on, PbxSnapshot(pbx="main", at=100.0), []))
+    assert [(stage, visit.outcome, visit.waited) for stage, visit in facts] == [
+        ("left", VisitOutcome.UNSEEN, None)
+    ]
+    # Another run, which saw nothing begin: the stay is as old as the PBX says.
+    facts = visits(resync(on_duty(), still, []))
+    assert [(stage, visit.entered_at) for stage, visit in facts] == [("entered", 3.0)]
+
+
+def test_a_conversation_whose_end_is_never_told_is_given_up() -> None:
+    on = on_duty()
+    play(on, ARRIVAL, RINGING, ANSWERED, [channel(e.Hangup, 60.0, cause=16)])
+    assert on.floor.next_due == 120.0
+    facts = visits(on.floor.time_passed(120.0))
+    assert [(stage, visit.talked) for stage, visit in facts] == [("served", None)]
+    assert on.floor.visits.talking == {}
+
+
+def test_the_cost_of_an_event_does_not_grow_with_the_floor() -> None:
+    """Counted, not timed: how many memberships one event looks at."""
+    looked = 0
+
+    class Counting(dict[tuple[str, str], Any]):
+        def values(self) -> Any:
+            nonlocal looked
+            looked += len(self)
+            return super().values()
+
+    floor = Floor("main", WRAPPING, ())
+    for number in range(2000):
+        floor.member(structs.replace(member(0.0), interface=f"PJSIP/{number}", member=str(number)))
+    for agent, mine in floor._members.items():
+        floor._members[agent] = Counting(mine)
+    floor.member(structs.replace(member(1.0, status=2), interface="PJSIP/7", member="7"))
+    assert 0 < looked <= 5

@@ -1,0 +1,270 @@
+"""Real AMI logs folded (Asterisk 22; `-16`: 16): each scenario as people would tell it, and after damage."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from domain.calls import Call, CallState, EndReason
+from domain.facts import CallAnswered, CallEnded, CallStarted, CallUpdated
+from domain.pbx.events import AnyPbxEvent, AttendedTransfer
+from gateway.calls.resync import resync
+from gateway.calls.tracker import CallTracker
+from tests.support.captures import NAMES, events, tracker
+from tests.support.truth import Truth
+
+Story = tuple[str, list[str], list[tuple[str, str, str]], int]
+STORIES: dict[str, Story] = {
+    # scenario: (end reason, who talked, steps to other parties, holds)
+    "blind": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
+    "blind-nowhere": ("completed", ["1001"], [], 0),
+    "queue-to-queue": ("completed", ["1001", "1002"], [("blind", "1001", "12346")], 0),
+    "take-back": ("completed", ["1001"], [], 0),
+    "take-back-outgoing": ("completed", ["1001"], [], 0),
+    "take-back-phone-held": ("completed", ["1001"], [], 1),
+    "phone-lost": ("abandoned_ringing", ["1001"], [], 0),
+    "redirect": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
+    "attended": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "attended-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    # Handed over within milliseconds of the answer: the two were not in their bridge yet, or just came.
+    "attended-at-answer": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "attended-at-answer-outgoing": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "attended-at-answer-unbridged": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "atxfer-hang-up": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "atxfer-three-way": ("completed", ["1001", "1002"], [], 1),
+    "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
+    "consult-only": ("completed", ["1001"], [], 1),
+    "both-redirected": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
+    "bridge": ("completed", ["1001", "1002"], [], 0),
+    "pickup": ("completed", ["1002"], [("pickup", "1001", "1002")], 0),
+    "forward": ("completed", ["1002"], [("forward", "1001", "1002")], 0),
+    "park": ("completed", ["1001", "1002"], [("park", "1001", "701"), ("retrieve", "701", "1002")], 0),
+    "park-recall": ("completed", ["1001", "1001"], [("park", "1001", "701"), ("recall", "701", "1001")], 0),
+    "park-recall-unanswered": (
+        "abandoned_parked",
+        ["1001"],
+        [("park", "1001", "701"), ("recall", "701", "1001")],
+        0,
+    ),
+    "conference": ("completed", ["1001", "1002"], [], 0),
+    "listen": ("completed", ["1001"], [], 0),
+    "own-listeners": ("completed", ["1001"], [], 0),
+    "local-optimised": ("completed", ["1002"], [], 0),
+    "local-not-optimised": ("completed", ["1002"], [], 0),
+    "ring-group": ("completed", ["1003"], [], 0),
+    "internal": ("completed", ["1002"], [], 0),
+    "internal-busy": ("failed", [], [], 0),
+    "outbound": ("completed", ["1001"], [], 0),
+    "outbound-busy": ("failed", [], [], 0),
+    "click-to-call": ("completed", ["1001"], [], 0),
+    "click-to-call-local": ("completed", ["1001"], [], 0),
+    "abandoned-queue": ("abandoned_queue", [], [], 0),
+    "abandoned-ringing": ("abandoned_ringing", [], [], 0),
+    "abandoned-held": ("completed", ["1001"], [], 1),
+    "abandoned-parked": ("abandoned_parked", ["1001"], [("park", "1001", "701")], 0),
+    "abandoned-after-transfer": ("abandoned_ringing", ["1001"], [("blind", "1001", "12347")], 0),
+    "requeue": ("completed", ["1001"], [], 0),
+    "busy": ("abandoned_queue", [], [], 0),
+}
+
+
+def told(call: Call) -> Story:
+    return (
+        str(call.end_reason),
+        [talk.agent or "" for talk in call.talks],
+        [(str(one.manner), one.origin, one.target) for one in call.transfers],
+        len(call.holds),
+    )
+
+
+def nothing_left(on: CallTracker) -> None:
+    """Nothing live, and nothing kept in memory for calls that are over."""
+    assert on.calls == {}
+    assert on.channels == {}
+    book = on.book
+    assert (book.bridges, book._members, book._call_of_linkedid, book._linkedids) == ({}, {}, {}, {})
+    assert not any(book._phones.values())
+    assert all(agent.call_id is None for agent in on.floor.agents.values())
+    assert all(queue.waiting == () for queue in on.floor.queues.values())
+
+
+def test_every_capture_has_a_story() -> None:
+    assert {name.removesuffix("-16") for name in NAMES} == {*STORIES, "attended-colleague-first"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.removesuffix("-16") in STORIES])
+def test_the_story_of_a_capture(name: str) -> None:
+    on = tracker()
+    facts = [fact for event in events(name) for fact in on.apply(event)]
+    ended = [fact.call for fact in facts if isinstance(fact, CallEnded)]
+    main = [
+        one
+        for one in ended
+        if one.end_reason is not EndReason.MERGED and one.consults is None and one.monitors is None
+    ]
+    assert [told(one) for one in main] == [STORIES[name.removesuffix("-16")]]
+    assert {one.merged_into for one in ended if one.end_reason is EndReason.MERGED} <= {main[0].id}
+    assert sum(isinstance(fact, CallStarted) for fact in facts) == len(ended)
+    for one in ended:
+        assert not any(leg.channel.startswith("Local/") for leg in one.legs)
+        assert None not in [leg.ended_at for leg in one.legs]
+        assert None not in [talk.ended_at for talk in one.talks]
+        assert None not in [hold.ended_at for hold in one.holds]
+        assert None not in [conference.ended_at for conference in one.conferences]
+    nothing_left(on)
+
+
+@pytest.mark.parametrize("name", ["atxfer-hang-up", "atxfer-three-way"])
+def test_a_colleague_who_answers_a_consultation_is_told_before_the_caller_is_with_them(name: str) -> None:
+    on = tracker()
+    facts = [fact for event in events(name) for fact in on.apply(event)]
+    with_the_caller = next(
+        index for index, fact in enumerate(facts) if isinstance(fact, CallAnswered) and fact.agent == "1002"
+    )
+    last = [
+        fact.call
+        for fact in facts[:with_the_caller]
+        if isinstance(fact, CallUpdated) and fact.what == "consultation"
+    ][-1]
+    legs = {leg.agent: leg for leg in last.legs if leg.ended_at is None}
+    assert legs["1002"].answered_at is not None
+    assert None not in (legs["1001"].bridge, legs["1002"].bridge)
+    assert legs[None].bridge not in (legs["1001"].bridge, legs["1002"].bridge)
+    assert last.state is CallState.HELD
+
+
+@pytest.mark.parametrize("name", ["consult-only", "conference"])
+def test_who_leaves_a_call_that_goes_on_is_told_to_have_left(name: str) -> None:
+    on = tracker()
+    shown: dict[str, Call] = {}
+    for event in events(name):
+        for fact in on.apply(event):
+            if isinstance(fact, CallEnded):
+                shown.pop(fact.call.id, None)
+            elif (call := getattr(fact, "call", None)) is not None:
+                shown[call.id] = call
+        for call in on.calls.values():
+            if call.id in shown:
+                told_live = {
+                    leg.uniqueid for leg in shown[call.id].legs if leg.answered_at and not leg.ended_at
+                }
+                assert told_live <= {channel.uniqueid for channel in on.book.members(call.id)}
+
+
+def test_an_old_call_of_a_colleague_does_not_take_over_the_callers() -> None:
+    on = tracker()
+    facts = [fact for event in events("attended-colleague-first") for fact in on.apply(event)]
+    older, ended = [fact.call for fact in facts if isinstance(fact, CallEnded)]
+    assert older.started_at < ended.started_at
+    assert (older.end_reason, older.merged_into) == (EndReason.MERGED, ended.id)
+    assert told(ended)[1:3] == (["1001", "1002"], [("attended", "1001", "1002")])
+
+
+def test_a_target_that_is_gone_already_is_who_is_in_the_bridge() -> None:
+    on = tracker()
+    stream = [
+        structs.replace(event, target_uniqueid="gone") if isinstance(event, AttendedTransfer) else event
+        for event in events("attended")
+    ]
+    facts = [fact for event in stream for fact in on.apply(event)]
+    main = [fact.call for fact in facts if isinstance(fact, CallEnded)][-1]
+    assert told(main) == STORIES["attended"]
+
+
+def damaged(stream: Sequence[AnyPbxEvent], chance: random.Random, how_much: float) -> list[AnyPbxEvent]:
+    """The stream with events lost, doubled and out of order."""
+    kept = [event for event in stream if chance.random() >= how_much]
+    kept += [event for event in kept if chance.random() < how_much]
+    return [
+        event
+        for _, event in sorted(enumerate(kept), key=lambda item: item[0] + chance.uniform(0, 40 * how_much))
+    ]
+
+
+def interleaved(names: Sequence[str], chance: random.Random) -> list[AnyPbxEvent]:
+    """Several scenarios at once, each in its own order."""
+    streams = [list(events(name)) for name in names]
+    merged = []
+    while streams:
+        stream = chance.choice(streams)
+        merged.append(stream.pop(0))
+        streams = [one for one in streams if one]
+    return merged
+
+
+def true_to(on: CallTracker, truth: Truth) -> None:
+    """The tracker holds all that is on the PBX and nothing else."""
+    assert set(on.channels) == truth.channels
+    assert {channel.call_id for channel in on.channels.values()} == set(on.calls)
+    assert {
+        waiting.uniqueid: name for name, queue in on.floor.queues.items() for waiting in queue.waiting
+    } == truth.waiting
+    for call in on.calls.values():
+        live = {one.uniqueid for one in on.book.members(call.id)}
+        assert live
+        assert len({leg.uniqueid for leg in call.legs}) == len(call.legs)
+        assert {leg.uniqueid for leg in call.legs if leg.ended_at is None} <= live
+        assert call.ended_at is None
+    for agent in on.floor.agents.values():
+        assert agent.call_id is None or agent.call_id in on.calls
+
+
+def healed(
+    names: Sequence[str], seed: int, how_much: float, share: float
+) -> tuple[CallTracker, Truth, list[AnyPbxEvent]]:
+    """A tracker that saw `share` of a stream damaged and was resynchronised; the truth; what follows."""
+    chance = random.Random(seed)
+    stream = interleaved(names, chance)
+    cut = int(len(stream) * share)
+    on, truth = tracker(), Truth()
+    for event in damaged(stream[:cut], chance, how_much):
+        on.apply(event)
+    for event in stream[:cut]:
+        truth.see(event)
+    resync(on, truth.snapshot(), [])
+    return on, truth, stream[cut:]
+
+
+# A channel that came once more after its end, in a call that then became part of its first one.
+@example(["blind-nowhere", "attended-outgoing", "take-back"], 7751342, 0.6, 0.875)
+@given(
+    names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+    seed=st.integers(0, 2**32),
+    how_much=st.sampled_from([0.0, 0.02, 0.2, 0.6]),
+    share=st.floats(0, 1),
+)
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_stream_never_crashes_and_a_resync_heals_it(
+    names: list[str], seed: int, how_much: float, share: float
+) -> None:
+    on, truth, rest = healed(names, seed, how_much, share)
+    true_to(on, truth)
+    for event in rest:
+        on.apply(event)
+        truth.see(event)
+        assert set(on.channels) == truth.channels
+    nothing_left(on)
+
+
+@given(name=st.sampled_from(NAMES), share=st.floats(0, 1))
+@settings(deadline=None, max_examples=150)
+def test_a_resync_changes_nothing_for_who_has_watched(name: str, share: float) -> None:
+    stream = events(name)
+    cut = int(len(stream) * share)
+    on, truth = tracker(), Truth()
+    for event in stream[:cut]:
+        on.apply(event)
+        truth.see(event)
+    before = {call.id: told(call)[1:] for call in on.calls.values()}
+    facts = resync(on, truth.snapshot(), [])
+    true_to(on, truth)
+    assert not any(isinstance(fact, CallStarted | CallEnded) for fact in facts)
+    assert {call.id: told(call)[2:] for call in on.calls.values()} == {
+        one: story[1:] for one, story in before.items()
+    }
+    for event in stream[cut:]:
+        on.apply(event)
+    nothing_left(on)

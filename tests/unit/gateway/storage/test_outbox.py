@@ -1,0 +1,115 @@
+"""The outbox in SQL keeps the port's promises on both databases."""
+
+import asyncio
+
+from msgspec import structs
+
+from domain.delivery_failures import failure
+from domain.messages import Said
+from domain.orders import FieldValue, Method, Order, OrderState
+from gateway.storage.database import Database
+from gateway.storage.orders import OrderRepository, SqlOutbox
+from workorders.filling import order_id
+
+ORDER = Order(
+    id=order_id("main-1.1"),
+    call_id="main-1.1",
+    line="12345",
+    state=OrderState.SUBMITTED,
+    fields={"town": FieldValue("刘桥镇'); DROP TABLE orders;--", 0.9, Method.GAZETTEER)},
+    created_at=1.0,
+    updated_at=2.0,
+    revision=3,
+    submitted_at=2.0,
+)
+
+
+async def test_submitting_is_one_act_and_repeating_it_adds_nothing(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    for _ in range(2):
+        await orders.submit(ORDER, {"main": b"\x00\xff", "copy": b"2"}, 10.0)
+    assert await orders.get_order(ORDER.id) == ORDER
+    assert await orders.order_of_call("main-1.1") == ORDER
+    assert await outbox.counts() == {"pending": 2}
+    (claimed,) = await outbox.claim("main", 10.0, 60.0, 5)
+    assert (claimed.order_id, claimed.key, claimed.body) == (ORDER.id, f"{ORDER.id}.3", b"\x00\xff")
+
+
+async def test_a_claimed_delivery_is_nobody_elses_until_its_lease_ends(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    await orders.submit(ORDER, {"main": b"1"}, 10.0)
+    claims = await asyncio.gather(*(outbox.claim("main", 10.0, 60.0, 5) for _ in range(4)))
+    assert sorted(len(claim) for claim in claims) == [0, 0, 0, 1]
+    assert await outbox.next_due("main") == 70.0
+    assert len(await outbox.claim("main", 70.0, 60.0, 5)) == 1
+    assert await outbox.next_due("other") is None
+
+
+async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    await orders.submit(ORDER, {"main": b"1", "copy": b"2"}, 10.0)
+    (main,) = await outbox.claim("main", 10.0, 60.0, 5)
+    await outbox.retry(main.id, 11.0, 20.0, 503, failure("answered_with", status=503, said="x" * 1000))
+    assert await outbox.next_due("main") == 20.0
+    assert await outbox.claim("main", 19.0, 60.0, 5) == []
+    (again,) = await outbox.claim("main", 20.0, 60.0, 5)
+    assert again.attempts == 1
+    assert {one.tried_at for one in await outbox.list_deliveries(state="pending")} == {11.0, None}
+    await outbox.dead(main.id, 21.0, 410, failure("answered", status=410))
+    assert await outbox.next_due("main") is None
+    revived = await outbox.retry_delivery(main.id)
+    assert revived is not None
+    assert (revived.state, revived.attempts, revived.tried_at) == ("pending", 0, 21.0)
+    await outbox.delivered(main.id, 30.0, 201, "GD1")
+    done = await outbox.retry_delivery(main.id)
+    assert done is not None and done.last_error is None
+    assert (done.state, done.delivered_at, done.tried_at) == ("delivered", 30.0, 30.0)
+    assert await orders.pending_deliveries(ORDER.id) == 1
+    assert await outbox.retry_delivery("nope") is None
+    assert {view.endpoint for view in await outbox.list_deliveries()} == {"main", "copy"}
+    assert [view.endpoint for view in await outbox.list_deliveries(state="delivered")] == ["main"]
+
+
+async def test_orders_are_listed_newest_first(database: Database) -> None:
+    orders = OrderRepository(database)
+    for number in range(3):
+        call = f"main-{number}"
+        await orders.save(structs.replace(ORDER, id=order_id(call), call_id=call, created_at=float(number)))
+    assert [order.created_at for order in await orders.list_orders(limit=2)] == [2.0, 1.0]
+    assert await orders.list_orders(state=OrderState.DEAD) == []
+
+
+async def test_how_each_endpoint_fares(database: Database) -> None:
+    orders, outbox = OrderRepository(database), SqlOutbox(database)
+    for revision in (1, 2, 3):
+        await orders.submit(structs.replace(ORDER, revision=revision), {"main": b"1"}, 10.0 + revision)
+    await orders.submit(ORDER, {"copy": b"2"}, 10.0)
+    first, second, _ = await outbox.claim("main", 20.0, 60.0, 5)
+    await outbox.delivered(first.id, 30.0, 201, "GD1")
+    await outbox.dead(second.id, 31.0, 410, failure("answered_with", status=410, said="gone"))
+    found = await outbox.by_endpoint()
+    main = found["main"]
+    assert (main.pending, main.delivered, main.dead) == (1, 1, 1)
+    assert main.last_error == Said("answered_with", {"status": 410, "said": "gone"}, "HTTP 410: gone")
+    assert main.last_success_at == 30.0
+    assert (found["copy"].pending, found["copy"].last_error, found["copy"].last_success_at) == (1, None, None)
+
+
+async def test_places_of_orders_since(database: Database) -> None:
+    orders = OrderRepository(database)
+    await orders.save(ORDER)
+    fields = {
+        "town": FieldValue("川姜镇", 0.9, Method.GAZETTEER),
+        "village": FieldValue("志浩村", 0.9, Method.GAZETTEER),
+        "category": FieldValue("噪音", 0.9, Method.MODEL),
+        "urgent": FieldValue(True, 0.9, Method.RULE),
+    }
+    newer = structs.replace(
+        ORDER, id=order_id("main-2.1"), call_id="main-2.1", created_at=100.0, fields=fields
+    )
+    await orders.save(newer)
+    await orders.save(
+        structs.replace(newer, id=order_id("main-3.1"), call_id="main-3.1", created_at=101.0, fields={})
+    )
+    assert await orders.places(50.0) == [("川姜镇", "志浩村", "噪音")]
+    assert len(await orders.places(0.0)) == 2

@@ -1,0 +1,34 @@
+"""Accounts in memory: storage has tests of its own."""
+
+import pytest
+
+from agents.accounts.service import Account, Session
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.sessions: dict[str, Session] = {}
+
+    async def get_account(self, username: str) -> Account | None:
+        return self.accounts.get(username)
+
+    async def put_account(self, account: Account) -> None:
+        self.accounts[account.username] = account
+
+    async def add_session(self, session: Session) -> None:
+        self.sessions[session.token_hash] = session
+
+    async def get_session(self, token_hash: str) -> Session | None:
+        return self.sessions.get(token_hash)
+
+    async def delete_session(self, token_hash: str) -> None:
+        self.sessions.pop(token_hash, None)
+
+    async def delete_expired_sessions(self, now: float) -> int:
+        return 0
+
+
+@pytest.fixture
+def store() -> Memory:
+    return Memory()

@@ -1,0 +1,1 @@
+"""How an order reaches the work-order system: payload, outbox, worker."""

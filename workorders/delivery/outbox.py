@@ -1,0 +1,42 @@
+"""The outbox: deliveries waiting to be sent, and the port of the store that keeps them."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from domain.messages import Said
+
+
+class Delivery(Struct, frozen=True):
+    """One order's exact bytes for one endpoint. Instants are POSIX seconds."""
+
+    id: str
+    order_id: str
+    endpoint: str
+    key: str
+    """What the receiver recognises a repetition by (`webhook-id`): order and revision."""
+    body: bytes
+    attempts: int
+    """Tries so far."""
+    created_at: float
+    next_attempt_at: float
+
+
+class OutboxStore(Protocol):
+    """Port. Each of `delivered`, `retry` and `dead` counts one attempt and ends the lease."""
+
+    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
+        """The endpoint's due deliveries, oldest first; nobody else gets them before `now + lease_s`."""
+        ...
+
+    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None: ...
+
+    async def retry(
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
+    ) -> None: ...
+
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None: ...
+
+    async def next_due(self, endpoint: str) -> float | None:
+        """When the endpoint's next one is due; `None`: none is waiting."""
+        ...

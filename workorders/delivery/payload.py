@@ -1,0 +1,111 @@
+"""The bytes that are delivered: one JSON document, described by `schema/order-v1.json`. Deterministic."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, structs
+
+from domain.calls import Call
+from domain.orders import FieldValue, Order
+from domain.transcripts import Utterance
+from workorders.forms import labels
+
+SCHEMA = "hotline-order/1"
+
+
+class RecordingRef(Struct, frozen=True):
+    """A recording as the receiver is told of it; `duration` in seconds."""
+
+    sha256: str
+    duration: float
+    path: str
+
+
+def build_payload(
+    order: Order, call: Call, utterances: Sequence[Utterance], recordings: Sequence[RecordingRef]
+) -> bytes:
+    """UTF-8 JSON. The same arguments give the same bytes."""
+    named = labels()
+    known = [name for name in named if name in order.fields]
+    others = sorted(set(order.fields) - set(known))
+    talked = sum((talk.ended_at or call.ended_at or talk.started_at) - talk.started_at for talk in call.talks)
+    document = {
+        "schema": SCHEMA,
+        "id": order.id,
+        "revision": order.revision,
+        "line": order.line,
+        "created_at": instant(order.created_at),
+        "submitted_at": instant(order.submitted_at),
+        "call": {
+            "id": call.id,
+            "line": order.line,
+            "caller_number": call.caller.number,
+            "caller_name": call.caller.name,
+            "called_number": call.called,
+            "queue": call.queue,
+            "agent": call.agent,
+            "started_at": instant(call.started_at),
+            "queued_at": instant(call.queued_at),
+            "answered_at": instant(call.answered_at),
+            "ended_at": instant(call.ended_at),
+            "end_reason": call.end_reason.value if call.end_reason else None,
+            "waited_s": _between(call.queued_at, call.answered_at),
+            "talked_s": round(talked, 3),
+            "ivr": dict(sorted(call.ivr.items())),
+        },
+        "fields": {name: _field(named.get(name, name), order.fields[name]) for name in [*known, *others]},
+        "offers": {
+            name: [_field(named.get(name, name), one) for one in several]
+            for name, several in sorted(order.offers.items())
+        },
+        "related": [
+            {
+                "order": one.order_id,
+                "created_at": instant(one.created_at),
+                "reason": one.reason,
+                "title": one.title,
+            }
+            for one in order.related
+        ],
+        "duplicate_of": order.duplicate_of,
+        "transcript": [
+            {
+                "id": said.id,
+                "side": said.side.value,
+                "start": round(said.start, 3),
+                "end": round(said.end, 3),
+                "text": said.text,
+                "confidence": round(said.confidence, 3),
+                "source": said.source.value,
+            }
+            for said in utterances
+        ],
+        "recordings": [
+            {"sha256": one.sha256, "duration_s": round(one.duration, 3), "path": one.path}
+            for one in recordings
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def instant(at: float | None) -> str | None:
+    """RFC 3339 in UTC with milliseconds."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 3)
+
+
+def _field(label: str, field: FieldValue) -> dict[str, Any]:
+    return {
+        "label": label,
+        "value": field.value,
+        "confidence": round(field.confidence, 3),
+        "method": field.method.value,
+        "evidence": [structs.asdict(one) for one in field.evidence],
+    }

@@ -1,0 +1,52 @@
+"""What an endpoint's answer means, and when to try again. Pure."""
+
+import random
+from typing import Literal
+
+from msgspec import Struct
+
+from domain.messages import Said
+
+Verdict = Literal["delivered", "retry", "dead"]
+
+RETRYABLE = frozenset({408, 423, 425, 429})
+ALREADY_THERE = 409
+MAX_RETRY_AFTER_S = 24 * 3600.0
+
+
+def verdict(status: int) -> Verdict:
+    """What to make of an HTTP status: 2xx and 409 (already there) are done, 5xx and busy ones try again."""
+    if 200 <= status < 300 or status == ALREADY_THERE:
+        return "delivered"
+    if status >= 500 or status in RETRYABLE:
+        return "retry"
+    return "dead"
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds of a `Retry-After` header given as a number; dates and nonsense count as none."""
+    if header is None or not header.strip().isascii() or not header.strip().isdecimal():
+        return None
+    return min(float(header.strip()), MAX_RETRY_AFTER_S)
+
+
+def delay(attempts: int, first_s: float, limit_s: float, *, chance: float | None = None) -> float:
+    """Seconds to wait after `attempts` (from 1) tries: doubling, with jitter, never over `limit_s`.
+
+    Half of the wait is certain, half by chance (`chance` 0..1): endpoints that come back are not stormed.
+    """
+    roll = random.random() if chance is None else chance  # noqa: S311 - not a secret
+    base = min(limit_s, first_s * 2.0 ** min(attempts - 1, 40))
+    return base * (0.5 + 0.5 * roll)
+
+
+class Outcome(Struct, frozen=True):
+    """How one try ended."""
+
+    state: Verdict
+    status: int | None = None
+    failure: Said | None = None
+    """Why it failed; `None`: it did not."""
+    external_id: str | None = None
+    """The work-order system's own number, where its reply has one."""
+    retry_after_s: float | None = None

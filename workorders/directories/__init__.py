@@ -1,0 +1,1 @@
+"""Reference data of a district: places, units, enterprises, glossary; found by sound."""

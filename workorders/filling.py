@@ -1,0 +1,156 @@
+"""The draft: begun with the call, refilled as more is heard, never against the agent. Pure."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from domain.calls import Call
+from domain.orders import FieldValue, KnowledgeHit, Method, Order, OrderState, RelatedOrder
+
+NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
+CALLER_ID_CONFIDENCE = 0.6
+"""The number that called is often, not always, the one to call back."""
+
+
+def order_id(call_id: str) -> str:
+    """The id of a call's order: the same each time it is asked."""
+    return str(uuid.uuid5(NAMESPACE, call_id))
+
+
+def new_order(call: Call, line_id: str, at: float) -> Order:
+    """The order of a call that has just been answered: what the signalling alone tells."""
+    fields = {}
+    if call.caller.number:
+        fields["phone"] = FieldValue(
+            value=call.caller.number, confidence=CALLER_ID_CONFIDENCE, method=Method.SIGNALLING
+        )
+    return Order(
+        id=order_id(call.id),
+        call_id=call.id,
+        line=line_id,
+        state=OrderState.DRAFT,
+        fields=fields,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def refill(
+    order: Order,
+    fields: Mapping[str, FieldValue],
+    at: float,
+    offers: Mapping[str, tuple[FieldValue, ...]] | None = None,
+) -> tuple[Order, tuple[str, ...]]:
+    """Take over what was extracted from the whole transcript so far; (order, names that changed).
+
+    What contradicts the agent's value is offered beside it (`Order.offers`), as are the extraction's own
+    doubts.
+
+    What the agent typed stays. What the extraction no longer finds goes, for it was read from the same words
+    (a correction took it back); what the signalling gave stays until something is heard. A submitted order is
+    not changed.
+    """
+    if order.state is not OrderState.DRAFT:
+        return order, ()
+    merged = {
+        name: value
+        for name, value in order.fields.items()
+        if value.method in (Method.AGENT, Method.SIGNALLING)
+    }
+    for name, value in fields.items():
+        held = merged.get(name)
+        if held is None or held.method is Method.SIGNALLING:
+            merged[name] = value
+    beside = _offers(merged, fields, offers or {})
+    # The order of a form is its own; here the order of appearance is kept.
+    names = {**order.fields, **merged, **order.offers, **beside}
+    changed = tuple(
+        name
+        for name in names
+        if order.fields.get(name) != merged.get(name) or order.offers.get(name) != beside.get(name)
+    )
+    if not changed:
+        return order, ()
+    return structs.replace(
+        order, fields=merged, offers=beside, revision=order.revision + 1, updated_at=at
+    ), changed
+
+
+def _offers(
+    held: Mapping[str, FieldValue],
+    heard: Mapping[str, FieldValue],
+    offers: Mapping[str, tuple[FieldValue, ...]],
+) -> dict[str, tuple[FieldValue, ...]]:
+    beside: dict[str, tuple[FieldValue, ...]] = {}
+    for name, value in held.items():
+        found = (heard[name],) if name in heard and value.method is Method.AGENT else ()
+        different = [one for one in (*found, *offers.get(name, ())) if one.value != value.value]
+        once = {repr(one.value): one for one in reversed(different)}
+        if different:
+            beside[name] = tuple(one for one in different if once[repr(one.value)] is one)
+    return beside
+
+
+def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
+    """What the agent typed: certain, and from now on untouchable for the extraction."""
+    fields, offers = dict(order.fields), dict(order.offers)
+    for name, value in values.items():
+        before = fields.get(name)
+        fields[name] = FieldValue(value=value, confidence=1.0, method=Method.AGENT)
+        heard = offers.pop(name, ())
+        if before is not None and before.method is not Method.AGENT:
+            heard = (before, *heard)
+        if left := tuple(one for one in heard if one.value != value):
+            offers[name] = left
+    return structs.replace(order, fields=fields, offers=offers, revision=order.revision + 1, updated_at=at)
+
+
+def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Fields that another desk has typed otherwise since `seen`: what this desk showed when typing began.
+
+    What the extraction did meanwhile is no conflict, for the agent's word is the last.
+    """
+    return sorted(
+        name
+        for name, value in values.items()
+        if name in seen
+        and (now := order.fields.get(name)) is not None
+        and now.method is Method.AGENT
+        and now.value not in (seen[name], value)
+    )
+
+
+def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
+    """The order as a duplicate of the order `original`, or no longer one; unchanged where it is the same."""
+    if order.duplicate_of == original:
+        return order
+    return structs.replace(order, duplicate_of=original, revision=order.revision + 1, updated_at=at)
+
+
+def put_beside(
+    order: Order, related: tuple[RelatedOrder, ...], knowledge: tuple[KnowledgeHit, ...], at: float
+) -> Order:
+    """The draft with what may help the agent; unchanged where it is the same."""
+    if order.state is not OrderState.DRAFT or (order.related, order.knowledge) == (related, knowledge):
+        return order
+    return structs.replace(
+        order, related=related, knowledge=knowledge, revision=order.revision + 1, updated_at=at
+    )
+
+
+def submitted(order: Order, at: float) -> Order:
+    """The order as it goes into the outbox."""
+    return structs.replace(order, state=OrderState.SUBMITTED, submitted_at=at, updated_at=at)
+
+
+def with_state(order: Order, state: OrderState, at: float, *, external_id: str | None = None) -> Order:
+    """The order after its delivery was settled."""
+    return structs.replace(
+        order,
+        state=state,
+        updated_at=at,
+        delivered_at=at if state is OrderState.DELIVERED else order.delivered_at,
+        external_id=external_id or order.external_id,
+    )
