@@ -82,7 +82,7 @@ voiced: $(VENV)/.dev model voices  ## written calls voiced and heard by the base
 classifier: $(VENV)/.dev  ## train the classifier of messages anew (it is in the repository; a minute)
 	$(BIN)/python scripts/train_classifier.py
 
-format: $(VENV)/.dev  ## mend the style
+format: $(VENV)/.dev  ## fix the style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

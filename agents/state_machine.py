@@ -185,7 +185,7 @@ def answered(seen: Seen) -> Seen:
 
 
 def rejoined(agent: str, seen: Seen, before: Seen, at: float) -> Outcome:
-    """After a loss of the link `seen` is what the PBX says; keep what only we know, mend what it missed."""
+    """After a loss of the link `seen` is what the PBX says; keep what only we know, fix what it missed."""
     seen = structs.replace(seen, missed=before.missed if seen.logged_in else 0)
     end = wrap_up_end(seen.reason) if seen.paused else None
     if end is not None:

@@ -1,4 +1,4 @@
-"""The desks of one PBX's agents: what the floor wants done in the PBX is done, and its clock runs."""
+"""The desks of one PBX's agents: what the queue_state wants done in the PBX is done, and its clock runs."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from agents.queues.state import Floor, FollowPhone
+from agents.queues.state import FollowPhone, QueueState
 from domain.facts import AnyFact
 from domain.queues import reserved_reason
 from domain.refusals import Refusal
@@ -19,25 +19,25 @@ log = structlog.get_logger(__name__)
 LONGEST_SLEEP_S = 5.0
 
 
-class DeskError(Refusal):
+class AgentStateError(Refusal):
     """What was asked cannot be done."""
 
 
-class Desks:
-    """Runs the floor's timers and carries out its effects, in order.
+class AgentTimers:
+    """Runs the queue state's timers and carries out its effects, in order.
 
-    A pause that fails (link down, no answer) is not lost: the floor asks again when the PBX is back.
+    A pause that fails (link down, no answer) is not lost: the queue_state asks again when the PBX is back.
     """
 
     def __init__(
         self,
-        floor: Floor,
+        queue_state: QueueState,
         link: PbxLink,
         tell: Callable[[Iterable[AnyFact]], None],
         follow: Callable[[str], Awaitable[None]],
     ) -> None:
         """`tell` journals and publishes facts; `follow(agent)` brings memberships to the phone chosen."""
-        self.floor = floor
+        self.queue_state = queue_state
         self._link = link
         self._tell = tell
         self._follow = follow
@@ -46,8 +46,8 @@ class Desks:
 
     def wake(self) -> None:
         """Something was folded: there may be effects to carry out, or another deadline."""
-        due = self.floor.next_due
-        if self.floor.effects or (due is not None and due < self._asleep_until):
+        due = self.queue_state.next_due
+        if self.queue_state.effects or (due is not None and due < self._asleep_until):
             self._wake.set()
 
     async def run(self) -> None:
@@ -56,11 +56,11 @@ class Desks:
             now = time.time()
             # Only while the picture is true: after a loss the PBX is asked first.
             if self._link.state.phase == "up":
-                due = self.floor.next_due
+                due = self.queue_state.next_due
                 if due is not None and due <= now:
-                    self._tell(self.floor.time_passed(now))
+                    self._tell(self.queue_state.time_passed(now))
                 await self._carry_out()
-            due = self.floor.next_due
+            due = self.queue_state.next_due
             rest = LONGEST_SLEEP_S if due is None else min(LONGEST_SLEEP_S, max(0.05, due - now))
             self._asleep_until = now + rest
             try:
@@ -71,20 +71,20 @@ class Desks:
             self._wake.clear()
 
     async def _carry_out(self) -> None:
-        while self.floor.effects:
-            effect = self.floor.effects.pop(0)
+        while self.queue_state.effects:
+            effect = self.queue_state.effects.pop(0)
             if isinstance(effect, FollowPhone):
                 await self._follow(effect.agent)
                 continue
             try:
                 await self._pause(effect.agent, effect.paused, effect.reason)
-            except (PbxError, DeskError) as error:
+            except (PbxError, AgentStateError) as error:
                 log.warning("agent_pause_failed", agent=effect.agent, paused=effect.paused, error=str(error))
 
     async def _pause(self, agent: str, paused: bool, reason: str = "") -> None:
-        phones = self.floor.interfaces(agent)
+        phones = self.queue_state.interfaces(agent)
         if not phones:
-            raise DeskError("not_logged_in", agent=agent)
+            raise AgentStateError("not_logged_in", agent=agent)
         for phone in phones:
             await queue_pause(self._link, phone, paused, reason)
 
@@ -93,10 +93,11 @@ class Desks:
         """Pause (置忙) in all queues, with one of the configured reasons.
 
         Raises:
-            DeskError: not logged in, or a reason that is the gateway's own. PbxError: the PBX did not do it.
+            AgentStateError: not logged in, or a reason that is the gateway's own.
+            PbxError: the PBX did not do it.
         """
         if reserved_reason(reason):
-            raise DeskError("pause_reason_reserved", reason=reason)
+            raise AgentStateError("pause_reason_reserved", reason=reason)
         await self._pause(agent, True, reason)
 
     async def unpause(self, agent: str) -> None:
@@ -104,15 +105,15 @@ class Desks:
         await self._pause(agent, False)
 
     def finish_wrap_up(self, agent: str) -> None:
-        """Wrap-up is done. Raises DeskError where the agent is in none."""
-        self._told(self.floor.finish_wrap_up(time.time(), agent), agent)
+        """Wrap-up is done. Raises AgentStateError where the agent is in none."""
+        self._told(self.queue_state.finish_wrap_up(time.time(), agent), agent)
 
     def extend_wrap_up(self, agent: str, seconds: float) -> None:
-        """Wrap-up lasts longer, up to the line's `wrap_up_max_s`. Raises DeskError where there is none."""
-        self._told(self.floor.extend_wrap_up(time.time(), agent, seconds), agent)
+        """Extend wrap-up, up to the line's `wrap_up_max_s`. Raises AgentStateError where there is none."""
+        self._told(self.queue_state.extend_wrap_up(time.time(), agent, seconds), agent)
 
     def _told(self, facts: list[AnyFact] | None, agent: str) -> None:
         if facts is None:
-            raise DeskError("not_in_wrap_up", agent=agent)
+            raise AgentStateError("not_in_wrap_up", agent=agent)
         self._tell(facts)
         self.wake()

@@ -17,7 +17,7 @@ _OVERLAP_S = 0.5
 """Callers answer before the question is quite over."""
 
 
-class Expecting:
+class AnswerHints:
     """For each call in progress, what was asked last."""
 
     def __init__(self, question: str, usual: tuple[str, ...], beginnings: Beginnings) -> None:

@@ -20,7 +20,7 @@ LONGEST_S = 29.0
 
 
 class EngineError(Exception):
-    """The engine could not transcribe; the message names the cause and the mend."""
+    """The engine could not transcribe; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from asr.answer_hints import Expecting
+from asr.answer_hints import AnswerHints
 from asr.audiosocket import AudioSocketServer, FrameSink
 from asr.engine import EngineRequest
 from asr.live import LiveLeg
@@ -29,7 +29,7 @@ SETTLE_S = 120.0
 """How long the rest of a leg may take after the call before the recording is used instead."""
 
 
-class Listening:
+class LiveTranscription:
     """Sets listeners, receives their audio, publishes what was heard."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Listening:
         bus: LocalBus,
         calls: CallRepository,
         *,
-        expecting: Expecting,
+        expecting: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
         partials: bool = True,
     ) -> None:

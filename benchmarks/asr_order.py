@@ -33,7 +33,7 @@ from domain.orders import OrderState
 from gateway.logs import configure
 from gateway.memory import settle
 from gateway.settings import Settings
-from gateway.standalone import CALLS, run_embedded
+from gateway.standalone import CALLS, run_standalone
 from recordings.pcm import read_wav
 
 COMPLETE_S = 2.0
@@ -64,7 +64,7 @@ async def measure(count: int, together: int, baselines: int, model_directory: Pa
         asr = settings.asr.model_copy(update={"model": str(model_directory)})
         web = settings.http.model_copy(update={"port": 0, "stream_port": 0})
         settings = settings.model_copy(update={"asr": asr, "http": web})
-        async with run_embedded(settings, kind="demo") as embedded:
+        async with run_standalone(settings, kind="demo") as embedded:
             running = embedded.running
             pool = running.pool
             assert pool is not None

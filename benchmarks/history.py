@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, text
 
 from benchmarks.harness import median, percentile, report, rss_mib
-from domain.calls import Call, CallState, Direction, EndReason, Leg, Party, Side, Talk
+from domain.calls import Call, CallState, Conversation, Direction, EndReason, Leg, Party, Side
 from domain.history import CallFilter
 from domain.lines import Line
 from domain.orders import Evidence, FieldValue, Method, Order, OrderState
@@ -82,7 +82,7 @@ def year(count: int) -> Iterator[tuple[Call, Order, str]]:
                 Leg(f"{at:.3f}.{leg}", f"PJSIP/{agent}-{leg:08x}", side, Party(agent), at, agent, at + 20)
                 for leg, side in enumerate((Side.CALLER, Side.AGENT))
             ),
-            talks=(Talk(agent, f"PJSIP/{agent}-00000001", at + 20, at + 200),),
+            conversations=(Conversation(agent, f"PJSIP/{agent}-00000001", at + 20, at + 200),),
         )
         fields = {
             name: FieldValue(

@@ -26,7 +26,7 @@ class PbxPlan(Struct):
     """Calls in progress: every other one waits, the others talk."""
 
 
-class Floor:
+class QueueState:
     """Answers the list actions from the plan."""
 
     def __init__(self, plan: PbxPlan) -> None:
@@ -122,7 +122,7 @@ def run_pbx(pipe: Connection, plan: PbxPlan) -> None:
 
 
 async def _serve(pipe: Connection, plan: PbxPlan) -> None:
-    server = AmiServer("127.0.0.1", 0, USER, SECRET, Floor(plan))
+    server = AmiServer("127.0.0.1", 0, USER, SECRET, QueueState(plan))
     await server.start()
     pipe.send(server.port)
     calls = Calls()

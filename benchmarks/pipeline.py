@@ -18,7 +18,7 @@ from gateway.asterisk.link import LinkState, PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.facts.bus import LocalBus
 from gateway.memory import settle
-from gateway.pbx_state import Picture
+from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
@@ -41,7 +41,7 @@ async def authenticate(token: str) -> Identity | None:
 class Pipeline:
     """What is running."""
 
-    picture: Picture
+    picture: PbxState
     tracker: CallTracker
     link: PbxLink
     journal: JournalWriter
@@ -88,7 +88,7 @@ async def pipeline(
         JournalWriter(database) as journal,
         StreamServer(hub, authenticate=authenticate, max_clients=max_clients, deflate=deflate) as stream,
     ):
-        picture = Picture(tracker, journal, bus, CallRepository(database))
+        picture = PbxState(tracker, journal, bus, CallRepository(database))
         link = PbxLink(settings, picture.on_event, picture.on_state, picture.on_snapshot)
         made = Pipeline(picture, tracker, link, journal, hub, stream, bus)
         bus.listen(made.on_fact)

@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agents.figures.day import day_of
-from agents.figures.service import Reporting
+from agents.figures.service import FiguresService
 from benchmarks.harness import helper, median, pin, progress, report
 from benchmarks.journal_day import fill
 from benchmarks.pbx import PbxPlan, run_pbx
@@ -45,7 +45,7 @@ async def measure(repetitions: int) -> bool:
                     frame = snapshot_frame(pipe.hub.view, Audience(sees_all=True, agent=None))
                     await pipe.journal.flush()
                     took.append(time.monotonic() - began)
-                    if len(pipe.tracker.calls) != CALLS or len(pipe.tracker.floor.agents) != MEMBERS:
+                    if len(pipe.tracker.calls) != CALLS or len(pipe.tracker.queue_state.agents) != MEMBERS:
                         raise RuntimeError("the picture is not complete")
                     link.cancel()
                     await asyncio.gather(link, return_exceptions=True)
@@ -67,7 +67,7 @@ async def measure_rebuild(calls: int, repetitions: int) -> bool:
         size = path.stat().st_size
         for _ in range(repetitions):
             progress("startup: figures from the journal")
-            reporting = Reporting(LINES, "Asia/Shanghai", LocalBus())
+            reporting = FiguresService(LINES, "Asia/Shanghai", LocalBus())
             began = time.monotonic()
             await reporting.rebuild(CallRepository(database))
             took.append(time.monotonic() - began)

@@ -66,7 +66,7 @@ COUNTING = """
 """
 
 
-class Floor:
+class QueueState:
     """Agents whose states change by chance, the same in every run."""
 
     def __init__(self, agents: int) -> None:
@@ -113,8 +113,8 @@ async def _serve(pipe: Connection, directory: Path, agents: int) -> None:
     repository = AccountRepository(database)
     accounts = AccountService(repository, repository)
     await accounts.create_account(USER, PASSWORD, Role.SUPERVISOR, None)
-    hub, floor = Hub(LiveView()), Floor(agents)
-    floor.begin(hub)
+    hub, queue_state = Hub(LiveView()), QueueState(agents)
+    queue_state.begin(hub)
     stream_port: list[int] = []
     nothing = cast(Any, None)
     services = WebServices(
@@ -136,17 +136,17 @@ async def _serve(pipe: Connection, directory: Path, agents: int) -> None:
                 case ("port",):
                     pipe.send(port)
                 case ("update", rate, seconds):
-                    await _update(floor, hub, rate, seconds)
-                    pipe.send(floor.changes)
+                    await _update(queue_state, hub, rate, seconds)
+                    pipe.send(queue_state.changes)
     await database.close()
 
 
-async def _update(floor: Floor, hub: Hub, rate: float, seconds: float) -> None:
+async def _update(queue_state: QueueState, hub: Hub, rate: float, seconds: float) -> None:
     """Changes at an even pace; what came late is made up for."""
     began, done = time.monotonic(), 0
     while (passed := time.monotonic() - began) < seconds:
         while done < passed * rate:
-            floor.change(hub)
+            queue_state.change(hub)
             done += 1
         await asyncio.sleep(0.5 / rate)
 
@@ -203,7 +203,7 @@ def chromium() -> str:
     """The system's Chromium.
 
     Raises:
-        SystemExit: there is none; the text says the mend.
+        SystemExit: there is none; the text says the fix.
     """
     named = os.environ.get("HOTLINE_TEST_CHROMIUM")
     found = named or shutil.which("chromium") or shutil.which("chromium-browser")

@@ -25,7 +25,7 @@ class Measure(StrEnum):
     ON_HOLD = "on_hold"
     UNREACHABLE = "unreachable"
     """Seconds an agent's phone has not been registered."""
-    UNSENT = "unsent"
+    UNSUBMITTED = "unsubmitted"
     """Seconds since the end of a call whose order is still a draft."""
     PBX_DOWN = "pbx_down"
     """Seconds without a link to the PBX."""
@@ -38,7 +38,7 @@ AGENT_MEASURES = frozenset(
 )
 
 
-LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSENT}
+LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSUBMITTED}
 COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE})
 DURATIONS = frozenset(Measure) - COUNTS - DAY_MEASURES
 """Seconds, which grow by themselves: from `latest` at `latest_at` on, one a second."""

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain.commands import Answered
-from domain.messages import Said
+from domain.messages import Message
 
 MAX_ARGS = 2000
 """Characters of an entry's arguments that are kept."""
@@ -37,16 +37,16 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     """The reason in English."""
 
 
-def deed(
+def action_entry(
     *,
     at: float,
-    deed_id: str,
+    action_id: str,
     username: str,
     role: str,
     agent: str | None,
     name: str,
     args: Mapping[str, Any],
-    refused: Said | None,
+    refused: Message | None,
 ) -> AuditEntry:
     """The entry of something done that is no command of the desk; `refused`: why it was not; `None`: done.
 
@@ -57,7 +57,7 @@ def deed(
         username=username,
         role=role,
         agent=agent,
-        command_id=deed_id,
+        command_id=action_id,
         name=name,
         args=json.dumps(args, sort_keys=True)[:MAX_ARGS],
         ok=refused is None,

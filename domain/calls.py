@@ -54,7 +54,7 @@ class Direction(StrEnum):
     """An agent called an agent, or a line."""
 
 
-class Manner(StrEnum):
+class TransferType(StrEnum):
     """How a call came to another party."""
 
     BLIND = "blind"
@@ -109,7 +109,7 @@ class Recording(Struct, frozen=True):
     ended_at: float | None = None
 
 
-class Talk(Struct, frozen=True):
+class Conversation(Struct, frozen=True):
     """A stretch of conversation between the caller and one agent; what may be transcribed."""
 
     agent: str | None
@@ -134,7 +134,7 @@ class Transfer(Struct, frozen=True):
     """One step of a call to another party."""
 
     at: float
-    manner: Manner
+    transfer_type: TransferType
     origin: str
     """Agent id, else number, of the party the call came from; of a parked call, its place."""
     target: str
@@ -187,7 +187,7 @@ class Call(Struct, frozen=True):
     ended_at: float | None = None
     end_reason: EndReason | None = None
     legs: tuple[Leg, ...] = ()
-    talks: tuple[Talk, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
     recordings: tuple[Recording, ...] = ()
     holds: tuple[Hold, ...] = ()
     transfers: tuple[Transfer, ...] = ()
@@ -206,23 +206,23 @@ class Call(Struct, frozen=True):
     @property
     def agents(self) -> tuple[str, ...]:
         """Who talked on the call, in order, each once; and the agent it rings at."""
-        talked = [talk.agent for talk in self.talks if talk.agent is not None]
+        talked = [talk.agent for talk in self.conversations if talk.agent is not None]
         return tuple(dict.fromkeys([*talked, self.agent] if self.agent is not None else talked))
 
     @property
-    def served(self) -> bool:
+    def has_work_order(self) -> bool:
         """Whether the public spoke with an agent: such a call has a work order and a transcript."""
-        return self.direction is Direction.INBOUND and bool(self.talks)
+        return self.direction is Direction.INBOUND and bool(self.conversations)
 
     @property
-    def kept(self) -> bool:
+    def needs_post_call(self) -> bool:
         """Whether there is work after its end: recording and transcript, and the order of a served call."""
-        return self.served or (bool(self.talks) and bool(self.recordings))
+        return self.has_work_order or (bool(self.conversations) and bool(self.recordings))
 
     @property
     def talking(self) -> bool:
         """Whether a conversation with an agent is going on, held or not."""
-        return any(talk.ended_at is None for talk in self.talks)
+        return any(talk.ended_at is None for talk in self.conversations)
 
     def leg(self, uniqueid: str) -> Leg | None:
         """The leg on that channel."""

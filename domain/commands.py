@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domain.dialling import NUMBER
-from domain.messages import Said
+from domain.messages import Message
 from domain.phones import PhoneKind
 from domain.refusals import Refusal
 
@@ -248,7 +248,7 @@ SUPERVISORS_ONLY = frozenset(
 
 
 class CommandError(Refusal):
-    """A command is refused. `code` is the kind of refusal, `said` the reason: cause and mend."""
+    """A command is refused. `code` is the kind of refusal, `said` the reason: cause and fix."""
 
     def __init__(self, code: str, reason: str, /, **params: Any) -> None:
         self.code = code
@@ -284,7 +284,7 @@ class Answered(Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
-def refused(command_id: str, code: str, why: Said) -> Answered:
+def refused(command_id: str, code: str, why: Message) -> Answered:
     """The answer that says no."""
     return Answered(
         command_id, ok=False, code=code, reason=why.code, params=dict(why.params), message=why.text

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from domain.messages import Said
+from domain.messages import Message
 
 
 class DeliveryView(Struct, frozen=True):
@@ -19,5 +19,5 @@ class DeliveryView(Struct, frozen=True):
     tried_at: float | None = None
     """When it was last tried; `None`: not yet."""
     delivered_at: float | None = None
-    last_error: Said | None = None
+    last_error: Message | None = None
     """Why the last try failed."""

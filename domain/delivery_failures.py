@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from domain.messages import Said, say
+from domain.messages import Message, say
 
 FAILURES = {
     "answered": "HTTP {status}",
@@ -19,12 +19,12 @@ FAILURES = {
 }
 
 
-def failure(cause: str, /, **params: Any) -> Said:
+def failure(cause: str, /, **params: Any) -> Message:
     """Why a try failed. Parameters are plain values; what the other side said is hostile text."""
     return say(FAILURES, cause, params)
 
 
-def given_up(last: Said, tries: int) -> Said:
+def given_up(last: Message, tries: int) -> Message:
     """The last try of so many: its cause, and `given_up_after` among the parameters."""
     params = {**last.params, "given_up_after": tries}
     return structs.replace(last, params=params, text=f"given up after {tries} tries; the last: {last.text}")

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from domain.alarms import AlarmRule
 from domain.lines import Line
-from domain.messages import Said
+from domain.messages import Message
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     pending: int = 0
     delivered: int = 0
     dead: int = 0
-    last_error: Said | None = None
+    last_error: Message | None = None
     """Of the deliveries not yet delivered, the newest."""
     last_success_at: float | None = None
     configured: bool = True

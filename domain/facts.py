@@ -9,10 +9,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from domain.alarms import Alarm
-from domain.calls import Call, Manner
+from domain.calls import Call, TransferType
 from domain.figures import AgentFigures, QueueFigures
 from domain.orders import Alert, Order
-from domain.queues import AgentStatus, Queue, QueueVisit
+from domain.queues import AgentStatus, Queue, QueueEntry
 from domain.recogniser import Recogniser
 from domain.transcripts import Utterance
 
@@ -33,7 +33,7 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
     pass
 
 
-TAKEN_BACK = "taken_back"
+RECOVERED = "recovered"
 """`CallUpdated.what`: an agent's phone took the call back on a new channel."""
 
 
@@ -77,7 +77,7 @@ class CallHeld(CallFact, frozen=True, kw_only=True):
     """Agent id of who held or resumed, else the number."""
 
 
-class TalkEnded(CallFact, frozen=True, kw_only=True):
+class ConversationEnded(CallFact, frozen=True, kw_only=True):
     """One agent's stretch of the conversation is over (the call may go on with another)."""
 
     agent: str | None
@@ -87,7 +87,7 @@ class TalkEnded(CallFact, frozen=True, kw_only=True):
 class CallTransferred(CallFact, frozen=True, kw_only=True):
     """The fields are those of the last of `call.transfers`."""
 
-    manner: Manner
+    transfer_type: TransferType
     origin: str
     target: str
     result: str
@@ -118,12 +118,12 @@ class QueueChanged(Fact, frozen=True, kw_only=True):
     queue: Queue
 
 
-class QueueVisitChanged(Fact, frozen=True, kw_only=True):
+class QueueEntryChanged(Fact, frozen=True, kw_only=True):
     """A caller's stay in a queue came one stage further; each stage is told once. Figures are their sum."""
 
-    visit: QueueVisit
+    entry: QueueEntry
     stage: Literal["entered", "left", "served", "wrapped_up"]
-    """`left`: the wait is over, `visit.outcome` says how; `served`: the conversation is over."""
+    """`left`: the wait is over, `entry.outcome` says how; `served`: the conversation is over."""
 
 
 class QueueFiguresChanged(Fact, frozen=True, kw_only=True):
@@ -187,14 +187,14 @@ AnyFact = (
     | AgentMissed
     | CallAnswered
     | CallHeld
-    | TalkEnded
+    | ConversationEnded
     | CallTransferred
     | CallParked
     | ConferenceChanged
     | CallsMerged
     | CallEnded
     | QueueChanged
-    | QueueVisitChanged
+    | QueueEntryChanged
     | QueueFiguresChanged
     | AgentFiguresChanged
     | AgentChanged

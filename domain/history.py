@@ -140,7 +140,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 def summary_of(call: Call, order: Order | None) -> CallSummary:
     """The call as a list shows it."""
-    over = [(one.started_at, one.ended_at) for one in call.talks]
+    over = [(one.started_at, one.ended_at) for one in call.conversations]
     since = call.queued_at or call.ringing_at
     until = call.answered_at or call.ended_at
     return CallSummary(

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Said(Struct, frozen=True):
+class Message(Struct, frozen=True):
     """One thing told. `params` are plain values: text from outside among them is hostile and no sentence."""
 
     code: str
@@ -16,6 +16,6 @@ class Said(Struct, frozen=True):
     """In English."""
 
 
-def say(sentences: Mapping[str, str], code: str, params: Mapping[str, Any]) -> Said:
+def say(sentences: Mapping[str, str], code: str, params: Mapping[str, Any]) -> Message:
     """The sentence of that code in a catalogue (code → English, with `{parameters}`), filled in."""
-    return Said(code, dict(params), sentences[code].format_map(params))
+    return Message(code, dict(params), sentences[code].format_map(params))

@@ -138,7 +138,7 @@ class Order(Struct, frozen=True):
         return f"{place.value}/{about.value}"[:200]
 
 
-class OpenDraft(Struct, frozen=True):
+class UnsubmittedOrder(Struct, frozen=True):
     """A draft and what is known of its call."""
 
     order_id: str

@@ -86,7 +86,7 @@ class Queue(Struct, frozen=True):
     """How many are logged in to it; who, their own status tells (`AgentStatus.queues`)."""
 
 
-class VisitOutcome(StrEnum):
+class QueueOutcome(StrEnum):
     """How a caller's wait in a queue ended; the values follow queue_log and QUEUESTATUS."""
 
     ANSWERED = "answered"
@@ -104,7 +104,7 @@ class VisitOutcome(StrEnum):
     """The wait ended while the gateway was not watching."""
 
 
-class QueueVisit(Struct, frozen=True):
+class QueueEntry(Struct, frozen=True):
     """One stay of one caller in one queue, with the conversation it led to. A call may make several.
 
     Seconds are app_queue's own (HoldTime, TalkTime), so that figures equal its queue_log.
@@ -117,7 +117,7 @@ class QueueVisit(Struct, frozen=True):
     uniqueid: str
     """The caller's channel."""
     entered_at: float
-    outcome: VisitOutcome | None = None
+    outcome: QueueOutcome | None = None
     """`None`: still waiting."""
     left_at: float | None = None
     waited: float | None = None

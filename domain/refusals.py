@@ -6,7 +6,7 @@ over by `make stream-types`. A code stays what it means; new ones may come.
 
 from typing import Any
 
-from domain.messages import Said, say
+from domain.messages import Message, say
 
 COMMANDS = {
     "account_without_agent": (
@@ -130,14 +130,14 @@ HTTP = {
     "recording_gone": "the recording's file is not in the archive any more",
     "resource_unknown": "no such resource",
     "softphone_none": "you have no browser phone; it is switched on by softphone = true in [[agents]]",
-    "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to mend it",
+    "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to fix it",
     "words_hidden": "your role does not read what was said: leave out q",
     "too_large": "send at most {most} bytes, with Content-Length",
 }
 REFUSALS = {**COMMANDS, **ACCOUNTS, **ORDERS, **HTTP}
 
 
-def refusal(reason: str, /, **params: Any) -> Said:
+def refusal(reason: str, /, **params: Any) -> Message:
     """Why something is refused. Parameters are plain values."""
     return say(REFUSALS, reason, params)
 
@@ -146,5 +146,5 @@ class Refusal(Exception):  # noqa: N818 - what is refused is no fault of the gat
     """Something is refused; the base of those that say what."""
 
     def __init__(self, reason: str, /, **params: Any) -> None:
-        self.said = refusal(reason, **params)
-        super().__init__(self.said.text)
+        self.message = refusal(reason, **params)
+        super().__init__(self.message.text)

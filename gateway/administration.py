@@ -9,7 +9,7 @@ from msgspec import structs
 from domain.deployment import WHERE, AgentView, EndpointState, Overview, PbxView, Place
 from gateway.asterisk.link import PbxLink
 from gateway.doctor import examine
-from gateway.doctor.findings import Finding, detail, mend, what
+from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.orders import OrderRepository, SqlOutbox
 
@@ -102,7 +102,7 @@ class Administration:
         except TimeoutError:
             after = findings[-1].what.text if findings else ""
             told = detail("out_of_time", seconds=round(ROUND_S), after=after)
-            findings.append(Finding(what("doctor"), False, told, mend("see_log")))
+            findings.append(Finding(what("doctor"), False, told, fix("see_log")))
         return findings
 
     async def places(self, since: float) -> list[Place]:

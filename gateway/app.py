@@ -1,7 +1,6 @@
 """The composition root: makes every part, plugs the ports, starts and stops them in order.
 
-What happens when a call is answered: `Picture.on_event` → `CallTracker` → facts → `_on_fact` here →
-`Listening.start` → utterances → `Orders.on_fact` → after the hang-up `Finishing` → outbox → `DeliveryWorker`.
+What happens when a call is answered: docs/architecture.md.
 """
 
 import asyncio
@@ -12,17 +11,17 @@ from pathlib import Path
 import structlog
 
 from agents.accounts.service import AccountService
-from agents.alarms.service import Alarming
-from agents.figures.service import Reporting
-from agents.screen_pop.service import Pops, load_contacts
-from agents.timers import Desks
-from asr.answer_hints import Expecting
+from agents.alarms.service import AlarmService
+from agents.figures.service import FiguresService
+from agents.screen_pop.service import ScreenPopService, load_contacts
+from agents.timers import AgentTimers
+from asr.answer_hints import AnswerHints
 from asr.engine import EngineRequest
-from asr.live_transcription import Listening
+from asr.live_transcription import LiveTranscription
 from asr.pool import EnginePool
 from domain.calls import Call
 from domain.facts import (
-    TAKEN_BACK,
+    RECOVERED,
     AnyFact,
     CallAnswered,
     CallEnded,
@@ -34,17 +33,17 @@ from gateway import __version__
 from gateway.administration import Administration
 from gateway.asterisk.link import PbxLink
 from gateway.asterisk.softphones import Softphones, websocket_urls
-from gateway.call_control.call_recovery import carry_over
+from gateway.call_control.call_recovery import restore_hold_and_mute
 from gateway.call_control.directory import LiveDirectory
-from gateway.call_control.service import Commander, rules_of, view_of, wrap_ups
+from gateway.call_control.service import CommandService, rules_of, view_of, wrap_ups
 from gateway.call_control.view import View
 from gateway.calls.tracker import CallTracker
 from gateway.factories import asr_config, open_database
 from gateway.facts.bus import LocalBus
 from gateway.metrics import Metrics
-from gateway.pbx_state import Picture
-from gateway.post_call import Finishing
-from gateway.runtime import Running
+from gateway.pbx_state import PbxState
+from gateway.post_call import PostCall
+from gateway.runtime import Runtime
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.callers import CallerRepository
@@ -72,7 +71,7 @@ from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
 from ivr.agi import FastAgiServer
 from ivr.hotline import HotlineIvr
-from recordings.service import Playback
+from recordings.service import RecordingService
 from recordings.takeover import Archive
 from workorders.directories.reference import load_reference
 from workorders.extraction import warm_up
@@ -94,7 +93,7 @@ async def run_gateway(
     pbxs: Callable[[str, str], Awaitable[list[PbxSettings]]] | None = None,
     demo_accounts: tuple[tuple[str, str], ...] = (),
     say: Callable[[str], None] = lambda _: None,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[Runtime]:
     """The whole gateway, up while the block runs.
 
     `pbxs` may bring up PBXs once our own ports are known; by default those of the settings are used.
@@ -110,17 +109,17 @@ async def run_gateway(
         bus = LocalBus()
         journal = await stack.enter_async_context(JournalWriter(database))
         calls = CallRepository(database)
-        reporting = Reporting([line.model() for line in settings.lines], settings.timezone, bus)
+        reporting = FiguresService([line.model() for line in settings.lines], settings.timezone, bus)
         await reporting.rebuild(calls)
         outbox = SqlOutbox(database)
-        district = settings.district
+        data = settings.reference
         reference = await asyncio.to_thread(
             load_reference,
-            district.places,
-            district.units,
-            district.enterprises,
-            district.glossary,
-            district.taxonomy,
+            data.places,
+            data.units,
+            data.enterprises,
+            data.glossary,
+            data.taxonomy,
         )
         await asyncio.to_thread(warm_up, reference)
         order_repository = OrderRepository(database)
@@ -132,8 +131,8 @@ async def run_gateway(
             calls,
             order_repository,
             outbox,
-            classifier=await asyncio.to_thread(load_classifier, district.classifier or CLASSIFIER),
-            knowledge=await asyncio.to_thread(load_knowledge, district.knowledge),
+            classifier=await asyncio.to_thread(load_classifier, data.classifier or CLASSIFIER),
+            knowledge=await asyncio.to_thread(load_knowledge, data.knowledge),
             model=await _language_model(settings, stack),
         )
         accounts_repository = AccountRepository(database)
@@ -145,15 +144,15 @@ async def run_gateway(
         bus.listen(hub.publish)
         # Names that the recogniser is told beforehand are the district's; the line's own come from its
         # glossary.
-        hot_words = " ".join(reference.hot_words()) if district.hot_words else ""
+        hot_words = " ".join(reference.hot_words()) if data.hot_words else ""
         pool = await _engine_pool(settings, stack, say)
-        expecting = Expecting(NAME_QUESTION, BEGINNINGS, name_beginnings)
+        expecting = AnswerHints(NAME_QUESTION, BEGINNINGS, name_beginnings)
 
         def request(_call: Call) -> EngineRequest:
             return EngineRequest(hotwords=hot_words)
 
         listening = (
-            Listening(
+            LiveTranscription(
                 pool,
                 journal,
                 bus,
@@ -186,17 +185,17 @@ async def run_gateway(
                 )
         linked = await pbxs(agi_address, audio_address) if pbxs else list(settings.pbx)
         by_name = {pbx.name: pbx for pbx in linked}
-        finishing = Finishing(
+        finishing = PostCall(
             by_name, archive, pool, listening, orders, journal, bus, calls, expecting, request
         )
-        running = Running(
+        running = Runtime(
             settings=settings,
             bus=bus,
             accounts=accounts,
             calls=calls,
             orders=orders,
             links={},
-            pictures={},
+            pbx_states={},
             desks={},
             finishing=finishing,
             outbox=outbox,
@@ -210,9 +209,9 @@ async def run_gateway(
         commands = CommandRepository(database)
 
         def look() -> View:
-            return view_of(rules, running.pictures.values())
+            return view_of(rules, running.pbx_states.values())
 
-        commander = Commander(
+        commander = CommandService(
             commands,
             rules,
             look,
@@ -229,10 +228,10 @@ async def run_gateway(
         start_delivery(settings, orders, outbox, tasks)
         for pbx in linked:
             _link(running, pbx, linked[0].name, journal, tasks, commander.follow_phone)
-            running.pictures[pbx.name].floor.restore(*reporting.left_of(pbx.name))
+            running.pbx_states[pbx.name].queue_state.restore(*reporting.left_of(pbx.name))
         tasks.start(reporting.run(), "figures")
         rules_of_alarms = [rule.model() for rule in settings.alarms]
-        alarming = Alarming(rules_of_alarms, journal, bus, order_repository.open_drafts)
+        alarming = AlarmService(rules_of_alarms, journal, bus, order_repository.unsubmitted_orders)
         tasks.start(alarming.run(), "alarms")
         reopened = await finishing.resume()
         if reopened:
@@ -251,7 +250,7 @@ async def run_gateway(
             administration=Administration(settings, by_name, running.links, outbox, order_repository),
             directory=LiveDirectory(settings, reference.units, look),
             history=HistoryRepository(database),
-            audio=Playback(by_name, archive, calls),
+            audio=RecordingService(by_name, archive, calls),
             checks=readiness(running, database),
             lines=[line.model() for line in settings.lines],
             field_labels=labels(),
@@ -259,10 +258,10 @@ async def run_gateway(
             agent_names={agent.id: agent.name for agent in settings.agents},
             pause_reasons=settings.desk.pause_reasons,
             desk_login=settings.desk.login == "desk",
-            pops=Pops(
+            pops=ScreenPopService(
                 settings,
                 reference,
-                await asyncio.to_thread(load_contacts, district.contacts),
+                await asyncio.to_thread(load_contacts, data.contacts),
                 CallerRepository(database),
                 privacy,
             ),
@@ -333,7 +332,7 @@ async def _engine_pool(
 
 
 def _link(
-    running: Running,
+    running: Runtime,
     pbx: PbxSettings,
     first: str,
     journal: JournalWriter,
@@ -348,17 +347,17 @@ def _link(
         profiles,
         missed_limit=settings.desk.missed_limit,
     )
-    picture = Picture(tracker, journal, running.bus, running.calls)
+    picture = PbxState(tracker, journal, running.bus, running.calls)
     link = PbxLink(pbx, picture.on_event, picture.on_state, picture.on_snapshot)
-    desks = Desks(picture.floor, link, picture.tell, follow)
+    desks = AgentTimers(picture.queue_state, link, picture.tell, follow)
     picture.after = desks.wake
-    running.pictures[pbx.name], running.links[pbx.name] = picture, link
+    running.pbx_states[pbx.name], running.links[pbx.name] = picture, link
     running.desks[pbx.name] = desks
     tasks.start(desks.run(), f"desks {pbx.name}")
     tasks.start(link.run(), f"pbx {pbx.name}")
 
 
-async def _conduct(bus: LocalBus, running: Running, listening: Listening | None) -> None:
+async def _conduct(bus: LocalBus, running: Runtime, listening: LiveTranscription | None) -> None:
     """Act on facts, in order: listen when somebody answers, draft, finish when the call is over."""
 
     def wanted(fact: AnyFact) -> bool:
@@ -374,14 +373,14 @@ async def _conduct(bus: LocalBus, running: Running, listening: Listening | None)
             log.exception("fact_not_handled", fact=type(fact).__name__)
 
 
-async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None) -> None:
-    if isinstance(fact, CallAnswered) and not fact.call.served:
+async def _on_fact(fact: AnyFact, running: Runtime, listening: LiveTranscription | None) -> None:
+    if isinstance(fact, CallAnswered) and not fact.call.has_work_order:
         return  # agents among themselves, or calling out: no work order, nothing to transcribe
     await running.orders.on_fact(fact)
-    if isinstance(fact, CallUpdated) and fact.what == TAKEN_BACK:
-        await carry_over(running.links[fact.call.pbx], fact.call)
+    if isinstance(fact, CallUpdated) and fact.what == RECOVERED:
+        await restore_hold_and_mute(running.links[fact.call.pbx], fact.call)
     if isinstance(fact, CallEnded):
-        if fact.call.kept:
+        if fact.call.needs_post_call:
             running.finishing.begin(fact.call)
         return
     if listening is None:
@@ -391,7 +390,7 @@ async def _on_fact(fact: AnyFact, running: Running, listening: Listening | None)
         return
     if isinstance(fact, CallAnswered):
         await listening.start(running.links[fact.call.pbx], fact.call, fact.channel)
-    elif isinstance(fact, CallUpdated) and fact.what in ("resync", TAKEN_BACK) and fact.call.served:
-        talk = next((one for one in fact.call.talks if one.ended_at is None), None)
+    elif isinstance(fact, CallUpdated) and fact.what in ("resync", RECOVERED) and fact.call.has_work_order:
+        talk = next((one for one in fact.call.conversations if one.ended_at is None), None)
         if talk is not None:
             await listening.start(running.links[fact.call.pbx], fact.call, talk.channel)

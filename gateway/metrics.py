@@ -18,13 +18,13 @@ from domain.recogniser import Load
 from gateway.storage.journal import JournalWriter
 
 if TYPE_CHECKING:
-    from gateway.runtime import Running
+    from gateway.runtime import Runtime
 
 
 class Metrics(Collector):
     """The registry of one gateway."""
 
-    def __init__(self, running: "Running", journal: JournalWriter) -> None:
+    def __init__(self, running: "Runtime", journal: JournalWriter) -> None:
         self._running = running
         self._journal = journal
         self.registry = CollectorRegistry()
@@ -37,7 +37,7 @@ class Metrics(Collector):
         up = GaugeMetricFamily("hotline_pbx_up", "1 while the link to the PBX is up", labels=["pbx"])
         events = CounterMetricFamily("hotline_pbx_events", "PBX events folded", labels=["pbx"])
         live = GaugeMetricFamily("hotline_calls_live", "Calls going on", labels=["pbx", "state"])
-        for name, picture in self._running.pictures.items():
+        for name, picture in self._running.pbx_states.items():
             up.add_metric([name], float(picture.link.phase == "up"))
             events.add_metric([name], picture.events)
             states: dict[str, int] = {}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from agents.queues.state import Floor
+from agents.queues.state import QueueState
 from domain.calls import Call
 from domain.facts import AnyFact, PbxLinkChanged, QueueChanged
 from domain.pbx.events import AnyPbxEvent
@@ -20,7 +20,7 @@ from gateway.storage.journal import JournalWriter
 log = structlog.get_logger(__name__)
 
 
-class Picture:
+class PbxState:
     """The handlers a `PbxLink` wants, over one tracker."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Picture:
         self.events = 0
         """PBX events folded since the start."""
         self.after: Callable[[], None] = lambda: None
-        """Called after each fold: the floor may have effects to carry out."""
+        """Called after each fold: the queue_state may have effects to carry out."""
 
     @property
     def live_calls(self) -> list[Call]:
@@ -48,9 +48,9 @@ class Picture:
         return self._tracker.calls.get(call_id)
 
     @property
-    def floor(self) -> Floor:
+    def queue_state(self) -> QueueState:
         """Its queues and agents."""
-        return self._tracker.floor
+        return self._tracker.queue_state
 
     async def on_event(self, event: AnyPbxEvent) -> None:
         """Fold one event; journal and publish what follows."""

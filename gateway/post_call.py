@@ -12,10 +12,10 @@ from pathlib import Path
 
 import structlog
 
-from asr.answer_hints import Expecting
+from asr.answer_hints import AnswerHints
 from asr.engine import EngineRequest
 from asr.files import subtract, transcribe_span
-from asr.live_transcription import Listening
+from asr.live_transcription import LiveTranscription
 from asr.pool import EnginePool
 from domain.calls import Call, CallState, Side
 from domain.facts import AnyFact, CallHeld, UtteranceHeard
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 4
 
 
-class Finishing:
+class PostCall:
     """Finishes calls, a few at a time."""
 
     def __init__(
@@ -41,15 +41,15 @@ class Finishing:
         pbxs: Mapping[str, PbxSettings],
         archive: Archive,
         pool: EnginePool | None,
-        listening: Listening | None,
+        listening: LiveTranscription | None,
         orders: Orders,
         journal: JournalWriter,
         bus: LocalBus,
         calls: CallRepository,
-        expecting: Expecting,
+        expecting: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
     ) -> None:
-        """`expecting` and `request`: as for `Listening`."""
+        """`expecting` and `request`: as for `LiveTranscription`."""
         self._expecting, self._request = expecting, request
         self._pbxs = pbxs
         self._archive = archive
@@ -99,7 +99,7 @@ class Finishing:
                 for recording in taken:
                     await self._transcribe_rest(call, recording, heard)
                 await self._journal.flush()
-                if call.served:
+                if call.has_work_order:
                     references = [
                         RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
                     ]
@@ -161,21 +161,21 @@ class Finishing:
         if self._pool is None:
             return
         end = recording.offset + recording.duration
-        talks: list[Span] = [
+        conversations: list[Span] = [
             (
                 max(talk.started_at - call.started_at, recording.offset),
                 min((talk.ended_at or call.ended_at or time.time()) - call.started_at, end),
             )
-            for talk in call.talks
+            for talk in call.conversations
         ]
         # On hold there is music on the recording, and nobody to be heard.
-        talks = subtract(talks, holds(await self._calls.facts_of(call.id), call))
+        conversations = subtract(conversations, holds(await self._calls.facts_of(call.id), call))
         legs = await asyncio.to_thread(read_wav, self._path(recording))
         for said in await self._calls.list_utterances(call.id):
             self._expecting.heard(said)
         # The agent first: what they asked tells how the caller's answers may begin.
         for side in (Side.AGENT, Side.CALLER):
-            spans = subtract([span for span in talks if span[1] > span[0]], heard.get(side, []))
+            spans = subtract([span for span in conversations if span[1] > span[0]], heard.get(side, []))
             if not spans:
                 continue
             log.info(

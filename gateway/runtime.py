@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 from agents.accounts.service import AccountService
-from agents.figures.service import Reporting
-from agents.timers import Desks
+from agents.figures.service import FiguresService
+from agents.timers import AgentTimers
 from asr.pool import EnginePool
 from gateway.asterisk.link import PbxLink
 from gateway.facts.bus import LocalBus
-from gateway.pbx_state import Picture
-from gateway.post_call import Finishing
+from gateway.pbx_state import PbxState
+from gateway.post_call import PostCall
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.calls import CallRepository
 from gateway.storage.orders import SqlOutbox
@@ -17,7 +17,7 @@ from workorders.service import Orders
 
 
 @dataclass
-class Running:
+class Runtime:
     """A gateway that is up: what others may use of it."""
 
     settings: Settings
@@ -26,11 +26,11 @@ class Running:
     calls: CallRepository
     orders: Orders
     links: dict[str, PbxLink]
-    pictures: dict[str, Picture]
-    desks: dict[str, Desks]
-    finishing: Finishing
+    pbx_states: dict[str, PbxState]
+    desks: dict[str, AgentTimers]
+    finishing: PostCall
     outbox: SqlOutbox
-    reporting: Reporting
+    reporting: FiguresService
     pool: EnginePool | None
     web_port: int = 0
     stream_port: int = 0

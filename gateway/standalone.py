@@ -23,7 +23,7 @@ from gateway.asterisk.private import PrivateAsterisk, find_asterisk
 from gateway.demo import install_calls
 from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.demo.receiver import DemoReceiver
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import (
     FIRST_PENALTY,
     AgentSettings,
@@ -61,17 +61,17 @@ CALLS = (
 
 
 @dataclass
-class Embedded:
+class Standalone:
     """What `hotline run` and `hotline demo` need of it."""
 
-    running: Running
+    running: Runtime
     receiver: DemoReceiver
     kind: str
     accounts: tuple[tuple[str, str], ...]
     place: Callable[[DemoCall], Awaitable[None]]
 
 
-def embedded_settings(
+def standalone_settings(
     settings: Settings, receiver: DemoReceiver, secret_file: Path, *, browsers: bool
 ) -> Settings:
     """The settings with everything missing filled in: lines and agents of the example, the demo receiver.
@@ -124,9 +124,9 @@ def _voices(lines: Sequence[LineSettings], taken: Collection[str]) -> list[Agent
 
 
 @asynccontextmanager
-async def run_embedded(
+async def run_standalone(
     settings: Settings, *, kind: Kind = "auto", speed: float = 1.0, say: Say = lambda _: None
-) -> AsyncIterator[Embedded]:
+) -> AsyncIterator[Standalone]:
     """The gateway with a PBX and a work-order system of its own, up while the block runs."""
     data = settings.data_dir
     data.mkdir(parents=True, exist_ok=True)
@@ -134,14 +134,14 @@ async def run_embedded(
     async with DemoReceiver(secret) as receiver:
         chosen = kind if kind != "auto" else ("asterisk" if find_asterisk() else "demo")
         secret_file = data / "demo-workorders.secret"
-        whole = embedded_settings(settings, receiver, secret_file, browsers=chosen == "asterisk")
+        whole = standalone_settings(settings, receiver, secret_file, browsers=chosen == "asterisk")
         host = _AsteriskHost(whole, data, say) if chosen == "asterisk" else _DemoHost(whole, data, speed, say)
         people = people_of(settings)
         logins = demo_logins(people, data)
         async with host, run_gateway(whole, pbxs=host.start, demo_accounts=logins, say=say) as running:
             for (username, password), (role, agent) in zip(logins, _roles(people), strict=True):
                 await running.accounts.create_account(username, password, role, agent)
-            yield Embedded(
+            yield Standalone(
                 running=running,
                 receiver=receiver,
                 kind=host.kind,
@@ -208,7 +208,7 @@ class _AsteriskHost:
         await self._asterisk.__aenter__()
         return [self._asterisk.pbx]
 
-    async def place(self, running: Running, call: DemoCall) -> None:
+    async def place(self, running: Runtime, call: DemoCall) -> None:
         link = next(iter(running.links.values()))
         await link.action(
             "Originate",
@@ -275,7 +275,7 @@ class _DemoHost:
             )
         ]
 
-    async def place(self, _: Running, call: DemoCall) -> None:
+    async def place(self, _: Runtime, call: DemoCall) -> None:
         assert self._pbx is not None
         work = self._pbx.place_call(
             call.name, caller_number=call.number, caller_name=call.caller, did=call.did, digit=call.digit

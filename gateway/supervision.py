@@ -17,7 +17,7 @@ from domain.facts import (
 from domain.numbers import national
 from domain.recogniser import Recogniser
 from gateway.call_control.service import CallerOf
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
@@ -107,14 +107,14 @@ async def forget_commands(commands: CommandRepository, days: float) -> None:
         await asyncio.sleep(CLEAN_UP_EVERY_S)
 
 
-async def watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None:
+async def watch_recogniser(pool: EnginePool, running: Runtime, hub: Hub) -> None:
     """Which calls go first, and how the recogniser keeps up: told when it changes."""
     told: Recogniser | None = None
     while True:
         desks = {client.audience.agent for client in hub.clients if client.audience.agent}
         pool.focus(
             call.id
-            for picture in running.pictures.values()
+            for picture in running.pbx_states.values()
             for call in picture.live_calls
             if call.agent in desks
         )
@@ -125,8 +125,8 @@ async def watch_recogniser(pool: EnginePool, running: Running, hub: Hub) -> None
         await asyncio.sleep(LIVE_TICK_S)
 
 
-def caller_of(running: Running) -> CallerOf:
-    """Whom calling back a call means (`Commander`)."""
+def caller_of(running: Runtime) -> CallerOf:
+    """Whom calling back a call means (`CommandService`)."""
 
     async def found(who: Identity, call_id: str) -> str | None:
         call = live_call(running, call_id) or await running.calls.get_call(call_id)
@@ -139,12 +139,12 @@ def caller_of(running: Running) -> CallerOf:
     return found
 
 
-def live_call(running: Running, call_id: str) -> Call | None:
-    found = (picture.live_call(call_id) for picture in running.pictures.values())
+def live_call(running: Runtime, call_id: str) -> Call | None:
+    found = (picture.live_call(call_id) for picture in running.pbx_states.values())
     return next((call for call in found if call is not None), None)
 
 
-def readiness(running: Running, database: Database) -> list[Callable[[], Awaitable[Check]]]:
+def readiness(running: Runtime, database: Database) -> list[Callable[[], Awaitable[Check]]]:
     async def the_database() -> Check:
         try:
             await database.require_newest()

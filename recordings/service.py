@@ -15,7 +15,7 @@ WAIT_S = 3.0
 LOOK_S = 0.2
 
 
-class Playback:
+class RecordingService:
     """Implements the web's `AudioPort`."""
 
     def __init__(self, pbxs: Mapping[str, PbxSettings], archive: Archive, calls: CallRepository) -> None:

@@ -29,7 +29,7 @@ SETTLE_S = 0.5
 
 
 class TakeoverError(Exception):
-    """The recording cannot be had; the text names the cause and the mend."""
+    """The recording cannot be had; the text names the cause and the fix."""
 
 
 class TakenRecording(Struct, frozen=True):
@@ -170,7 +170,7 @@ def local_path(pbx_path: str, prefix: str, directory: Path) -> Path:
         relative = path.relative_to(PurePosixPath(prefix))
     except ValueError:
         raise TakeoverError(
-            f"the PBX recorded to {pbx_path}, which is not below recordings_prefix {prefix}: mend one of them"
+            f"the PBX recorded to {pbx_path}, which is not below recordings_prefix {prefix}: fix one of them"
         ) from None
     if ".." in relative.parts:
         raise TakeoverError(f"the PBX recorded to {pbx_path}: '..' is not allowed")

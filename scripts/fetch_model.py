@@ -22,7 +22,7 @@ PARTS = ("model.bin.part1", "model.bin.part2")
 
 
 class FetchError(Exception):
-    """The message names the cause and the mend."""
+    """The message names the cause and the fix."""
 
 
 def main(target: Path) -> int:

@@ -21,7 +21,7 @@ PARTS = 4
 
 
 class FetchError(Exception):
-    """The message names the cause and the mend."""
+    """The message names the cause and the fix."""
 
 
 def main(target: Path) -> int:

@@ -22,8 +22,8 @@ from gateway.factories import OFFLINE_MODEL
 from gateway.logs import configure
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from gateway.standalone import CALLS, DemoCall, Embedded, run_embedded
-from tests.support.stage import Seat, launch, microphone
+from gateway.standalone import CALLS, DemoCall, Standalone, run_standalone
+from tests.support.stage import AgentConfig, launch, microphone
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "screenshots"
@@ -39,31 +39,31 @@ GENERAL, ENTERPRISE, TALENT = CALLS
 class House:
     """The gateway, who may sign in, and the browsers open at it."""
 
-    embedded: Embedded
+    embedded: Standalone
     passwords: dict[str, str]
     stack: AsyncExitStack
     playwright: Playwright
     directory: Path
     pages: list[Page] = field(default_factory=list)
 
-    async def seat(self, browser: Browser, username: str | None, size: dict[str, int] = WINDOW) -> Page:
+    async def config(self, browser: Browser, username: str | None, size: dict[str, int] = WINDOW) -> Page:
         """A window, signed in."""
         window: Any = size
         context = await browser.new_context(viewport=window, locale="zh-CN", timezone_id="Asia/Shanghai")
         self.stack.push_async_callback(context.close)
         context.set_default_timeout(60_000)
-        seat = Seat(await context.new_page(), f"http://127.0.0.1:{self.embedded.running.web_port}")
-        self.pages.append(seat.page)
+        config = AgentConfig(await context.new_page(), f"http://127.0.0.1:{self.embedded.running.web_port}")
+        self.pages.append(config.page)
         if username is not None:
-            await seat.sign_in(username, self.passwords[username])
-        return seat.page
+            await config.sign_in(username, self.passwords[username])
+        return config.page
 
     async def agent(self, agent_id: str, call: DemoCall) -> Page:
         """An agent with a browser phone of their own, who says what the agent of `call` said."""
         voice = microphone(RECORDED / f"{call.name}-agent.wav", self.directory / f"{agent_id}.wav")
         browser = await launch(self.playwright, voice=voice)
         self.stack.push_async_callback(browser.close)
-        page = await self.seat(browser, agent_id)
+        page = await self.config(browser, agent_id)
         await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=60_000)
         await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=60_000)
         return page
@@ -93,7 +93,7 @@ async def house() -> AsyncIterator[House]:
         configure(settings.log.level, settings.log.format)
         async with (
             AsyncExitStack() as outer,
-            run_embedded(
+            run_standalone(
                 settings.model_copy(update={"http": http, "lines": lines}), kind="asterisk", say=say
             ) as embedded,
             async_playwright() as playwright,
@@ -129,12 +129,12 @@ async def filled(page: Page, fields: Sequence[str], said: int) -> None:
     await expect(page.locator(".said.caller").nth(said - 1)).to_be_visible(timeout=90_000)
 
 
-async def pictures(at: House) -> None:
+async def pbx_states(at: House) -> None:
     """The whole story, from the first caller to the administrator."""
     place = at.embedded.place
     plain = await launch(at.playwright)
     at.stack.push_async_callback(plain.close)
-    login = await at.seat(plain, None)
+    login = await at.config(plain, None)
     await login.goto(f"http://127.0.0.1:{at.embedded.running.web_port}/login")
     await login.locator("[data-demo]").first.wait_for()
     await shoot(login, "login")
@@ -171,8 +171,8 @@ async def pictures(at: House) -> None:
     third = await at.agent("1003", TALENT)
     await third.keyboard.press("Alt+2")
     await expect(third.locator(".state-bar")).to_have_attribute("data-state", "paused")
-    supervisor = await at.seat(plain, "banzhang")
-    screen = await at.seat(plain, "banzhang", SCREEN)
+    supervisor = await at.config(plain, "banzhang")
+    screen = await at.config(plain, "banzhang", SCREEN)
     await screen.goto(f"{screen.url.rpartition('/')[0]}/wall?screen=1")
     await place(replace(GENERAL, number="13962831175", caller="季先生"))
     await first.locator("[data-action=answer]").click()
@@ -201,7 +201,7 @@ async def pictures(at: House) -> None:
     await asyncio.sleep(4)
     await shoot(supervisor, "call")
 
-    admin = await at.seat(plain, "guanli")
+    admin = await at.config(plain, "guanli")
     await admin.goto(f"{url}/admin/overview")
     await admin.locator("table").first.wait_for()
     await asyncio.sleep(1)
@@ -221,7 +221,7 @@ async def main() -> int:
     TARGET.mkdir(parents=True, exist_ok=True)
     async with house() as at:
         try:
-            await pictures(at)
+            await pbx_states(at)
         except BaseException:
             for index, page in enumerate(at.pages):
                 path = Path(tempfile.gettempdir()) / f"hotline-screenshots-failed-{index}.png"

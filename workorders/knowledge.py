@@ -110,11 +110,11 @@ def load_knowledge(folder: Path | None = None) -> KnowledgeBase:
     """The articles of a folder; the shipped samples where none is given.
 
     Raises:
-        ReferenceDataError: the folder or a file in it cannot be used; names file, line and mend.
+        ReferenceDataError: the folder or a file in it cannot be used; names file, line and fix.
     """
     folder = folder or FOLDER
     if not folder.is_dir():
-        raise ReferenceDataError(f"{folder}: no such folder; correct [district] knowledge or create it")
+        raise ReferenceDataError(f"{folder}: no such folder; correct [reference] knowledge or create it")
     articles = []
     for path in sorted(folder.glob("*.md")):
         try:

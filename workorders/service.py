@@ -101,7 +101,7 @@ class Orders:
         call_id = utterance.call_id
         if call_id not in self._call_of:
             call = await self._calls.get_call(call_id)
-            if call is None or not call.served:
+            if call is None or not call.has_work_order:
                 return  # a call to somebody outside has a transcript, and no order
             await self.of_call(call)
         async with self._locks[call_id]:
@@ -133,7 +133,7 @@ class Orders:
         """Earlier orders and articles that may help the agent."""
         if order.state is not OrderState.DRAFT:
             return order
-        since = order.created_at - self._settings.district.related_days * DAY_S
+        since = order.created_at - self._settings.reference.related_days * DAY_S
         related = await self._orders.related(call.id, forms(call.caller.number), order.matter, since)
         told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
         hits = await asyncio.to_thread(self._knowledge.search, told) if self._knowledge and told else ()
@@ -221,7 +221,7 @@ class Orders:
             if not endpoint.lines or sent.line in endpoint.lines
         }
         if not bodies:
-            log.warning("order_without_endpoint", order=sent.id, line=sent.line, mend="add [[workorders]]")
+            log.warning("order_without_endpoint", order=sent.id, line=sent.line, fix="add [[workorders]]")
         await self._journal.flush()
         await self._orders.submit(sent, bodies, now)
         self._tell(sent, (), now)
@@ -325,7 +325,7 @@ class Orders:
             try:
                 checked = {name: check_value(form, name, value) for name, value in fields.items()}
             except FieldError as error:
-                raise OrderRefusedError(error.said.code, status=422, **error.said.params) from None
+                raise OrderRefusedError(error.message.code, status=422, **error.message.params) from None
             edited = filling.set_by_agent(order, checked, time.time())
             self._tell(edited, tuple(checked), edited.updated_at)
             log.info("order_edited", order=order.id, by=by, fields=sorted(checked))

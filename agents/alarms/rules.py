@@ -47,7 +47,7 @@ class _Subject(Struct, frozen=True):
         return f"{self.pbx}/{self.queue}" if self.queue else self.call_id or self.agent or self.pbx
 
 
-class AlarmBook:
+class AlarmRules:
     """Judges the rules on the latest of everything. Time comes with `judge`."""
 
     def __init__(self, rules: Sequence[AlarmRule]) -> None:
@@ -168,7 +168,7 @@ class AlarmBook:
                 wanted = not rule.reasons or agent.reason in rule.reasons
                 if agent.state.value == measure.value and wanted:
                     yield _Subject(agent.pbx, agent=agent.id), now - agent.since
-        elif measure is Measure.UNSENT:
+        elif measure is Measure.UNSUBMITTED:
             for draft in self.drafts.left():
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import structs
 
 from domain.calls import Call, CallState
-from domain.orders import OpenDraft, Order, OrderState
+from domain.orders import Order, OrderState, UnsubmittedOrder
 
 CALLS_KEPT = 2000
 """Ended calls that are remembered, should their order only begin afterwards."""
@@ -16,13 +16,13 @@ class Drafts:
     """The open drafts, by order."""
 
     def __init__(self) -> None:
-        self._drafts: dict[str, OpenDraft] = {}
+        self._drafts: dict[str, UnsubmittedOrder] = {}
         self._of_call: dict[str, str] = {}
         self._ended: OrderedDict[str, Call] = OrderedDict()
         self._closed: set[str] | None = set()
         """Orders that were sent off before `recall`: what the database said of them is older."""
 
-    def recall(self, drafts: Iterable[OpenDraft]) -> None:
+    def recall(self, drafts: Iterable[UnsubmittedOrder]) -> None:
         """What earlier runs left; once, however much was applied before."""
         for one in drafts:
             if one.order_id not in self._drafts and one.order_id not in (self._closed or ()):
@@ -37,28 +37,28 @@ class Drafts:
             if self._closed is not None:
                 self._closed.add(order.id)
         elif order.id not in self._drafts:
-            made = OpenDraft(order.id, order.call_id, order.line)
+            made = UnsubmittedOrder(order.id, order.call_id, order.line)
             ended = self._ended.get(order.call_id)
             self._keep(made if ended is None else _of(made, ended))
 
     def call(self, call: Call) -> None:
         """A call as it now is."""
-        if call.state is CallState.ENDED and call.served:
+        if call.state is CallState.ENDED and call.has_work_order:
             self._ended[call.id] = call
             if len(self._ended) > CALLS_KEPT:
                 self._ended.popitem(last=False)
         if (order := self._of_call.get(call.id)) is not None:
             self._drafts[order] = _of(self._drafts[order], call)
 
-    def left(self) -> Iterator[OpenDraft]:
+    def left(self) -> Iterator[UnsubmittedOrder]:
         """Those whose call is over."""
         return (one for one in self._drafts.values() if one.ended_at is not None)
 
-    def _keep(self, draft: OpenDraft) -> None:
+    def _keep(self, draft: UnsubmittedOrder) -> None:
         self._drafts[draft.order_id] = draft
         self._of_call[draft.call_id] = draft.order_id
 
 
-def _of(draft: OpenDraft, call: Call) -> OpenDraft:
+def _of(draft: UnsubmittedOrder, call: Call) -> UnsubmittedOrder:
     ended = call.ended_at if call.state is CallState.ENDED else None
     return structs.replace(draft, pbx=call.pbx, agent=call.agent, ended_at=ended)

@@ -15,12 +15,12 @@ from domain.facts import (
     AgentChanged,
     AgentFiguresChanged,
     AnyFact,
+    QueueEntryChanged,
     QueueFiguresChanged,
-    QueueVisitChanged,
 )
 from domain.figures import AgentFigures, QueueCounts, QueueFigures
 from domain.lines import Line
-from domain.queues import AgentState, AgentStatus, QueueVisit, VisitOutcome
+from domain.queues import AgentState, AgentStatus, QueueEntry, QueueOutcome
 
 QueueKey = tuple[str, str]
 """(PBX, queue)"""
@@ -115,8 +115,8 @@ class _Clock:
         self.paused: dict[str, float] = {}
 
 
-class FiguresBook:
-    """Facts in, figures out. Costs no more on a large floor than on a small one."""
+class DayFigures:
+    """Facts in, figures out. Costs no more on a large queue_state than on a small one."""
 
     def __init__(self, lines: Sequence[Line], timezone: str = "Asia/Shanghai") -> None:
         """`timezone` is the agents' and that of queues without a line."""
@@ -126,9 +126,9 @@ class FiguresBook:
         self._clocks: dict[str, _Clock] = {}
         self._changed_agents: set[str] = set()
         self._agents_of: dict[QueueKey, set[str]] = {}
-        self.open_visits: dict[VisitKey, QueueVisit] = {}
+        self.open_entries: dict[VisitKey, QueueEntry] = {}
         """Stays that are not over, with the conversations they led to."""
-        self.served: dict[str, QueueVisit] = {}
+        self.served: dict[str, QueueEntry] = {}
         """The last stay that each agent served: the one whose wrap-up may be going on."""
         self.last_at = 0.0
 
@@ -140,8 +140,8 @@ class FiguresBook:
     # -- facts in ------------------------------------------------------------------------------------------
     def apply(self, fact: AnyFact) -> None:
         """Fold one fact in; those that count nothing are ignored."""
-        if isinstance(fact, QueueVisitChanged):
-            self._visit(fact)
+        if isinstance(fact, QueueEntryChanged):
+            self._entry(fact)
         elif isinstance(fact, AgentChanged):
             self._agent(fact)
         else:
@@ -153,58 +153,58 @@ class FiguresBook:
         for clock in self._clocks.values():
             self._count(clock, self.last_at)
             clock.counted = max(clock.counted, now)
-        for key, visit in list(self.open_visits.items()):
-            if now - visit.entered_at > 86400:
-                del self.open_visits[key]
+        for key, entry in list(self.open_entries.items()):
+            if now - entry.entered_at > 86400:
+                del self.open_entries[key]
 
-    def _visit(self, fact: QueueVisitChanged) -> None:
-        visit = fact.visit
-        queue = self._queue((visit.pbx, visit.queue))
-        bucket = queue.bucket(visit.entered_at)
-        key = (visit.pbx, visit.uniqueid, visit.queue, visit.entered_at)
+    def _entry(self, fact: QueueEntryChanged) -> None:
+        entry = fact.entry
+        queue = self._queue((entry.pbx, entry.queue))
+        bucket = queue.bucket(entry.entered_at)
+        key = (entry.pbx, entry.uniqueid, entry.queue, entry.entered_at)
         if fact.stage == "entered":
             bucket.offered += 1
-            self.open_visits[key] = visit
+            self.open_entries[key] = entry
         elif fact.stage == "left":
-            self._left(queue.line, bucket, visit)
-            if visit.outcome is VisitOutcome.ANSWERED:
-                self.open_visits[key] = visit
-                if visit.agent in self._clocks:
-                    self._count(self._clocks[visit.agent], fact.at)
-                    self._clocks[visit.agent].taken += 1
-                    self._changed_agents.add(visit.agent)
+            self._left(queue.line, bucket, entry)
+            if entry.outcome is QueueOutcome.ANSWERED:
+                self.open_entries[key] = entry
+                if entry.agent in self._clocks:
+                    self._count(self._clocks[entry.agent], fact.at)
+                    self._clocks[entry.agent].taken += 1
+                    self._changed_agents.add(entry.agent)
             else:
-                self.open_visits.pop(key, None)
+                self.open_entries.pop(key, None)
         elif fact.stage == "served":
-            self.open_visits.pop(key, None)
-            if visit.agent is not None:
-                self.served[visit.agent] = visit
-            bucket.transferred += visit.transferred
-            if visit.talked is not None:
+            self.open_entries.pop(key, None)
+            if entry.agent is not None:
+                self.served[entry.agent] = entry
+            bucket.transferred += entry.transferred
+            if entry.talked is not None:
                 bucket.served += 1
-                bucket.talk_s += visit.talked
+                bucket.talk_s += entry.talked
         else:
-            bucket.wrap_up_s += visit.wrapped_up or 0.0
+            bucket.wrap_up_s += entry.wrapped_up or 0.0
 
     @staticmethod
-    def _left(line: Line | None, bucket: Bucket, visit: QueueVisit) -> None:
-        waited = visit.waited or 0.0
-        bucket.missed += visit.missed
-        match visit.outcome:
-            case VisitOutcome.ANSWERED:
+    def _left(line: Line | None, bucket: Bucket, entry: QueueEntry) -> None:
+        waited = entry.waited or 0.0
+        bucket.missed += entry.missed
+        match entry.outcome:
+            case QueueOutcome.ANSWERED:
                 bucket.answered += 1
                 bucket.wait_answered_s += waited
                 bucket.answered_in_time += waited <= (line.service_level_s if line else 15.0)
-            case VisitOutcome.ABANDONED if waited < (line.abandon_after_s if line else 5.0):
+            case QueueOutcome.ABANDONED if waited < (line.abandon_after_s if line else 5.0):
                 bucket.short_abandoned += 1
-            case VisitOutcome.ABANDONED:
+            case QueueOutcome.ABANDONED:
                 bucket.abandoned += 1
                 bucket.wait_abandoned_s += waited
-            case VisitOutcome.TIMEOUT:
+            case QueueOutcome.TIMEOUT:
                 bucket.timeout += 1
-            case VisitOutcome.WITHDRAWN:
+            case QueueOutcome.WITHDRAWN:
                 bucket.withdrawn += 1
-            case VisitOutcome.UNSEEN:
+            case QueueOutcome.UNSEEN:
                 bucket.unseen += 1
             case _:
                 bucket.other += 1

@@ -6,42 +6,42 @@ from typing import Literal
 
 from msgspec import structs
 
-from domain.facts import AnyFact, QueueVisitChanged
+from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx import events as e
-from domain.queues import QueueVisit, VisitOutcome
+from domain.queues import QueueEntry, QueueOutcome
 
 Stage = Literal["entered", "left", "served", "wrapped_up"]
-Talk = tuple[str, str, str]
+ConversationKey = tuple[str, str, str]
 """(caller's uniqueid, queue, agent)"""
 
-FORGET_TALK_S = 60.0
+FORGET_CONVERSATION_S = 60.0
 """AgentComplete may follow the caller's hang-up; one that has not come by then does not come."""
 
 OUTCOME_OF_STATUS = {
-    "TIMEOUT": VisitOutcome.TIMEOUT,
-    "FULL": VisitOutcome.FULL,
-    "JOINEMPTY": VisitOutcome.EMPTY,
-    "LEAVEEMPTY": VisitOutcome.EMPTY,
-    "JOINUNAVAIL": VisitOutcome.EMPTY,
-    "LEAVEUNAVAIL": VisitOutcome.EMPTY,
-    "WITHDRAW": VisitOutcome.WITHDRAWN,
-    "ABANDONED": VisitOutcome.ABANDONED,
+    "TIMEOUT": QueueOutcome.TIMEOUT,
+    "FULL": QueueOutcome.FULL,
+    "JOINEMPTY": QueueOutcome.EMPTY,
+    "LEAVEEMPTY": QueueOutcome.EMPTY,
+    "JOINUNAVAIL": QueueOutcome.EMPTY,
+    "LEAVEUNAVAIL": QueueOutcome.EMPTY,
+    "WITHDRAW": QueueOutcome.WITHDRAWN,
+    "ABANDONED": QueueOutcome.ABANDONED,
 }
 """QUEUESTATUS to outcome; anything else (CONTINUE, a key) is `left`."""
 
 
-class Visits:
+class QueueEntries:
     """The stays that are not over."""
 
     def __init__(self, pbx: str, line_of_queue: Mapping[str, str]) -> None:
         self._pbx = pbx
         self._line_of_queue = line_of_queue
-        self.waiting: dict[str, QueueVisit] = {}
+        self.waiting: dict[str, QueueEntry] = {}
         """By the caller's channel, until it is known how the wait ended."""
-        self.talking: dict[Talk, QueueVisit] = {}
-        self._wrapping: dict[str, QueueVisit] = {}
-        self._of_channel: dict[str, set[Talk]] = {}
-        self._hung_up: dict[Talk, float] = {}
+        self.talking: dict[ConversationKey, QueueEntry] = {}
+        self._wrapping: dict[str, QueueEntry] = {}
+        self._of_channel: dict[str, set[ConversationKey]] = {}
+        self._hung_up: dict[ConversationKey, float] = {}
 
     def entered(self, at: float, queue: str, uniqueid: str, call_id: str) -> list[AnyFact]:
         """A caller begins to wait; said twice (event and snapshot), it is one stay."""
@@ -50,8 +50,8 @@ class Visits:
         if before is not None:
             if before.queue == queue and before.left_at is None:
                 return []
-            facts = self._left_for(at, before, VisitOutcome.LEFT)
-        visit = QueueVisit(
+            facts = self._left_for(at, before, QueueOutcome.LEFT)
+        entry = QueueEntry(
             pbx=self._pbx,
             queue=queue,
             line=self._line_of_queue.get(queue),
@@ -59,150 +59,159 @@ class Visits:
             uniqueid=uniqueid,
             entered_at=at,
         )
-        self.waiting[uniqueid] = visit
-        return [*facts, _told(at, visit, "entered")]
+        self.waiting[uniqueid] = entry
+        return [*facts, _told(at, entry, "entered")]
 
     def missed(self, event: e.AgentRingNoAnswer) -> None:
         """An agent's phone rang for the caller and was not answered; told when the wait is over."""
-        visit = self.waiting.get(event.uniqueid)
-        if visit is not None:
-            self.waiting[event.uniqueid] = structs.replace(visit, missed=visit.missed + 1)
+        entry = self.waiting.get(event.uniqueid)
+        if entry is not None:
+            self.waiting[event.uniqueid] = structs.replace(entry, missed=entry.missed + 1)
 
     def left(self, at: float, uniqueid: str) -> None:
         """QueueCallerLeave: the wait is over; how, the next event says."""
-        visit = self.waiting.get(uniqueid)
-        if visit is not None and visit.left_at is None:
-            self.waiting[uniqueid] = structs.replace(visit, left_at=at)
+        entry = self.waiting.get(uniqueid)
+        if entry is not None and entry.left_at is None:
+            self.waiting[uniqueid] = structs.replace(entry, left_at=at)
 
     def abandoned(self, event: e.QueueCallerAbandon) -> list[AnyFact]:
         """Nobody answered. Asterisk says so of a timeout too: only a hang-up that follows means abandoned."""
-        visit = self.waiting.get(event.uniqueid)
-        if visit is not None:
-            left = structs.replace(visit, left_at=visit.left_at or event.at, waited=event.hold_time)
+        entry = self.waiting.get(event.uniqueid)
+        if entry is not None:
+            left = structs.replace(entry, left_at=entry.left_at or event.at, waited=event.hold_time)
             self.waiting[event.uniqueid] = left
         return []
 
     def status(self, event: e.VarSet) -> list[AnyFact]:
         """QUEUESTATUS: why Queue() let the caller go on."""
-        visit = self.waiting.get(event.uniqueid)
-        if visit is None or visit.left_at is None or not event.value:
+        entry = self.waiting.get(event.uniqueid)
+        if entry is None or entry.left_at is None or not event.value:
             return []
-        return self._left_for(event.at, visit, OUTCOME_OF_STATUS.get(event.value, VisitOutcome.LEFT))
+        return self._left_for(event.at, entry, OUTCOME_OF_STATUS.get(event.value, QueueOutcome.LEFT))
 
     def connected(self, event: e.AgentConnect, agent: str) -> list[AnyFact]:
         """An agent answered."""
-        visit = self.waiting.get(event.uniqueid)
-        if visit is None or visit.queue != event.queue:
+        entry = self.waiting.get(event.uniqueid)
+        if entry is None or entry.queue != event.queue:
             return []
-        visit = structs.replace(visit, agent=agent)
-        facts = self._end_wait(event.at, visit, VisitOutcome.ANSWERED, event.hold_time)
+        entry = structs.replace(entry, agent=agent)
+        facts = self._end_wait(event.at, entry, QueueOutcome.ANSWERED, event.hold_time)
         key = (event.uniqueid, event.queue, agent)
-        self.talking[key] = facts[0].visit
+        self.talking[key] = facts[0].entry
         self._of_channel.setdefault(event.uniqueid, set()).add(key)
         return [*facts]
 
     def completed(self, event: e.AgentComplete, agent: str) -> list[AnyFact]:
         """The conversation is over."""
-        return self._end_talk(
+        return self._end_conversation(
             event.at,
-            self._talk_of(event, agent),
+            self._conversation_of(event, agent),
             talked=event.talk_time,
             transferred=event.reason == "transfer",
         )
 
     def hung_up(self, at: float, uniqueid: str) -> list[AnyFact]:
         """The channel is gone: a wait of its, whose end nobody told, is over too."""
-        visit = self.waiting.get(uniqueid)
+        entry = self.waiting.get(uniqueid)
         for talk in self._of_channel.pop(uniqueid, ()):
             if talk in self.talking:
                 self._hung_up[talk] = at
-        return [] if visit is None else self._left_for(at, visit, VisitOutcome.LEFT)
+        return [] if entry is None else self._left_for(at, entry, QueueOutcome.LEFT)
 
-    def wrapping(self, agent: str) -> QueueVisit | None:
+    def wrapping(self, agent: str) -> QueueEntry | None:
         """The stay whose wrap-up the agent is in, or was last."""
         return self._wrapping.get(agent)
 
     def wrapped_up(self, at: float, agent: str, seconds: float) -> list[AnyFact]:
         """The agent has finished wrap-up."""
-        visit = self._wrapping.pop(agent, None)
-        if visit is None:
+        entry = self._wrapping.pop(agent, None)
+        if entry is None:
             return []
-        return [_told(at, structs.replace(visit, wrapped_up=max(0.0, seconds)), "wrapped_up")]
+        return [_told(at, structs.replace(entry, wrapped_up=max(0.0, seconds)), "wrapped_up")]
 
     def time_passed(self, now: float) -> list[AnyFact]:
         """Give up conversations whose end will not be told any more."""
-        gone = [talk for talk, at in self._hung_up.items() if now - at >= FORGET_TALK_S]
-        return [fact for talk in gone for fact in self._end_talk(now, talk, talked=None, transferred=False)]
+        gone = [talk for talk, at in self._hung_up.items() if now - at >= FORGET_CONVERSATION_S]
+        return [
+            fact
+            for talk in gone
+            for fact in self._end_conversation(now, talk, talked=None, transferred=False)
+        ]
 
     # -- after a loss ------------------------------------------------------------------------------------
     @property
     def next_due(self) -> float | None:
         """When `time_passed` should be told next, POSIX seconds."""
-        return min(self._hung_up.values()) + FORGET_TALK_S if self._hung_up else None
+        return min(self._hung_up.values()) + FORGET_CONVERSATION_S if self._hung_up else None
 
-    def restore(self, visits: Iterable[QueueVisit], wrapping: Iterable[QueueVisit] = ()) -> None:
+    def restore(self, entries: Iterable[QueueEntry], wrapping: Iterable[QueueEntry] = ()) -> None:
         """Stays that an earlier run left open, and those whose wrap-up was going on."""
-        self._wrapping.update((visit.agent, visit) for visit in wrapping if visit.agent is not None)
-        for visit in visits:
-            if visit.outcome is None:
-                self.waiting[visit.uniqueid] = visit
-            elif visit.outcome is VisitOutcome.ANSWERED and visit.agent is not None:
-                key = (visit.uniqueid, visit.queue, visit.agent)
-                self.talking[key] = visit
-                self._of_channel.setdefault(visit.uniqueid, set()).add(key)
+        self._wrapping.update((entry.agent, entry) for entry in wrapping if entry.agent is not None)
+        for entry in entries:
+            if entry.outcome is None:
+                self.waiting[entry.uniqueid] = entry
+            elif entry.outcome is QueueOutcome.ANSWERED and entry.agent is not None:
+                key = (entry.uniqueid, entry.queue, entry.agent)
+                self.talking[key] = entry
+                self._of_channel.setdefault(entry.uniqueid, set()).add(key)
 
     def resync(
-        self, at: float, entries: Mapping[str, tuple[str, float, str]], channels: frozenset[str]
+        self, at: float, waiting_now: Mapping[str, tuple[str, float, str]], channels: frozenset[str]
     ) -> list[AnyFact]:
-        """`entries`: uniqueid → (queue, waiting since, call); `channels`: uniqueids of all live channels."""
+        """Reconcile with what the PBX says.
+
+        `waiting_now`: uniqueid → (queue, waiting since, call); `channels`: uniqueids of all live channels.
+        """
         facts: list[AnyFact] = []
-        for uniqueid, visit in list(self.waiting.items()):
-            entry = entries.get(uniqueid)
-            if entry is None or entry[0] != visit.queue or visit.left_at is not None:
-                facts += self._left_for(at, structs.replace(visit, waited=None), VisitOutcome.UNSEEN)
+        for uniqueid, entry in list(self.waiting.items()):
+            reported = waiting_now.get(uniqueid)
+            if reported is None or reported[0] != entry.queue or entry.left_at is not None:
+                facts += self._left_for(at, structs.replace(entry, waited=None), QueueOutcome.UNSEEN)
         for talk in [talk for talk in self.talking if talk[0] not in channels]:
-            facts += self._end_talk(at, talk, talked=None, transferred=False)
-        for uniqueid, (queue, since, call_id) in entries.items():
+            facts += self._end_conversation(at, talk, talked=None, transferred=False)
+        for uniqueid, (queue, since, call_id) in waiting_now.items():
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)
         return facts
 
     # -- inside ------------------------------------------------------------------------------------------
-    def _talk_of(self, event: e.AgentComplete, agent: str) -> Talk:
-        """Said after both channels are gone, it names neither: then it is of a conversation that hung up."""
+    def _conversation_of(self, event: e.AgentComplete, agent: str) -> ConversationKey:
+        """Told after both channels are gone, it names neither: then it is of a conversation that hung up."""
         if event.uniqueid:
             return event.uniqueid, event.queue, agent
         of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]
         unknown = ("", event.queue, agent)
         return min(of_agent, key=lambda talk: self._hung_up.get(talk, math.inf), default=unknown)
 
-    def _left_for(self, at: float, visit: QueueVisit, outcome: VisitOutcome) -> list[AnyFact]:
-        left_at = visit.left_at if visit.left_at is not None else at
-        waited = visit.waited
-        if waited is not None and outcome is VisitOutcome.LEFT:
-            outcome = VisitOutcome.ABANDONED
-        elif waited is None and outcome is not VisitOutcome.UNSEEN:
-            waited = left_at - visit.entered_at
-        return [*self._end_wait(at, visit, outcome, waited)]
+    def _left_for(self, at: float, entry: QueueEntry, outcome: QueueOutcome) -> list[AnyFact]:
+        left_at = entry.left_at if entry.left_at is not None else at
+        waited = entry.waited
+        if waited is not None and outcome is QueueOutcome.LEFT:
+            outcome = QueueOutcome.ABANDONED
+        elif waited is None and outcome is not QueueOutcome.UNSEEN:
+            waited = left_at - entry.entered_at
+        return [*self._end_wait(at, entry, outcome, waited)]
 
     def _end_wait(
-        self, at: float, visit: QueueVisit, outcome: VisitOutcome, waited: float | None
-    ) -> list[QueueVisitChanged]:
-        del self.waiting[visit.uniqueid]
-        left_at = visit.left_at if visit.left_at is not None else at
-        visit = structs.replace(visit, outcome=outcome, left_at=left_at, waited=waited)
-        return [_told(at, visit, "left")]
+        self, at: float, entry: QueueEntry, outcome: QueueOutcome, waited: float | None
+    ) -> list[QueueEntryChanged]:
+        del self.waiting[entry.uniqueid]
+        left_at = entry.left_at if entry.left_at is not None else at
+        entry = structs.replace(entry, outcome=outcome, left_at=left_at, waited=waited)
+        return [_told(at, entry, "left")]
 
-    def _end_talk(self, at: float, talk: Talk, *, talked: float | None, transferred: bool) -> list[AnyFact]:
-        visit = self.talking.pop(talk, None)
+    def _end_conversation(
+        self, at: float, talk: ConversationKey, *, talked: float | None, transferred: bool
+    ) -> list[AnyFact]:
+        entry = self.talking.pop(talk, None)
         self._hung_up.pop(talk, None)
-        if visit is None:
+        if entry is None:
             return []
         if (rest := self._of_channel.get(talk[0])) is not None:
             rest.discard(talk)
-        visit = structs.replace(visit, talked=talked, transferred=transferred)
-        self._wrapping[talk[2]] = visit
-        return [_told(at, visit, "served")]
+        entry = structs.replace(entry, talked=talked, transferred=transferred)
+        self._wrapping[talk[2]] = entry
+        return [_told(at, entry, "served")]
 
 
-def _told(at: float, visit: QueueVisit, stage: Stage) -> QueueVisitChanged:
-    return QueueVisitChanged(at=at, visit=visit, stage=stage)
+def _told(at: float, entry: QueueEntry, stage: Stage) -> QueueEntryChanged:
+    return QueueEntryChanged(at=at, entry=entry, stage=stage)

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from agents import state_machine
 from agents.phone_registry import Phones
-from agents.queues.entries import Visits
+from agents.queues.entries import QueueEntries
 from agents.state_machine import DEVICE_BY_STATUS, Outcome, Seen, SetPause, state_of
 from domain.calls import Direction
 from domain.facts import AgentChanged, AnyFact, QueueChanged
@@ -20,7 +20,7 @@ from domain.lines import Line
 from domain.pbx import events as e
 from domain.pbx.snapshot import PbxSnapshot
 from domain.phones import DESK_CHOSEN, AgentProfile, PhoneKind, chooser
-from domain.queues import AgentState, AgentStatus, Queue, QueueVisit, Waiting
+from domain.queues import AgentState, AgentStatus, Queue, QueueEntry, Waiting
 
 
 class FollowPhone(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Member(Struct, frozen=True):
     device: str
 
 
-class Floor:
+class QueueState:
     """The queues and agents of one PBX."""
 
     def __init__(
@@ -66,16 +66,16 @@ class Floor:
         self.agents: dict[str, AgentStatus] = {}
         self._untold: set[str] = set()
         """Known from an earlier run: screens have not seen them yet."""
-        self.visits = Visits(pbx, {line.queue: line.id for line in lines})
+        self.entries = QueueEntries(pbx, {line.queue: line.id for line in lines})
         self._handlers: dict[type[e.PbxEvent], Callable[[Any], list[AnyFact]]] = {
             e.QueueCallerJoin: self._caller_joined,
             e.QueueCallerLeave: self._caller_left,
-            e.QueueCallerAbandon: self.visits.abandoned,
+            e.QueueCallerAbandon: self.entries.abandoned,
             e.VarSet: self._variable,
             e.AgentConnect: self._connected,
             e.AgentComplete: self._completed,
             e.AgentRingNoAnswer: self._missed,
-            e.Hangup: lambda event: self.visits.hung_up(event.at, event.uniqueid),
+            e.Hangup: lambda event: self.entries.hung_up(event.at, event.uniqueid),
         }
 
     def observe(self, event: e.PbxEvent) -> list[AnyFact]:
@@ -106,14 +106,14 @@ class Floor:
 
     def _caller_joined(self, event: e.QueueCallerJoin) -> list[AnyFact]:
         call_id = f"{self._pbx}-{event.linkedid or event.uniqueid}"
-        return self.visits.entered(event.at, event.queue, event.uniqueid, call_id)
+        return self.entries.entered(event.at, event.queue, event.uniqueid, call_id)
 
     def _caller_left(self, event: e.QueueCallerLeave) -> list[AnyFact]:
-        self.visits.left(event.at, event.uniqueid)
+        self.entries.left(event.at, event.uniqueid)
         return []
 
     def _variable(self, event: e.VarSet) -> list[AnyFact]:
-        return self.visits.status(event) if event.variable == "QUEUESTATUS" else []
+        return self.entries.status(event) if event.variable == "QUEUESTATUS" else []
 
     def _queue(self, name: str) -> Queue:
         line = self._lines.get(name)
@@ -135,14 +135,14 @@ class Floor:
     def _connected(self, event: e.AgentConnect) -> list[AnyFact]:
         agent = self.agent_of(event.member, event.interface)
         seen = self._seen.get(agent, Seen())
-        facts = self.visits.connected(event, agent)
+        facts = self.entries.connected(event, agent)
         if seen.wrap_up_until or seen.missed:
             self._seen[agent] = state_machine.answered(seen)
         return facts
 
     def _completed(self, event: e.AgentComplete) -> list[AnyFact]:
         agent = self.agent_of(event.member, event.interface)
-        facts = self.visits.completed(event, agent)
+        facts = self.entries.completed(event, agent)
         line = self._lines.get(event.queue)
         if line is not None and facts:
             self._take(
@@ -154,7 +154,7 @@ class Floor:
 
     def _missed(self, event: e.AgentRingNoAnswer) -> list[AnyFact]:
         agent = self.agent_of(event.member, event.interface)
-        self.visits.missed(event)
+        self.entries.missed(event)
         self._take(
             event.at, agent, state_machine.rang_unanswered(agent, self._seen_of(agent), self._missed_limit)
         )
@@ -172,8 +172,8 @@ class Floor:
 
     def extend_wrap_up(self, at: float, agent: str, seconds: float) -> list[AnyFact] | None:
         """The agent needs longer, up to the line's `wrap_up_max_s`; `None` where there is no wrap-up."""
-        visit = self.visits.wrapping(agent)
-        line = self._lines.get(visit.queue) if visit else None
+        entry = self.entries.wrapping(agent)
+        line = self._lines.get(entry.queue) if entry else None
         most = line.wrap_up_max_s if line else 0.0
         outcome = state_machine.extend_wrap_up(agent, self._seen_of(agent), at, seconds, most)
         if outcome is None:
@@ -184,12 +184,12 @@ class Floor:
     @property
     def next_due(self) -> float | None:
         """When `time_passed` should be told next, POSIX seconds."""
-        times = [self._due[0][0] if self._due else None, self.visits.next_due]
+        times = [self._due[0][0] if self._due else None, self.entries.next_due]
         return min((time for time in times if time is not None), default=None)
 
     def time_passed(self, now: float) -> list[AnyFact]:
         """End what has lasted its time; costs only what is due."""
-        facts = self.visits.time_passed(now)
+        facts = self.entries.time_passed(now)
         while self._due and self._due[0][0] <= now:
             at, agent = heapq.heappop(self._due)
             if self._due_of.get(agent) != at:
@@ -202,7 +202,7 @@ class Floor:
         return facts
 
     def _wrapped_up(self, at: float, agent: str, before: Seen) -> list[AnyFact]:
-        return self.visits.wrapped_up(at, agent, at - before.wrap_up_from) if before.wrap_up_from else []
+        return self.entries.wrapped_up(at, agent, at - before.wrap_up_from) if before.wrap_up_from else []
 
     def _take(self, at: float, agent: str, outcome: Outcome) -> None:
         self._seen[agent], effects = outcome
@@ -375,8 +375,8 @@ class Floor:
     def restore(
         self,
         agents: Iterable[AgentStatus],
-        visits: Iterable[QueueVisit],
-        wrapping: Iterable[QueueVisit] = (),
+        entries: Iterable[QueueEntry],
+        wrapping: Iterable[QueueEntry] = (),
     ) -> None:
         """What an earlier run knew last; the PBX is asked next, and `resync` reconciles."""
         for status in agents:
@@ -386,7 +386,7 @@ class Floor:
             until = status.wrap_up_until or 0.0
             started = status.since if status.state is AgentState.WRAP_UP else until
             self._seen[status.id] = Seen(wrap_up_until=until, wrap_up_from=started, missed=status.missed)
-        self.visits.restore(visits, wrapping)
+        self.entries.restore(entries, wrapping)
 
     def resync(self, snapshot: PbxSnapshot, call_of_channel: dict[str, str]) -> list[AnyFact]:
         """Replace queues and memberships by what the PBX says now; `call_of_channel`: uniqueid → call."""
@@ -408,7 +408,7 @@ class Floor:
             for entry in queue.entries
         }
         channels = frozenset(row.uniqueid for row in snapshot.channels)
-        facts = self.visits.resync(snapshot.at, entries, channels)
+        facts = self.entries.resync(snapshot.at, entries, channels)
         rows = {queue.queue: queue.entries for queue in snapshot.queues}
         for name in sorted({*self.queues, *rows}):
             facts += self._count_agents(snapshot.at, name)

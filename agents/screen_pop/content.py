@@ -18,8 +18,8 @@ from domain.screen_pop import (
     PopOrder,
     ScreenPop,
 )
-from domain.visibility.policy import WHOLE, Eyes
-from domain.visibility.redact import shown
+from domain.visibility.policy import WHOLE, Visibility
+from domain.visibility.redact import redact
 
 SHOWN = 10
 """Earlier calls and orders shown."""
@@ -50,19 +50,22 @@ class PopRules(Struct, frozen=True):
     """Digit → line's name."""
 
 
-def screen_pop(call: Call, known: Known, rules: PopRules, eyes: Eyes = WHOLE) -> ScreenPop:
+def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility = WHOLE) -> ScreenPop:
     """The pop for that call."""
-    earlier = [(shown(one, eyes), shown(order, eyes)) for one, order in known.earlier]
+    earlier = [(redact(one, visibility), redact(order, visibility)) for one, order in known.earlier]
     orders = [order for _, order in earlier if order is not None]
-    contact = shown(known.contact, eyes)
+    contact = redact(known.contact, visibility)
     return ScreenPop(
         call_id=call.id,
         caller=PopCaller(
-            eyes.number(call.caller.number), eyes.name(call.caller.name), known.place, known.carrier
+            visibility.number(call.caller.number),
+            visibility.name(call.caller.name),
+            known.place,
+            known.carrier,
         ),
         person=contact,
         enterprise=known.enterprise,
-        ivr=tuple(_entry(name, eyes.number(value), rules) for name, value in call.ivr.items()),
+        ivr=tuple(_entry(name, visibility.number(value), rules) for name, value in call.ivr.items()),
         calls=tuple(_call(one, order) for one, order in earlier[:SHOWN]),
         orders=tuple(_order(order) for order in orders[:SHOWN]),
         alerts=tuple(_alerts(contact, known.recent, rules)),

@@ -33,7 +33,7 @@ class Callers(Protocol):
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int: ...
 
 
-class Pops:
+class ScreenPopService:
     """Implements `PopPort`."""
 
     def __init__(
@@ -60,9 +60,9 @@ class Pops:
         )
 
     async def pop(self, call: Call, role: Role) -> ScreenPop:
-        """What is known of that call's caller, for the eyes of that role."""
+        """What is known of that call's caller, for the visibility of that role."""
         known = await self._known(call) if call.direction is Direction.INBOUND else Known()
-        return screen_pop(call, known, self._rules, self._privacy.eyes(role))
+        return screen_pop(call, known, self._rules, self._privacy.visibility(role))
 
     async def _known(self, call: Call) -> Known:
         number = national(call.caller.number)

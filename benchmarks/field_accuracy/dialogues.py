@@ -198,8 +198,8 @@ def dialogue(name: str, split: str, world: District, rng: random.Random) -> dict
                 place_of = rng.randrange(4, 11)
                 wrong = number[:place_of] + str((int(number[place_of]) + rng.randrange(1, 9)) % 10)
                 wrong += number[place_of + 1 :]
-                mended = rng.choice(["哦不对，是", "啊说错了，应该是", "不对不对，"])
-                said = f"{spoken(wrong, rng)}。{mended}{said}"
+                fixed = rng.choice(["哦不对，是", "啊说错了，应该是", "不对不对，"])
+                said = f"{spoken(wrong, rng)}。{fixed}{said}"
             turns.append(("caller", f"{rng.choice(['', '我的电话是', '手机号', '号码是'])}{said}。"))
             if rng.random() < 0.2:
                 turns.append(("agent", f"我核对一下，{spoken(number, random.Random(1))}，对吗？"))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.answer_hints import Expecting
+from asr.answer_hints import AnswerHints
 from asr.config import AsrConfig
 from asr.engine import EngineRequest
 from asr.files import transcribe_span
@@ -44,7 +44,7 @@ def turn_of(said: Utterance) -> dict[str, Any]:
 
 async def hear(pool: EnginePool, name: str, legs: Mapping[Side, NDArray[np.int16]]) -> list[dict[str, Any]]:
     """Both legs of a call, `RATE` a second, in order of time; the agent's first, as after a call."""
-    expecting = Expecting(NAME_QUESTION, BEGINNINGS, name_beginnings)
+    expecting = AnswerHints(NAME_QUESTION, BEGINNINGS, name_beginnings)
 
     def wanted(side: Side, begin: float) -> EngineRequest:
         return expecting.request(name, side, begin, EngineRequest())

@@ -1,4 +1,4 @@
-"""How numbers, names and addresses look to eyes that need not see them whole. Pure."""
+"""How numbers, names and addresses look to visibility that need not see them whole. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

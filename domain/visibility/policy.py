@@ -13,7 +13,7 @@ SCREEN = "screen"
 """Whoever looks at the wall's big screen: everybody in the room."""
 
 
-class Eyes(Struct, frozen=True):
+class Visibility(Struct, frozen=True):
     """What somebody may see whole."""
 
     numbers: bool = True
@@ -48,20 +48,20 @@ class Eyes(Struct, frozen=True):
         return self.number(text) if self.transcripts or not text else HIDDEN
 
 
-WHOLE = Eyes()
-NOTHING = Eyes(numbers=False, names=False, addresses=False, transcripts=False)
+WHOLE = Visibility()
+NOTHING = Visibility(numbers=False, names=False, addresses=False, transcripts=False)
 STRANGERS = NOTHING
 """With which agents see callers who are not theirs: those who wait in the queue."""
 
 
 class Privacy(Struct, frozen=True):
-    """Whose eyes see what."""
+    """Whose visibility see what."""
 
-    roles: Mapping[str, Eyes] = {}
+    roles: Mapping[str, Visibility] = {}
     """By role, and `SCREEN`."""
 
-    def eyes(self, role: str) -> Eyes:
-        """The eyes of that role; of one that is not named, those that see nothing whole."""
+    def visibility(self, role: str) -> Visibility:
+        """The visibility of that role; of one that is not named, those that see nothing whole."""
         return self.roles.get(role, NOTHING)
 
 

@@ -1,6 +1,6 @@
-"""Everything that shows something of a caller, as given eyes may see it. Pure.
+"""Everything that shows something of a caller, as given visibility may see it. Pure.
 
-`shown` is the one door: what goes to a screen, into a file or over the stream has passed it. Kinds that it
+`redact` is the one door: what goes to a screen, into a file or over the stream has passed it. Kinds that it
 does not know hold nothing of callers and stay as they are.
 """
 
@@ -16,13 +16,13 @@ from domain.calls import Call, Conference, Direction, Leg, Party
 from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
 from domain.history import OrderOfCall
-from domain.messages import Said
+from domain.messages import Message
 from domain.orders import Alert, FieldValue, Order
 from domain.queues import Queue
 from domain.screen_pop import Contact
 from domain.transcripts import Utterance
 from domain.visibility.masks import HIDDEN, mask_address, mask_name, mask_number, put_back, without
-from domain.visibility.policy import Eyes
+from domain.visibility.policy import Visibility
 
 T = TypeVar("T")
 NUMBERS = frozenset({"phone", "phone_incomplete"})
@@ -45,114 +45,119 @@ Known = Sequence[tuple[str, str]]
 """Names and addresses that are known of an order, and how they are shown."""
 
 
-def shown(value: T, eyes: Eyes) -> T:
-    """`value` as these eyes may see it."""
-    if eyes.whole:
+def redact(value: T, visibility: Visibility) -> T:
+    """`value` as far as `visibility` allows."""
+    if visibility.whole:
         return value
-    seen: T = _shown(value, eyes)
+    seen: T = _redact(value, visibility)
     return seen
 
 
 @singledispatch
-def _shown(value: Any, eyes: Eyes) -> Any:
+def _redact(value: Any, visibility: Visibility) -> Any:
     return value
 
 
 # -- calls --------------------------------------------------------------------------------
-@_shown.register
-def _(call: Call, eyes: Eyes) -> Call:
+@_redact.register
+def _(call: Call, visibility: Visibility) -> Call:
     ours = call.direction is Direction.INBOUND
     return structs.replace(
         call,
-        caller=_party(call.caller, eyes),
-        called=call.called if ours else eyes.number(call.called),
-        ivr={name: eyes.number(value) for name, value in call.ivr.items()},
-        legs=tuple(_leg(leg, eyes) for leg in call.legs),
-        talks=tuple(structs.replace(one, channel=_channel(one.channel, eyes)) for one in call.talks),
+        caller=_party(call.caller, visibility),
+        called=call.called if ours else visibility.number(call.called),
+        ivr={name: visibility.number(value) for name, value in call.ivr.items()},
+        legs=tuple(_leg(leg, visibility) for leg in call.legs),
+        conversations=tuple(
+            structs.replace(one, channel=_channel(one.channel, visibility)) for one in call.conversations
+        ),
         recordings=tuple(
-            structs.replace(one, path=eyes.number(one.path), channel=_channel(one.channel, eyes))
+            structs.replace(one, path=visibility.number(one.path), channel=_channel(one.channel, visibility))
             for one in call.recordings
         ),
         transfers=tuple(
-            structs.replace(one, origin=eyes.number(one.origin), target=eyes.number(one.target))
+            structs.replace(one, origin=visibility.number(one.origin), target=visibility.number(one.target))
             for one in call.transfers
         ),
-        conferences=tuple(_conference(one, eyes) for one in call.conferences),
+        conferences=tuple(_conference(one, visibility) for one in call.conferences),
     )
 
 
-def _party(party: Party, eyes: Eyes) -> Party:
-    return Party(eyes.number(party.number), eyes.name(party.name))
+def _party(party: Party, visibility: Visibility) -> Party:
+    return Party(visibility.number(party.number), visibility.name(party.name))
 
 
-def _leg(leg: Leg, eyes: Eyes) -> Leg:
+def _leg(leg: Leg, visibility: Visibility) -> Leg:
     party = leg.party
     # An agent's own name is no secret; what a PBX writes there instead may be the caller's number.
-    name = eyes.number(party.name) if leg.agent is not None else eyes.name(party.name)
+    name = visibility.number(party.name) if leg.agent is not None else visibility.name(party.name)
     return structs.replace(
-        leg, channel=_channel(leg.channel, eyes), party=Party(eyes.number(party.number), name)
+        leg, channel=_channel(leg.channel, visibility), party=Party(visibility.number(party.number), name)
     )
 
 
-def _channel(name: str, eyes: Eyes) -> str:
+def _channel(name: str, visibility: Visibility) -> str:
     """`Local/13800138000@out-0000001a;1`: the number in it; what tells channels apart stays."""
     head, dash, tail = name.rpartition("-")
-    return eyes.number(head) + dash + tail
+    return visibility.number(head) + dash + tail
 
 
-def _conference(one: Conference, eyes: Eyes) -> Conference:
-    members = tuple(structs.replace(member, party=eyes.number(member.party)) for member in one.members)
+def _conference(one: Conference, visibility: Visibility) -> Conference:
+    members = tuple(structs.replace(member, party=visibility.number(member.party)) for member in one.members)
     return structs.replace(one, members=members)
 
 
-@_shown.register
-def _(utterance: Utterance, eyes: Eyes) -> Utterance:
-    return structs.replace(utterance, text=eyes.spoken(utterance.text))
+@_redact.register
+def _(utterance: Utterance, visibility: Visibility) -> Utterance:
+    return structs.replace(utterance, text=visibility.spoken(utterance.text))
 
 
-@_shown.register
-def _(queue: Queue, eyes: Eyes) -> Queue:
-    waiting = tuple(structs.replace(one, caller=eyes.number(one.caller)) for one in queue.waiting)
+@_redact.register
+def _(queue: Queue, visibility: Visibility) -> Queue:
+    waiting = tuple(structs.replace(one, caller=visibility.number(one.caller)) for one in queue.waiting)
     return structs.replace(queue, waiting=waiting)
 
 
-@_shown.register
-def _(alert: Alert, eyes: Eyes) -> Alert:
+@_redact.register
+def _(alert: Alert, visibility: Visibility) -> Alert:
     # It is told without the words: there is danger, on whose call.
-    return structs.replace(alert, quote=eyes.number(alert.quote) if eyes.transcripts else "")
+    return structs.replace(alert, quote=visibility.number(alert.quote) if visibility.transcripts else "")
 
 
-@_shown.register
-def _(contact: Contact, eyes: Eyes) -> Contact:
-    return structs.replace(contact, name=eyes.name(contact.name), note=eyes.number(contact.note))
+@_redact.register
+def _(contact: Contact, visibility: Visibility) -> Contact:
+    return structs.replace(contact, name=visibility.name(contact.name), note=visibility.number(contact.note))
 
 
 # -- orders -------------------------------------------------------------------------------
-@_shown.register
-def _(order: Order, eyes: Eyes) -> Order:
-    known = known_of(order, eyes)
+@_redact.register
+def _(order: Order, visibility: Visibility) -> Order:
+    known = known_of(order, visibility)
     return structs.replace(
         order,
-        fields={name: _field(name, field, eyes, known) for name, field in order.fields.items()},
+        fields={name: _field(name, field, visibility, known) for name, field in order.fields.items()},
         offers={
-            name: tuple(_field(name, one, eyes, known) for one in offers)
+            name: tuple(_field(name, one, visibility, known) for one in offers)
             for name, offers in order.offers.items()
         },
         related=tuple(
-            structs.replace(one, title=eyes.number(without(one.title, known))) for one in order.related
+            structs.replace(one, title=visibility.number(without(one.title, known))) for one in order.related
         ),
     )
 
 
-@_shown.register
-def _(both: OrderOfCall, eyes: Eyes) -> OrderOfCall:
-    return OrderOfCall(shown(both.order, eyes), shown(both.call, eyes))
+@_redact.register
+def _(both: OrderOfCall, visibility: Visibility) -> OrderOfCall:
+    return OrderOfCall(redact(both.order, visibility), redact(both.call, visibility))
 
 
-def known_of(order: Order, eyes: Eyes) -> Known:
-    """The names and addresses of that order that these eyes may not see whole, the longest first."""
+def known_of(order: Order, visibility: Visibility) -> Known:
+    """The names and addresses of that order that `visibility` does not allow whole, the longest first."""
     found: dict[str, str] = {}
-    for names, whole, mask in ((NAMES, eyes.names, mask_name), (ADDRESSES, eyes.addresses, mask_address)):
+    for names, whole, mask in (
+        (NAMES, visibility.names, mask_name),
+        (ADDRESSES, visibility.addresses, mask_address),
+    ):
         if whole:
             continue
         for name in names:
@@ -167,52 +172,54 @@ def _told_of(order: Order, name: str) -> list[FieldValue]:
     return [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
 
 
-def field_text(name: str, text: str, eyes: Eyes, known: Known = ()) -> str:
+def field_text(name: str, text: str, visibility: Visibility, known: Known = ()) -> str:
     """What stands in an order's field of that name."""
     if name in PUBLIC:
         return text
     if name in NUMBERS:
-        return eyes.digits(text)
+        return visibility.digits(text)
     if name in NAMES:
-        return eyes.name(text)
+        return visibility.name(text)
     if name in ADDRESSES:
-        return eyes.address(text)
-    return eyes.number(without(text, known))
+        return visibility.address(text)
+    return visibility.number(without(text, known))
 
 
-def _field(name: str, field: FieldValue, eyes: Eyes, known: Known) -> FieldValue:
+def _field(name: str, field: FieldValue, visibility: Visibility, known: Known) -> FieldValue:
     value = field.value
     if isinstance(value, str):
-        value = field_text(name, value, eyes, known)
+        value = field_text(name, value, visibility, known)
     elif isinstance(value, list | tuple):
-        value = [field_text(name, str(one), eyes, known) for one in value]
+        value = [field_text(name, str(one), visibility, known) for one in value]
     # The sentence that a masked value came from says it, in whatever words.
     hidden = (
-        (name in NUMBERS and not eyes.numbers)
-        or (name in NAMES and not eyes.names)
-        or (name in ADDRESSES and not eyes.addresses)
+        (name in NUMBERS and not visibility.numbers)
+        or (name in NAMES and not visibility.names)
+        or (name in ADDRESSES and not visibility.addresses)
     )
     evidence = tuple(
-        structs.replace(one, quote=HIDDEN if hidden else eyes.spoken(without(one.quote, known)))
+        structs.replace(one, quote=HIDDEN if hidden else visibility.spoken(without(one.quote, known)))
         for one in field.evidence
     )
     return structs.replace(field, value=value, evidence=evidence)
 
 
-def shown_drafts(order: Order, drafts: Mapping[str, str], eyes: Eyes) -> dict[str, str]:
+def redact_drafts(order: Order, drafts: Mapping[str, str], visibility: Visibility) -> dict[str, str]:
     """What is typed into that order's fields but not valid yet."""
-    known = known_of(order, eyes)
-    return {name: field_text(name, text, eyes, known) for name, text in drafts.items()}
+    known = known_of(order, visibility)
+    return {name: field_text(name, text, visibility, known) for name, text in drafts.items()}
 
 
-def typed(order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], eyes: Eyes) -> dict[str, Any]:
-    """What somebody with these eyes means by the values they send for an order's fields.
+def typed(
+    order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], visibility: Visibility
+) -> dict[str, Any]:
+    """What somebody with that `visibility` means by the values they send for an order's fields.
 
     What they left of a masked value is the value itself: else saving a summary would lose the number in it.
     """
-    if eyes.whole:
+    if visibility.whole:
         return dict(texts)
-    known = known_of(order, eyes)
+    known = known_of(order, visibility)
 
     def meant(name: str, sent: Any) -> Any:
         if isinstance(sent, list):
@@ -224,15 +231,15 @@ def typed(order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], eye
             sources += (
                 [str(one) for one in field.value] if isinstance(field.value, list) else [str(field.value)]
             )
-        return put_back(sent, sources, lambda text: field_text(name, text, eyes, known), known)
+        return put_back(sent, sources, lambda text: field_text(name, text, visibility, known), known)
 
     return {name: meant(name, sent) for name, sent in texts.items()}
 
 
 # -- operation ----------------------------------------------------------------------------
-@_shown.register
-def _(entry: AuditEntry, eyes: Eyes) -> AuditEntry:
-    if eyes.numbers:
+@_redact.register
+def _(entry: AuditEntry, visibility: Visibility) -> AuditEntry:
+    if visibility.numbers:
         return entry
     return structs.replace(
         entry,
@@ -242,18 +249,18 @@ def _(entry: AuditEntry, eyes: Eyes) -> AuditEntry:
     )
 
 
-@_shown.register
-def _(delivery: DeliveryView, eyes: Eyes) -> DeliveryView:
-    return structs.replace(delivery, last_error=_said(delivery.last_error, eyes))
+@_redact.register
+def _(delivery: DeliveryView, visibility: Visibility) -> DeliveryView:
+    return structs.replace(delivery, last_error=_said(delivery.last_error, visibility))
 
 
-@_shown.register
-def _(endpoint: EndpointState, eyes: Eyes) -> EndpointState:
-    return structs.replace(endpoint, last_error=_said(endpoint.last_error, eyes))
+@_redact.register
+def _(endpoint: EndpointState, visibility: Visibility) -> EndpointState:
+    return structs.replace(endpoint, last_error=_said(endpoint.last_error, visibility))
 
 
-def _said(said: Said | None, eyes: Eyes) -> Said | None:
-    if said is None or eyes.numbers:
+def _said(said: Message | None, visibility: Visibility) -> Message | None:
+    if said is None or visibility.numbers:
         return said
     return structs.replace(said, params=_masked(said.params), text=mask_number(said.text))
 

@@ -26,7 +26,7 @@ REFUSED_RETRY_S = 30.0
 
 
 class LinkState(Struct, frozen=True, kw_only=True):
-    """`reason` says what went wrong and how to mend it; "" when all is well. `at`: POSIX seconds."""
+    """`reason` says what went wrong and how to fix it; "" when all is well. `at`: POSIX seconds."""
 
     pbx: str
     phase: LinkPhase

@@ -35,7 +35,7 @@ RTP_PORTS = 200
 
 
 class PrivateAsteriskError(Exception):
-    """It cannot be started; the text names the cause and the mend."""
+    """It cannot be started; the text names the cause and the fix."""
 
 
 def find_asterisk(root: Path | None = None) -> Path | None:

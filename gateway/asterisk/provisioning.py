@@ -25,7 +25,7 @@ WRAP_UP_BRIDGE_S = 5
 
 
 class ProvisionError(Exception):
-    """The files cannot be rendered or written; the text names the mend."""
+    """The files cannot be rendered or written; the text names the fix."""
 
 
 @dataclass(frozen=True)

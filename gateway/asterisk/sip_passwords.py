@@ -38,7 +38,7 @@ def read_passwords(path: Path) -> dict[str, str]:
 
 
 def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
-    """Write the file, whole or not at all, for its owner's eyes only.
+    """Write the file, whole or not at all, for its owner's visibility only.
 
     Raises:
         OSError: it cannot be written.

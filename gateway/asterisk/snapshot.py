@@ -118,7 +118,7 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
 async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot:
     """Ask the PBX for everything.
 
-    A list that it refuses (a module or a privilege is missing) is left empty, and told with the mend.
+    A list that it refuses (a module or a privilege is missing) is left empty, and told with the fix.
 
     Raises:
         ConnectionLost, ActionTimeout: the PBX went while it was asked.
@@ -133,7 +133,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
                 pbx=pbx,
                 action=action,
                 reason=str(error),
-                mend="load the module and grant read=system,call,reporting in manager.conf",
+                fix="load the module and grant read=system,call,reporting in manager.conf",
             )
             return []
 

@@ -16,9 +16,9 @@ from gateway.call_control.view import (
     BUSY,
     GONE,
     Actor,
+    AgentConfig,
     Ami,
     Plan,
-    Seat,
     Step,
     View,
     consults,
@@ -38,17 +38,17 @@ SILENT = "-32767"
 """func_volume divides each sample by it."""
 
 
-def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, str]:
+def where_to(view: View, actor: Actor, config: AgentConfig, to: c.Target) -> tuple[str, str]:
     """(context, extension) of a target, as `deploy/asterisk/extensions.conf` has them.
 
     Raises:
         CommandError: no such target, it cannot take a call now, or the number is not permitted.
     """
     if to.agent is not None:
-        other = view.rules.seats.get(to.agent)
-        if other is None or other.pbx != seat.pbx:
-            raise impossible("agent_not_on_pbx", agent=to.agent, pbx=seat.pbx)
-        if other.id == seat.id:
+        other = view.rules.configs.get(to.agent)
+        if other is None or other.pbx != config.pbx:
+            raise impossible("agent_not_on_pbx", agent=to.agent, pbx=config.pbx)
+        if other.id == config.id:
             raise impossible("target_self")
         state = view.state(other.id)
         if state in (*BUSY, AgentState.UNREACHABLE):
@@ -60,37 +60,37 @@ def where_to(view: View, actor: Actor, seat: Seat, to: c.Target) -> tuple[str, s
             raise impossible("queue_unknown", queue=to.queue)
         return "hotline-queue", line.id
     number = to.number or ""
-    rule = permitted(view.rules.dial, number, actor.role, seat.lines)
+    rule = permitted(view.rules.dial, number, actor.role, config.lines)
     if rule is None:
         raise forbidden("number_forbidden", number=number)
     ours = "hotline-outbound" if rule.for_everyone else "hotline-outbound-commanded"
     return view.rules.outbound_context or ours, number
 
 
-def idle(view: View, seat: Seat) -> None:
+def idle(view: View, config: AgentConfig) -> None:
     """Raises CommandError where the agent's phone is in a call or cannot be reached."""
-    if next(view.legs(seat.id), None) is not None:
-        raise impossible("on_call", agent=seat.id)
-    if view.state(seat.id) is AgentState.UNREACHABLE:
-        raise impossible("phone_unregistered", phone=seat.phone, agent=seat.id)
+    if next(view.legs(config.id), None) is not None:
+        raise impossible("on_call", agent=config.id)
+    if view.state(config.id) is AgentState.UNREACHABLE:
+        raise impossible("phone_unregistered", phone=config.phone, agent=config.id)
 
 
-def originate(view: View, actor: Actor, seat: Seat, command: c.Originate, command_id: str) -> Plan:
+def originate(view: View, actor: Actor, config: AgentConfig, command: c.Originate, command_id: str) -> Plan:
     """The agent's phone first. The PBX's own channel id is the command's: asked twice, it rings once."""
-    idle(view, seat)
+    idle(view, config)
     if command.to is None:
         raise impossible("caller_unknown", call=command.back_to)
-    context, exten = where_to(view, actor, seat, command.to)
-    line = command.line or next(iter(seat.lines), "")
-    if command.line and command.line not in seat.lines and not actor.supervises:
-        raise forbidden("line_not_served", agent=seat.id, line=command.line)
+    context, exten = where_to(view, actor, config, command.to)
+    line = command.line or next(iter(config.lines), "")
+    if command.line and command.line not in config.lines and not actor.supervises:
+        raise forbidden("line_not_served", agent=config.id, line=command.line)
     if line and line not in {one.id for one in view.rules.lines}:
         raise impossible("line_unknown", line=line)
     channel = f"cmd-{command_id}"
     step = Ami(
         "Originate",
         {
-            "Channel": seat.phone,
+            "Channel": config.phone,
             "ChannelId": channel,
             "Context": context,
             "Exten": exten,
@@ -101,37 +101,37 @@ def originate(view: View, actor: Actor, seat: Seat, command: c.Originate, comman
             "Variable": [f"__HOTLINE_LINE={line}"] if line else [],
         },
     )
-    return Plan(seat.pbx, (step,), {"call_id": f"{seat.pbx}-{channel}"})
+    return Plan(config.pbx, (step,), {"call_id": f"{config.pbx}-{channel}"})
 
 
-def answer(view: View, seat: Seat, command: c.Answer) -> Plan:
+def answer(view: View, config: AgentConfig, command: c.Answer) -> Plan:
     """`Event: talk` on the ringing dialogue (desk phones with remote call control answer to it)."""
-    call, leg = own_leg(view, seat.id, command.call_id, talking=False)
+    call, leg = own_leg(view, config.id, command.call_id, talking=False)
     if leg.answered_at is not None or leg.bridge is not None:
-        raise impossible("not_ringing", agent=seat.id)
+        raise impossible("not_ringing", agent=config.id)
     if not leg.channel.startswith("PJSIP/"):
-        raise impossible("phone_by_hand", phone=seat.phone)
+        raise impossible("phone_by_hand", phone=config.phone)
     step = Ami("PJSIPNotify", {"Channel": leg.channel, "Variable": ["Event=talk"]})
     return Plan(call.pbx, (step,), {"call_id": call.id})
 
 
-def hang_up(view: View, seat: Seat, command: c.HangUp) -> Plan:
+def hang_up(view: View, config: AgentConfig, command: c.HangUp) -> Plan:
     """The agent's own leg; what happens with the other is the dialplan's."""
-    found = [(call, leg) for call, leg in view.legs(seat.id) if command.call_id in (None, call.id)]
+    found = [(call, leg) for call, leg in view.legs(config.id) if command.call_id in (None, call.id)]
     talking = [(call, leg) for call, leg in found if leg.bridge is not None]
     if not found:
-        raise impossible("no_call_to_hang_up", agent=seat.id)
+        raise impossible("no_call_to_hang_up", agent=config.id)
     if len(talking or found) != 1:
-        raise impossible("calls_unclear", agent=seat.id, count=len(talking or found))
+        raise impossible("calls_unclear", agent=config.id, count=len(talking or found))
     ((call, leg),) = talking or found
     # Music whispered to somebody on hold must not outlive the hold.
     release = _release(view, leg) if leg.held else ()
     return Plan(call.pbx, (*release, Ami("Hangup", {"Channel": leg.uniqueid, "Cause": "16"})), _of(call))
 
 
-def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
+def hold(view: View, config: AgentConfig, command: c.Hold) -> Plan:
     """Music whispered to everybody else in the bridge, the agent's leg silenced both ways."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if leg.held:
         raise impossible("held_already")
     others = peers(view, leg)
@@ -157,24 +157,24 @@ def hold(view: View, seat: Seat, command: c.Hold) -> Plan:
     return Plan(call.pbx, (*steps, _held(leg, True)), _of(call))
 
 
-def resume(view: View, seat: Seat, command: c.Resume) -> Plan:
+def resume(view: View, config: AgentConfig, command: c.Resume) -> Plan:
     """The opposite of `hold`; ends a mute as well."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if not leg.held:
         raise impossible("not_held")
     return Plan(call.pbx, _release(view, leg), _of(call))
 
 
-def mute(view: View, seat: Seat, command: c.Mute | c.Unmute) -> Plan:
+def mute(view: View, config: AgentConfig, command: c.Mute | c.Unmute) -> Plan:
     """What the agent says goes nowhere, or again to the others."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if leg.held:
         raise impossible("held")
     muted = isinstance(command, c.Mute)
     return Plan(call.pbx, (_volume(leg, "RX", not muted), _muted(leg, muted)), _of(call))
 
 
-def carried_over(leg: Leg) -> tuple[Ami, ...]:
+def hold_and_mute(leg: Leg) -> tuple[Ami, ...]:
     """A leg that took another's place: silenced as that one was. The music of a hold plays on."""
     if leg.held:
         steps = [_volume(leg, "RX", False), _volume(leg, "TX", False), _held(leg, True)]
@@ -182,27 +182,27 @@ def carried_over(leg: Leg) -> tuple[Ami, ...]:
     return (_volume(leg, "RX", False), _muted(leg, True)) if leg.muted else ()
 
 
-def transfer(view: View, actor: Actor, seat: Seat, command: c.Transfer) -> Plan:
+def transfer(view: View, actor: Actor, config: AgentConfig, command: c.Transfer) -> Plan:
     """At once: the other side is sent to the target, the agent's leg ends."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if consults(call, leg):
         raise impossible("consulting")
     if not peers(view, leg):
         raise impossible("nobody_to_transfer")
-    context, exten = where_to(view, actor, seat, command.to)
+    context, exten = where_to(view, actor, config, command.to)
     release = _release(view, leg) if leg.held else ()
     step = Ami("BlindTransfer", {"Channel": leg.uniqueid, "Context": context, "Exten": exten})
     return Plan(call.pbx, (*release, step), _of(call))
 
 
-def consult(view: View, actor: Actor, seat: Seat, command: c.Consult) -> Plan:
+def consult(view: View, actor: Actor, config: AgentConfig, command: c.Consult) -> Plan:
     """Asterisk's attended transfer begins: music for the other side, the target is called."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if consults(call, leg):
         raise impossible("consulting_already")
     if len(peers(view, leg)) != 1:
         raise impossible("consult_of_two")
-    context, exten = where_to(view, actor, seat, command.to)
+    context, exten = where_to(view, actor, config, command.to)
     release = _release(view, leg) if leg.held else ()
     if 0 < view.major(call.pbx) < TAKES_TARGET:
         context, exten = _by_keys(view, context, exten)
@@ -230,39 +230,39 @@ def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
     return context, exten
 
 
-def consulting(view: View, seat: Seat, command: c.CallCommand, keys: str) -> Plan:
+def consulting(view: View, config: AgentConfig, command: c.CallCommand, keys: str) -> Plan:
     """A code of the running consultation."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if not consults(call, leg):
-        raise impossible("consulting_nobody", agent=seat.id)
+        raise impossible("consulting_nobody", agent=config.id)
     return Plan(call.pbx, _keys(leg, keys), _of(call))
 
 
-def cancel(view: View, seat: Seat, command: c.CancelTransfer) -> Plan:
+def cancel(view: View, config: AgentConfig, command: c.CancelTransfer) -> Plan:
     """End the running consultation; the agent is back with who waited."""
 
     def settled(later: View) -> bool:
         return not any(
-            consults(call, leg) for call, leg in later.legs(seat.id) if leg.uniqueid == own.uniqueid
+            consults(call, leg) for call, leg in later.legs(config.id) if leg.uniqueid == own.uniqueid
         )
 
-    _, own = own_leg(view, seat.id, command.call_id)
-    return structs.replace(consulting(view, seat, command, CANCEL), settled=settled)
+    _, own = own_leg(view, config.id, command.call_id)
+    return structs.replace(consulting(view, config, command, CANCEL), settled=settled)
 
 
-def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, command_id: str) -> Plan:
+def conference(view: View, actor: Actor, config: AgentConfig, command: c.Conference, command_id: str) -> Plan:
     """Call `to` into the conversation, or make the consultation a conversation of three."""
-    call, leg = own_leg(view, seat.id, command.call_id)
+    call, leg = own_leg(view, config.id, command.call_id)
     if command.to is None:
-        return consulting(view, seat, command, THREE_WAY)
+        return consulting(view, config, command, THREE_WAY)
     if consults(call, leg):
         raise impossible("consulting_join")
     if leg.held:
         raise impossible("held")
     if not peers(view, leg):
         raise impossible("nobody_to_join")
-    context, exten = where_to(view, actor, seat, command.to)
-    line = call.line or next(iter(seat.lines), "")
+    context, exten = where_to(view, actor, config, command.to)
+    line = call.line or next(iter(config.lines), "")
     step = Ami(
         "Originate",
         {
@@ -271,7 +271,7 @@ def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, comm
             "Context": "hotline-command",
             "Exten": "conference",
             "Priority": "1",
-            "CallerID": f"<{seat.id}>",
+            "CallerID": f"<{config.id}>",
             "Timeout": "45000",
             "Async": "true",
             "Variable": [f"HOTLINE_TARGET={leg.uniqueid}", *([f"__HOTLINE_LINE={line}"] if line else [])],
@@ -280,24 +280,24 @@ def conference(view: View, actor: Actor, seat: Seat, command: c.Conference, comm
     return Plan(call.pbx, (step,), _of(call))
 
 
-def pick_up(view: View, actor: Actor, seat: Seat, command: c.PickUp) -> Plan:
+def pick_up(view: View, actor: Actor, config: AgentConfig, command: c.PickUp) -> Plan:
     """Withdraw the caller from the queue (no abandon in its figures) and ring the agent who asks."""
     for queue in view.queues.values():
         entry = next((one for one in queue.waiting if one.call_id == command.call_id), None)
         if entry is None:
             continue
-        if queue.pbx != seat.pbx:
+        if queue.pbx != config.pbx:
             raise impossible(
-                "call_on_other_pbx", call=command.call_id, pbx=queue.pbx, agent=seat.id, own=seat.pbx
+                "call_on_other_pbx", call=command.call_id, pbx=queue.pbx, agent=config.id, own=config.pbx
             )
-        if queue.line not in seat.lines and not actor.supervises:
-            raise forbidden("queue_not_served", agent=seat.id, queue=queue.line or queue.name)
-        idle(view, seat)
+        if queue.line not in config.lines and not actor.supervises:
+            raise forbidden("queue_not_served", agent=config.id, queue=queue.line or queue.name)
+        idle(view, config)
         call = view.calls.get(command.call_id)
         leg = next((leg for leg in call.legs if leg.uniqueid == entry.uniqueid), None) if call else None
         if leg is None:
             break
-        headers = {"Queue": queue.name, "Caller": leg.channel, "WithdrawInfo": seat.id}
+        headers = {"Queue": queue.name, "Caller": leg.channel, "WithdrawInfo": config.id}
         return Plan(queue.pbx, (Ami("QueueWithdrawCaller", headers),), {"call_id": command.call_id})
     raise impossible("call_not_waiting", call=command.call_id)
 

@@ -7,35 +7,35 @@ from domain import commands as c
 from domain.phones import BROWSER_CHOSEN, DESK_CHOSEN, PhoneKind, choice_device
 from domain.queues import AgentStatus
 from gateway.call_control.states import join, leave
-from gateway.call_control.view import BUSY, Ami, Plan, Seat, Step, View, impossible
+from gateway.call_control.view import BUSY, AgentConfig, Ami, Plan, Step, View, impossible
 
 
-def use_phone(view: View, seat: Seat, command: c.UsePhone) -> Plan:
+def use_phone(view: View, config: AgentConfig, command: c.UsePhone) -> Plan:
     """Calls ring at that phone from now on. Not during a call: it would be cut off, or ring on unseen."""
-    phone = (seat.phones or {PhoneKind.DESK: seat.phone}).get(command.phone)
+    phone = (config.phones or {PhoneKind.DESK: config.phone}).get(command.phone)
     if phone is None:
-        raise impossible("phone_none", agent=seat.id, phone=str(command.phone))
+        raise impossible("phone_none", agent=config.id, phone=str(command.phone))
     result = {"phone": str(command.phone)}
-    if phone == seat.phone:
-        return Plan(seat.pbx, follow(view, seat), result)
-    if view.state(seat.id) in BUSY or next(view.legs(seat.id), None) is not None:
-        raise impossible("on_call", agent=seat.id)
+    if phone == config.phone:
+        return Plan(config.pbx, follow(view, config), result)
+    if view.state(config.id) in BUSY or next(view.legs(config.id), None) is not None:
+        raise impossible("on_call", agent=config.id)
     state = DESK_CHOSEN if command.phone is PhoneKind.DESK else BROWSER_CHOSEN
-    choice = Ami("Setvar", {"Variable": f"DEVICE_STATE({choice_device(seat.id)})", "Value": state})
-    return Plan(seat.pbx, (choice, *follow(view, structs.replace(seat, phone=phone))), result)
+    choice = Ami("Setvar", {"Variable": f"DEVICE_STATE({choice_device(config.id)})", "Value": state})
+    return Plan(config.pbx, (choice, *follow(view, structs.replace(config, phone=phone))), result)
 
 
-def follow(view: View, seat: Seat) -> tuple[Step, ...]:
-    """What brings the agent's memberships to `seat.phone`, with their pause; nothing where they are there.
+def follow(view: View, config: AgentConfig) -> tuple[Step, ...]:
+    """What brings the agent's memberships to `config.phone`, with their pause; nothing where they are there.
 
     First in at that phone, then out at the other: in between the agent is a member twice, never in no queue.
     """
-    if not seat.phones:
+    if not config.phones:
         return ()
-    status = view.agents.get(seat.id)
+    status = view.agents.get(config.id)
     present = status.queues if status else ()
-    others = [phone for phone in (status.phones if status else ()) if _other(seat, phone)]
-    penalties = {line.queue: seat.lines[line.id] for line in view.rules.lines if line.id in seat.lines}
+    others = [phone for phone in (status.phones if status else ()) if _other(config, phone)]
+    penalties = {line.queue: config.lines[line.id] for line in view.rules.lines if line.id in config.lines}
     joined, left = (present if others else ()), tuple[str, ...]()
     if not view.rules.desk_login:
         joined = tuple(queue for queue in penalties if others or queue not in present)
@@ -43,17 +43,17 @@ def follow(view: View, seat: Seat) -> tuple[Step, ...]:
         left = tuple(queue for queue in present if queue in ours and queue not in penalties)
     reason = _pause_reason(status) if joined else ""
     paused = "true" if reason else "false"
-    steps: list[Step] = [join(seat, queue, penalties.get(queue, 0), Paused=paused) for queue in joined]
+    steps: list[Step] = [join(config, queue, penalties.get(queue, 0), Paused=paused) for queue in joined]
     if reason:
         # QueueAdd of older versions knows no reason.
-        steps.append(Ami("QueuePause", {"Interface": seat.phone, "Paused": "true", "Reason": reason}))
+        steps.append(Ami("QueuePause", {"Interface": config.phone, "Paused": "true", "Reason": reason}))
     steps += [leave(queue, phone) for queue in present for phone in others]
-    return (*steps, *(leave(queue, seat.phone) for queue in left))
+    return (*steps, *(leave(queue, config.phone) for queue in left))
 
 
-def _other(seat: Seat, phone: str) -> bool:
+def _other(config: AgentConfig, phone: str) -> bool:
     # A third phone, put into a queue by hand, is left alone.
-    return phone != seat.phone and phone in seat.phones.values()
+    return phone != config.phone and phone in config.phones.values()
 
 
 def _pause_reason(status: AgentStatus | None) -> str:

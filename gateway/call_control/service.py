@@ -12,7 +12,7 @@ import structlog
 from msgspec import structs
 
 from agents.accounts.service import Identity, Permission
-from agents.timers import DeskError, Desks
+from agents.timers import AgentStateError, AgentTimers
 from domain.audit import MAX_ARGS, AuditEntry, Claim
 from domain.calls import Call
 from domain.commands import (
@@ -31,8 +31,8 @@ from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.asterisk.protocol import HeaderValue, Response
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
-from gateway.call_control.view import Actor, Ami, Plan, Rules, Seat, Step, View
-from gateway.pbx_state import Picture
+from gateway.call_control.view import Actor, AgentConfig, Ami, Plan, Rules, Step, View
+from gateway.pbx_state import PbxState
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Pbx(Protocol):
         ...
 
 
-class Commander:
+class CommandService:
     """Answers commands of signed-in people; implements the ports of web and stream."""
 
     def __init__(
@@ -122,10 +122,10 @@ class Commander:
         try:
             async with self._locks.setdefault(agent[:64], asyncio.Lock()):
                 view = self._look()
-                if (seat := view.seat(agent)) is not None:
-                    await self._carry_out(Plan(seat.pbx, follow(view, seat)))
+                if (config := view.config(agent)) is not None:
+                    await self._carry_out(Plan(config.pbx, follow(view, config)))
         except CommandError as error:
-            log.warning("phone_not_followed", agent=agent, reason=error.said.text)
+            log.warning("phone_not_followed", agent=agent, reason=error.message.text)
 
     async def _again(
         self,
@@ -153,7 +153,7 @@ class Commander:
                 await self._carry_out(planned)
             answer = Answered(id=command_id, ok=True, result=dict(planned.result))
         except CommandError as error:
-            answer = refused(command_id, error.code, error.said)
+            answer = refused(command_id, error.code, error.message)
         except Exception:
             log.exception("command_failed", id=command_id, user=who.username, name=name[:40])
             answer = refused(command_id, "failed", refusal("internal"))
@@ -185,7 +185,7 @@ class Commander:
         try:
             return plan(self._look(), actor, meant, command_id)
         except CommandError as error:
-            if error.said.code == "number_forbidden":
+            if error.message.code == "number_forbidden":
                 # Its sentence tells the number, which not everybody may see.
                 raise CommandError(error.code, "caller_forbidden") from None
             raise
@@ -233,8 +233,8 @@ class Commander:
 def rules_of(settings: Settings, first: str) -> Rules:
     """What planning needs of the configuration; `first`: the PBX of agents who name none."""
     return Rules(
-        seats={
-            agent.id: Seat(
+        configs={
+            agent.id: AgentConfig(
                 agent.id,
                 agent.phone,
                 agent.pbx or first,
@@ -251,21 +251,21 @@ def rules_of(settings: Settings, first: str) -> Rules:
     )
 
 
-def view_of(rules: Rules, pictures: Iterable[Picture]) -> View:
+def view_of(rules: Rules, pbx_states: Iterable[PbxState]) -> View:
     """The picture now, all PBXs together."""
     agents: dict[str, AgentStatus] = {}
     calls: dict[str, Call] = {}
     queues: dict[tuple[str, str], Queue] = {}
     versions: dict[str, str] = {}
-    for picture in pictures:
+    for picture in pbx_states:
         versions[picture.link.pbx] = picture.version
-        agents.update(picture.floor.agents)
+        agents.update(picture.queue_state.agents)
         calls.update((call.id, call) for call in picture.live_calls)
-        queues.update(((queue.pbx, queue.name), queue) for queue in picture.floor.queues.values())
+        queues.update(((queue.pbx, queue.name), queue) for queue in picture.queue_state.queues.values())
     return View(rules, agents, calls, queues, versions)
 
 
-def wrap_ups(desks: Mapping[str, Desks]) -> Callable[[str, str, int | None], None]:
+def wrap_ups(desks: Mapping[str, AgentTimers]) -> Callable[[str, str, int | None], None]:
     """Wrap-up by the desks of each PBX."""
 
     def do(pbx: str, agent: str, seconds: int | None) -> None:
@@ -274,7 +274,7 @@ def wrap_ups(desks: Mapping[str, Desks]) -> Callable[[str, str, int | None], Non
                 desks[pbx].finish_wrap_up(agent)
             else:
                 desks[pbx].extend_wrap_up(agent, seconds)
-        except DeskError as error:
-            raise CommandError("not_possible", error.said.code, **error.said.params) from error
+        except AgentStateError as error:
+            raise CommandError("not_possible", error.message.code, **error.message.params) from error
 
     return do

@@ -1,17 +1,17 @@
 """Commands about an agent's own state: queues, pauses, wrap-up."""
 
 from domain import commands as c
-from gateway.call_control.view import Ami, Plan, Seat, View, WrapUp, impossible
+from gateway.call_control.view import AgentConfig, Ami, Plan, View, WrapUp, impossible
 
 
-def join(seat: Seat, queue: str, penalty: int, **more: str) -> Ami:
-    """The agent becomes a member of the queue by `seat.phone`; `more`: further headers."""
+def join(config: AgentConfig, queue: str, penalty: int, **more: str) -> Ami:
+    """The agent becomes a member of the queue by `config.phone`; `more`: further headers."""
     headers = {
         "Queue": queue,
-        "Interface": seat.phone,
+        "Interface": config.phone,
         "Penalty": str(penalty),
-        "MemberName": seat.id,
-        "StateInterface": seat.phone,
+        "MemberName": config.id,
+        "StateInterface": config.phone,
     }
     return Ami("QueueAdd", {**headers, **more}, tolerates=("Already there",))
 
@@ -21,66 +21,66 @@ def leave(queue: str, phone: str) -> Ami:
     return Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
 
 
-def log_in(view: View, seat: Seat, command: c.LogIn) -> Plan:
+def log_in(view: View, config: AgentConfig, command: c.LogIn) -> Plan:
     """Member of the queues of the agent's lines; those already joined are left alone."""
-    strangers = sorted(set(command.lines) - set(seat.lines))
+    strangers = sorted(set(command.lines) - set(config.lines))
     if strangers:
-        raise impossible("lines_not_served", agent=seat.id, lines=", ".join(strangers))
-    wanted = [line for line in view.rules.lines if line.id in (command.lines or seat.lines)]
+        raise impossible("lines_not_served", agent=config.id, lines=", ".join(strangers))
+    wanted = [line for line in view.rules.lines if line.id in (command.lines or config.lines)]
     if not wanted:
-        raise impossible("lines_none", agent=seat.id)
-    member_of = _queues(view, seat)
+        raise impossible("lines_none", agent=config.id)
+    member_of = _queues(view, config)
     steps = tuple(
-        join(seat, line.queue, seat.lines[line.id]) for line in wanted if line.queue not in member_of
+        join(config, line.queue, config.lines[line.id]) for line in wanted if line.queue not in member_of
     )
-    return Plan(seat.pbx, steps, {"queues": [line.queue for line in wanted]})
+    return Plan(config.pbx, steps, {"queues": [line.queue for line in wanted]})
 
 
-def log_out(view: View, seat: Seat, _: c.LogOut | c.ForceLogOut) -> Plan:
+def log_out(view: View, config: AgentConfig, _: c.LogOut | c.ForceLogOut) -> Plan:
     """Out of every queue; a conversation goes on."""
-    if seat.phones and not view.rules.desk_login:
+    if config.phones and not view.rules.desk_login:
         raise impossible("agents_static")
-    queues = _queues(view, seat)
-    steps = tuple(leave(queue, phone) for queue in queues for phone in _phones(view, seat))
-    return Plan(seat.pbx, steps, {"queues": list(queues)})
+    queues = _queues(view, config)
+    steps = tuple(leave(queue, phone) for queue in queues for phone in _phones(view, config))
+    return Plan(config.pbx, steps, {"queues": list(queues)})
 
 
-def pause(view: View, seat: Seat, command: c.Pause | c.ForcePause) -> Plan:
+def pause(view: View, config: AgentConfig, command: c.Pause | c.ForcePause) -> Plan:
     """No calls from any queue."""
     reasons = view.rules.pause_reasons
     if reasons and command.reason not in reasons:
         raise impossible("pause_reason", reason=command.reason, reasons=", ".join(reasons))
-    return _paused(view, seat, command.reason)
+    return _paused(view, config, command.reason)
 
 
-def unpause(view: View, seat: Seat, _: c.Unpause) -> Plan:
+def unpause(view: View, config: AgentConfig, _: c.Unpause) -> Plan:
     """Calls from the queues again."""
-    return _paused(view, seat, None)
+    return _paused(view, config, None)
 
 
-def wrap_up_done(_: View, seat: Seat, __: c.WrapUpDone) -> Plan:
+def wrap_up_done(_: View, config: AgentConfig, __: c.WrapUpDone) -> Plan:
     """Wrap-up ends now."""
-    return Plan(seat.pbx, (WrapUp(seat.id),))
+    return Plan(config.pbx, (WrapUp(config.id),))
 
 
-def wrap_up_extend(_: View, seat: Seat, command: c.WrapUpExtend) -> Plan:
+def wrap_up_extend(_: View, config: AgentConfig, command: c.WrapUpExtend) -> Plan:
     """Wrap-up lasts longer."""
-    return Plan(seat.pbx, (WrapUp(seat.id, command.seconds),))
+    return Plan(config.pbx, (WrapUp(config.id, command.seconds),))
 
 
-def _queues(view: View, seat: Seat) -> tuple[str, ...]:
-    status = view.agents.get(seat.id)
+def _queues(view: View, config: AgentConfig) -> tuple[str, ...]:
+    status = view.agents.get(config.id)
     return status.queues if status else ()
 
 
-def _phones(view: View, seat: Seat) -> tuple[str, ...]:
-    status = view.agents.get(seat.id)
-    return (status.phones if status else ()) or (seat.phone,)
+def _phones(view: View, config: AgentConfig) -> tuple[str, ...]:
+    status = view.agents.get(config.id)
+    return (status.phones if status else ()) or (config.phone,)
 
 
-def _paused(view: View, seat: Seat, reason: str | None) -> Plan:
-    if not _queues(view, seat):
-        raise impossible("not_logged_in", agent=seat.id)
+def _paused(view: View, config: AgentConfig, reason: str | None) -> Plan:
+    if not _queues(view, config):
+        raise impossible("not_logged_in", agent=config.id)
     headers = {"Paused": "false"} if reason is None else {"Paused": "true", "Reason": reason}
-    steps = tuple(Ami("QueuePause", {"Interface": phone, **headers}) for phone in _phones(view, seat))
-    return Plan(seat.pbx, steps, {"reason": reason} if reason is not None else {})
+    steps = tuple(Ami("QueuePause", {"Interface": phone, **headers}) for phone in _phones(view, config))
+    return Plan(config.pbx, steps, {"reason": reason} if reason is not None else {})

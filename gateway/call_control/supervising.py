@@ -3,7 +3,7 @@
 from domain import commands as c
 from domain.calls import Leg
 from gateway.call_control.calling import idle
-from gateway.call_control.view import GONE, Ami, Plan, Seat, View, impossible, own_leg, peers
+from gateway.call_control.view import GONE, AgentConfig, Ami, Plan, View, impossible, own_leg, peers
 
 MODES = {c.Listen: "listen", c.Whisper: "whisper", c.Barge: "barge"}
 CONTEXT = "hotline-command"
@@ -13,67 +13,73 @@ SPY = "spy-"
 """How the unique id of a channel begins that only listens: given by us, so that the picture names it."""
 
 
-def supervise(view: View, seat: Seat, command: c.Listen | c.Whisper | c.Barge, command_id: str) -> Plan:
+def supervise(
+    view: View, config: AgentConfig, command: c.Listen | c.Whisper | c.Barge, command_id: str
+) -> Plan:
     """The supervisor's phone rings and hears the agent; where it does already, only the mode changes."""
-    call, leg = own_leg(view, _other(seat, command), None)
-    if call.pbx != seat.pbx:
+    call, leg = own_leg(view, _other(config, command), None)
+    if call.pbx != config.pbx:
         raise impossible(
-            "supervised_on_other_pbx", target=command.target, pbx=call.pbx, agent=seat.id, own=seat.pbx
+            "supervised_on_other_pbx", target=command.target, pbx=call.pbx, agent=config.id, own=config.pbx
         )
     mode = MODES[type(command)]
     result = {"call_id": call.id, "mode": mode}
-    if (spy := _spy(view, seat)) is not None:
+    if (spy := _spy(view, config)) is not None:
         steps = (
             Ami("Setvar", {"Channel": spy.uniqueid, "Variable": "HOTLINE_SPY", "Value": leg.uniqueid}),
             Ami("Redirect", {"Channel": spy.uniqueid, "Context": CONTEXT, "Exten": mode, "Priority": "1"}),
         )
         return Plan(call.pbx, steps, result)
-    idle(view, seat)
-    begin = _call(seat, f"{SPY}{command_id}", mode, f"HOTLINE_SPY={leg.uniqueid}", command.target)
+    idle(view, config)
+    begin = _call(config, f"{SPY}{command_id}", mode, f"HOTLINE_SPY={leg.uniqueid}", command.target)
     return Plan(call.pbx, (Ami("Originate", begin),), result)
 
 
-def stop_listening(view: View, seat: Seat, _: c.StopListening) -> Plan:
+def stop_listening(view: View, config: AgentConfig, _: c.StopListening) -> Plan:
     """The supervisor's listening leg ends."""
-    spy = _spy(view, seat)
+    spy = _spy(view, config)
     if spy is None:
-        raise impossible("not_listening", agent=seat.id)
-    return Plan(seat.pbx, (Ami("Hangup", {"Channel": spy.uniqueid, "Cause": "16"}),))
+        raise impossible("not_listening", agent=config.id)
+    return Plan(config.pbx, (Ami("Hangup", {"Channel": spy.uniqueid, "Cause": "16"}),))
 
 
-def take_over(view: View, seat: Seat, command: c.TakeOver, command_id: str) -> Plan:
+def take_over(view: View, config: AgentConfig, command: c.TakeOver, command_id: str) -> Plan:
     """The other side of the agent's conversation is bridged with the supervisor; the agent's leg ends."""
-    call, leg = own_leg(view, _other(seat, command), None)
+    call, leg = own_leg(view, _other(config, command), None)
     others = peers(view, leg)
-    if call.pbx != seat.pbx or len(others) != 1:
+    if call.pbx != config.pbx or len(others) != 1:
         raise impossible("take_over_of_two")
     (other,) = others
     ends = []
-    if (spy := _spy(view, seat)) is not None:
+    if (spy := _spy(view, config)) is not None:
         ends.append(spy.uniqueid)
     else:
-        idle(view, seat)
+        idle(view, config)
     if leg.held:
         # Music of a hold must not go over with the caller.
         ends.append(f"hold-{other.uniqueid}")
     steps = [Ami("Hangup", {"Channel": channel, "Cause": "16"}, tolerates=GONE) for channel in ends]
-    begin = _call(seat, f"cmd-{command_id}", "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target)
+    begin = _call(
+        config, f"cmd-{command_id}", "take_over", f"HOTLINE_TARGET={other.uniqueid}", command.target
+    )
     return Plan(call.pbx, (*steps, Ami("Originate", begin)), {"call_id": call.id})
 
 
-def _spy(view: View, seat: Seat) -> Leg | None:
-    return next((leg for _, leg in view.legs(seat.id) if leg.uniqueid.startswith(SPY)), None)
+def _spy(view: View, config: AgentConfig) -> Leg | None:
+    return next((leg for _, leg in view.legs(config.id) if leg.uniqueid.startswith(SPY)), None)
 
 
-def _other(seat: Seat, command: c.Supervision) -> str:
-    if command.target == seat.id:
+def _other(config: AgentConfig, command: c.Supervision) -> str:
+    if command.target == config.id:
         raise impossible("own_seat")
     return command.target
 
 
-def _call(seat: Seat, channel: str, exten: str, variable: str, shown: str) -> dict[str, str | list[str]]:
+def _call(
+    config: AgentConfig, channel: str, exten: str, variable: str, shown: str
+) -> dict[str, str | list[str]]:
     return {
-        "Channel": seat.phone,
+        "Channel": config.phone,
         "ChannelId": channel,
         "Context": CONTEXT,
         "Exten": exten,

@@ -24,7 +24,7 @@ class Actor(Struct, frozen=True):
     supervises: bool = False
 
 
-class Seat(Struct, frozen=True):
+class AgentConfig(Struct, frozen=True):
     """An agent as configured."""
 
     id: str
@@ -39,7 +39,7 @@ class Seat(Struct, frozen=True):
 class Rules(Struct, frozen=True):
     """What is configured."""
 
-    seats: Mapping[str, Seat] = {}
+    configs: Mapping[str, AgentConfig] = {}
     lines: tuple[Line, ...] = ()
     dial: tuple[DialRule, ...] = ()
     outbound_context: str | None = None
@@ -72,12 +72,12 @@ class View(Struct, frozen=True):
         status = self.agents.get(agent)
         return status.state if status else None
 
-    def seat(self, agent: str) -> Seat | None:
-        """The agent's seat, with the phone they have chosen; `None`: nobody configured."""
-        seat, status = self.rules.seats.get(agent), self.agents.get(agent)
-        if seat is None or status is None:
-            return seat
-        return structs.replace(seat, phone=seat.phones.get(status.kind, seat.phone))
+    def config(self, agent: str) -> AgentConfig | None:
+        """The agent's config, with the phone they have chosen; `None`: nobody configured."""
+        config, status = self.rules.configs.get(agent), self.agents.get(agent)
+        if config is None or status is None:
+            return config
+        return structs.replace(config, phone=config.phones.get(status.kind, config.phone))
 
     def legs(self, agent: str) -> Iterator[tuple[Call, Leg]]:
         """The agent's live legs, each with its call."""

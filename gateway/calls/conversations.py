@@ -1,13 +1,13 @@
-"""Who speaks with whom: bridges, talks, holds, conferences; and the state that follows from them. Pure."""
+"""Who speaks with whom: bridges, holds, conferences; and the state that follows from them. Pure."""
 
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, CallState, Conference, Hold, Manner, Member, Side, Talk, Transfer
+from domain.calls import Call, CallState, Conference, Conversation, Hold, Member, Side, Transfer, TransferType
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
 from gateway.calls.channels import Channel
-from gateway.calls.registry import Book
+from gateway.calls.registry import CallRegistry
 
 HOLDING = "holding_bridge"
 CONFERENCE = 3
@@ -17,10 +17,10 @@ PAUSE_S = 0.5
 
 
 class Conversations:
-    """The handlers of what happens in bridges, over one book."""
+    """The handlers of what happens in bridges, over one registry."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, registry: CallRegistry) -> None:
+        self._registry = registry
 
     # -- state ---------------------------------------------------------------------------------------------
     def refresh(self, call: Call, *, given_up: bool = False) -> Call:
@@ -29,7 +29,7 @@ class Conversations:
         A phone that stopped ringing because its caller gave up, or because another one answered, leaves the
         call ringing: what comes next tells. `given_up`: it stopped because nobody answered.
         """
-        members = self._book.members(call.id)
+        members = self._registry.members(call.id)
         if call.talking:
             held = any(leg.held and leg.ended_at is None for leg in call.legs)
             state = CallState.HELD if held else CallState.TALKING
@@ -41,60 +41,60 @@ class Conversations:
             state = CallState.QUEUED
         else:
             state = CallState.IVR
-        return call if state is call.state else self._book.change(call, state=state)
+        return call if state is call.state else self._registry.change(call, state=state)
 
     # -- bridges -------------------------------------------------------------------------------------------
-    def enter(self, event: e.BridgeEnter) -> None:
+    def on_bridge_enter(self, event: e.BridgeEnter) -> None:
         """A channel enters a bridge: those in it hear each other from now on."""
-        call = self._book.call(event)
+        call = self._registry.call(event)
         if call is None:
             return
-        channel = self._book.channels[event.uniqueid]
+        channel = self._registry.channels[event.uniqueid]
         if event.technology == HOLDING:
-            self._book.set_bridge(channel, None)
-            self._book.set_leg(call, channel.uniqueid, bridge=None)
+            self._registry.set_bridge(channel, None)
+            self._registry.set_leg(call, channel.uniqueid, bridge=None)
             return
         channel.ringing, channel.sent_to, channel.parked = False, "", None
         channel.spoke_at = event.exten
         channel.state = event.state or channel.state
-        self._book.set_bridge(channel, event.bridge)
-        self._book.set_leg(call, channel.uniqueid, bridge=event.bridge)
+        self._registry.set_bridge(channel, event.bridge)
+        self._registry.set_leg(call, channel.uniqueid, bridge=event.bridge)
         self._back(event.at, channel)
         self.settle(event.at, channel)
 
     def settle(self, at: float, channel: Channel) -> None:
         """All that follows from who is together with `channel` now."""
-        book = self._book
-        parties = book.parties(channel)
-        call = book.calls[channel.call_id]
+        registry = self._registry
+        parties = registry.parties(channel)
+        call = registry.calls[channel.call_id]
         if len(parties) < 2:
-            book.show(at, channel.agent)
+            registry.show(at, channel.agent)
             return
         for one in parties:
-            if one.call_id != call.id and (other := book.calls.get(one.call_id)) is not None:
-                call = book.merge(at, call, other)
+            if one.call_id != call.id and (other := registry.calls.get(one.call_id)) is not None:
+                call = registry.merge(at, call, other)
         for one in parties:
             if call.leg(one.uniqueid) is None and not one.local:
-                call = book.add_leg(call, one)
+                call = registry.add_leg(call, one)
         legs = [(one, leg) for one in parties if (leg := call.leg(one.uniqueid)) is not None]
         # Agents among themselves consult each other; they talk when the caller is with them.
         if any(leg.side is Side.CALLER for _, leg in legs):
             for one, leg in legs:
                 if leg.side is Side.AGENT and leg.agent is not None:
-                    call = self.begin_talk(at, call, one, leg.agent, 0.0)
+                    call = self.begin_conversation(at, call, one, leg.agent, 0.0)
         elif call.talking and legs:
             # No talk begins that would tell who is with whom.
-            book.tell(f.CallUpdated(at=at, call=call, what="consultation"))
+            registry.tell(f.CallUpdated(at=at, call=call, what="consultation"))
         call = self._left_behind(at, call, parties)
         call = self._confer(at, self.refresh(call), parties)
         for one in parties:
-            book.show(at, one.agent)
+            registry.show(at, one.agent)
 
     def _back(self, at: float, channel: Channel) -> None:
         """Who held the caller and is with them again has resumed: transfers by DTMF send no Unhold."""
-        call = self._book.calls[channel.call_id]
+        call = self._registry.calls[channel.call_id]
         leg = call.leg(channel.uniqueid)
-        others = {one.uniqueid for one in self._book.parties(channel)} - {channel.uniqueid}
+        others = {one.uniqueid for one in self._registry.parties(channel)} - {channel.uniqueid}
         if leg is None or not leg.held or channel.silenced:
             return
         if any(one.side is Side.CALLER and one.uniqueid in others for one in call.legs):
@@ -102,41 +102,41 @@ class Conversations:
 
     def _left_behind(self, at: float, call: Call, parties: list[Channel]) -> Call:
         """The caller speaks with others now: who is in no bridge any more has finished, hung up or not."""
-        running = [talk.channel for talk in call.talks if talk.ended_at is None]
+        running = [talk.channel for talk in call.conversations if talk.ended_at is None]
         here = {one.name for one in parties}
         if here.issuperset(running) or not any(
             leg.side is Side.CALLER and leg.channel in here for leg in call.legs
         ):
             return call
-        for one in self._book.members(call.id):
+        for one in self._registry.members(call.id):
             if one.bridge is None and one.name in running:
-                call = self.end_talk(at, call, one.name)
+                call = self.end_conversation(at, call, one.name)
         return call
 
-    def leave(self, event: e.BridgeLeave) -> None:
+    def on_bridge_leave(self, event: e.BridgeLeave) -> None:
         """A channel leaves a bridge."""
-        book = self._book
-        call = book.call(event)
+        registry = self._registry
+        call = registry.call(event)
         if call is None:
             return
-        channel = book.channels[event.uniqueid]
+        channel = registry.channels[event.uniqueid]
         bridge = channel.bridge
         if bridge is None or bridge != event.bridge:
             return
         self.sent_elsewhere(event, call, channel)
-        call = book.set_leg(book.calls[channel.call_id], channel.uniqueid, bridge=None)
-        book.set_bridge(channel, None)
+        call = registry.set_leg(registry.calls[channel.call_id], channel.uniqueid, bridge=None)
+        registry.set_bridge(channel, None)
         self.left(event.at, call)
-        book.show(event.at, channel.agent)
+        registry.show(event.at, channel.agent)
 
     def succeed(self, at: float, gone: Channel, bridge: str) -> None:
         """A channel hung up that had left no bridge: who took its place is in it now."""
-        heir = self._book.channels.get(gone.successor or "")
+        heir = self._registry.channels.get(gone.successor or "")
         if heir is None or heir.bridge == bridge:
             return
         heir.sent_to, heir.spoke_at = "", None
-        self._book.set_bridge(heir, bridge)
-        self._book.set_leg(self._book.calls[heir.call_id], heir.uniqueid, bridge=bridge)
+        self._registry.set_bridge(heir, bridge)
+        self._registry.set_leg(self._registry.calls[heir.call_id], heir.uniqueid, bridge=bridge)
         self.settle(at, heir)
 
     def left(self, at: float, call: Call) -> None:
@@ -144,81 +144,89 @@ class Conversations:
         running = next((one for one in call.conferences if one.ended_at is None), None)
         if running is None:
             return
-        here = (self._book.channels.get(one.uniqueid) for one in running.members if one.left_at is None)
+        here = (self._registry.channels.get(one.uniqueid) for one in running.members if one.left_at is None)
         self._confer(
-            at, call, max((self._book.parties(one) for one in here if one is not None), key=len, default=[])
+            at,
+            call,
+            max((self._registry.parties(one) for one in here if one is not None), key=len, default=[]),
         )
 
     def sent_elsewhere(self, event: ChannelEvent, call: Call, channel: Channel) -> Call:
         """A caller taken out of a conversation is elsewhere: a transfer nobody announced (Redirect)."""
         leg = call.leg(channel.uniqueid)
         stays = channel.spoke_at is None or event.exten in ("", "s", "h", channel.spoke_at)
-        if stays or channel.sent_to or leg is None or leg.side is not Side.CALLER or not call.talks:
+        if stays or channel.sent_to or leg is None or leg.side is not Side.CALLER or not call.conversations:
             return call
         channel.sent_to = event.exten
         return self.transferred(
-            event.at, call, Manner.BLIND, call.talks[-1].agent or "", event.exten, "success"
+            event.at, call, TransferType.BLIND, call.conversations[-1].agent or "", event.exten, "success"
         )
 
     def transferred(
-        self, at: float, call: Call, manner: Manner, origin: str, target: str, result: str
+        self, at: float, call: Call, transfer_type: TransferType, origin: str, target: str, result: str
     ) -> Call:
         """Note a step of a call to another party."""
-        step = Transfer(at=at, manner=manner, origin=origin, target=target, result=result)
-        call = self._book.change(call, transfers=(*call.transfers, step))
-        self._book.tell(
-            f.CallTransferred(at=at, call=call, manner=manner, origin=origin, target=target, result=result)
+        step = Transfer(at=at, transfer_type=transfer_type, origin=origin, target=target, result=result)
+        call = self._registry.change(call, transfers=(*call.transfers, step))
+        self._registry.tell(
+            f.CallTransferred(
+                at=at, call=call, transfer_type=transfer_type, origin=origin, target=target, result=result
+            )
         )
         return call
 
-    # -- talks ---------------------------------------------------------------------------------------------
-    def begin_talk(self, at: float, call: Call, channel: Channel, agent: str, waited: float) -> Call:
+    # -- with agents ---------------------------------------------------------------------------------------
+    def begin_conversation(self, at: float, call: Call, channel: Channel, agent: str, waited: float) -> Call:
         """An agent speaks with the caller from now on; nothing new if they do already."""
-        if any(talk.ended_at is None and talk.channel == channel.name for talk in call.talks):
+        if any(talk.ended_at is None and talk.channel == channel.name for talk in call.conversations):
             return call
         channel.ringing = False
-        talk = Talk(agent=agent, channel=channel.name, started_at=at)
+        talk = Conversation(agent=agent, channel=channel.name, started_at=at)
         held = any(leg.held and leg.ended_at is None for leg in call.legs)
-        call = self._book.change(
+        call = self._registry.change(
             call,
             state=CallState.HELD if held else CallState.TALKING,
             agent=agent,
             answered_at=call.answered_at if call.answered_at is not None else at,
-            talks=(*call.talks, talk),
+            conversations=(*call.conversations, talk),
         )
-        self._book.tell(f.CallAnswered(at=at, call=call, agent=agent, channel=channel.name, waited=waited))
-        self._book.show(at, agent)
+        self._registry.tell(
+            f.CallAnswered(at=at, call=call, agent=agent, channel=channel.name, waited=waited)
+        )
+        self._registry.show(at, agent)
         return call
 
-    def end_talk(self, at: float, call: Call, channel: str) -> Call:
+    def end_conversation(self, at: float, call: Call, channel: str) -> Call:
         """The conversation of the agent on that channel is over."""
-        running = next((t for t in call.talks if t.ended_at is None and t.channel == channel), None)
+        running = next((t for t in call.conversations if t.ended_at is None and t.channel == channel), None)
         if running is None:
             return call
-        talks = tuple(structs.replace(t, ended_at=at) if t is running else t for t in call.talks)
-        call = self.refresh(self._book.change(call, talks=talks))
-        self._book.tell(f.TalkEnded(at=at, call=call, agent=running.agent, channel=channel))
+        conversations = tuple(
+            structs.replace(t, ended_at=at) if t is running else t for t in call.conversations
+        )
+        call = self.refresh(self._registry.change(call, conversations=conversations))
+        self._registry.tell(f.ConversationEnded(at=at, call=call, agent=running.agent, channel=channel))
         return call
 
     # -- holds ---------------------------------------------------------------------------------------------
-    def hold(self, event: e.Hold) -> None:
+    def on_hold(self, event: e.Hold) -> None:
         """A party holds the other."""
         self.held(event, True)
 
-    def unhold(self, event: e.Unhold) -> None:
+    def on_unhold(self, event: e.Unhold) -> None:
         """A party resumes."""
         self.held(event, False)
 
     def held(self, event: ChannelEvent, held: bool) -> None:
         """A party holds, or no longer does, however that was said."""
-        call = self._book.call(event)
+        call = self._registry.call(event)
         leg = call.leg(event.uniqueid) if call is not None else None
         # Phones resume before each transfer, held or not: what changes nothing is not told.
         if call is None or leg is None or leg.held is held:
             return
         call = self.set_held(event.at, call, event.uniqueid, held)
-        for channel in self._book.members(call.id):
-            self._book.show(event.at, channel.agent)
+        for channel in self._registry.members(call.id):
+            self._registry.show(event.at, channel.agent)
 
     def set_held(self, at: float, call: Call, uniqueid: str, held: bool) -> Call:
         """Note that a leg holds or no longer does."""
@@ -234,9 +242,9 @@ class Conversations:
                 else one
                 for one in call.holds
             )
-        call = self._book.set_leg(self._book.change(call, holds=holds), uniqueid, held=held)
+        call = self._registry.set_leg(self._registry.change(call, holds=holds), uniqueid, held=held)
         call = self.refresh(call)
-        self._book.tell(f.CallHeld(at=at, call=call, held=held, by=leg.agent or leg.party.number))
+        self._registry.tell(f.CallHeld(at=at, call=call, held=held, by=leg.agent or leg.party.number))
         return call
 
     # -- conferences ---------------------------------------------------------------------------------------
@@ -262,7 +270,7 @@ class Conversations:
         ]
         present = {one.uniqueid for one in members if one.left_at is None}
         members += [
-            Member(uniqueid=one, party=self._book.party(one), joined_at=at)
+            Member(uniqueid=one, party=self._registry.party(one), joined_at=at)
             for one in here
             if one not in present
         ]
@@ -270,8 +278,8 @@ class Conversations:
         if after == running:
             return call
         earlier = tuple(one for one in call.conferences if one is not running)
-        call = self._book.change(call, conferences=(*earlier, after))
-        self._book.tell(f.ConferenceChanged(at=at, call=call))
+        call = self._registry.change(call, conferences=(*earlier, after))
+        self._registry.tell(f.ConferenceChanged(at=at, call=call))
         return call
 
 

@@ -9,64 +9,64 @@ from domain.facts import CallUpdated
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
 from gateway.calls.conversations import Conversations
-from gateway.calls.registry import Book
+from gateway.calls.registry import CallRegistry
 
 IVR = "HOTLINE_IVR_"
 
 
 class Dialplan:
-    """The handlers of variables and recordings, over one book."""
+    """The handlers of variables and recordings, over one registry."""
 
-    def __init__(self, book: Book, conversations: Conversations) -> None:
-        self._book = book
-        self._talks = conversations
+    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+        self._registry = registry
+        self._conversations = conversations
 
-    def variable(self, event: e.VarSet) -> None:
+    def on_var_set(self, event: e.VarSet) -> None:
         """A `HOTLINE_*` variable was set. Hostile: only known lines are believed, texts are cut."""
-        book = self._book
-        call = book.call(event)
+        registry = self._registry
+        call = registry.call(event)
         if call is None:
             return
         name, value = event.variable, event.value
         if name == "HOTLINE_LINE":
-            if value not in book.lines or call.line == value:
+            if value not in registry.lines or call.line == value:
                 return
-            call = book.change(call, line=value)
+            call = registry.change(call, line=value)
         elif name == "HOTLINE_DID":
             if call.called == value:
                 return
-            call = book.change(call, called=value[:64])
+            call = registry.change(call, called=value[:64])
         elif name == "HOTLINE_HELD":
             # Held or resumed by a command: the PBX itself knows of no hold then.
-            book.channels[event.uniqueid].silenced = value == "1"
-            self._talks.held(event, value == "1")
+            registry.channels[event.uniqueid].silenced = value == "1"
+            self._conversations.held(event, value == "1")
             return
         elif name == "HOTLINE_MUTED":
             leg = call.leg(event.uniqueid)
             if leg is None or leg.muted is (value == "1"):
                 return
-            call = book.set_leg(call, event.uniqueid, muted=value == "1")
+            call = registry.set_leg(call, event.uniqueid, muted=value == "1")
         elif name == "HOTLINE_RECORDING":
             if not value or any(one.path == value for one in call.recordings):
                 return
             recording = Recording(path=value, channel=event.channel, started_at=event.at)
-            call = book.change(call, recordings=(*call.recordings, recording))
+            call = registry.change(call, recordings=(*call.recordings, recording))
         elif name.startswith(IVR):
-            call = book.change(call, ivr={**call.ivr, name[len(IVR) :].lower(): value[:200]})
+            call = registry.change(call, ivr={**call.ivr, name[len(IVR) :].lower(): value[:200]})
         else:
             return
-        book.tell(CallUpdated(at=event.at, call=call, what=name))
+        registry.tell(CallUpdated(at=event.at, call=call, what=name))
 
-    def recording_begins(self, event: e.MixMonitorStart) -> None:
+    def on_mix_monitor_start(self, event: e.MixMonitorStart) -> None:
         """The first sample is taken now."""
         self._recordings(event, lambda one: structs.replace(one, started_at=event.at))
 
-    def recording_ends(self, event: e.MixMonitorStop) -> None:
+    def on_mix_monitor_stop(self, event: e.MixMonitorStop) -> None:
         """The last sample was taken."""
         self._recordings(event, lambda one: structs.replace(one, ended_at=event.at))
 
     def _recordings(self, event: ChannelEvent, change: Callable[[Recording], Recording]) -> None:
-        call = self._book.call(event)
+        call = self._registry.call(event)
         if call is None or not call.recordings:
             return
         # The event names the channel only; the last recording of that channel is meant.
@@ -74,5 +74,5 @@ class Dialplan:
         if last is None:
             return
         recordings = tuple(change(one) if i == last else one for i, one in enumerate(call.recordings))
-        call = self._book.change(call, recordings=recordings)
-        self._book.tell(CallUpdated(at=event.at, call=call, what="recording"))
+        call = self._registry.change(call, recordings=recordings)
+        self._registry.tell(CallUpdated(at=event.at, call=call, what="recording"))

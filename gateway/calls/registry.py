@@ -1,4 +1,6 @@
-"""The book of one PBX's live calls and channels: who belongs to what. Pure; every change goes through here.
+"""One PBX's live calls and channels: which channel belongs to which call. Pure.
+
+Every change goes through here.
 
 A call is found by Linkedid, but Linkedid is not believed where it misleads: it names the oldest channel of
 those that were ever bridged, which after a transfer may be a consultation's, not the caller's. Two calls that
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from agents.queues.state import Floor
+from agents.queues.state import QueueState
 from domain import facts as f
 from domain.calls import Call, CallState, Direction, EndReason, Leg, Party, Side
 from domain.facts import AnyFact
@@ -20,7 +22,7 @@ from gateway.calls.channels import Channel, other_half, phone_of
 
 
 class _Phone(NamedTuple):
-    """What the floor was last told of an agent's phone."""
+    """What the queue_state was last told of an agent's phone."""
 
     call_id: str | None = None
     ringing: bool = False
@@ -41,12 +43,12 @@ def survivor(one: Call, other: Call) -> tuple[Call, Call]:
     return first, second
 
 
-class Book:
+class CallRegistry:
     """Calls by id, channels by unique id, and the relations between them. `tell` collects facts."""
 
-    def __init__(self, pbx: str, floor: Floor, lines: Sequence[Line]) -> None:
+    def __init__(self, pbx: str, queue_state: QueueState, lines: Sequence[Line]) -> None:
         self.pbx = pbx
-        self.floor = floor
+        self.queue_state = queue_state
         self.lines = {line.id: line for line in lines}
         self.line_of_queue = {line.queue: line.id for line in lines}
         self.line_of_number = {number: line.id for line in lines for number in line.numbers}
@@ -116,7 +118,7 @@ class Book:
         """Whose phone a channel of that name is; nobody's after a masquerade (`<MASQ>`, `<ZOMBIE>`)."""
         if name.endswith(">"):
             return None
-        return self.floor.agent_of_phone(phone_of(name))
+        return self.queue_state.agent_of_phone(phone_of(name))
 
     def telephone(self, channel: Channel) -> Channel:
         """The phone that answered behind a Local channel, if one did; else the channel itself."""
@@ -329,7 +331,7 @@ class Book:
 
     # -- agents' phones ------------------------------------------------------------------------------------
     def show(self, at: float, agent: str | None) -> None:
-        """Tell the floor what an agent's phone is doing, of all its channels the most telling."""
+        """Tell the queue_state what an agent's phone is doing, of all its channels the most telling."""
         if agent is None:
             return
         best: tuple[int, Call] | None = None
@@ -346,7 +348,7 @@ class Book:
             return
         self._shown[agent] = shown
         self.tell(
-            *self.floor.phone(
+            *self.queue_state.phone(
                 at,
                 agent,
                 call_id=shown.call_id,
@@ -365,8 +367,8 @@ class Book:
         if channel.ringing:
             return 1
         if channel.state not in ("Up", "Ring") or call is None:
-            talks = call.talks if call else ()
-            if not any(talk.channel == channel.name and talk.ended_at is None for talk in talks):
+            conversations = call.conversations if call else ()
+            if not any(talk.channel == channel.name and talk.ended_at is None for talk in conversations):
                 return 0
         assert call is not None
         leg = call.leg(channel.uniqueid)
@@ -375,12 +377,12 @@ class Book:
         return 2 if leg.held or (call.state is CallState.HELD and channel.bridge is not None) else 3
 
 
-def other_channel(book: Book, channel: Channel) -> Channel | None:
+def other_channel(registry: CallRegistry, channel: Channel) -> Channel | None:
     """The other half of a Local channel, if it is there; both are made in the same call."""
     name = other_half(channel.name)
     if not name:
         return None
-    return next((one for one in book.members(channel.call_id) if one.name == name), None)
+    return next((one for one in registry.members(channel.call_id) if one.name == name), None)
 
 
 def closed(call: Call, at: float) -> Call:
@@ -410,7 +412,7 @@ def closed(call: Call, at: float) -> Call:
             structs.replace(leg, ended_at=at, bridge=None) if leg.ended_at is None else leg
             for leg in call.legs
         ),
-        talks=over(call.talks),
+        conversations=over(call.conversations),
         holds=over(call.holds),
         recordings=over(call.recordings),
         conferences=conferences,

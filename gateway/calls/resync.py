@@ -15,7 +15,7 @@ from domain.facts import AnyFact
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
-from gateway.calls.registry import Book, closed, survivor
+from gateway.calls.registry import CallRegistry, closed, survivor
 from gateway.calls.tracker import CallTracker
 
 PARKING = "parking"
@@ -29,7 +29,7 @@ def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Cal
     `open_calls` are those the journal holds as not ended (after a restart of ours); calls the tracker itself
     holds are newer than those of the same id.
     """
-    at, book = snapshot.at, tracker.book
+    at, registry = snapshot.at, tracker.registry
     known = {call.id: call for call in open_calls if call.pbx == tracker.pbx} | tracker.calls
     rows = sorted(
         (row for row in snapshot.channels if row.uniqueid and not is_listener(row.channel)),
@@ -38,27 +38,29 @@ def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Cal
     holding = {
         one.bridge for one in snapshot.bridges if one.bridge_type == PARKING or one.technology == HOLDING
     }
-    home = _homes(book, known, rows, holding)
-    book.clear()
+    home = _homes(registry, known, rows, holding)
+    registry.clear()
     begun = _calls(tracker, known, rows, home)
     waiting_in = {entry.uniqueid: queue.queue for queue in snapshot.queues for entry in queue.entries}
-    channels = [_channel(book, row, home[row.uniqueid], holding, waiting_in) for row in rows]
+    channels = [_channel(registry, row, home[row.uniqueid], holding, waiting_in) for row in rows]
     for call_id in begun:
-        book.tell(f.CallStarted(at=at, call=book.calls[call_id]))
+        registry.tell(f.CallStarted(at=at, call=registry.calls[call_id]))
     for call_id, call in known.items():
-        if call_id not in book.calls:
-            book.tell(f.CallEnded(at=at, call=structs.replace(closed(call, at), end_reason=EndReason.UNSEEN)))
-    book.tell(*tracker.floor.resync(snapshot, home))
-    for call in list(book.calls.values()):
+        if call_id not in registry.calls:
+            registry.tell(
+                f.CallEnded(at=at, call=structs.replace(closed(call, at), end_reason=EndReason.UNSEEN))
+            )
+    registry.tell(*tracker.queue_state.resync(snapshot, home))
+    for call in list(registry.calls.values()):
         _restore(tracker, snapshot, call)
     for channel in channels:
         tracker.conversations.settle(at, channel)
-    for call in list(book.calls.values()):
+    for call in list(registry.calls.values()):
         after = tracker.conversations.refresh(call, given_up=True)
-        book.tell(f.CallUpdated(at=at, call=after, what="resync"))
-        for channel in book.members(call.id):
-            book.show(at, channel.agent)
-    return book.take()
+        registry.tell(f.CallUpdated(at=at, call=after, what="resync"))
+        for channel in registry.members(call.id):
+            registry.show(at, channel.agent)
+    return registry.take()
 
 
 def _age(row: ChannelSnapshot) -> tuple[float, int]:
@@ -70,7 +72,7 @@ def _age(row: ChannelSnapshot) -> tuple[float, int]:
 
 
 def _homes(
-    book: Book, known: dict[str, Call], rows: list[ChannelSnapshot], holding: set[str]
+    registry: CallRegistry, known: dict[str, Call], rows: list[ChannelSnapshot], holding: set[str]
 ) -> dict[str, str]:
     """Each channel's call: that which had it, else that of its Linkedid; bridged ones are one call."""
     had = {leg.uniqueid: call.id for call in known.values() for leg in call.legs if leg.ended_at is None}
@@ -82,7 +84,7 @@ def _homes(
     for row in rows:
         linkedid = row.linkedid or row.uniqueid
         if row.uniqueid not in home:
-            home[row.uniqueid] = of_linkedid.setdefault(linkedid, book.call_id(linkedid))
+            home[row.uniqueid] = of_linkedid.setdefault(linkedid, registry.call_id(linkedid))
     # Two halves of one Local channel are in one call, and so are those who hear each other.
     together: dict[str, str] = {}
     for row in rows:
@@ -112,34 +114,34 @@ def _which(known: dict[str, Call], one: str, other: str) -> tuple[str, str]:
 def _calls(
     tracker: CallTracker, known: dict[str, Call], rows: list[ChannelSnapshot], home: dict[str, str]
 ) -> list[str]:
-    """Put the calls into the book; the ids of those nobody saw begin."""
-    book = tracker.book
+    """Put the calls into the registry; the ids of those nobody saw begin."""
+    registry = tracker.registry
     groups: dict[str, list[ChannelSnapshot]] = {}
     for row in rows:
         groups.setdefault(home[row.uniqueid], []).append(row)
     begun = []
     for call_id, group in groups.items():
         if call_id in known:
-            book.begin(known[call_id])
+            registry.begin(known[call_id])
             continue
-        first = min(group, key=lambda row: _beginner(book, row))
-        channel = _channel_of(book, first, call_id)
+        first = min(group, key=lambda row: _beginner(registry, row))
+        channel = _channel_of(registry, first, call_id)
         call = tracker.lifecycle.begin(first.started_at, channel)
         if channel.agent is None and first.application == DIALLED:
             call = structs.replace(call, direction=Direction.OUTBOUND)
-        book.keep(structs.replace(call, legs=()))
+        registry.keep(structs.replace(call, legs=()))
         begun.append(call_id)
     return begun
 
 
-def _beginner(book: Book, row: ChannelSnapshot) -> int:
+def _beginner(registry: CallRegistry, row: ChannelSnapshot) -> int:
     """Who began a call: somebody outside who called, else an agent who did, else the oldest."""
     if row.application == DIALLED or row.channel.startswith("Local/"):
         return 2
-    return 1 if book.agent_of(row.channel) else 0
+    return 1 if registry.agent_of(row.channel) else 0
 
 
-def _channel_of(book: Book, row: ChannelSnapshot, call_id: str) -> Channel:
+def _channel_of(registry: CallRegistry, row: ChannelSnapshot, call_id: str) -> Channel:
     """The channel of a row, in no queue or bridge yet."""
     return Channel(
         uniqueid=row.uniqueid,
@@ -151,48 +153,50 @@ def _channel_of(book: Book, row: ChannelSnapshot, call_id: str) -> Channel:
         caller_number=row.caller_number,
         caller_name=row.caller_name,
         exten=row.exten,
-        agent=book.agent_of(row.channel),
+        agent=registry.agent_of(row.channel),
     )
 
 
 def _channel(
-    book: Book, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
+    registry: CallRegistry, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
 ) -> Channel:
-    channel = _channel_of(book, row, call_id)
+    channel = _channel_of(registry, row, call_id)
     channel.queue = waiting_in.get(row.uniqueid)
     channel.ringing = row.state == "Ringing"
     channel.parked = "" if row.bridge in holding else None
-    book.add(channel)
-    book.alias(channel.linkedid, call_id)
+    registry.add(channel)
+    registry.alias(channel.linkedid, call_id)
     if row.bridge and row.bridge not in holding:
-        book.set_bridge(channel, row.bridge)
+        registry.set_bridge(channel, row.bridge)
     return channel
 
 
 def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
     """A call's legs, queue and variables as the PBX has them now; what is over is ended."""
-    at, book = snapshot.at, tracker.book
-    live = {channel.uniqueid: channel for channel in book.members(call.id)}
+    at, registry = snapshot.at, tracker.registry
+    live = {channel.uniqueid: channel for channel in registry.members(call.id)}
     for leg in call.legs:
         here = live.get(leg.uniqueid)
         if here is not None:
             if here.agent is None and leg.agent is not None and here.local:
-                book.set_agent(here, leg.agent)
-            call = book.set_leg(call, leg.uniqueid, channel=here.name, bridge=here.bridge, agent=here.agent)
+                registry.set_agent(here, leg.agent)
+            call = registry.set_leg(
+                call, leg.uniqueid, channel=here.name, bridge=here.bridge, agent=here.agent
+            )
         elif leg.ended_at is None:
             call = tracker.conversations.set_held(at, call, leg.uniqueid, False)
-            call = book.set_leg(call, leg.uniqueid, ended_at=at, bridge=None)
-            call = tracker.conversations.end_talk(at, call, leg.channel)
+            call = registry.set_leg(call, leg.uniqueid, ended_at=at, bridge=None)
+            call = tracker.conversations.end_conversation(at, call, leg.channel)
     real = [one for one in live.values() if not one.local or one.agent or one.queue]
     for channel in real or list(live.values())[:1]:
         leg_before = call.leg(channel.uniqueid)
-        call = book.add_leg(call, channel)
+        call = registry.add_leg(call, channel)
         if leg_before is None and channel.queue is not None and call.direction is Direction.INBOUND:
-            call = book.set_leg(call, channel.uniqueid, side=Side.CALLER)
+            call = registry.set_leg(call, channel.uniqueid, side=Side.CALLER)
     names = {channel.name for channel in live.values()}
-    for talk in call.talks:
+    for talk in call.conversations:
         if talk.ended_at is None and talk.channel not in names:
-            call = tracker.conversations.end_talk(at, call, talk.channel)
+            call = tracker.conversations.end_conversation(at, call, talk.channel)
     queued = next((one for one in live.values() if one.queue is not None), None)
     if queued is not None:
         since = next(
@@ -205,32 +209,32 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
             at,
         )
         queued_at = call.queued_at if call.queued_at is not None else since
-        call = book.change(
+        call = registry.change(
             call,
             queue=queued.queue,
             queued_at=queued_at,
-            line=book.line_of_queue.get(queued.queue or "", call.line),
+            line=registry.line_of_queue.get(queued.queue or "", call.line),
         )
-        call = book.classify(call)
+        call = registry.classify(call)
     ringing = next((one.agent for one in live.values() if one.ringing and one.agent), None)
     if ringing is not None and not call.talking:
-        call = book.change(call, agent=ringing)
+        call = registry.change(call, agent=ringing)
     for row in snapshot.channels:
         if row.uniqueid in live:
-            call = _variables(book, call, row)
+            call = _variables(registry, call, row)
             if row.variables.get("HOTLINE_HELD") == "1":
                 live[row.uniqueid].silenced = True
                 call = tracker.conversations.set_held(at, call, row.uniqueid, True)
             if (muted := row.variables.get("HOTLINE_MUTED")) is not None:
-                call = book.set_leg(call, row.uniqueid, muted=muted == "1")
+                call = registry.set_leg(call, row.uniqueid, muted=muted == "1")
 
 
-def _variables(book: Book, call: Call, row: ChannelSnapshot) -> Call:
+def _variables(registry: CallRegistry, call: Call, row: ChannelSnapshot) -> Call:
     line = row.variables.get("HOTLINE_LINE", "")
-    if line in book.lines and line != call.line:
-        call = book.change(call, line=line)
+    if line in registry.lines and line != call.line:
+        call = registry.change(call, line=line)
     path = row.variables.get("HOTLINE_RECORDING", "")
     if path and not any(one.path == path for one in call.recordings):
         recording = Recording(path=path, channel=row.channel, started_at=row.started_at)
-        call = book.change(call, recordings=(*call.recordings, recording))
+        call = registry.change(call, recordings=(*call.recordings, recording))
     return call

@@ -2,26 +2,26 @@
 
 A call lives from its first channel to its last. Channels and bridges tell who speaks with whom
 (`lifecycle`, `conversations`), app_queue and app_dial who waits and rings (`ringing`); `transfers` tells how
-a call goes from one party to another. All write in one `Book`. An event costs what its own call is large, not
-what the number of calls is.
+a call goes from one party to another. All write in one `CallRegistry`. The cost of an event grows with the
+size of its own call, not with the number of calls.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agents.queues.state import Floor
+from agents.queues.state import QueueState
 from domain.calls import Call
 from domain.facts import AnyFact
 from domain.lines import Line
 from domain.pbx import events as e
 from domain.pbx.events import AnyPbxEvent
 from domain.phones import AgentProfile
-from gateway.calls.call_recovery import TakingBack
+from gateway.calls.call_recovery import CallRecovery
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
 from gateway.calls.lifecycle import Lifecycle
-from gateway.calls.registry import Book
+from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
 
@@ -33,70 +33,70 @@ class CallTracker:
         self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
     ) -> None:
         self.pbx = pbx
-        self.floor = Floor(pbx, lines, profiles, missed_limit=missed_limit)
-        self.book = Book(pbx, self.floor, lines)
-        self.conversations = Conversations(self.book)
-        self.lifecycle = lifecycle = Lifecycle(self.book, self.conversations)
-        ringing = Ringing(self.book, self.conversations)
-        transfers = Transfers(self.book, self.conversations)
-        dialplan = Dialplan(self.book, self.conversations)
+        self.queue_state = QueueState(pbx, lines, profiles, missed_limit=missed_limit)
+        self.registry = CallRegistry(pbx, self.queue_state, lines)
+        self.conversations = Conversations(self.registry)
+        self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
+        ringing = Ringing(self.registry, self.conversations)
+        transfers = Transfers(self.registry, self.conversations)
+        dialplan = Dialplan(self.registry, self.conversations)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
-            e.NewChannel: lifecycle.appear,
-            e.NewState: lifecycle.state,
-            e.NewCallerId: lifecycle.caller_id,
-            e.Rename: lifecycle.rename,
-            e.Hangup: lifecycle.vanish,
-            e.BridgeEnter: TakingBack(self.book, self.conversations).enter,
-            e.BridgeLeave: self.conversations.leave,
-            e.Hold: self.conversations.hold,
-            e.Unhold: self.conversations.unhold,
-            e.VarSet: dialplan.variable,
-            e.MixMonitorStart: dialplan.recording_begins,
-            e.MixMonitorStop: dialplan.recording_ends,
-            e.DialBegin: ringing.dial,
-            e.DialEnd: ringing.dialled,
-            e.QueueCallerJoin: ringing.join,
-            e.QueueCallerAbandon: ringing.abandon,
-            e.QueueCallerLeave: ringing.leave,
-            e.AgentCalled: ringing.called,
-            e.AgentRingNoAnswer: ringing.missed,
-            e.AgentConnect: ringing.connect,
-            e.AgentComplete: ringing.complete,
-            e.BlindTransfer: transfers.blind,
-            e.AttendedTransfer: transfers.attended,
-            e.Pickup: transfers.pickup,
-            e.ParkedCall: transfers.park,
-            e.UnParkedCall: transfers.unpark,
-            e.ParkedCallOver: transfers.unparked,
-            e.ParkedCallTimeOut: transfers.recall,
-            e.ChanSpyStart: transfers.spy,
-            e.QueueMemberAdded: self._member,
-            e.QueueMemberStatus: self._member,
-            e.QueueMemberPause: self._member,
-            e.QueueMemberRemoved: self._member,
-            e.DeviceStateChange: self._device,
+            e.NewChannel: lifecycle.on_new_channel,
+            e.NewState: lifecycle.on_new_state,
+            e.NewCallerId: lifecycle.on_new_caller_id,
+            e.Rename: lifecycle.on_rename,
+            e.Hangup: lifecycle.on_hangup,
+            e.BridgeEnter: CallRecovery(self.registry, self.conversations).on_bridge_enter,
+            e.BridgeLeave: self.conversations.on_bridge_leave,
+            e.Hold: self.conversations.on_hold,
+            e.Unhold: self.conversations.on_unhold,
+            e.VarSet: dialplan.on_var_set,
+            e.MixMonitorStart: dialplan.on_mix_monitor_start,
+            e.MixMonitorStop: dialplan.on_mix_monitor_stop,
+            e.DialBegin: ringing.on_dial_begin,
+            e.DialEnd: ringing.on_dial_end,
+            e.QueueCallerJoin: ringing.on_queue_caller_join,
+            e.QueueCallerAbandon: ringing.on_queue_caller_abandon,
+            e.QueueCallerLeave: ringing.on_queue_caller_leave,
+            e.AgentCalled: ringing.on_agent_called,
+            e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
+            e.AgentConnect: ringing.on_agent_connect,
+            e.AgentComplete: ringing.on_agent_complete,
+            e.BlindTransfer: transfers.on_blind_transfer,
+            e.AttendedTransfer: transfers.on_attended_transfer,
+            e.Pickup: transfers.on_pickup,
+            e.ParkedCall: transfers.on_parked_call,
+            e.UnParkedCall: transfers.on_unparked_call,
+            e.ParkedCallOver: transfers.on_parked_call_over,
+            e.ParkedCallTimeOut: transfers.on_parked_call_time_out,
+            e.ChanSpyStart: transfers.on_chan_spy_start,
+            e.QueueMemberAdded: self._on_queue_member,
+            e.QueueMemberStatus: self._on_queue_member,
+            e.QueueMemberPause: self._on_queue_member,
+            e.QueueMemberRemoved: self._on_queue_member,
+            e.DeviceStateChange: self._on_device_state_change,
         }
 
     @property
     def calls(self) -> dict[str, Call]:
         """The live calls by id."""
-        return self.book.calls
+        return self.registry.calls
 
     @property
     def channels(self) -> dict[str, Channel]:
         """The live channels by unique id."""
-        return self.book.channels
+        return self.registry.channels
 
     def apply(self, event: AnyPbxEvent) -> list[AnyFact]:
         """Fold one event in; the facts that follow, in order. An event that says nothing new says nothing."""
-        self.book.tell(*self.floor.observe(event))
+        self.registry.tell(*self.queue_state.observe(event))
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
-        return self.book.take()
+        return self.registry.take()
 
-    def _member(self, event: e.QueueMemberEvent) -> None:
-        self.book.tell(*self.floor.member(event))
+    def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
+        self.registry.tell(*self.queue_state.member(event))
 
-    def _device(self, event: e.DeviceStateChange) -> None:
-        self.book.tell(*self.floor.device(event))
+    def _on_device_state_change(self, event: e.DeviceStateChange) -> None:
+        self.registry.tell(*self.queue_state.device(event))

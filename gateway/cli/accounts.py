@@ -13,8 +13,8 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountError, AccountService, Role
-from domain.audit import AuditEntry, deed
-from domain.messages import Said
+from domain.audit import AuditEntry, action_entry
+from domain.messages import Message
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.factories import open_database
 from gateway.settings import Settings
@@ -163,11 +163,11 @@ def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None])
 
     async def audited() -> None:
         async with _Opened(settings) as (accounts, audit):
-            refused: Said | None = None
+            refused: Message | None = None
             try:
                 await work(accounts)
             except AccountError as error:
-                refused = error.said
+                refused = error.message
             await audit.note(_entry(name, told, refused))
             if refused:
                 _fail(refused.text)
@@ -175,10 +175,10 @@ def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None])
     _run(audited())
 
 
-def _entry(name: str, told: dict[str, Any], refused: Said | None) -> AuditEntry:
-    return deed(
+def _entry(name: str, told: dict[str, Any], refused: Message | None) -> AuditEntry:
+    return action_entry(
         at=time.time(),
-        deed_id=str(uuid.uuid4()),
+        action_id=str(uuid.uuid4()),
         # No account's name has a colon: at the machine it is the system's user who does it.
         username=f"console:{getpass.getuser()}"[:64],
         role="console",

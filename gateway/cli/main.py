@@ -1,4 +1,4 @@
-"""The commands. Each reads the configuration, does one thing, and says the mend when it cannot."""
+"""The commands. Each reads the configuration, does one thing, and says the fix when it cannot."""
 
 import json
 import os
@@ -24,7 +24,7 @@ Start here:
 
   hotline config check     is hotline.toml right?
 
-  hotline doctor           is everything it needs there? each failure says the mend
+  hotline doctor           is everything it needs there? each failure says the fix
 
   hotline accounts add     who may sign in; the first administrator is made so
 """
@@ -74,7 +74,7 @@ def _root(
 
 @config_app.command("check")
 def config_check(config: ConfigOption = None) -> None:
-    """Read the configuration and name every fault in it: key, value, mend."""
+    """Read the configuration and name every fault in it: key, value, fix."""
     settings = read_settings(config)
     faults = []
     for index, pbx in enumerate(settings.pbx):
@@ -92,7 +92,7 @@ def config_check(config: ConfigOption = None) -> None:
             endpoint.read_secret()
         except ValueError as error:
             faults.append(f"workorders.{index} ({endpoint.id}): {error}")
-    faults += _district_faults(settings)
+    faults += _reference_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")
     if faults:
@@ -103,20 +103,20 @@ def config_check(config: ConfigOption = None) -> None:
     )
 
 
-def _district_faults(settings: Settings) -> list[str]:
+def _reference_faults(settings: Settings) -> list[str]:
     """What is wrong with the data files that extraction matches against."""
     from workorders.directories.reference import ReferenceDataError, load_reference
     from workorders.extraction.classifier import MODEL, ClassifierError, load_classifier
     from workorders.knowledge import load_knowledge
 
-    district = settings.district
+    reference = settings.reference
     faults = []
     for load in (
         lambda: load_reference(
-            district.places, district.units, district.enterprises, district.glossary, district.taxonomy
+            reference.places, reference.units, reference.enterprises, reference.glossary, reference.taxonomy
         ),
-        lambda: load_knowledge(district.knowledge),
-        lambda: load_classifier(district.classifier or MODEL),
+        lambda: load_knowledge(reference.knowledge),
+        lambda: load_classifier(reference.classifier or MODEL),
     ):
         try:
             load()

@@ -15,7 +15,7 @@ from gateway.settings import Settings
 def doctor(config: ConfigOption = None) -> None:
     """Check each PBX (login, privileges, queues, clock, live audio), model, disk, database and endpoints.
 
-    Each failure says the mend. Exit code 1 if anything failed.
+    Each failure says the fix. Exit code 1 if anything failed.
     """
     settings = read_settings(config)
     if asyncio.run(_doctor(settings)):
@@ -33,7 +33,7 @@ async def _doctor(settings: Settings) -> int:
         out.print(f"{mark:<5}{finding.what.text}: {finding.detail.text}")
         if not finding.ok:
             failed += 1
-            out.print(f"     mend: {finding.mend.text if finding.mend else 'see above'}")
+            out.print(f"     fix: {finding.fix.text if finding.fix else 'see above'}")
     out.print(f"{failed} failed" if failed else "all is well")
     return failed
 

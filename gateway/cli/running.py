@@ -117,9 +117,9 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
             out.print(f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/")
             await _until_told()
         return
-    from gateway.standalone import CALLS, run_embedded
+    from gateway.standalone import CALLS, run_standalone
 
-    async with run_embedded(settings, kind=kind.value, say=_say) as embedded:
+    async with run_standalone(settings, kind=kind.value, say=_say) as embedded:
         running = embedded.running
         out.print(
             f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/  ({embedded.kind})"
@@ -146,14 +146,14 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
 
 
 async def _demo(settings: Settings, kind: PbxKind, wanted: int, leave: bool, as_json: bool) -> int:
-    from gateway.standalone import CALLS, run_embedded
+    from gateway.standalone import CALLS, run_standalone
 
     # A demo run is its own: it shares neither ports nor data with a gateway that is running.
     http = settings.http.model_copy(update={"port": 0, "stream_port": 0})
     own = settings.model_copy(
         update={"http": http, "data_dir": settings.data_dir / "demo", "workorders": [], "pbx": []}
     )
-    async with run_embedded(own, kind=kind.value, say=_say) as embedded:
+    async with run_standalone(own, kind=kind.value, say=_say) as embedded:
         _say(f"{embedded.kind}, page at http://{settings.http.host}:{embedded.running.web_port}/")
         if embedded.running.pool is not None:
             await embedded.running.pool.wait_ready(300)

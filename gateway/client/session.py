@@ -11,7 +11,7 @@ COOKIE = "hotline_session"
 
 
 class SignInError(Exception):
-    """The text says why, and the mend."""
+    """The text says why, and the fix."""
 
 
 class Session(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The demo PBX's AMI: the real wire protocol, on a socket. What the PBX is doing is asked of its `Floor`."""
+"""The demo PBX's AMI: the real wire protocol, on a socket. Its `QueueState` says what the PBX is doing."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ MAX_ACTION = 64 * 1024
 VERSION = "22.0.0-demo"
 
 
-class Floor(Protocol):
+class QueueState(Protocol):
     """What the AMI server asks and tells the PBX behind it."""
 
     def channel_rows(self) -> Iterable[Headers]: ...
@@ -30,10 +30,10 @@ class Floor(Protocol):
 class AmiServer:
     """Serves any number of clients; `emit` sends an event to all who are logged in."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str, floor: Floor) -> None:
+    def __init__(self, host: str, port: int, username: str, secret: str, queue_state: QueueState) -> None:
         self._host, self._wanted = host, port
         self._username, self._secret = username, secret
-        self._floor = floor
+        self._queue_state = queue_state
         self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = time.time()
@@ -123,17 +123,17 @@ class AmiServer:
             "corestatus": self._core_status,
             "coresettings": self._core_settings,
             "coreshowchannels": lambda *a: self._list(
-                a, "CoreShowChannels", self._floor.channel_rows(), "Channels will follow"
+                a, "CoreShowChannels", self._queue_state.channel_rows(), "Channels will follow"
             ),
             "bridgelist": lambda *a: self._list(
-                a, "BridgeList", self._floor.bridge_rows(), "Bridge listing will follow"
+                a, "BridgeList", self._queue_state.bridge_rows(), "Bridge listing will follow"
             ),
             "bridgeinfo": self._bridge_info,
             "queuestatus": lambda *a: self._list(
-                a, "QueueStatus", self._floor.queue_rows(), "Queue status will follow"
+                a, "QueueStatus", self._queue_state.queue_rows(), "Queue status will follow"
             ),
             "devicestatelist": lambda *a: self._list(
-                a, "DeviceStateList", self._floor.device_rows(), "Device State Changes will follow"
+                a, "DeviceStateList", self._queue_state.device_rows(), "Device State Changes will follow"
             ),
             "originate": self._originate,
             "hangup": self._hang_up,
@@ -190,7 +190,7 @@ class AmiServer:
     ) -> None:
         rows = [
             [("Event", "BridgeInfoChannel"), ("Uniqueid", uniqueid)]
-            for uniqueid in self._floor.bridge_members(fields.get("bridgeuniqueid", ""))
+            for uniqueid in self._queue_state.bridge_members(fields.get("bridgeuniqueid", ""))
         ]
         await self._list((fields, variables, action_id, answer, writer), "BridgeInfo", rows, "Bridge")
 
@@ -202,7 +202,7 @@ class AmiServer:
         answer: Callable[..., None],
         _w: object,
     ) -> None:
-        refused = await self._floor.originate(fields, variables)
+        refused = await self._queue_state.originate(fields, variables)
         if refused:
             answer("Error", refused)
         else:
@@ -211,7 +211,7 @@ class AmiServer:
     async def _hang_up(
         self, fields: dict[str, str], _v: object, _id: str, answer: Callable[..., None], _w: object
     ) -> None:
-        if self._floor.hang_up(fields.get("channel", "")):
+        if self._queue_state.hang_up(fields.get("channel", "")):
             answer("Success", "Channel Hungup")
         else:
             answer("Error", "No such channel")
@@ -220,7 +220,7 @@ class AmiServer:
         self, fields: dict[str, str], _v: object, _id: str, answer: Callable[..., None], _w: object
     ) -> None:
         paused = fields.get("paused", "").lower() in ("true", "1", "yes")
-        if self._floor.queue_pause(fields.get("interface", ""), paused, fields.get("reason", "")):
+        if self._queue_state.queue_pause(fields.get("interface", ""), paused, fields.get("reason", "")):
             answer(
                 "Success", "Interface paused successfully" if paused else "Interface unpaused successfully"
             )

@@ -1,4 +1,4 @@
-"""`hotline doctor`: is everything the gateway needs there? Each failure says the mend."""
+"""`hotline doctor`: is everything the gateway needs there? Each failure says the fix."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from domain.pbx.snapshot import PbxSnapshot
 from gateway.asterisk.errors import ActionRefused, PbxError
 from gateway.asterisk.link import PbxLink
 from gateway.doctor.audio import examine_audio
-from gateway.doctor.findings import Finding, detail, mend, what
+from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.factories import asr_config, open_database
 from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint
 
@@ -46,13 +46,13 @@ def _model(settings: Settings) -> Finding:
     try:
         model = asr_config(settings).model
     except ValueError as error:
-        return Finding(about, False, detail("words", text=str(error)), mend("model_secret"))
+        return Finding(about, False, detail("words", text=str(error)), fix("model_secret"))
     if settings.asr.engine == "http":
         return Finding(about, True, detail("model_at", model=model, url=str(settings.asr.url)))
     if not settings.asr.model or "/" in model:
         path = Path(model)
         if not (path / "model.bin").is_file():
-            return Finding(about, False, detail("model_missing", path=str(path)), mend("model_make"))
+            return Finding(about, False, detail("model_missing", path=str(path)), fix("model_make"))
         return Finding(about, True, detail("words", text=str(path)))
     return Finding(about, True, detail("model_fetched", model=model), warning=True)
 
@@ -62,9 +62,9 @@ def _disk(directory: Path) -> Finding:
     free = shutil.disk_usage(existing).free
     about, left = what("disk"), detail("disk_free", gib=f"{free / 1024**3:.1f}", path=str(directory))
     if not os.access(existing, os.W_OK):
-        return Finding(about, False, detail("unwritable", path=str(existing)), mend("disk_writable"))
+        return Finding(about, False, detail("unwritable", path=str(existing)), fix("disk_writable"))
     if free < MIN_FREE:
-        return Finding(about, False, left, mend("disk_free_some"))
+        return Finding(about, False, left, fix("disk_free_some"))
     return Finding(about, True, left)
 
 
@@ -77,7 +77,7 @@ async def _database(settings: Settings) -> Finding:
         await asyncio.wait_for(database.require_newest(), 10)
     except Exception as error:
         trouble = detail("database_trouble", url=shown, text=str(error))
-        return Finding(about, False, trouble, mend("database_upgrade"))
+        return Finding(about, False, trouble, fix("database_upgrade"))
     finally:
         await database.close()
     return Finding(about, True, detail("words", text=shown))
@@ -103,7 +103,7 @@ async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
             silent = detail("pbx_silent", address=f"{pbx.host}:{pbx.port}")
             why = detail("words", text=link.state.reason) if link.state.reason else silent
             yield Finding(
-                login, False, why, mend("login_settings" if link.state.phase == "refused" else "pbx_running")
+                login, False, why, fix("login_settings" if link.state.phase == "refused" else "pbx_running")
             )
             return
         yield Finding(login, True, detail("asterisk", version=snapshot.version, username=pbx.username))
@@ -138,12 +138,12 @@ async def _privileges(pbx: PbxSettings, link: PbxLink) -> list[Finding]:
             refused = "permission denied" in str(error).lower()
             words = detail("words", text=str(error))
             findings.append(
-                Finding(about, False, words, mend("privilege", privilege=privilege))
+                Finding(about, False, words, fix("privilege", privilege=privilege))
                 if refused
                 else Finding(about, True, detail("granted"))
             )
         except PbxError as error:
-            findings.append(Finding(about, False, detail("words", text=str(error)), mend("ask_pbx_log")))
+            findings.append(Finding(about, False, detail("words", text=str(error)), fix("ask_pbx_log")))
         else:
             findings.append(Finding(about, True, detail("granted")))
     return findings
@@ -155,7 +155,7 @@ def _queues(settings: Settings, pbx: PbxSettings, snapshot: PbxSnapshot) -> list
     for line in settings.lines:
         about = what("pbx_queue", pbx=pbx.name, queue=line.queue)
         if line.queue not in there:
-            render = mend("queue_render", pbx=pbx.name)
+            render = fix("queue_render", pbx=pbx.name)
             findings.append(Finding(about, False, detail("queue_missing", line=line.id), render))
             continue
         wanted = {agent.id for agent in settings.agents if line.id in agent.lines}
@@ -170,7 +170,7 @@ def _queues(settings: Settings, pbx: PbxSettings, snapshot: PbxSnapshot) -> list
 def _recordings(pbx: PbxSettings) -> Finding:
     about, directory = what("pbx_recordings", pbx=pbx.name), pbx.recordings_dir
     if not directory.is_dir() or not os.access(directory, os.R_OK | os.X_OK):
-        mount = mend("recordings_mount", prefix=pbx.recordings_prefix)
+        mount = fix("recordings_mount", prefix=pbx.recordings_prefix)
         return Finding(about, False, detail("unreadable", path=str(directory)), mount)
     return Finding(about, True, detail("words", text=str(directory)))
 
@@ -181,9 +181,9 @@ async def _clock(pbx: PbxSettings, link: PbxLink) -> Finding:
         answer = await link.action("Ping")
         skew = float(answer.headers.get("Timestamp", "nan")) - time.time()
     except (PbxError, ValueError) as error:
-        return Finding(about, False, detail("words", text=str(error)), mend("ask_pbx_log"))
+        return Finding(about, False, detail("words", text=str(error)), fix("ask_pbx_log"))
     if not abs(skew) <= MAX_SKEW_S:
-        return Finding(about, False, detail("clock_skew", seconds=f"{skew:+.1f}"), mend("ntp"))
+        return Finding(about, False, detail("clock_skew", seconds=f"{skew:+.1f}"), fix("ntp"))
     return Finding(about, True, detail("clock_skew", seconds=f"{skew:+.3f}"))
 
 
@@ -192,7 +192,7 @@ async def _endpoint(endpoint: WorkOrderEndpoint) -> Finding:
     try:
         endpoint.read_secret()
     except ValueError as error:
-        return Finding(about, False, detail("words", text=str(error)), mend("endpoint_secret"))
+        return Finding(about, False, detail("words", text=str(error)), fix("endpoint_secret"))
     try:
         async with (
             asyncio.timeout(endpoint.timeout_s),
@@ -204,4 +204,4 @@ async def _endpoint(endpoint: WorkOrderEndpoint) -> Finding:
     except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
         silent = detail("endpoint_silent", seconds=f"{endpoint.timeout_s:g}")
         why = detail("words", text=str(error)) if str(error) else silent
-        return Finding(about, False, why, mend("endpoint_way"))
+        return Finding(about, False, why, fix("endpoint_way"))

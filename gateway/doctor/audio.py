@@ -14,7 +14,7 @@ from asr.audiosocket import AudioSocketServer
 from gateway.asterisk.actions import LISTEN_CONTEXT
 from gateway.asterisk.errors import PbxError
 from gateway.asterisk.link import PbxLink
-from gateway.doctor.findings import Finding, detail, mend, what
+from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import Settings
 
 TONE_HZ = 1004.0
@@ -72,7 +72,7 @@ async def examine_audio(pbx: str, settings: Settings, link: PbxLink) -> Finding:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             trouble = detail("audio_port", address=held, text=str(error))
-            return Finding(about, False, trouble, mend("audio_address"))
+            return Finding(about, False, trouble, fix("audio_address"))
         # A gateway runs here already: the PBX is told another port for this one stream.
         server, own = AudioSocketServer(address.host, 0, accept), False
         await server.__aenter__()
@@ -81,17 +81,17 @@ async def examine_audio(pbx: str, settings: Settings, link: PbxLink) -> Finding:
         try:
             await _send_tone(link, feed, None if own else told)
         except PbxError as error:
-            return Finding(about, False, detail("words", text=str(error)), mend("audio_originate"))
+            return Finding(about, False, detail("words", text=str(error)), fix("audio_originate"))
         try:
             await asyncio.wait_for(ear.done.wait(), DEADLINE_S)
         except TimeoutError:
             came = detail("audio_short") if ear.came.is_set() else detail("audio_none", address=told)
-            return Finding(about, False, came, mend("audio_reach", address=told, context=LISTEN_CONTEXT))
+            return Finding(about, False, came, fix("audio_reach", address=told, context=LISTEN_CONTEXT))
     finally:
         await server.__aexit__(None, None, None)
     share = tone_share(bytes(ear.pcm[ear.rate :]), ear.rate)
     if share < 0.9:
-        return Finding(about, False, detail("audio_share", percent=round(share * 100)), mend("audio_load"))
+        return Finding(about, False, detail("audio_share", percent=round(share * 100)), fix("audio_load"))
     if own or address.port == 0:
         return Finding(about, True, detail("audio_heard", address=told))
     return Finding(about, True, detail("audio_beside", held=held, address=told))

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from domain.messages import Said, say
+from domain.messages import Message, say
 
 WHAT = {
     "database": "database",
@@ -55,7 +55,7 @@ DETAIL = {
     "unwritable": "{path} cannot be written",
     "words": "{text}",
 }
-MEND = {
+FIX = {
     "ask_pbx_log": "look at the PBX's log",
     "audio_address": "set audiosocket.host and audiosocket.port to an address of this machine",
     "audio_load": "check the PBX's codecs and its load",
@@ -81,29 +81,29 @@ MEND = {
     "recordings_mount": "mount the PBX's {prefix} there and set recordings_dir",
     "see_log": "see the log",
 }
-FINDINGS = {"what": WHAT, "detail": DETAIL, "mend": MEND}
+FINDINGS = {"what": WHAT, "detail": DETAIL, "fix": FIX}
 
 
 class Finding(Struct, frozen=True):
-    """One thing looked at. `mend` is what to do where `ok` is false; `warning`: it works, but not well."""
+    """One thing looked at. `fix` is what to do where `ok` is false; `warning`: it works, but not well."""
 
-    what: Said
+    what: Message
     ok: bool
-    detail: Said
-    mend: Said | None = None
+    detail: Message
+    fix: Message | None = None
     warning: bool = False
 
 
-def what(code: str, /, **params: Any) -> Said:
+def what(code: str, /, **params: Any) -> Message:
     """What was looked at."""
     return say(WHAT, code, params)
 
 
-def detail(code: str, /, **params: Any) -> Said:
+def detail(code: str, /, **params: Any) -> Message:
     """How it is. `words`: in those of the system, a library or the PBX."""
     return say(DETAIL, code, params)
 
 
-def mend(code: str, /, **params: Any) -> Said:
+def fix(code: str, /, **params: Any) -> Message:
     """What to do."""
-    return say(MEND, code, params)
+    return say(FIX, code, params)

@@ -24,7 +24,7 @@ _PEEK = 200
 
 
 class ReplayError(Exception):
-    """The file cannot be replayed; the text names the cause and the mend."""
+    """The file cannot be replayed; the text names the cause and the fix."""
 
 
 def facts_of(

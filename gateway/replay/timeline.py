@@ -94,7 +94,7 @@ def words(fact: f.CallFact) -> str:
             return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
         case f.CallHeld():
             return "保持 on hold" if fact.held else "恢复通话 off hold"
-        case f.TalkEnded():
+        case f.ConversationEnded():
             return f"通话段结束 talk with {fact.agent or '?'} is over"
         case f.CallParked():
             return f"驻留 parked at {fact.space}"
@@ -103,13 +103,13 @@ def words(fact: f.CallFact) -> str:
         case f.ConferenceChanged():
             return "会议成员变化 conference changed"
         case f.CallTransferred():
-            return f"转接 {fact.manner.value} transfer to {fact.target or '?'}: {fact.result or '?'}"
+            return f"转接 {fact.transfer_type.value} transfer to {fact.target or '?'}: {fact.result or '?'}"
         case f.CallEnded():
             reason = END.get(call.end_reason, str(call.end_reason)) if call.end_reason else "?"
             return f"结束 ended: {reason}"
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
-        case f.CallUpdated(what=f.TAKEN_BACK):
+        case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone took the call back"
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"

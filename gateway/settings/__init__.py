@@ -11,7 +11,7 @@ from gateway.settings.agents import (
 )
 from gateway.settings.base import SecretHolder
 from gateway.settings.load import SettingsError, load_settings, masked
-from gateway.settings.orders import AsrSettings, DistrictSettings, LlmSettings, WorkOrderEndpoint
+from gateway.settings.orders import AsrSettings, LlmSettings, ReferenceSettings, WorkOrderEndpoint
 from gateway.settings.schema import Settings
 from gateway.settings.serving import (
     AgiSettings,
@@ -34,7 +34,6 @@ __all__ = [
     "DatabaseSettings",
     "DemoSettings",
     "DeskSettings",
-    "DistrictSettings",
     "HttpSettings",
     "LineSettings",
     "LlmSettings",
@@ -45,6 +44,7 @@ __all__ = [
     "OverflowStep",
     "PbxSettings",
     "PrivacySettings",
+    "ReferenceSettings",
     "SecretHolder",
     "Settings",
     "SettingsError",

@@ -1,4 +1,4 @@
-"""Lines, agents, and what is watched on the floor."""
+"""Lines, agents, and what is watched on the queue_state."""
 
 from itertools import pairwise
 from typing import Annotated, Literal, Self, get_args
@@ -9,7 +9,7 @@ from domain.alarms import DAY_MEASURES, LINE_MEASURES, AlarmRule, Level, Measure
 from domain.lines import Line
 from domain.phones import AgentProfile, PhoneKind
 from domain.queues import reserved_reason
-from domain.visibility.policy import Eyes, Privacy
+from domain.visibility.policy import Privacy, Visibility
 from gateway.settings.base import (
     DIALLED,
     Identifier,
@@ -213,7 +213,7 @@ class PrivacySettings(Section):
         """The pure form."""
         return Privacy(
             {
-                viewer: Eyes(
+                viewer: Visibility(
                     numbers=viewer in self.whole_numbers,
                     names=viewer in self.whole_names,
                     addresses=viewer in self.whole_addresses,

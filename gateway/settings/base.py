@@ -73,7 +73,7 @@ class SecretHolder(Section):
         """The secret.
 
         Raises:
-            ValueError: there is none, or its file cannot be read; the text says the mend.
+            ValueError: there is none, or its file cannot be read; the text says the fix.
         """
         if self.secret is not None:
             return self.secret.get_secret_value()

@@ -1,4 +1,4 @@
-"""Reading the configuration, and saying what is wrong with it in words that lead to the mend."""
+"""Reading the configuration, and saying what is wrong with it in words that lead to the fix."""
 
 import os
 import re
@@ -23,7 +23,7 @@ URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@\s]*:[^/@\s]+@")
 
 
 class SettingsError(Exception):
-    """The configuration is wrong; `problems` holds one line per fault: key, value, mend."""
+    """The configuration is wrong; `problems` holds one line per fault: key, value, fix."""
 
     def __init__(self, source: str, problems: list[str]) -> None:
         self.source = source
@@ -91,6 +91,10 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
             found += _inline_secrets(value, f"{prefix}{index}.")
     return found
 
+
+RENAMED_KEYS = {"district": "reference"}
+RENAMED_MEASURES = {"unsent": "unsubmitted"}
+"""What version 0.1 called otherwise: the error says the new name."""
 
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
@@ -163,12 +167,16 @@ def _say(error: Any) -> str:
     key = ".".join(location) or "file"
     value = error.get("input")
     text: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden" and (now := RENAMED_KEYS.get(key)):
+        return f"{key}: called {now} since 0.2; rename it"
     if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key; remove it or mend its spelling"
+        return f"{key}: unknown key; remove it or fix its spelling"
     if error["type"] == "missing":
         return f"{key}: missing; add it"
     if not location:
         return text
+    if location[-1] == "measure" and (now := RENAMED_MEASURES.get(str(value))):
+        return f"{key} = {value!r}: called {now!r} since 0.2; rename it"
     shown = "" if location[-1] in SECRET_KEYS or isinstance(value, dict | list) else f" = {value!r}"
     return f"{key}{shown}: {text}"
 

@@ -60,7 +60,7 @@ class WorkOrderEndpoint(SecretHolder):
         return f"HOTLINE_WORKORDERS_{shell(self.id)}_SECRET"
 
 
-class DistrictSettings(Section):
+class ReferenceSettings(Section):
     """Data files that extraction matches against; the shipped example district where not given.
 
     The formats are told in docs/workorders.md.

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.settings.agents import AgentSettings, AlarmSettings, DeskSettings, LineSettings, PrivacySettings
 from gateway.settings.base import zone
-from gateway.settings.orders import AsrSettings, DistrictSettings, LlmSettings, WorkOrderEndpoint
+from gateway.settings.orders import AsrSettings, LlmSettings, ReferenceSettings, WorkOrderEndpoint
 from gateway.settings.serving import (
     AgiSettings,
     AudioSocketSettings,
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = OutboundSettings()
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
-    district: DistrictSettings = DistrictSettings()
+    reference: ReferenceSettings = ReferenceSettings()
     llm: LlmSettings = LlmSettings()
     alarms: list[AlarmSettings] = Field(default_factory=list)
     demo: DemoSettings = DemoSettings()

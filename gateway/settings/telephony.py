@@ -93,7 +93,7 @@ class PbxSettings(SecretHolder):
         """The secret shared with the TURN servers.
 
         Raises:
-            ValueError: there is none, or its file cannot be read; the text says the mend.
+            ValueError: there is none, or its file cannot be read; the text says the fix.
         """
         if self.softphone.turn_secret is not None:
             return self.softphone.turn_secret.get_secret_value()

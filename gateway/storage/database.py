@@ -18,7 +18,7 @@ SQLITE_BUSY_S = 15.0
 
 
 class DatabaseError(Exception):
-    """The database cannot be used as it is; the text names the mend."""
+    """The database cannot be used as it is; the text names the fix."""
 
 
 class Database:

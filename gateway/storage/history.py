@@ -30,8 +30,8 @@ from domain.history import (
 )
 from domain.numbers import forms
 from domain.orders import Order
-from domain.visibility.policy import WHOLE, Eyes
-from domain.visibility.redact import shown
+from domain.visibility.policy import WHOLE, Visibility
+from domain.visibility.redact import redact
 from gateway.storage.database import Database
 from gateway.storage.orders import delivery_view
 from gateway.storage.tables import audit, call_texts, calls, deliveries, order_texts, orders
@@ -41,7 +41,7 @@ FIRST_WINDOW = 500
 LAST_WINDOW = 16_000
 BUDGET_S = 2.0
 LEAST_ASKED = 7
-"""Digits that make a whole number; eyes that see numbers masked ask for all of it, or for its end."""
+"""Digits that make a whole number; visibility that see numbers masked ask for all of it, or for its end."""
 LEAST_SHOWN, TAIL_SHOWN = 11, 4
 """Of a number so long everybody sees so many digits at its end."""
 BATCH = 200
@@ -75,11 +75,11 @@ class HistoryRepository:
         limit: int,
         budget_s: float = BUDGET_S,
         *,
-        eyes: Eyes = WHOLE,
+        visibility: Visibility = WHOLE,
     ) -> Page[CallSummary]:
         """A page of calls, newest first by (start, id), each with its order."""
-        keys, following = await self._page(self._calls(wanted, eyes), before, limit, budget_s)
-        return Page(await self._read_calls(keys, eyes), following)
+        keys, following = await self._page(self._calls(wanted, visibility), before, limit, budget_s)
+        return Page(await self._read_calls(keys, visibility), following)
 
     async def find_orders(
         self,
@@ -88,27 +88,29 @@ class HistoryRepository:
         limit: int,
         budget_s: float = BUDGET_S,
         *,
-        eyes: Eyes = WHOLE,
+        visibility: Visibility = WHOLE,
     ) -> Page[OrderOfCall]:
         """A page of orders, newest first by (begun, id), each with its call."""
-        keys, following = await self._page(self._orders(wanted, eyes), before, limit, budget_s)
-        return Page(await self._read_orders(keys, eyes), following)
+        keys, following = await self._page(self._orders(wanted, visibility), before, limit, budget_s)
+        return Page(await self._read_orders(keys, visibility), following)
 
     # -- everything, for exports: in batches, no transaction longer than one ------------------------------
-    async def every_call(self, wanted: CallFilter, *, eyes: Eyes = WHOLE) -> AsyncIterator[list[CallSummary]]:
+    async def every_call(
+        self, wanted: CallFilter, *, visibility: Visibility = WHOLE
+    ) -> AsyncIterator[list[CallSummary]]:
         """All calls that fit, newest first."""
-        async for keys in self._every(self._calls(wanted, eyes)):
-            yield await self._read_calls(keys, eyes)
+        async for keys in self._every(self._calls(wanted, visibility)):
+            yield await self._read_calls(keys, visibility)
 
     async def every_order(
-        self, wanted: OrderFilter, *, eyes: Eyes = WHOLE
+        self, wanted: OrderFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[OrderOfCall]]:
         """All orders that fit, newest first."""
-        async for keys in self._every(self._orders(wanted, eyes)):
-            yield await self._read_orders(keys, eyes)
+        async for keys in self._every(self._orders(wanted, visibility)):
+            yield await self._read_orders(keys, visibility)
 
     async def every_delivery(
-        self, wanted: DeliveryFilter, *, eyes: Eyes = WHOLE
+        self, wanted: DeliveryFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[DeliveryView]]:
         """All deliveries that fit, newest first."""
         c = deliveries.c
@@ -125,11 +127,11 @@ class HistoryRepository:
                 rows = (await connection.execute(query)).mappings().all()
             if not rows:
                 return
-            yield [shown(delivery_view(row), eyes) for row in rows]
+            yield [redact(delivery_view(row), visibility) for row in rows]
             after = (rows[-1]["created_at"], rows[-1]["id"])
 
     async def every_entry(
-        self, wanted: AuditFilter, *, eyes: Eyes = WHOLE
+        self, wanted: AuditFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[AuditEntry]]:
         """All entries of the audit that fit, newest first."""
         bounds = _bounds(audit.c.at, wanted.since, wanted.until)
@@ -144,18 +146,18 @@ class HistoryRepository:
                 rows = (await connection.execute(query)).mappings().all()
             if not rows:
                 return
-            yield [shown(AuditEntry(**row), eyes) for row in rows]
+            yield [redact(AuditEntry(**row), visibility) for row in rows]
             before = rows[-1]["seq"]
 
     # -- walking ---------------------------------------------------------------------------------------
-    def _calls(self, wanted: CallFilter, eyes: Eyes) -> Walk:
+    def _calls(self, wanted: CallFilter, visibility: Visibility) -> Walk:
         conditions: list[ColumnElement[bool]] = []
         if wanted.line is not None:
             conditions.append(calls.c.line == wanted.line)
         if wanted.end_reason is not None:
             conditions.append(calls.c.end_reason == wanted.end_reason.value)
         if wanted.number:
-            conditions.append(self._calls_from(wanted.number, eyes))
+            conditions.append(self._calls_from(wanted.number, visibility))
         conditions += self._takes_part(wanted.agent, wanted.own)
         said = [self._holds(call_texts.c.text, term) for term in wanted.terms]
 
@@ -167,7 +169,7 @@ class HistoryRepository:
 
         return Walk(calls, calls.c.started_at, wanted.since, wanted.until, narrowed, bool(conditions or said))
 
-    def _orders(self, wanted: OrderFilter, eyes: Eyes) -> Walk:
+    def _orders(self, wanted: OrderFilter, visibility: Visibility) -> Walk:
         texts = [self._holds(order_texts.c.text, term) for term in wanted.terms]
         for column, value in (
             (order_texts.c.category, wanted.category),
@@ -183,7 +185,7 @@ class HistoryRepository:
             of_order.append(orders.c.state == wanted.state.value)
         of_call = self._takes_part(wanted.agent, wanted.own)
         if wanted.number:
-            of_call.append(self._calls_from(wanted.number, eyes))
+            of_call.append(self._calls_from(wanted.number, visibility))
 
         def narrowed(window: Subquery) -> Select[Any]:
             query = select(window.c.at, window.c.id)
@@ -253,13 +255,13 @@ class HistoryRepository:
     def _takes_part(self, *agents: str | None) -> list[ColumnElement[bool]]:
         return [self._holds(calls.c.agents, f" {agent} ") for agent in agents if agent is not None]
 
-    def _calls_from(self, digits: str, eyes: Eyes) -> ColumnElement[bool]:
-        """Whether the caller's number holds the digits; eyes that see it masked find by what they see.
+    def _calls_from(self, digits: str, visibility: Visibility) -> ColumnElement[bool]:
+        """Whether the caller's number holds the digits; visibility that see it masked find by what they see.
 
         Else they could find out a number, digit by digit.
         """
         number = calls.c.caller_number
-        if eyes.numbers:
+        if visibility.numbers:
             return self._holds(number, digits)
         if len(digits) >= LEAST_ASKED:
             return number.in_(forms(digits) or (digits,))
@@ -273,7 +275,7 @@ class HistoryRepository:
         return place > 0
 
     # -- reading ---------------------------------------------------------------------------------------
-    async def _read_calls(self, keys: Sequence[Key], eyes: Eyes) -> list[CallSummary]:
+    async def _read_calls(self, keys: Sequence[Key], visibility: Visibility) -> list[CallSummary]:
         identities = [identity for _, identity in keys]
         query = (
             select(calls.c.id, calls.c.data, orders.c.data.label("order_data"))
@@ -284,13 +286,14 @@ class HistoryRepository:
             rows = {row.id: row for row in await connection.execute(query)}
         return [
             summary_of(
-                shown(_call(rows[identity].data), eyes), shown(_order(rows[identity].order_data), eyes)
+                redact(_call(rows[identity].data), visibility),
+                redact(_order(rows[identity].order_data), visibility),
             )
             for identity in identities
             if identity in rows
         ]
 
-    async def _read_orders(self, keys: Sequence[Key], eyes: Eyes) -> list[OrderOfCall]:
+    async def _read_orders(self, keys: Sequence[Key], visibility: Visibility) -> list[OrderOfCall]:
         identities = [identity for _, identity in keys]
         query = (
             select(orders.c.id, orders.c.data, calls.c.data.label("call_data"))
@@ -301,8 +304,10 @@ class HistoryRepository:
             rows = {row.id: row for row in await connection.execute(query)}
         return [
             OrderOfCall(
-                shown(msgspec.json.decode(rows[identity].data, type=Order), eyes),
-                None if rows[identity].call_data is None else shown(_call(rows[identity].call_data), eyes),
+                redact(msgspec.json.decode(rows[identity].data, type=Order), visibility),
+                None
+                if rows[identity].call_data is None
+                else redact(_call(rows[identity].call_data), visibility),
             )
             for identity in identities
             if identity in rows

@@ -224,7 +224,7 @@ class JournalWriter:
                 texts[said.id] = said.text
         running = [call_row(call) for call, ended in newest_calls.values() if not ended]
         over = [
-            call_row(call) | {"finish": "pending" if call.kept else ""}
+            call_row(call) | {"finish": "pending" if call.needs_post_call else ""}
             for call, ended in newest_calls.values()
             if ended
         ]

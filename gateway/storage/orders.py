@@ -11,8 +11,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
-from domain.messages import Said
-from domain.orders import OpenDraft, Order, OrderState, RelatedOrder
+from domain.messages import Message
+from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
 from gateway.storage.database import Database
 from gateway.storage.journal import put_order
 from gateway.storage.tables import calls, deliveries, orders
@@ -65,7 +65,7 @@ class OrderRepository:
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
 
-    async def open_drafts(self, limit: int = 1000) -> list[OpenDraft]:
+    async def unsubmitted_orders(self, limit: int = 1000) -> list[UnsubmittedOrder]:
         """Drafts that are not sent off, newest first, with whose call each is of and when it ended."""
         query = (
             select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
@@ -75,7 +75,7 @@ class OrderRepository:
             .limit(limit)
         )
         async with self._database.reading() as connection:
-            return [OpenDraft(*row) for row in await connection.execute(query)]
+            return [UnsubmittedOrder(*row) for row in await connection.execute(query)]
 
     async def related(
         self, call_id: str, numbers: Sequence[str], matter: str | None, since: float, limit: int = 5
@@ -217,7 +217,7 @@ class SqlOutbox:
         )
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None:
         """It did not work; again at `next_attempt_at`."""
         await self._settle(
@@ -228,7 +228,7 @@ class SqlOutbox:
             **_failure(why),
         )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None:
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None:
         """Given up; an operator must look at it."""
         await self._settle(delivery_id, at, state="dead", status=status, **_failure(why))
 
@@ -320,7 +320,7 @@ def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElem
     return func.max(one, other) if sqlite else func.greatest(one, other)
 
 
-def _failure(why: Said) -> dict[str, str]:
+def _failure(why: Message) -> dict[str, str]:
     return {
         "error": why.text[:MAX_ERROR],
         "reason": why.code,
@@ -328,10 +328,10 @@ def _failure(why: Said) -> dict[str, str]:
     }
 
 
-def _said(row: RowMapping | None) -> Said | None:
+def _said(row: RowMapping | None) -> Message | None:
     if row is None or row["error"] is None:
         return None
-    return Said(row["reason"], msgspec.json.decode(row["params"]), row["error"])
+    return Message(row["reason"], msgspec.json.decode(row["params"]), row["error"])
 
 
 def _delivery(row: RowMapping) -> Delivery:

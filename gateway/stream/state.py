@@ -33,8 +33,8 @@ from domain.facts import (
 )
 from domain.frames import Topic
 from domain.queues import SHOWN_TO_AGENTS, Queue
-from domain.visibility.policy import SCREEN, STRANGERS, WHOLE, Eyes, Privacy
-from domain.visibility.redact import shown
+from domain.visibility.policy import SCREEN, STRANGERS, WHOLE, Privacy, Visibility
+from domain.visibility.redact import redact
 
 TOPICS: tuple[str, ...] = get_args(Topic)
 Key = tuple[str, str]
@@ -49,7 +49,7 @@ class Audience(Struct, frozen=True):
 
     sees_all: bool
     agent: str | None
-    eyes: Eyes = WHOLE
+    visibility: Visibility = WHOLE
     topics: frozenset[str] = frozenset(TOPICS)
 
 
@@ -60,7 +60,7 @@ def audience_of(
     return Audience(
         sees_all=identity.may(Permission.SEE_ALL),
         agent=identity.agent_id,
-        eyes=privacy.eyes(SCREEN if screen else identity.role),
+        visibility=privacy.visibility(SCREEN if screen else identity.role),
         topics=frozenset(topics) & frozenset(TOPICS),
     )
 
@@ -77,8 +77,8 @@ class Item(Struct):
     """Agents who could see it once: they are told when they no longer can."""
     call_id: str | None = None
     json: bytes | None = None
-    masked: dict[tuple[Eyes, bool], bytes] | None = None
-    """The JSON for eyes that do not see it whole, and whether they see all."""
+    masked: dict[tuple[Visibility, bool], bytes] | None = None
+    """The JSON for visibility that do not see it whole, and whether they see all."""
 
 
 class LiveView:
@@ -100,7 +100,7 @@ class LiveView:
         self._tombstones_kept = tombstones
         self._items: OrderedDict[Key, Item] = OrderedDict()
         self._tombstones: OrderedDict[Key, None] = OrderedDict()
-        self._floor = 0
+        self._queue_state = 0
         self._of_call: dict[str, OrderedDict[Key, None]] = {}
         self._ended: dict[str, float] = {}
         self._left_orders: OrderedDict[Key, None] = OrderedDict()
@@ -213,7 +213,7 @@ class LiveView:
     def snapshot(self, audience: Audience) -> list[tuple[Key, Raw]]:
         """Everything `audience` may see now, oldest change first, each value as ready JSON."""
         return [
-            (key, Raw(self.shown(key, item, audience)))
+            (key, Raw(self.redacted(key, item, audience)))
             for key, item in self._items.items()
             if item.value is not None and visible(key, item, audience)
         ]
@@ -224,7 +224,7 @@ class LiveView:
 
     def changed(self, seq: int) -> list[tuple[Key, Item]] | None:
         """All that changed after `seq`, in order of change; `None` as in `since`."""
-        if seq > self.seq or seq < self._floor:
+        if seq > self.seq or seq < self._queue_state:
             return None
         tail: list[tuple[Key, Item]] = []
         for key in reversed(self._items):
@@ -256,17 +256,17 @@ class LiveView:
                 if item.value is None:
                     removals.append(key)
                 else:
-                    changes.append((key, Raw(self.shown(key, item, audience))))
+                    changes.append((key, Raw(self.redacted(key, item, audience))))
             elif audience.agent in item.former:
                 removals.append(key)
         return changes, removals
 
-    def shown(self, key: Key, item: Item, audience: Audience) -> bytes:
+    def redacted(self, key: Key, item: Item, audience: Audience) -> bytes:
         """The value's JSON as `audience` may see it."""
-        eyes = audience.eyes
-        if key[0] in PERSONAL and not (eyes.whole and (audience.sees_all or key[0] != "queues")):
+        visibility = audience.visibility
+        if key[0] in PERSONAL and not (visibility.whole and (audience.sees_all or key[0] != "queues")):
             item.masked = item.masked or {}
-            seen = (eyes, audience.sees_all)
+            seen = (visibility, audience.sees_all)
             if seen not in item.masked:
                 item.masked[seen] = _encoder.encode(_seen(item.value, audience))
             return item.masked[seen]
@@ -323,14 +323,14 @@ class LiveView:
         self._tombstones.move_to_end(key)
         while len(self._tombstones) > self._tombstones_kept:
             forgotten, _ = self._tombstones.popitem(last=False)
-            self._floor = max(self._floor, self._items.pop(forgotten).seq)
+            self._queue_state = max(self._queue_state, self._items.pop(forgotten).seq)
 
 
 def _seen(value: Any, audience: Audience) -> Any:
     """What `audience` may see of it. Who waits is nobody's caller yet; of a long line agents see the head."""
     if isinstance(value, Queue) and not audience.sees_all:
-        return shown(structs.replace(value, waiting=value.waiting[:SHOWN_TO_AGENTS]), STRANGERS)
-    return shown(value, audience.eyes)
+        return redact(structs.replace(value, waiting=value.waiting[:SHOWN_TO_AGENTS]), STRANGERS)
+    return redact(value, audience.visibility)
 
 
 def _former(old: Item | None, agent: str | None) -> frozenset[str]:

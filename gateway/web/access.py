@@ -8,7 +8,7 @@ from fastapi import Request
 from agents.accounts.service import Identity, Permission
 from domain.calls import Call
 from domain.orders import Order
-from domain.visibility.policy import Eyes
+from domain.visibility.policy import Visibility
 from gateway.stream.server import COOKIE
 from gateway.web.answers import Refused, found
 from gateway.web.services import WebServices
@@ -37,9 +37,9 @@ class Access:
             raise Refused(403, "csrf", header=CSRF_HEADER)
         return who
 
-    def eyes(self, who: Identity) -> Eyes:
+    def visibility(self, who: Identity) -> Visibility:
         """What of callers this person may see whole."""
-        return self._services.privacy.eyes(who.role)
+        return self._services.privacy.visibility(who.role)
 
     def need(self, who: Identity, permission: Permission) -> None:
         """403 unless the role grants it."""

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import HTTPException
 from starlette.responses import Response
 
-from domain.messages import Said
+from domain.messages import Message
 from domain.refusals import refusal
 
 T = TypeVar("T")
@@ -21,12 +21,12 @@ class Refused(HTTPException):
     """A request that is refused."""
 
     def __init__(self, status: int, reason: str, /, **params: Any) -> None:
-        self.said = refusal(reason, **params)
-        super().__init__(status, self.said.text)
+        self.message = refusal(reason, **params)
+        super().__init__(status, self.message.text)
 
 
-def problem(status: int, why: Said, **more: str) -> Response:
-    """What went wrong and how to mend it: `detail` in English, `reason` and `params` for whoever has words of
+def problem(status: int, why: Message, **more: str) -> Response:
+    """What went wrong and how to fix it: `detail` in English, `reason` and `params` for whoever has words of
     their own (`domain.refusals`); `more` are further members, e.g. `code`."""
     told = {"type": "about:blank", "status": status, "detail": why.text, "reason": why.code, **more}
     body = msgspec.json.encode({**told, "params": why.params} if why.params else told)

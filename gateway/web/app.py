@@ -112,7 +112,8 @@ def _tell_problems(app: FastAPI) -> None:
         # What FastAPI itself refuses (no such method) has no reason of ours.
         text = str(error.detail)
         return problem(
-            error.status_code, error.said if isinstance(error, Refused) else refusal("bad_request", text=text)
+            error.status_code,
+            error.message if isinstance(error, Refused) else refusal("bad_request", text=text),
         )
 
     @app.exception_handler(RequestValidationError)
@@ -123,4 +124,4 @@ def _tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(OrderRefusedError)
     async def refused(request: Request, error: OrderRefusedError) -> Response:
-        return problem(error.status, error.said, **({"code": error.code} if error.code else {}))
+        return problem(error.status, error.message, **({"code": error.code} if error.code else {}))

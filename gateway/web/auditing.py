@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.accounts.service import Identity
-from domain.audit import deed
-from domain.messages import Said
+from domain.audit import action_entry
+from domain.messages import Message
 from gateway.web.services import WebServices
 
 
 async def note(
-    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: Said | None = None
+    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: Message | None = None
 ) -> None:
     """Append to the audit that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
 
@@ -21,9 +21,9 @@ async def note(
     if services.audit is None:
         return
     await services.audit.note(
-        deed(
+        action_entry(
             at=time.time(),
-            deed_id=str(uuid.uuid4()),
+            action_id=str(uuid.uuid4()),
             username=who.username,
             role=str(who.role),
             agent=who.agent_id,

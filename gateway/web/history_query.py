@@ -11,7 +11,7 @@ from domain.calls import EndReason
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
 from domain.orders import OrderState
 from domain.search import terms
-from domain.visibility.policy import Eyes
+from domain.visibility.policy import Visibility
 from gateway.web.answers import Refused
 
 MANY_DIGITS = re.compile(r"\d{5}")
@@ -113,16 +113,17 @@ def restricted_to(who: Identity) -> str | None:
     return None if who.may(Permission.SEE_ALL) else who.agent_id or "-"
 
 
-def searched(wanted: _F, eyes: Eyes, *, spoken: bool = False) -> _F:
-    """The filter, where these eyes may search like that: what one may not read must not be found either;
-    `spoken`: it is searched in what was said.
+def searched(wanted: _F, visibility: Visibility, *, spoken: bool = False) -> _F:
+    """The filter, where that visibility allows such a search: what one may not read must not be found either.
+
+    `spoken`: it searches what was said.
 
     Raises:
         Refused: 403, it is searched for what is hidden.
     """
-    if spoken and wanted.terms and not eyes.transcripts:
+    if spoken and wanted.terms and not visibility.transcripts:
         raise Refused(403, "words_hidden")
-    if not eyes.numbers and any(MANY_DIGITS.search(term) for term in wanted.terms):
+    if not visibility.numbers and any(MANY_DIGITS.search(term) for term in wanted.terms):
         raise Refused(403, "digits_hidden")
     return wanted
 

@@ -23,7 +23,7 @@ def caching(path: str) -> str:
 def serve_pages(app: FastAPI, dist: Path = DIST) -> None:
     """Serve the app in `dist`: hashed files under /assets, anything else that is no file is a page of it.
 
-    Added last: what other routes answer is theirs. Not built: 503 that says how to mend it.
+    Added last: what other routes answer is theirs. Not built: 503 that says how to fix it.
     """
     app.mount("/assets", StaticFiles(directory=dist / "assets", check_dir=False), name="assets")
 

@@ -32,14 +32,14 @@ from domain.refusals import Refusal
 from domain.screen_pop import ScreenPop
 from domain.softphones import Softphone
 from domain.transcripts import Utterance
-from domain.visibility.policy import OPEN, WHOLE, Eyes, Privacy
+from domain.visibility.policy import OPEN, WHOLE, Privacy, Visibility
 from gateway.storage.calls import StoredRecording
 from gateway.stream.state import LiveView
 from recordings.playback import Clip, Peaks
 
 
 class Check(Struct, frozen=True):
-    """One thing the gateway needs to serve. `detail` names the cause and the mend where `ok` is false."""
+    """One thing the gateway needs to serve. `detail` names the cause and the fix where `ok` is false."""
 
     name: str
     """`pbx:<name>`, `database`, `asr` …"""
@@ -139,31 +139,31 @@ class CallPort(Protocol):
 
 
 class HistoryPort(Protocol):
-    """Port: calls and orders looked back at, as `eyes` may see them. Newest first; `before` is a page's
+    """Port: calls and orders looked back at, as `visibility` may see them. Newest first; `before` is a page's
     `next`."""
 
     async def find_calls(
-        self, wanted: CallFilter, before: Key | None, limit: int, *, eyes: Eyes = WHOLE
+        self, wanted: CallFilter, before: Key | None, limit: int, *, visibility: Visibility = WHOLE
     ) -> Page[CallSummary]: ...
 
     async def find_orders(
-        self, wanted: OrderFilter, before: Key | None, limit: int, *, eyes: Eyes = WHOLE
+        self, wanted: OrderFilter, before: Key | None, limit: int, *, visibility: Visibility = WHOLE
     ) -> Page[OrderOfCall]: ...
 
     def every_call(
-        self, wanted: CallFilter, *, eyes: Eyes = WHOLE
+        self, wanted: CallFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[Sequence[CallSummary]]: ...
 
     def every_order(
-        self, wanted: OrderFilter, *, eyes: Eyes = WHOLE
+        self, wanted: OrderFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[Sequence[OrderOfCall]]: ...
 
     def every_delivery(
-        self, wanted: DeliveryFilter, *, eyes: Eyes = WHOLE
+        self, wanted: DeliveryFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[Sequence[DeliveryView]]: ...
 
     def every_entry(
-        self, wanted: AuditFilter, *, eyes: Eyes = WHOLE
+        self, wanted: AuditFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[Sequence[AuditEntry]]: ...
 
 
@@ -190,7 +190,7 @@ class AudioPort(Protocol):
 
 
 class SoftphoneUnavailableError(Exception):
-    """A browser phone is meant to be there, but a secret it needs is not; the text names the mend."""
+    """A browser phone is meant to be there, but a secret it needs is not; the text names the fix."""
 
 
 class SoftphonePort(Protocol):
@@ -269,7 +269,7 @@ class AdministrationPort(Protocol):
     async def overview(self) -> Overview: ...
 
     async def doctor(self) -> Sequence[Any]:
-        """Findings (`what`, `ok`, `detail`, `mend`, `warning`) on everything; takes seconds."""
+        """Findings (`what`, `ok`, `detail`, `fix`, `warning`) on everything; takes seconds."""
         ...
 
     async def places(self, since: float) -> Sequence[Place]:

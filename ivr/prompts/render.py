@@ -14,11 +14,11 @@ from domain.lines import Line
 from ivr.prompts import install, texts
 
 RATE = 8000
-MEND = "install espeak-ng, or record it as 8 kHz mono and put it there"
+FIX = "install espeak-ng, or record it as 8 kHz mono and put it there"
 
 
 class PromptError(Exception):
-    """A prompt cannot be rendered; the text names the mend."""
+    """A prompt cannot be rendered; the text names the fix."""
 
 
 def render(text: str) -> bytes:
@@ -28,7 +28,7 @@ def render(text: str) -> bytes:
         PromptError: no espeak-ng, or it failed.
     """
     if shutil.which("espeak-ng") is None:
-        raise PromptError(f"no voice for {text!r}: {MEND}")
+        raise PromptError(f"no voice for {text!r}: {FIX}")
     command = ["espeak-ng", "-v", "cmn", "-s", "170", "--stdout", "--", text]
     try:
         spoken = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
@@ -36,9 +36,9 @@ def render(text: str) -> bytes:
             rate = file.getframerate()
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
     except (subprocess.SubprocessError, OSError, wave.Error, EOFError) as error:
-        raise PromptError(f"espeak-ng could not say {text!r} ({error}): {MEND}") from error
+        raise PromptError(f"espeak-ng could not say {text!r} ({error}): {FIX}") from error
     if samples.size == 0 or not samples.any():
-        raise PromptError(f"espeak-ng has no sound for {text!r}: {MEND}")
+        raise PromptError(f"espeak-ng has no sound for {text!r}: {FIX}")
     narrow = soxr.resample(samples, rate, RATE)
     return bytes((narrow / np.abs(narrow).max() * 0.7 * 32767).astype("<i2").tobytes())
 

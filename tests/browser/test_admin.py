@@ -113,9 +113,7 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
         receiver.refuses = None
 
 
-async def test_the_doctor_tells_findings_and_their_mend(
-    browser_stage: BrowserStage, browser: Browser
-) -> None:
+async def test_the_doctor_tells_findings_and_their_fix(browser_stage: BrowserStage, browser: Browser) -> None:
     async with browser_stage.seat(browser, "guanli") as seat:
         page = seat.page
         await page.goto(f"{seat.url}/admin/doctor")

@@ -146,7 +146,7 @@ async def test_two_agents_and_a_transfer(desk_stage: BrowserStage, talker: Brows
             await first.page.keyboard.press("F8")
             await first.page.locator("[data-search] input, input[data-search]").first.fill("lq")
             await expect(first.page.locator("[data-target]")).to_have_count(1)
-            # Element Plus makes a dialogue's head a banner beside the page's own: not ours to mend.
+            # Element Plus makes a dialogue's head a banner beside the page's own: not ours to fix.
             found = await accessibility(first.page)
             assert [one for one in found if not one.startswith("landmark-")] == []
             await first.page.keyboard.press("Enter")

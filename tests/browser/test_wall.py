@@ -82,12 +82,12 @@ async def test_a_supervisor_sees_listens_and_steps_in(browser_stage: BrowserStag
 
                 await row.click()
                 await page.keyboard.press("Alt+L")
-                await expect(page.locator(".deed-bar .hearing")).to_contain_text("王芳", timeout=20_000)
+                await expect(page.locator(".action-bar .hearing")).to_contain_text("王芳", timeout=20_000)
                 await until_hears(lead.voice, "caller")
                 await until_hears(lead.voice, "1001")
-                await page.click("[data-deed=stop]")
-                await expect(page.locator(".deed-bar .hearing")).to_have_count(0)
-                await expect(page.locator(".deed-bar .told.done")).to_be_visible()
+                await page.click("[data-action=stop]")
+                await expect(page.locator(".action-bar .hearing")).to_have_count(0)
+                await expect(page.locator(".action-bar .told.done")).to_be_visible()
 
                 await page.keyboard.press("Alt+P")
                 ask = page.get_by_role("dialog")
@@ -95,7 +95,7 @@ async def test_a_supervisor_sees_listens_and_steps_in(browser_stage: BrowserStag
                 await ask.locator("select").select_option("培训")
                 assert await accessibility(page) == []
                 await ask.locator("[data-confirm]").click()
-                await expect(page.locator(".deed-bar .told.done")).to_contain_text("培训")
+                await expect(page.locator(".action-bar .told.done")).to_contain_text("培训")
                 # The conversation goes on: a pause stops new calls only.
                 assert caller.up
                 await caller.hang_up()
@@ -126,7 +126,7 @@ async def test_a_supervisor_whispers_barges_and_takes_over(
         row = page.locator("[data-agent='1001']")
         await expect(row).to_have_attribute("data-state", "talking", timeout=60_000)
         await row.click()
-        shown = page.locator("[data-deed]")
+        shown = page.locator("[data-action]")
         await expect(shown).to_have_count(7)
         await expect(shown.locator(".key")).to_have_count(7)
 
@@ -165,7 +165,7 @@ async def test_a_supervisor_whispers_barges_and_takes_over(
         await row.click()
         await page.keyboard.press("Alt+O")
         await ask.locator("[data-confirm]").click()
-        await expect(page.locator(".deed-bar .told.refused")).to_contain_text('login = "desk"')
+        await expect(page.locator(".action-bar .told.refused")).to_contain_text('login = "desk"')
         await caller.hang_up()
         assert await page.evaluate(COMMAND, ["unpause", {"agent": "1003"}]) == 200
         # Who did what to whom is on record.
@@ -179,7 +179,7 @@ async def test_without_a_phone_the_wall_says_so(browser_stage: BrowserStage, bro
         page = seat.page
         await page.locator("[data-agent='1001']").click()
         await expect(page.locator(".seatless")).to_contain_text("没有坐席话机")
-        await expect(page.locator("[data-deed=listen]")).to_be_disabled()
+        await expect(page.locator("[data-action=listen]")).to_be_disabled()
         # Filters and groups, by the keyboard.
         await page.keyboard.press("/")
         await page.keyboard.type("李")

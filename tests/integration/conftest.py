@@ -20,11 +20,11 @@ MODEL = ROOT / ".cache" / "models" / "whisper-base"
 REQUIRED = bool(os.environ.get("CI") or os.environ.get("HOTLINE_TEST_REQUIRE_ALL"))
 
 
-def absent(what: str, mend: str) -> None:
+def absent(what: str, fix: str) -> None:
     """Skip loudly on a developer's machine; fail where nothing may be skipped."""
     if REQUIRED:
-        pytest.fail(f"{what} must be there for this run: {mend}")
-    pytest.skip(f"SKIPPED WITHOUT {what}: {mend}")
+        pytest.fail(f"{what} must be there for this run: {fix}")
+    pytest.skip(f"SKIPPED WITHOUT {what}: {fix}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,13 +13,13 @@ from domain.facts import (
     CallHeld,
     CallStarted,
     CallUpdated,
-    QueueVisitChanged,
+    QueueEntryChanged,
 )
-from domain.queues import AgentState, QueueVisit
+from domain.queues import AgentState, QueueEntry
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.test_commands import TONES, staged, tone
-from tests.integration.test_commands import Stage as Desks
+from tests.integration.test_commands import Stage as AgentTimers
 from tests.support.scenario import Stage
 from tests.support.sip.softphone import Dialog, Softphone
 
@@ -63,7 +63,7 @@ async def test_a_queue_call_goes_on(stage: Stage) -> None:
             new = await reload(agent, new)
             await stage.until(lambda: len(stage.tracker.channels) == 2)
             now = stage.call()
-            assert (now.id, now.state, [talk.ended_at for talk in now.talks]) == (
+            assert (now.id, now.state, [talk.ended_at for talk in now.conversations]) == (
                 began.id, CallState.TALKING, [None],
             )  # fmt: skip
             members = await stage.asterisk.cli("queue show q12345")
@@ -73,20 +73,20 @@ async def test_a_queue_call_goes_on(stage: Stage) -> None:
             await new.hang_up()
             await asyncio.wait_for(call.ended.wait(), 5)
     ended = the_call(stage)
-    assert [talk.agent for talk in ended.talks] == ["1001"]
+    assert [talk.agent for talk in ended.conversations] == ["1001"]
     assert (ended.transfers, ended.conferences, ended.end_reason) == ((), (), EndReason.COMPLETED)
     assert states(stage)[:2] == ["ringing", "talking"]
     assert states(stage).count("talking") == 1
-    assert sum(isinstance(f, CallUpdated) and f.what == "taken_back" for f in stage.facts) == 2
+    assert sum(isinstance(f, CallUpdated) and f.what == "recovered" for f in stage.facts) == 2
 
     # app_queue counts one conversation, to its real end; it may say so after the caller's channel is gone.
-    def served() -> list[QueueVisit]:
-        return [f.visit for f in stage.facts if isinstance(f, QueueVisitChanged) and f.stage == "served"]
+    def served() -> list[QueueEntry]:
+        return [f.entry for f in stage.facts if isinstance(f, QueueEntryChanged) and f.stage == "served"]
 
-    (visit,) = await stage.until(served)
-    (talk,) = ended.talks
+    (entry,) = await stage.until(served)
+    (talk,) = ended.conversations
     assert talk.ended_at is not None
-    assert visit.talked == pytest.approx(talk.ended_at - talk.started_at, abs=1.1)
+    assert entry.talked == pytest.approx(talk.ended_at - talk.started_at, abs=1.1)
 
 
 async def test_an_outgoing_call_goes_on(stage: Stage) -> None:
@@ -102,7 +102,7 @@ async def test_an_outgoing_call_goes_on(stage: Stage) -> None:
             await new.hang_up()
             await asyncio.wait_for(public.calls[-1].ended.wait(), 5)
     ended = the_call(stage)
-    assert [talk.agent for talk in ended.talks] == ["1001"]
+    assert [talk.agent for talk in ended.conversations] == ["1001"]
     assert (ended.transfers, ended.end_reason, ended.direction) == ((), EndReason.COMPLETED, "outbound")
 
 
@@ -165,13 +165,13 @@ class Page:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desks]:
+async def desks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AgentTimers]:
     lines = [line.model_copy(update={"wrap_up_s": 5.0}) for line in load_settings(EXAMPLE).lines]
     async with staged(tmp_path_factory.mktemp("take-back"), lines=lines) as desks:
         yield desks
 
 
-async def test_heard_again_held_and_muted_as_before_and_able_to_consult(desks: Desks) -> None:
+async def test_heard_again_held_and_muted_as_before_and_able_to_consult(desks: AgentTimers) -> None:
     options = desks.asterisk.options
     facts: list[Any] = []
     desks.running.bus.listen(facts.append)
@@ -205,4 +205,4 @@ async def test_heard_again_held_and_muted_as_before_and_able_to_consult(desks: D
             await desks.until(lambda: desks.state("1001") is AgentState.WRAP_UP, "wrap-up after the real end")
     held = [fact.held for fact in facts if isinstance(fact, CallHeld)]
     assert held[:2] == [True, False]
-    assert sum(isinstance(f, QueueVisitChanged) and f.stage == "served" for f in facts) == 1
+    assert sum(isinstance(f, QueueEntryChanged) and f.stage == "served" for f in facts) == 1

@@ -25,7 +25,7 @@ from gateway.asterisk.actions import originate_listener
 from gateway.asterisk.ports import spare_udp
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.client.stream import StreamClient
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import (
     AgentSettings,
     AsrSettings,
@@ -74,7 +74,7 @@ class Stage:
     """An Asterisk, the gateway, three desks with phones, the carrier's far end."""
 
     def __init__(
-        self, asterisk: PrivateAsterisk, running: Running, ear: Ear, outside: SipOutside, directory: Path
+        self, asterisk: PrivateAsterisk, running: Runtime, ear: Ear, outside: SipOutside, directory: Path
     ) -> None:
         self.asterisk, self.running, self.ear, self.directory = asterisk, running, ear, directory
         self.outside = outside
@@ -134,10 +134,10 @@ class Stage:
     # -- the picture -----------------------------------------------------------------------------------------
     @property
     def calls(self) -> list[Call]:
-        return self.running.pictures["main"].live_calls
+        return self.running.pbx_states["main"].live_calls
 
     def state(self, agent: str) -> AgentState | None:
-        status = self.running.pictures["main"].floor.agents.get(agent)
+        status = self.running.pbx_states["main"].queue_state.agents.get(agent)
         return status.state if status else None
 
     def muted(self) -> list[str | None]:
@@ -146,7 +146,7 @@ class Stage:
     @property
     def listens(self) -> bool:
         """Whether this Asterisk can give live audio: 16 has no app_audiosocket."""
-        return int(self.running.pictures["main"].version.partition(".")[0]) >= 18
+        return int(self.running.pbx_states["main"].version.partition(".")[0]) >= 18
 
     async def until(self, true: Callable[[], object], what: str, timeout: float = 12.0) -> None:
         try:
@@ -160,9 +160,9 @@ class Stage:
     async def talking(self, agent: str) -> None:
         await self.until(
             lambda: any(
-                talk.agent == agent and talk.ended_at is None for c in self.calls for talk in c.talks
+                talk.agent == agent and talk.ended_at is None for c in self.calls for talk in c.conversations
             ),
-            f"{agent} talks",
+            f"{agent} conversations",
         )
 
     # -- asking ----------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def with_two_phones(settings: Settings) -> Settings:
 
 
 def hers(stage: Stage) -> AgentStatus:
-    return stage.running.pictures["main"].floor.agents["1001"]
+    return stage.running.pbx_states["main"].queue_state.agents["1001"]
 
 
 @asynccontextmanager
@@ -166,10 +166,10 @@ async def a_gateway_that_starts_anew_knows(stage: Stage, directory: Path) -> Non
     always = {"desk": DeskSettings(login="always")}
     settings = with_two_phones(load_settings(EXAMPLE)).model_copy(update=always)
     async with gateway_on(settings, [stage.asterisk.pbx], directory / "anew") as other:
-        floor = other.pictures["main"].floor
-        await stage.until(lambda: "1001" in floor.agents, "known")
-        await stage.until(lambda: len(floor.agents["1001"].queues) == 3, "in all her queues")
-        again = floor.agents["1001"]
+        queue_state = other.pbx_states["main"].queue_state
+        await stage.until(lambda: "1001" in queue_state.agents, "known")
+        await stage.until(lambda: len(queue_state.agents["1001"].queues) == 3, "in all her queues")
+        again = queue_state.agents["1001"]
         assert (again.kind, again.phone, again.phones) == (PhoneKind.DESK, DESK, (DESK,))
         assert again.desk_reachable is True
         member = await stage.queue_member("yiqilai", "1001")

@@ -69,8 +69,8 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         )
         lost = (await findings(elsewhere))["PBX main: live audio"]
         assert not lost.ok
-        assert lost.mend is not None
-        assert "audiosocket.advertise" in lost.mend.text
+        assert lost.fix is not None
+        assert "audiosocket.advertise" in lost.fix.text
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -17,7 +17,7 @@ from domain.figures import QueueFigures
 from domain.queues import MISSED_REASON, AgentState
 from gateway.app import run_gateway
 from gateway.asterisk.private import PrivateAsterisk
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import (
     AgentSettings,
     AgiSettings,
@@ -142,7 +142,7 @@ def of_queue_log(text: str, queue: str, in_time_s: float, short_s: float) -> Log
 class Stage:
     """One Asterisk, its phones, and the gateway that watches."""
 
-    def __init__(self, directory: Path, asterisk: PrivateAsterisk, running: Running) -> None:
+    def __init__(self, directory: Path, asterisk: PrivateAsterisk, running: Runtime) -> None:
         self.directory, self.asterisk, self.running = directory, asterisk, running
 
     def agent(self, user: str, *, answers: bool = True) -> SipAgent:
@@ -154,14 +154,14 @@ class Stage:
         return SipCaller(self.directory, self.asterisk.options.sip_port, did, "13962875016")
 
     def state(self, agent: str) -> AgentState:
-        return self.running.pictures["main"].floor.agents[agent].state
+        return self.running.pbx_states["main"].queue_state.agents[agent].state
 
     def figures(self, queue: str) -> QueueFigures:
         return self.running.reporting.book.day(("main", queue), time.time())
 
     def talking_channel(self, agent: str) -> str | None:
-        for call in self.running.pictures["main"].live_calls:
-            for talk in call.talks:
+        for call in self.running.pbx_states["main"].live_calls:
+            for talk in call.conversations:
                 if talk.agent == agent and talk.ended_at is None:
                     return talk.channel
         return None
@@ -234,7 +234,7 @@ async def missed_and_overflown(stage: Stage) -> None:
         await until(lambda: stage.state("1002") is AgentState.RINGING)
         rung = time.monotonic()
         await until(lambda: stage.state("1002") is AgentState.PAUSED)
-        assert stage.running.pictures["main"].floor.agents["1002"].reason == MISSED_REASON
+        assert stage.running.pbx_states["main"].queue_state.agents["1002"].reason == MISSED_REASON
         assert stage.state("1001") is AgentState.AVAILABLE
         await until(lambda: stage.state("1001") is AgentState.RINGING)
         assert OVERFLOW_S - 1 < time.monotonic() - rung < OVERFLOW_S + 6
@@ -281,7 +281,7 @@ async def test_the_figures_are_those_of_queue_log(
                 await missed_and_overflown(stage)
                 await passed_on_to_another_queue(stage)
                 compared = compare(stage)
-                wrapping_until = running.pictures["main"].floor.agents["1001"].wrap_up_until or 0.0
+                wrapping_until = running.pbx_states["main"].queue_state.agents["1001"].wrap_up_until or 0.0
         # The gateway is gone in the middle of wrap-up: Asterisk holds it.
         assert "paused:wrap-up:" in await asterisk.cli("queue show q12345")
         assert time.time() < wrapping_until
@@ -293,9 +293,9 @@ async def test_the_figures_are_those_of_queue_log(
                 for name in (*COUNTED, "talk_s", "wrap_up_s", "longest_wait_s", "service_level"):
                     assert getattr(again, name) == getattr(before, name), (queue, name)
             await until(lambda: running.links["main"].state.phase == "up")
-            floor = running.pictures["main"].floor
-            assert floor.agents["1001"].wrap_up_until == pytest.approx(wrapping_until, abs=1)
-            await until(lambda: floor.agents["1001"].wrap_up_until is None)
+            queue_state = running.pbx_states["main"].queue_state
+            assert queue_state.agents["1001"].wrap_up_until == pytest.approx(wrapping_until, abs=1)
+            await until(lambda: queue_state.agents["1001"].wrap_up_until is None)
             assert time.time() >= wrapping_until - 1
             assert "paused:wrap-up:" not in await asterisk.cli("queue show q12345")
             wrapped = stage.figures("q12345").wrap_up_s

@@ -58,7 +58,7 @@ async def test_asterisk_killed_in_mid_call_then_the_gateway(
             await stage.gateway.start()
             (over,) = await until(stage, lambda calls: all(one.ended_at for one in calls))
             assert (over.id, over.end_reason) == (known.id, EndReason.UNSEEN)
-            assert all(talk.ended_at for talk in over.talks)
+            assert all(talk.ended_at for talk in over.conversations)
 
         # Asterisk dies in mid-call: the call is closed, and none is invented when Asterisk is back.
         async with (

@@ -146,7 +146,7 @@ async def test_a_call_becomes_a_delivered_work_order(
         times = [call.started_at, call.queued_at, call.ringing_at, call.answered_at, call.ended_at]
         assert None not in times
         assert times == sorted(times)  # type: ignore[type-var]
-        (talk,) = call.talks
+        (talk,) = call.conversations
         assert talk.agent == "1001"
         assert talk.ended_at is not None
         assert talk.ended_at - talk.started_at == pytest.approx(truth["duration_s"], abs=3)

@@ -49,7 +49,7 @@ class Wire:
             for writer in self._writers:
                 writer.transport.abort()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self._refuses = False
         self._open.set()
 
@@ -95,7 +95,7 @@ async def test_what_happened_during_the_cut_is_found_afterwards(
             first = (await stage.talking("1001")).id
             waiting = await out.dial("12347", "13962875017")
             await stage.until(lambda: len(stage.tracker.calls) == 2)
-            await stage.until(lambda: stage.tracker.floor.queues["shangxian"].waiting)
+            await stage.until(lambda: stage.tracker.queue_state.queues["shangxian"].waiting)
             (second,) = set(stage.tracker.calls) - {first}
 
             wire.cut(silent=silent)
@@ -105,7 +105,7 @@ async def test_what_happened_during_the_cut_is_found_afterwards(
             await stage.until(lambda: stage.link.state.phase != "up")
             await asyncio.sleep(seconds)
             assert set(stage.tracker.calls) == {first, second}
-            wire.mend()
+            wire.fix()
             await stage.until(lambda: stage.link.state.phase == "up")
             await stage.until(lambda: first not in stage.tracker.calls)
 
@@ -184,7 +184,7 @@ async def test_a_long_silence_full_of_calls(scenario_asterisk: ScenarioAsterisk,
             await stage.until(lambda: stage.link.state.phase != "up", noticed)
             await asyncio.sleep(max(0.0, seconds - (loop.time() - began)))
             assert set(stage.tracker.calls) == {ending}, "while cut off the picture is what it was"
-            wire.mend()
+            wire.fix()
             back = settings.reconnect_max_s + settings.action_timeout_s + 5
             await stage.until(lambda: stage.link.state.phase == "up", back)
 
@@ -194,7 +194,7 @@ async def test_a_long_silence_full_of_calls(scenario_asterisk: ScenarioAsterisk,
             call = stage.tracker.calls[found]
             assert (call.state, call.agent) == (CallState.TALKING, target)
             assert call.caller.number == "13962875022"
-            agents = stage.tracker.floor.agents
+            agents = stage.tracker.queue_state.agents
             assert (agents["1003"].state, agents["1003"].reason) == (AgentState.PAUSED, "培训")
             assert agents[taker].call_id is None
             assert [(one.id, one.end_reason) for one in stage.ended] == [(ending, EndReason.UNSEEN)]
@@ -206,4 +206,4 @@ async def test_a_long_silence_full_of_calls(scenario_asterisk: ScenarioAsterisk,
             await stage.until(lambda: not stage.tracker.calls)
             assert stage.ended[-1].end_reason is EndReason.COMPLETED
             await stage.ami.send(Action="QueuePause", Interface="PJSIP/1003", Paused="false")
-            await stage.until(lambda: stage.tracker.floor.agents["1003"].state is AgentState.AVAILABLE)
+            await stage.until(lambda: stage.tracker.queue_state.agents["1003"].state is AgentState.AVAILABLE)

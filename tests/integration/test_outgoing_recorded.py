@@ -45,7 +45,7 @@ async def test_a_call_back_is_recorded_and_transcribed_and_makes_no_order(
         await finished(stage, call_id)
         kept = await stage.running.calls.get_call(call_id)
         assert isinstance(kept, Call)
-        assert (kept.direction, kept.served, len(kept.recordings)) == (Direction.OUTBOUND, False, 1)
+        assert (kept.direction, kept.has_work_order, len(kept.recordings)) == (Direction.OUTBOUND, False, 1)
         (recording,) = await stage.running.calls.list_recordings(call_id)
         legs = read_wav(Archive(tmp_path / "data" / "recordings").locate(recording.path))
         # The public on the caller's side, as on every recording.

@@ -24,13 +24,13 @@ async def test_an_agent_calls_out(stage: Stage) -> None:
             )
             assert (ringing.direction, ringing.called) == (Direction.OUTBOUND, "9" + UNIT)
             await stage.talking("1001")
-            status = stage.tracker.floor.agents["1001"]
+            status = stage.tracker.queue_state.agents["1001"]
             assert (status.state, status.direction) == (AgentState.TALKING, Direction.OUTBOUND)
             await stage.same_picture()
             await call.hang_up()
     (ended,) = stage.ended
     assert {leg.side: leg.agent for leg in ended.legs} == {Side.AGENT: "1001", Side.CALLER: None}
-    assert (ended.end_reason, ended.served) == (EndReason.COMPLETED, False)
+    assert (ended.end_reason, ended.has_work_order) == (EndReason.COMPLETED, False)
 
 
 async def test_nobody_answers_outside(stage: Stage) -> None:
@@ -40,7 +40,11 @@ async def test_nobody_answers_outside(stage: Stage) -> None:
             call = await agent.dial("9" + UNIT)
             await asyncio.wait_for(call.ended.wait(), 5)
     (ended,) = stage.ended
-    assert (ended.end_reason, ended.talks, ended.direction) == (EndReason.FAILED, (), Direction.OUTBOUND)
+    assert (ended.end_reason, ended.conversations, ended.direction) == (
+        EndReason.FAILED,
+        (),
+        Direction.OUTBOUND,
+    )
 
 
 async def test_an_agent_calls_an_agent(stage: Stage) -> None:
@@ -49,7 +53,7 @@ async def test_an_agent_calls_an_agent(stage: Stage) -> None:
             call = await first.dial("1002")
             await second.incoming()
             await stage.talking("1002")
-            agents = stage.tracker.floor.agents
+            agents = stage.tracker.queue_state.agents
             assert {agents[one].state for one in ("1001", "1002")} == {AgentState.TALKING}
             assert {agents[one].direction for one in ("1001", "1002")} == {Direction.INTERNAL}
             await stage.same_picture()
@@ -89,7 +93,7 @@ async def test_click_to_call_rings_the_agent_first(stage: Stage, channel: str) -
     (ended,) = stage.ended
     assert (ended.direction, ended.called) == (Direction.OUTBOUND, "9" + UNIT)
     assert sorted(leg.agent or "" for leg in ended.legs) == ["", "1001"]
-    assert [talk.agent for talk in ended.talks] == ["1001"]
+    assert [talk.agent for talk in ended.conversations] == ["1001"]
 
 
 async def test_our_own_listening_is_invisible(stage: Stage) -> None:
@@ -98,7 +102,7 @@ async def test_our_own_listening_is_invisible(stage: Stage) -> None:
             call = await out.dial("12345", "13962875016")
             began = await stage.talking("1001")
             await stage.ami.send(
-                f"__HOTLINE_SPY={began.talks[0].channel}",
+                f"__HOTLINE_SPY={began.conversations[0].channel}",
                 "__HOTLINE_FEED=6f1d2a30-0000-4000-8000-000000000001",
                 Action="Originate",
                 Channel="Local/spy@hotline-listen/n",

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from domain.calls import CallState, EndReason
-from domain.facts import QueueVisitChanged
+from domain.facts import QueueEntryChanged
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.integration.conftest import scenario_asterisk_for
@@ -45,14 +45,14 @@ async def test_the_caller_goes_to_the_head_of_the_queue(lost: Stage) -> None:
             call = await caller.dial("12345", CALLER)
             began = await lost.talking("1001")
             later = await other.dial("12345", "13962875017")
-            await lost.until(lambda: len(lost.tracker.floor.queues["q12345"].waiting) == 1)
+            await lost.until(lambda: len(lost.tracker.queue_state.queues["q12345"].waiting) == 1)
             agent.forget(await agent.incoming())
             back = await agent.incoming(2)
             await asyncio.wait_for(back.answered.wait(), 5)
             now = await lost.until(lambda: (it := lost.tracker.calls[began.id]).talking and it)
-            assert [talk.ended_at is None for talk in now.talks] == [False, True]
+            assert [talk.ended_at is None for talk in now.conversations] == [False, True]
             assert not call.ended.is_set()
-            (waiting,) = lost.tracker.floor.queues["q12345"].waiting
+            (waiting,) = lost.tracker.queue_state.queues["q12345"].waiting
             assert waiting.caller == "13962875017"
             await later.hang_up()
             # The next hang-up is an ordinary one, and ends the call.
@@ -60,8 +60,8 @@ async def test_the_caller_goes_to_the_head_of_the_queue(lost: Stage) -> None:
             await asyncio.wait_for(call.ended.wait(), 5)
     ended = next(one for one in lost.ended if one.id == began.id)
     assert (ended.transfers, ended.end_reason) == ((), EndReason.COMPLETED)
-    visits = [f.visit for f in lost.facts if isinstance(f, QueueVisitChanged) and f.stage == "served"]
-    assert [one.call_id for one in visits] == [began.id, began.id]
+    entries = [f.entry for f in lost.facts if isinstance(f, QueueEntryChanged) and f.stage == "served"]
+    assert [one.call_id for one in entries] == [began.id, began.id]
 
 
 async def test_given_up_while_waiting_again(lost: Stage) -> None:
@@ -75,7 +75,7 @@ async def test_given_up_while_waiting_again(lost: Stage) -> None:
             await lost.same_picture()
             await call.hang_up()
     (ended,) = lost.ended
-    assert [talk.agent for talk in ended.talks] == ["1001"]
+    assert [talk.agent for talk in ended.conversations] == ["1001"]
     assert ended.end_reason is EndReason.ABANDONED_RINGING
 
 
@@ -87,6 +87,6 @@ async def test_a_phone_that_came_back_is_not_lost(lost: Stage) -> None:
             new = await reload(agent, await agent.incoming())
             await asyncio.sleep(PATIENCE_S + 2)
             now = lost.call()
-            assert (now.id, now.state, len(now.talks)) == (began.id, CallState.TALKING, 1)
+            assert (now.id, now.state, len(now.conversations)) == (began.id, CallState.TALKING, 1)
             await new.hang_up()
             await asyncio.wait_for(call.ended.wait(), 5)

@@ -13,7 +13,7 @@ CALLER = "13962875016"
 
 async def test_an_agent_without_a_phone_is_unreachable_until_it_registers(stage: Stage) -> None:
     def state() -> AgentState:
-        return stage.tracker.floor.agents["1001"].state
+        return stage.tracker.queue_state.agents["1001"].state
 
     await stage.until(lambda: state() is AgentState.UNREACHABLE)
     async with stage.agent("1001"):
@@ -28,7 +28,7 @@ async def test_of_two_phones_the_last_to_register_rings(stage: Stage) -> None:
         await stage.until(lambda: stage.call().state is CallState.TALKING)
         assert first.calls == []
         assert len(last.calls) == 1
-        agent = stage.tracker.floor.agents["1001"]
+        agent = stage.tracker.queue_state.agents["1001"]
         assert (agent.state, agent.call_id) == (AgentState.TALKING, stage.call().id)
         await ringing.hang_up()
         call.end()

@@ -1,10 +1,10 @@
-"""Transfers on the real Asterisk: every manner, every order of the three parties."""
+"""Transfers on the real Asterisk: every transfer_type, every order of the three parties."""
 
 import asyncio
 
 import pytest
 
-from domain.calls import Call, CallState, Direction, EndReason, Manner
+from domain.calls import Call, CallState, Direction, EndReason, TransferType
 from tests.support.scenario import Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
@@ -20,8 +20,8 @@ def ends(stage: Stage) -> tuple[Call, list[Call]]:
     return call, merged
 
 
-def steps(call: Call) -> list[tuple[Manner, str, str, str]]:
-    return [(one.manner, one.origin, one.target, one.result) for one in call.transfers]
+def steps(call: Call) -> list[tuple[TransferType, str, str, str]]:
+    return [(one.transfer_type, one.origin, one.target, one.result) for one in call.transfers]
 
 
 async def test_blind_to_an_agent(stage: Stage) -> None:
@@ -35,8 +35,8 @@ async def test_blind_to_an_agent(stage: Stage) -> None:
             await stage.same_picture()
             await call.hang_up()
     call_, merged = ends(stage)
-    assert steps(call_) == [(Manner.BLIND, "1001", "1002", "success")]
-    assert [talk.agent for talk in call_.talks] == ["1001", "1002"]
+    assert steps(call_) == [(TransferType.BLIND, "1001", "1002", "success")]
+    assert [talk.agent for talk in call_.conversations] == ["1001", "1002"]
     assert (call_.end_reason, call_.caller.number, merged) == (EndReason.COMPLETED, CALLER, [])
 
 
@@ -51,7 +51,7 @@ async def test_blind_to_a_number_nobody_has(stage: Stage) -> None:
     call, _ = ends(stage)
     # The PBX refuses the phone and tells nobody else: nothing happened to the call.
     assert steps(call) == []
-    assert [talk.agent for talk in call.talks] == ["1001"]
+    assert [talk.agent for talk in call.conversations] == ["1001"]
 
 
 async def test_blind_to_another_lines_queue(stage: Stage) -> None:
@@ -64,20 +64,20 @@ async def test_blind_to_another_lines_queue(stage: Stage) -> None:
             assert (call.id, call.queue, call.line) == (began.id, "yiqilai", "yiqilai")
             await (await second.incoming()).hang_up()
     call, _ = ends(stage)
-    assert steps(call) == [(Manner.BLIND, "1001", "12346", "success")]
+    assert steps(call) == [(TransferType.BLIND, "1001", "12346", "success")]
     assert call.end_reason is EndReason.COMPLETED
-    assert (call.talks[0].agent, call.talks[1].agent) == ("1001", "1002")
+    assert (call.conversations[0].agent, call.conversations[1].agent) == ("1001", "1002")
 
 
-@pytest.mark.parametrize("manner", [Manner.ATTENDED, Manner.BLONDE])
-async def test_attended_and_blonde(stage: Stage, manner: Manner) -> None:
-    blonde = manner is Manner.BLONDE
+@pytest.mark.parametrize("transfer_type", [TransferType.ATTENDED, TransferType.BLONDE])
+async def test_attended_and_blonde(stage: Stage, transfer_type: TransferType) -> None:
+    blonde = transfer_type is TransferType.BLONDE
     async with (
         stage.agent("1001") as first,
         stage.agent("1002", ring_s=1.0 if blonde else 0.2) as second,
         stage.outside() as caller,
     ):
-        async with stage.scene(str(manner)):
+        async with stage.scene(str(transfer_type)):
             call = await caller.dial("12345", CALLER)
             began = await stage.talking("1001")
             line = await first.incoming()
@@ -106,8 +106,8 @@ async def test_attended_and_blonde(stage: Stage, manner: Manner) -> None:
             await stage.same_picture()
             await call.hang_up()
     ended, (consultation,) = ends(stage)
-    assert steps(ended) == [(manner, "1001", "1002", "success")]
-    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert steps(ended) == [(transfer_type, "1001", "1002", "success")]
+    assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
     assert [hold.agent for hold in ended.holds] == ["1001"]
     assert consultation.merged_into == ended.id
     assert ended.end_reason is EndReason.COMPLETED
@@ -140,8 +140,8 @@ async def test_attended_at_the_very_answer(stage: Stage, outgoing: bool) -> None
                     await stage.same_picture()
                 await call.hang_up()
             ended, _ = ends(stage)
-            assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
-            assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+            assert steps(ended) == [(TransferType.ATTENDED, "1001", "1002", "success")]
+            assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
 
 
 async def test_attended_when_the_colleague_was_called_first(stage: Stage) -> None:
@@ -171,7 +171,7 @@ async def test_attended_when_the_colleague_was_called_first(stage: Stage) -> Non
             await call.hang_up()
     ended, (older,) = ends(stage)
     assert older.started_at < ended.started_at
-    assert steps(ended)[-1] == (Manner.ATTENDED, "1001", "1002", "success")
+    assert steps(ended)[-1] == (TransferType.ATTENDED, "1001", "1002", "success")
     assert second.calls
 
 
@@ -196,7 +196,7 @@ async def test_attended_of_an_outgoing_call(stage: Stage) -> None:
             await stage.same_picture()
             await (await unit.incoming()).hang_up()
     ended, _ = ends(stage)
-    assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
+    assert steps(ended) == [(TransferType.ATTENDED, "1001", "1002", "success")]
 
 
 async def test_a_consultation_that_comes_to_nothing(stage: Stage) -> None:
@@ -234,7 +234,7 @@ async def test_redirected_by_the_gateway(stage: Stage) -> None:
             assert (await stage.talking("1002")).id == began.id
             await call.hang_up()
     ended, _ = ends(stage)
-    assert steps(ended) == [(Manner.BLIND, "1001", "1002", "success")]
+    assert steps(ended) == [(TransferType.BLIND, "1001", "1002", "success")]
 
 
 async def test_taken_over_by_bridging(stage: Stage) -> None:
@@ -256,7 +256,7 @@ async def test_taken_over_by_bridging(stage: Stage) -> None:
             await call.hang_up()
     ended, (merged,) = ends(stage)
     assert merged.direction is Direction.OUTBOUND
-    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
 
 
 @pytest.mark.parametrize("finish", ["hang-up", "three-way"])
@@ -266,14 +266,14 @@ async def test_attended_by_the_gateways_own_command(stage: Stage, finish: str) -
         async with stage.scene(f"atxfer-{finish}"):
             call = await caller.dial("12345", CALLER)
             began = await stage.talking("1001")
-            channel = began.talks[0].channel
+            channel = began.conversations[0].channel
             await stage.ami.send(Action="Atxfer", Channel=channel, Exten="1002", Context="hotline-agents")
             await asyncio.wait_for((await second.incoming()).answered.wait(), 5)
             await stage.until(lambda: stage.call().state is CallState.HELD)
             await asyncio.sleep(0.3)
             # The colleagues consult: the second one does not talk with the caller yet.
-            assert [talk.agent for talk in stage.call().talks] == ["1001"]
-            assert stage.tracker.floor.agents["1002"].call_id == began.id
+            assert [talk.agent for talk in stage.call().conversations] == ["1001"]
+            assert stage.tracker.queue_state.agents["1002"].call_id == began.id
             if finish == "hang-up":
                 await (await first.incoming()).hang_up()
             else:
@@ -289,10 +289,10 @@ async def test_attended_by_the_gateways_own_command(stage: Stage, finish: str) -
             await call.hang_up()
     ended, merged = ends(stage)
     assert merged == []
-    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
     assert [hold.agent for hold in ended.holds] == ["1001"]
     if finish == "hang-up":
-        assert steps(ended) == [(Manner.ATTENDED, "1001", "1002", "success")]
+        assert steps(ended) == [(TransferType.ATTENDED, "1001", "1002", "success")]
         assert ended.conferences == ()
     else:
         assert steps(ended) == []

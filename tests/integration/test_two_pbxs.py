@@ -10,7 +10,7 @@ from domain.calls import Call, CallState, EndReason
 from domain.facts import AnyFact, CallEnded, PbxLinkChanged
 from domain.queues import AgentState
 from gateway.asterisk.private import PrivateAsterisk
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import PbxSettings, Settings
 from tests.integration.conftest import scenario_sounds
 from tests.support.gateway import gateway_on
@@ -37,14 +37,14 @@ async def until(true: Callable[[], object], what: str, timeout: float = 15.0) ->
         raise AssertionError(f"not in time: {what}") from None
 
 
-def only_call(running: Running, pbx: str) -> Call | None:
-    calls = running.pictures[pbx].live_calls
+def only_call(running: Runtime, pbx: str) -> Call | None:
+    calls = running.pbx_states[pbx].live_calls
     return calls[0] if len(calls) == 1 else None
 
 
-def talking(running: Running, pbx: str, agent: str) -> bool:
+def talking(running: Runtime, pbx: str, agent: str) -> bool:
     return any(
-        call.state is CallState.TALKING and call.agent == agent for call in running.pictures[pbx].live_calls
+        call.state is CallState.TALKING and call.agent == agent for call in running.pbx_states[pbx].live_calls
     )
 
 
@@ -106,10 +106,10 @@ async def test_one_dies_in_mid_call_and_the_other_goes_on(
             await west.stop()
             await west._start()
             await until(lambda: running.links["west"].state.phase == "up", "the west is back", 30)
-            await until(lambda: not running.pictures["west"].live_calls, "its lost call is closed")
+            await until(lambda: not running.pbx_states["west"].live_calls, "its lost call is closed")
             ended = {fact.call.id: fact.call.end_reason for fact in facts if isinstance(fact, CallEnded)}
             assert ended == {over.id: EndReason.COMPLETED, lost.id: EndReason.UNSEEN}
             still = only_call(running, "east")
             assert still is not None
             assert (still.id, still.state, still.agent) == (kept.id, CallState.TALKING, "1001")
-            assert running.pictures["east"].floor.agents["1001"].state is AgentState.TALKING
+            assert running.pbx_states["east"].queue_state.agents["1001"].state is AgentState.TALKING

@@ -23,8 +23,8 @@ async def test_given_up_while_nobody_is_there(stage: Stage) -> None:
             await stage.same_picture()
             await call.hang_up()
     (ended,) = stage.ended
-    assert (ended.end_reason, ended.queue, ended.talks) == (EndReason.ABANDONED_QUEUE, "yiqilai", ())
-    assert stage.tracker.floor.queues["yiqilai"].waiting == ()
+    assert (ended.end_reason, ended.queue, ended.conversations) == (EndReason.ABANDONED_QUEUE, "yiqilai", ())
+    assert stage.tracker.queue_state.queues["yiqilai"].waiting == ()
 
 
 async def test_given_up_while_a_phone_rings(stage: Stage) -> None:
@@ -36,7 +36,7 @@ async def test_given_up_while_a_phone_rings(stage: Stage) -> None:
             await call.hang_up()
     (ended,) = stage.ended
     assert ended.end_reason is EndReason.ABANDONED_RINGING
-    assert stage.tracker.floor.agents["1001"].call_id is None
+    assert stage.tracker.queue_state.agents["1001"].call_id is None
 
 
 async def test_given_up_on_hold(stage: Stage) -> None:
@@ -46,7 +46,7 @@ async def test_given_up_on_hold(stage: Stage) -> None:
             await stage.talking("1001")
             await (await agent.incoming()).hold()
             await stage.until(lambda: stage.call().state is CallState.HELD)
-            assert stage.tracker.floor.agents["1001"].state is AgentState.ON_HOLD
+            assert stage.tracker.queue_state.agents["1001"].state is AgentState.ON_HOLD
             await call.hang_up()
     (ended,) = stage.ended
     assert ended.end_reason is EndReason.COMPLETED
@@ -68,7 +68,7 @@ async def test_given_up_in_the_second_wait_after_a_transfer(stage: Stage) -> Non
             await call.hang_up()
     (ended,) = stage.ended
     assert (ended.end_reason, ended.queue) == (EndReason.ABANDONED_RINGING, "shangxian")
-    assert [talk.agent for talk in ended.talks] == ["1001"]
+    assert [talk.agent for talk in ended.conversations] == ["1001"]
     assert ended.answered_at is not None
 
 

@@ -20,7 +20,7 @@ import pytest_asyncio
 from agents.accounts.service import Role
 from domain.frames import ServerFrame, Snapshot
 from gateway.client import View
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from tests.support.gateway import gateway_on
@@ -36,7 +36,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def running(scenario_asterisk: ScenarioAsterisk, tmp_path: Path) -> AsyncIterator[Running]:
+async def running(scenario_asterisk: ScenarioAsterisk, tmp_path: Path) -> AsyncIterator[Runtime]:
     async with gateway_on(load_settings(EXAMPLE), [scenario_asterisk.pbx], tmp_path / "data") as gateway:
         await gateway.accounts.create_account("ban", PASSWORD, Role.SUPERVISOR, None)
         async with asyncio.timeout(10):
@@ -46,7 +46,7 @@ async def running(scenario_asterisk: ScenarioAsterisk, tmp_path: Path) -> AsyncI
 
 
 @asynccontextmanager
-async def conversation(asterisk: ScenarioAsterisk, running: Running) -> AsyncIterator[None]:
+async def conversation(asterisk: ScenarioAsterisk, running: Runtime) -> AsyncIterator[None]:
     options = asterisk.options
     async with (
         Softphone(options.sip_port, "1001", options.phone_passwords["1001"]),
@@ -54,13 +54,13 @@ async def conversation(asterisk: ScenarioAsterisk, running: Running) -> AsyncIte
     ):
         call = await caller.dial("12345", CALLER)
         async with asyncio.timeout(15):
-            while not any(one.talking for one in running.pictures["main"].live_calls):  # noqa: ASYNC110
+            while not any(one.talking for one in running.pbx_states["main"].live_calls):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         yield
         await call.hang_up()
 
 
-def arguments(running: Running, *more: str) -> list[str]:
+def arguments(running: Runtime, *more: str) -> list[str]:
     return [*HOTLINE, "watch", "--url", f"http://127.0.0.1:{running.web_port}", "--user", "ban", *more]
 
 
@@ -107,7 +107,7 @@ class Terminal:
         return self.screen
 
 
-async def test_the_board_is_printed_once(scenario_asterisk: ScenarioAsterisk, running: Running) -> None:
+async def test_the_board_is_printed_once(scenario_asterisk: ScenarioAsterisk, running: Runtime) -> None:
     async with conversation(scenario_asterisk, running):
         process = await asyncio.create_subprocess_exec(
             *arguments(running, "--once"),
@@ -124,7 +124,7 @@ async def test_the_board_is_printed_once(scenario_asterisk: ScenarioAsterisk, ru
     assert "q12345" in shown
 
 
-async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk, running: Running) -> None:
+async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk, running: Runtime) -> None:
     with Terminal() as terminal:
         process = await asyncio.create_subprocess_exec(
             *arguments(running), env=ENVIRONMENT | {"TERM": "xterm-256color"},
@@ -148,7 +148,7 @@ async def test_the_board_lives_in_a_terminal(scenario_asterisk: ScenarioAsterisk
         assert "Traceback" not in terminal.text
 
 
-async def test_programs_get_frames_as_lines(scenario_asterisk: ScenarioAsterisk, running: Running) -> None:
+async def test_programs_get_frames_as_lines(scenario_asterisk: ScenarioAsterisk, running: Runtime) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments(running, "--json"), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         preexec_fn=heed_interrupts,
@@ -173,7 +173,7 @@ async def test_programs_get_frames_as_lines(scenario_asterisk: ScenarioAsterisk,
     assert await asyncio.wait_for(process.wait(), 10) == 130
 
 
-async def test_without_a_terminal_the_board_says_what_to_ask_for(running: Running) -> None:
+async def test_without_a_terminal_the_board_says_what_to_ask_for(running: Runtime) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments(running), env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -182,7 +182,7 @@ async def test_without_a_terminal_the_board_says_what_to_ask_for(running: Runnin
     assert "--once" in failed.decode()
 
 
-async def test_who_is_not_let_in_is_told(running: Running) -> None:
+async def test_who_is_not_let_in_is_told(running: Runtime) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments(running, "--once"), env=ENVIRONMENT | {"HOTLINE_PASSWORD": "wrong"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

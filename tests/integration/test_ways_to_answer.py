@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.calls import CallState, Direction, EndReason, Manner
+from domain.calls import CallState, Direction, EndReason, TransferType
 from domain.queues import AgentState
 from tests.support.scenario import Stage
 
@@ -30,15 +30,15 @@ async def test_a_colleague_picks_up(stage: Stage) -> None:
             await stage.until(lambda: stage.tracker.calls[began.id].talking)
             await stage.until(lambda: len(stage.tracker.channels) == 2)
             assert set(stage.tracker.calls) == {began.id}
-            assert stage.tracker.floor.agents["1001"].call_id is None
-            assert stage.tracker.floor.agents["1002"].call_id == began.id
+            assert stage.tracker.queue_state.agents["1001"].call_id is None
+            assert stage.tracker.queue_state.agents["1002"].call_id == began.id
             await stage.same_picture()
             await call.hang_up()
     ended = stage.ended[-1]
     # app_queue still holds it for its member's: it was not.
-    assert [talk.agent for talk in ended.talks] == ["1002"]
-    assert [(one.manner, one.origin, one.target) for one in ended.transfers] == [
-        (Manner.PICKUP, "1001", "1002")
+    assert [talk.agent for talk in ended.conversations] == ["1002"]
+    assert [(one.transfer_type, one.origin, one.target) for one in ended.transfers] == [
+        (TransferType.PICKUP, "1001", "1002")
     ]
 
 
@@ -53,9 +53,9 @@ async def test_a_phone_forwards(stage: Stage) -> None:
             await call.hang_up()
     (ended,) = stage.ended
     assert ended.id == began.id
-    assert [talk.agent for talk in ended.talks] == ["1002"]
-    assert [(one.manner, one.origin, one.target) for one in ended.transfers] == [
-        (Manner.FORWARD, "1001", "1002")
+    assert [talk.agent for talk in ended.conversations] == ["1002"]
+    assert [(one.transfer_type, one.origin, one.target) for one in ended.transfers] == [
+        (TransferType.FORWARD, "1001", "1002")
     ]
     assert not any(leg.channel.startswith("Local/") for leg in ended.legs)
 
@@ -76,11 +76,11 @@ async def test_parked_and_taken_by_another(stage: Stage) -> None:
             await call.hang_up()
     ended = stage.ended[-1]
     space = ended.transfers[0].target
-    assert [(one.manner, one.origin, one.target) for one in ended.transfers] == [
-        (Manner.PARK, "1001", space),
-        (Manner.RETRIEVE, space, "1002"),
+    assert [(one.transfer_type, one.origin, one.target) for one in ended.transfers] == [
+        (TransferType.PARK, "1001", space),
+        (TransferType.RETRIEVE, space, "1002"),
     ]
-    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -94,7 +94,7 @@ async def test_parked_and_nobody_takes_it(stage: Stage, answered: bool) -> None:
             await stage.until(lambda: stage.call().state is CallState.PARKED)
             parker.ring_s = 0.5 if answered else None
             await stage.until(lambda: stage.call().state is CallState.RINGING)
-            assert stage.tracker.floor.agents["1001"].state is AgentState.RINGING
+            assert stage.tracker.queue_state.agents["1001"].state is AgentState.RINGING
             assert (stage.call().id, stage.call().agent) == (began.id, "1001")
             await stage.same_picture()
             if answered:
@@ -105,11 +105,11 @@ async def test_parked_and_nobody_takes_it(stage: Stage, answered: bool) -> None:
                 await asyncio.wait_for(call.ended.wait(), 10)
     (ended,) = stage.ended
     space = ended.transfers[0].target
-    assert [(one.manner, one.origin, one.target) for one in ended.transfers] == [
-        (Manner.PARK, "1001", space),
-        (Manner.RECALL, space, "1001"),
+    assert [(one.transfer_type, one.origin, one.target) for one in ended.transfers] == [
+        (TransferType.PARK, "1001", space),
+        (TransferType.RECALL, space, "1001"),
     ]
-    assert [talk.agent for talk in ended.talks] == ["1001"] * (2 if answered else 1)
+    assert [talk.agent for talk in ended.conversations] == ["1001"] * (2 if answered else 1)
     assert ended.end_reason is (EndReason.COMPLETED if answered else EndReason.ABANDONED_PARKED)
 
 
@@ -128,7 +128,7 @@ async def test_local_channels_are_plumbing(stage: Stage, number: str, kind: str)
             await call.hang_up()
     (ended,) = stage.ended
     assert [leg.agent for leg in ended.legs] == ["1001", "1002"]
-    assert [talk.agent for talk in ended.talks] == ["1002"]
+    assert [talk.agent for talk in ended.conversations] == ["1002"]
 
 
 async def test_a_ring_group(stage: Stage) -> None:
@@ -148,7 +148,7 @@ async def test_a_ring_group(stage: Stage) -> None:
             await stage.same_picture()
             await call.hang_up()
     (ended,) = stage.ended
-    assert len(ended.talks) == 1
+    assert len(ended.conversations) == 1
     assert [(leg.agent, leg.answered_at is not None) for leg in ended.legs] == [
         ("1001", True),
         ("1002", False),
@@ -161,11 +161,11 @@ async def test_three_speak_together(stage: Stage) -> None:
         async with stage.scene("conference"):
             call = await out.dial("12345", CALLER)
             began = await stage.talking("1001")
-            await stage.third_party_of(began.talks[0].channel)
+            await stage.third_party_of(began.conversations[0].channel)
             third = await second.dial("860")
             await stage.until(lambda: stage.call().conferences)
             assert set(stage.tracker.calls) == {began.id}
-            assert stage.tracker.floor.agents["1002"].state is AgentState.TALKING
+            assert stage.tracker.queue_state.agents["1002"].state is AgentState.TALKING
             await stage.same_picture()
             await third.hang_up()
             await stage.until(lambda: stage.call().conferences[0].ended_at)
@@ -205,7 +205,7 @@ async def test_both_are_sent_elsewhere(stage: Stage) -> None:
                 Context="hotline-agents",
                 Exten="1002",
                 Priority="1",
-                ExtraChannel=began.talks[0].channel,
+                ExtraChannel=began.conversations[0].channel,
                 ExtraContext="hotline-listen",
                 ExtraExten="idle",
                 ExtraPriority="1",
@@ -216,6 +216,6 @@ async def test_both_are_sent_elsewhere(stage: Stage) -> None:
             await (await first.incoming()).hang_up()
             await call.hang_up()
     (ended,) = stage.ended
-    assert [talk.agent for talk in ended.talks] == ["1001", "1002"]
+    assert [talk.agent for talk in ended.conversations] == ["1001", "1002"]
     # The first talk was over when the caller spoke with the second agent, not when the first hung up.
-    assert ended.talks[0].ended_at == ended.talks[1].started_at
+    assert ended.conversations[0].ended_at == ended.conversations[1].started_at

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.app import run_gateway
-from gateway.runtime import Running
+from gateway.runtime import Runtime
 from gateway.settings import AsrSettings, PbxSettings, Settings
 
 
 @asynccontextmanager
-async def gateway_on(settings: Settings, pbxs: Sequence[PbxSettings], data: Path) -> AsyncIterator[Running]:
+async def gateway_on(settings: Settings, pbxs: Sequence[PbxSettings], data: Path) -> AsyncIterator[Runtime]:
     """The whole gateway on spare ports, without recogniser and work-order systems."""
     changes = {
         "data_dir": data,

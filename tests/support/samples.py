@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, CallState, Direction, EndReason, Party, Recording, Side, Talk
+from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Recording, Side
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.transcripts import Utterance, utterance_id
 
@@ -27,7 +27,7 @@ def call(number: int, at: float, **more: object) -> Call:
         answered_at=at + 15,
         ended_at=at + 120,
         end_reason=EndReason.COMPLETED,
-        talks=(Talk("1001", "PJSIP/1001-1", at + 15, at + 120),),
+        conversations=(Conversation("1001", "PJSIP/1001-1", at + 15, at + 120),),
         recordings=(Recording("/rec/x.raw", "PJSIP/trunk-1", at),),
     )
     return structs.replace(made, **more)

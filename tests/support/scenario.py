@@ -225,14 +225,14 @@ def essentials(tracker: CallTracker) -> tuple[Any, ...]:
             sorted((leg.channel, leg.agent or "") for leg in call.legs if leg.ended_at is None),
             str(call.state).replace("held", "talking"),
             str(call.direction),
-            sorted(talk.channel for talk in call.talks if talk.ended_at is None),
+            sorted(talk.channel for talk in call.conversations if talk.ended_at is None),
             call.queue if call.state is CallState.QUEUED else None,
         )
         for call in tracker.calls.values()
     )
     agents = {
         agent.id: (str(agent.state).replace("on_hold", "talking"), agent.call_id is not None)
-        for agent in tracker.floor.agents.values()
+        for agent in tracker.queue_state.agents.values()
     }
     return calls, agents
 

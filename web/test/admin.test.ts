@@ -32,7 +32,7 @@ describe('what administrators read', () => {
   it('is what needs a hand first', () => {
     const found = (what: string, ok: boolean, warning = false): Finding => {
       const said = { code: '', text: what }
-      return { what: said, ok, warning, detail: said, mend: null }
+      return { what: said, ok, warning, detail: said, fix: null }
     }
     const all = [found('a', true), found('b', true, true), found('c', false), found('d', true)]
     expect(bySeverity(all).map((one) => one.what.text)).toEqual(['c', 'b', 'a', 'd'])

@@ -341,7 +341,7 @@ describe('the notice of a call', () => {
 })
 
 describe('the microphone', () => {
-  it('says what to mend where it cannot be had', () => {
+  it('says what to fix where it cannot be had', () => {
     const named = (name: string): Error => Object.assign(new Error('…'), { name })
     expect(troubleOf(named('NotAllowedError'), true)).toBe('denied')
     expect(troubleOf(named('NotFoundError'), true)).toBe('missing')

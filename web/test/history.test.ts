@@ -111,14 +111,14 @@ it('what happened on a call is told in order', () => {
     id: 'c', pbx: 'main', linkedid: '1', direction: 'inbound', state: 'ended', caller: { number: '139' },
     called: '12345', started_at: 100, queue: 'q12345', queued_at: 105, ringing_at: 106, answered_at: 110,
     ended_at: 170, end_reason: 'completed', agent: '1002',
-    talks: [
+    conversations: [
       { agent: '1001', channel: 'PJSIP/1001-1', started_at: 110, ended_at: 130 },
       { agent: '1002', channel: 'PJSIP/1002-1', started_at: 131, ended_at: 170 },
     ],
     holds: [{ uniqueid: 'x', agent: '1001', started_at: 115, ended_at: 120 }],
     transfers: [
-      { at: 125, manner: 'attended', origin: '1001', target: '9', result: 'invalid' },
-      { at: 130, manner: 'blind', origin: '1001', target: '1002', result: 'success' },
+      { at: 125, transfer_type: 'attended', origin: '1001', target: '9', result: 'invalid' },
+      { at: 130, transfer_type: 'blind', origin: '1001', target: '1002', result: 'success' },
     ],
   }
   expect(happened(call).map((one) => [one.kind, one.at, one.who, one.target, one.result])).toEqual([

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { addKeys, ariaKey, keyOf, listenForKeys, pressed, registered } from '@/common/keys.ts'
-import { DEED_KEYS } from '@/wall/supervision.ts'
+import { ACTION_KEYS } from '@/wall/supervision.ts'
 
 const ends: (() => void)[] = []
 const register = (...more: Parameters<typeof addKeys>): void => void ends.push(addKeys(...more))
@@ -106,8 +106,8 @@ describe('the keys of a page', () => {
 
   it.each(['desk', 'wall', 'history', 'admin'])('mean one thing each: %s', (page) => {
     const shared = page === 'desk' ? ['common', 'app'] : ['app']
-    const deeds = page === 'wall' ? Object.values(DEED_KEYS) : []
-    const keys = [...[page, ...shared].flatMap(keysIn), ...deeds].sort()
+    const actions = page === 'wall' ? Object.values(ACTION_KEYS) : []
+    const keys = [...[page, ...shared].flatMap(keysIn), ...actions].sort()
     if (page === 'desk') expect(keys).toContain('F2')
     expect(keys).toEqual([...new Set(keys)])
   })

@@ -10,7 +10,7 @@ import {
 import {
   census, firstWait, heldRows, linesNow, roster, sameRows, staffed,
   type Row, type Wanted,
-} from '@/wall/floor.ts'
+} from '@/wall/agents.ts'
 import { growingSince, loudest, measured, notices } from '@/wall/notices.ts'
 import { allowed } from '@/wall/supervision.ts'
 
@@ -246,12 +246,12 @@ describe('what a supervisor can do', () => {
   const talking = agent('1', { state: 'talking', call_id: 'c' })
 
   it('needs a conversation of somebody else, and a phone', () => {
-    for (const deed of ['listen', 'whisper', 'barge', 'takeOver'] as const) {
-      expect(allowed(deed, talking, mine)).toBe(true)
-      expect(allowed(deed, talking, { seat: null, hearing: false })).toBe(false)
-      expect(allowed(deed, talking, { seat: '1', hearing: false })).toBe(false)
-      expect(allowed(deed, agent('1', { state: 'ringing', call_id: 'c' }), mine)).toBe(false)
-      expect(allowed(deed, null, mine)).toBe(false)
+    for (const action of ['listen', 'whisper', 'barge', 'takeOver'] as const) {
+      expect(allowed(action, talking, mine)).toBe(true)
+      expect(allowed(action, talking, { seat: null, hearing: false })).toBe(false)
+      expect(allowed(action, talking, { seat: '1', hearing: false })).toBe(false)
+      expect(allowed(action, agent('1', { state: 'ringing', call_id: 'c' }), mine)).toBe(false)
+      expect(allowed(action, null, mine)).toBe(false)
     }
   })
 

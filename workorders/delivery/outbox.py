@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from domain.messages import Said
+from domain.messages import Message
 
 
 class Delivery(Struct, frozen=True):
@@ -32,10 +32,10 @@ class OutboxStore(Protocol):
     async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None: ...
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None: ...
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None: ...
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None: ...
 
     async def next_due(self, endpoint: str) -> float | None:
         """When the endpoint's next one is due; `None`: none is waiting."""

@@ -30,7 +30,9 @@ def build_payload(
     named = labels()
     known = [name for name in named if name in order.fields]
     others = sorted(set(order.fields) - set(known))
-    talked = sum((talk.ended_at or call.ended_at or talk.started_at) - talk.started_at for talk in call.talks)
+    talked = sum(
+        (talk.ended_at or call.ended_at or talk.started_at) - talk.started_at for talk in call.conversations
+    )
     document = {
         "schema": SCHEMA,
         "id": order.id,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from domain.messages import Said
+from domain.messages import Message
 
 Verdict = Literal["delivered", "retry", "dead"]
 
@@ -45,7 +45,7 @@ class Outcome(Struct, frozen=True):
 
     state: Verdict
     status: int | None = None
-    failure: Said | None = None
+    failure: Message | None = None
     """Why it failed; `None`: it did not."""
     external_id: str | None = None
     """The work-order system's own number, where its reply has one."""

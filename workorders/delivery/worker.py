@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from domain.delivery_failures import failure, given_up
-from domain.messages import Said
+from domain.messages import Message
 from workorders.delivery.outbox import Delivery, OutboxStore
 from workorders.delivery.retry import Outcome, delay, retry_after, verdict
 
@@ -147,7 +147,7 @@ class DeliveryWorker:
     async def _settle(self, delivery: Delivery, endpoint: Endpoint, outcome: Outcome) -> None:
         now = self._clock()
         attempts = delivery.attempts + 1
-        why = outcome.failure or Said("")
+        why = outcome.failure or Message("")
         if outcome.state == "retry" and attempts >= endpoint.max_attempts:
             why = given_up(why, attempts)
             outcome = Outcome(state="dead", status=outcome.status, failure=why)

@@ -3,7 +3,7 @@
 The formats are told in docs/workorders.md: UTF-8, tab-separated, `#` begins a comment line, the first other
 line names
 the columns, a list within a cell is separated by 、. Nothing is guessed: a faulty line is named with its
-mend.
+fix.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ PLACE_FLOOR = 0.4
 
 
 class ReferenceDataError(ValueError):
-    """A data file cannot be used; the text names file, line and mend."""
+    """A data file cannot be used; the text names file, line and fix."""
 
 
 class Place(Struct, frozen=True):
@@ -87,8 +87,8 @@ class Words(Struct, frozen=True):
 class Named:
     """A list whose members go by several names, searchable by sound."""
 
-    def __init__(self, names: list[tuple[str, int]], *, floor: float = 0.12) -> None:
-        self.index = SoundIndex([name for name, _ in names], floor=floor)
+    def __init__(self, names: list[tuple[str, int]], *, queue_state: float = 0.12) -> None:
+        self.index = SoundIndex([name for name, _ in names], queue_state=queue_state)
         self._owner = [owner for _, owner in names]
 
     def owner(self, index: int) -> int:
@@ -131,14 +131,14 @@ class Reference:
         aliases = {place.town: place.aliases for place in self.places if not place.village}
         return Named(
             [(name, at) for at, town in enumerate(self.towns) for name in (town, *aliases.get(town, ()))],
-            floor=PLACE_FLOOR,
+            queue_state=PLACE_FLOOR,
         )
 
     @cached_property
     def village_index(self) -> Named:
         return Named(
             [(name, at) for at, one in enumerate(self.villages) for name in (one.village, *one.aliases)],
-            floor=PLACE_FLOOR,
+            queue_state=PLACE_FLOOR,
         )
 
     @cached_property
@@ -284,7 +284,7 @@ def read_rows(
     except (OSError, UnicodeDecodeError) as error:
         raise ReferenceDataError(
             f"{path}: cannot be read as UTF-8 text ({error}); correct its name under"
-            " [district] or save it as UTF-8"
+            " [reference] or save it as UTF-8"
         ) from error
     header: list[str] | None = None
     rows = []

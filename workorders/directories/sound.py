@@ -40,7 +40,7 @@ class Heard(Struct, frozen=True):
 class SoundIndex:
     """A list of names, ready to be searched for."""
 
-    def __init__(self, names: Sequence[str], *, floor: float = 0.12) -> None:
+    def __init__(self, names: Sequence[str], *, queue_state: float = 0.12) -> None:
         """`floor`: what the least telling syllable weighs at least, against the most telling one."""
         self.names = tuple(names)
         self.search = lru_cache(maxsize=1024)(self._search)
@@ -62,7 +62,7 @@ class SoundIndex:
             )
             # In a short list every syllable is rare: how common a syllable is in speech bounds what it tells.
             weights = np.minimum(weights, 5.0)
-            weights = np.maximum(weights, floor * weights.max(axis=1, keepdims=True))
+            weights = np.maximum(weights, queue_state * weights.max(axis=1, keepdims=True))
             self._groups.append((np.array(members), syllables, weights, weights.sum(axis=1)))
 
     def _search(self, text: str, least: float, limit: int = 20) -> list[Heard]:

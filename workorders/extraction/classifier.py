@@ -21,7 +21,7 @@ MAX_TEXT = 700
 
 
 class ClassifierError(ValueError):
-    """The model's files cannot be used; the text says the mend."""
+    """The model's files cannot be used; the text says the fix."""
 
 
 class Classifier:

@@ -208,12 +208,12 @@ class LanguageModel:
             async with self._session.post(self._url, json=body, allow_redirects=False) as reply:
                 raw = await reply.content.read(MAX_ANSWER)
                 if reply.status != 200:
-                    log.warning("llm_refused", status=reply.status, mend="see [llm] url, model and secret")
+                    log.warning("llm_refused", status=reply.status, fix="see [llm] url, model and secret")
                     return {}
             answer = json.loads(raw)["choices"][0]["message"]["content"]
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, IndexError, TypeError) as error:
             log.warning(
-                "llm_no_answer", error=type(error).__name__, mend="the built-in extraction stands alone"
+                "llm_no_answer", error=type(error).__name__, fix="the built-in extraction stands alone"
             )
             return {}
         return understood(answer, form, utterances, reference) if isinstance(answer, str) else {}

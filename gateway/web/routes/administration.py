@@ -10,7 +10,7 @@ from msgspec import structs
 from pydantic import BaseModel, SecretStr
 
 from agents.accounts.service import Account, AccountError, Identity, Permission, Role
-from domain.visibility.redact import shown
+from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found, json
 from gateway.web.auditing import note
@@ -43,15 +43,15 @@ def router(services: WebServices, access: Access) -> APIRouter:
         try:
             yield
         except AccountError as error:
-            await note(services, who, name, told, error.said)
-            raise Refused(422, error.said.code, **error.said.params) from error
+            await note(services, who, name, told, error.message)
+            raise Refused(422, error.message.code, **error.message.params) from error
         await note(services, who, name, told)
 
     @routes.get("/admin/overview")
     async def overview(who: Identity = who_is) -> Response:
         access.need(who, Permission.SEE_DEPLOYMENT)
         now = await found(services.administration, "administration").overview()
-        endpoints = [shown(one, access.eyes(who)) for one in now.endpoints]
+        endpoints = [redact(one, access.visibility(who)) for one in now.endpoints]
         return json(structs.replace(now, endpoints=endpoints))
 
     @routes.post("/admin/doctor")

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity, Permission
-from domain.visibility.redact import shown
+from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.history_query import AuditQuery
@@ -32,6 +32,6 @@ def router(services: WebServices, access: Access) -> APIRouter:
         entries = await log_of.list_audit(
             username=wanted.username, since=wanted.since, until=wanted.until, before=before, limit=limit
         )
-        return json([shown(one, access.eyes(who)) for one in entries])
+        return json([redact(one, access.visibility(who)) for one in entries])
 
     return routes

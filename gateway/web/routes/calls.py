@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity, Permission
-from domain.visibility.redact import shown
+from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.routes import Limit
@@ -23,7 +23,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
             return json([])
         else:
             every = await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit)
-        return json([shown(one, access.eyes(who)) for one in every])
+        return json([redact(one, access.visibility(who)) for one in every])
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
@@ -33,13 +33,13 @@ def router(services: WebServices, access: Access) -> APIRouter:
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await services.calls.list_utterances(call_id)
         order = await services.orders.order_of_call(call_id)
-        eyes = access.eyes(who)
+        visibility = access.visibility(who)
         return json(
             {
-                "call": shown(call, eyes),
-                "utterances": [shown(one, eyes) for one in said],
+                "call": redact(call, visibility),
+                "utterances": [redact(one, visibility) for one in said],
                 "recordings": recordings,
-                "order": shown(order, eyes),
+                "order": redact(order, visibility),
             }
         )
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from agents.accounts.service import Identity, Permission
 from domain.commands import STATUS, catalogue
-from domain.messages import Said
+from domain.messages import Message
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.services import WebServices
@@ -33,7 +33,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         answer = await found(services.commands, "command").command(who, body.id, body.name, body.args)
         if answer.ok:
             return json({"id": answer.id, "ok": True, "result": answer.result})
-        why = Said(answer.reason, answer.params, answer.message)
+        why = Message(answer.reason, answer.params, answer.message)
         return problem(STATUS.get(answer.code, 500), why, id=answer.id, code=answer.code)
 
     return routes

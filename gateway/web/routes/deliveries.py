@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity, Permission
-from domain.visibility.redact import shown
+from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import found, json
 from gateway.web.routes import Limit
@@ -19,12 +19,12 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def deliveries(who: Identity = who_is, state: str | None = None, limit: Limit = 50) -> Response:
         access.need(who, Permission.SEE_DELIVERIES)
         rows = await services.deliveries.list_deliveries(state=state, limit=limit)
-        return json([shown(one, access.eyes(who)) for one in rows])
+        return json([redact(one, access.visibility(who)) for one in rows])
 
     @routes.post("/{delivery_id}/retry")
     async def retry(delivery_id: str, who: Identity = who_is) -> Response:
         access.need(who, Permission.RETRY_DELIVERIES)
         again = found(await services.deliveries.retry_delivery(delivery_id), "delivery")
-        return json(shown(again, access.eyes(who)))
+        return json(redact(again, access.visibility(who)))
 
     return routes

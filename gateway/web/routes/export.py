@@ -16,7 +16,7 @@ from msgspec import Struct
 from starlette.responses import StreamingResponse
 
 from agents.accounts.service import Identity, Permission
-from domain.visibility.redact import shown
+from domain.visibility.redact import redact
 from gateway.export import csv, deployment, tables
 from gateway.export.cells import AnyTable, Cell
 from gateway.export.tables import AgentNow, House
@@ -58,7 +58,8 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def calls(query: Annotated[CallQuery, Depends()], of: _Asked = is_asked) -> Response:
         """The filters of `/history/calls`; newest first, at most `X-Row-Limit` rows."""
         batches = found(services.history, "history").every_call(
-            searched(query.filter(), access.eyes(of.who), spoken=True), eyes=access.eyes(of.who)
+            searched(query.filter(), access.visibility(of.who), spoken=True),
+            visibility=access.visibility(of.who),
         )
         return await export.answer(of, tables.calls, batches)
 
@@ -66,7 +67,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def orders(query: Annotated[OrderQuery, Depends()], of: _Asked = is_asked) -> Response:
         """The filters of `/history/orders`; newest first."""
         batches = found(services.history, "history").every_order(
-            searched(query.filter(), access.eyes(of.who)), eyes=access.eyes(of.who)
+            searched(query.filter(), access.visibility(of.who)), visibility=access.visibility(of.who)
         )
         return await export.answer(of, tables.orders, batches)
 
@@ -74,14 +75,18 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def deliveries(query: Annotated[DeliveryQuery, Depends()], of: _Asked = is_asked) -> Response:
         """By the instant at which they were made, and by state; newest first."""
         access.need(of.who, Permission.SEE_DELIVERIES)
-        batches = found(services.history, "history").every_delivery(query.filter, eyes=access.eyes(of.who))
+        batches = found(services.history, "history").every_delivery(
+            query.filter, visibility=access.visibility(of.who)
+        )
         return await export.answer(of, tables.deliveries, batches)
 
     @routes.get("/audit.{form}", **described("The audit"))
     async def audit(query: Annotated[AuditQuery, Depends()], of: _Asked = is_asked) -> Response:
         """By time and person; newest first."""
         access.need(of.who, Permission.SEE_AUDIT)
-        batches = found(services.history, "history").every_entry(query.filter, eyes=access.eyes(of.who))
+        batches = found(services.history, "history").every_entry(
+            query.filter, visibility=access.visibility(of.who)
+        )
         return await export.answer(of, tables.audit, batches)
 
     @routes.get("/agents.{form}", **described("Agents now, and their day"))
@@ -125,7 +130,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         """All of them, and how deliveries fare."""
         access.need(of.who, Permission.SEE_DEPLOYMENT)
         now = await found(services.administration, "administration").overview()
-        rows = [shown(one, access.eyes(of.who)) for one in now.endpoints]
+        rows = [redact(one, access.visibility(of.who)) for one in now.endpoints]
         return await export.answer(of, deployment.endpoints, _once(rows))
 
     return routes

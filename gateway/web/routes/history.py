@@ -40,9 +40,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
         empty and still have a `next`: the search was stopped to answer in time.
         """
         store = found(services.history, "history")
-        eyes = access.eyes(who)
-        wanted = searched(query.filter(restricted_to(who)), eyes, spoken=True)
-        page = await store.find_calls(wanted, key_of(before), limit, eyes=eyes)
+        visibility = access.visibility(who)
+        wanted = searched(query.filter(restricted_to(who)), visibility, spoken=True)
+        page = await store.find_calls(wanted, key_of(before), limit, visibility=visibility)
         return json({"items": page.items, "next": cursor_of(page.next)})
 
     @routes.get("/orders")
@@ -54,9 +54,9 @@ def router(services: WebServices, access: Access) -> APIRouter:
     ) -> Response:
         """Orders, newest first: `{items: [OrderSummary], next}`; pages as of calls."""
         store = found(services.history, "history")
-        eyes = access.eyes(who)
-        wanted = searched(query.filter(restricted_to(who)), eyes)
-        page = await store.find_orders(wanted, key_of(before), limit, eyes=eyes)
+        visibility = access.visibility(who)
+        wanted = searched(query.filter(restricted_to(who)), visibility)
+        page = await store.find_orders(wanted, key_of(before), limit, visibility=visibility)
         items = [order_summary_of(one) for one in page.items]
         return json({"items": items, "next": cursor_of(page.next)})
 

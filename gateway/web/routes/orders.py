@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from agents.accounts.service import Identity
 from domain.orders import Order
 from domain.refusals import refusal
-from domain.visibility.redact import shown, shown_drafts, typed
+from domain.visibility.redact import redact, redact_drafts, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import note
@@ -50,35 +50,39 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/{order_id}")
     async def order(order_id: str, who: Identity = who_is) -> Response:
-        own, eyes = await access.own_order(order_id, who), access.eyes(who)
-        known: dict[str, Any] = msgspec.to_builtins(shown(own, eyes))
-        return json({**known, "drafts": shown_drafts(own, await drafts_of(order_id), eyes)})
+        own, visibility = await access.own_order(order_id, who), access.visibility(who)
+        known: dict[str, Any] = msgspec.to_builtins(redact(own, visibility))
+        return json({**known, "drafts": redact_drafts(own, await drafts_of(order_id), visibility)})
 
     @routes.patch("/{order_id}/fields")
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
-        own, eyes = await access.own_order(order_id, who), access.eyes(who)
-        kept = {} if eyes.whole else await drafts_of(order_id)
+        own, visibility = await access.own_order(order_id, who), access.visibility(who)
+        kept = {} if visibility.whole else await drafts_of(order_id)
         changed = await services.orders.set_fields(
             order_id,
-            typed(own, body.fields, kept, eyes),
+            typed(own, body.fields, kept, visibility),
             revision=body.revision,
             by=who.username,
-            seen=typed(own, body.seen, {}, eyes),
+            seen=typed(own, body.seen, {}, visibility),
         )
         if services.drafts is not None and changed is not None:
             # What is valid now needs no draft.
             await services.drafts.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
-        return json(shown(found(changed, "order"), eyes))
+        return json(redact(found(changed, "order"), visibility))
 
     @routes.put("/{order_id}/drafts")
     async def drafts(order_id: str, body: Drafts, who: Identity = who_is) -> Response:
-        own, eyes = await access.own_order(order_id, who), access.eyes(who)
+        own, visibility = await access.own_order(order_id, who), access.visibility(who)
         strangers = sorted(set(body.drafts) - names(own))
         if strangers:
             return problem(422, refusal("fields_unknown", fields=", ".join(strangers)))
-        meant = body.drafts if eyes.whole else typed(own, body.drafts, await drafts_of(order_id), eyes)
+        meant = (
+            body.drafts
+            if visibility.whole
+            else typed(own, body.drafts, await drafts_of(order_id), visibility)
+        )
         await found(services.drafts, "drafts").keep_drafts(order_id, meant, by=who.username)
-        return json({"drafts": shown_drafts(own, await drafts_of(order_id), eyes)})
+        return json({"drafts": redact_drafts(own, await drafts_of(order_id), visibility)})
 
     @routes.post("/{order_id}/duplicate_of")
     async def duplicate_of(order_id: str, body: DuplicateOf, who: Identity = who_is) -> Response:
@@ -87,13 +91,13 @@ def router(services: WebServices, access: Access) -> APIRouter:
             await access.own_order(body.order_id, who)
         marked = await services.orders.mark_duplicate(order_id, body.order_id, by=who.username)
         await note(services, who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
-        return json(shown(found(marked, "order"), access.eyes(who)))
+        return json(redact(found(marked, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
         sent = found(await services.orders.submit(order_id, by=who.username), "order")
-        return json(shown(sent, access.eyes(who)))
+        return json(redact(sent, access.visibility(who)))
 
     return routes
 

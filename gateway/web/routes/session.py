@@ -36,7 +36,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
             "stream": stream_url(services, request),
             "version": services.version,
             "timezone": services.timezone,
-            "whole": access.eyes(who),
+            "whole": access.visibility(who),
             "lines": services.lines,
             "field_labels": services.field_labels,
             "forms": services.forms,
@@ -53,11 +53,11 @@ def router(services: WebServices, access: Access) -> APIRouter:
         try:
             done = await services.accounts.login(body.username, body.password, address)
         except LoginThrottledError as error:
-            response = problem(429, error.said)
+            response = problem(429, error.message)
             response.headers["Retry-After"] = str(int(error.retry_after) + 1)
             return response
         except LoginRefusedError as error:
-            return problem(401, error.said)
+            return problem(401, error.message)
         response = json(me(request, done.identity))
         response.set_cookie(
             COOKIE,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from agents.alarms.rules import AlarmBook
+from agents.alarms.rules import AlarmRules
 from domain.alarms import Alarm, AlarmRule, Level, Measure
-from domain.calls import Call, CallState, Direction, Party, Talk
+from domain.calls import Call, CallState, Conversation, Direction, Party
 from domain.facts import (
     AgentChanged,
     CallEnded,
@@ -18,7 +18,7 @@ from domain.facts import (
     QueueFiguresChanged,
 )
 from domain.figures import QueueFigures
-from domain.orders import OpenDraft, Order, OrderState
+from domain.orders import Order, OrderState, UnsubmittedOrder
 from domain.queues import AgentState, AgentStatus, Queue, Waiting
 
 
@@ -36,12 +36,12 @@ def agent(state: AgentState, since: float = 0.0, **more: Any) -> AgentChanged:
     return AgentChanged(at=since, agent=structs.replace(made, **more))
 
 
-def told(book: AlarmBook, now: float) -> list[tuple[str, bool]]:
+def told(book: AlarmRules, now: float) -> list[tuple[str, bool]]:
     return [(fact.alarm.id, fact.over) for fact in book.judge(now)]
 
 
 def test_raised_once_and_cleared_once() -> None:
-    book = AlarmBook([rule(Measure.WAITING, above=1, level=Level.CRITICAL)])
+    book = AlarmRules([rule(Measure.WAITING, above=1, level=Level.CRITICAL)])
     book.apply(queue(1.0))
     assert told(book, 2.0) == []
     book.apply(queue(1.0, 2.0))
@@ -68,14 +68,14 @@ def test_raised_once_and_cleared_once() -> None:
 
 
 def test_a_wait_grows_by_itself() -> None:
-    book = AlarmBook([rule(Measure.LONGEST_WAIT, above=60)])
+    book = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
     book.apply(queue(100.0, 150.0))
     assert told(book, 160.0) == []
     assert told(book, 160.5) == [("r/main/q", False)]
 
 
 def test_while_raised_the_value_is_told_when_it_changes_and_not_more_often() -> None:
-    book = AlarmBook([rule(Measure.WAITING, above=1)])
+    book = AlarmRules([rule(Measure.WAITING, above=1)])
 
     def moved(now: float) -> list[tuple[float, float]]:
         book.judge(now)
@@ -93,7 +93,7 @@ def test_while_raised_the_value_is_told_when_it_changes_and_not_more_often() -> 
 
 
 def test_a_duration_is_told_again_only_where_it_does_not_simply_grow() -> None:
-    book = AlarmBook([rule(Measure.LONGEST_WAIT, above=60)])
+    book = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
 
     def moved(now: float) -> list[float]:
         book.judge(now)
@@ -108,7 +108,7 @@ def test_a_duration_is_told_again_only_where_it_does_not_simply_grow() -> None:
 
 
 def test_only_what_lasts() -> None:
-    book = AlarmBook([rule(Measure.WAITING, above=0, for_s=10)])
+    book = AlarmRules([rule(Measure.WAITING, above=0, for_s=10)])
     book.apply(queue(1.0))
     assert told(book, 1.0) == []
     book.apply(queue())
@@ -120,7 +120,7 @@ def test_only_what_lasts() -> None:
 
 
 def test_rates_need_enough_calls_and_a_day_that_is_not_over() -> None:
-    book = AlarmBook([rule(Measure.CONNECTION_RATE, below=0.9, min_offered=10)])
+    book = AlarmRules([rule(Measure.CONNECTION_RATE, below=0.9, min_offered=10)])
 
     def day(offered: int, rate: float | None, interval: int | None = None) -> QueueFiguresChanged:
         figures = QueueFigures(
@@ -147,7 +147,7 @@ def test_rates_need_enough_calls_and_a_day_that_is_not_over() -> None:
 
 
 def test_rules_of_some_lines_leave_others_alone() -> None:
-    book = AlarmBook([rule(Measure.WAITING, above=0, lines=frozenset({"12345"}))])
+    book = AlarmRules([rule(Measure.WAITING, above=0, lines=frozenset({"12345"}))])
     book.apply(queue(1.0))
     book.apply(queue(1.0, name="other", line="yiqilai"))
     book.apply(queue(1.0, name="stranger", line=None))
@@ -155,7 +155,7 @@ def test_rules_of_some_lines_leave_others_alone() -> None:
 
 
 def test_nobody_there_to_answer() -> None:
-    book = AlarmBook([rule(Measure.AVAILABLE, below=1)])
+    book = AlarmRules([rule(Measure.AVAILABLE, below=1)])
     book.apply(queue())
     book.apply(agent(AgentState.AVAILABLE))
     assert told(book, 1.0) == []
@@ -164,7 +164,7 @@ def test_nobody_there_to_answer() -> None:
 
 
 def test_an_agent_too_long_in_a_state() -> None:
-    book = AlarmBook([rule(Measure.PAUSED, above=900, reasons=frozenset({"小休"}))])
+    book = AlarmRules([rule(Measure.PAUSED, above=900, reasons=frozenset({"小休"}))])
     book.apply(agent(AgentState.PAUSED, 0.0, reason="用餐"))
     assert told(book, 2000.0) == []
     book.apply(agent(AgentState.PAUSED, 2000.0, reason="小休"))
@@ -176,7 +176,7 @@ def test_an_agent_too_long_in_a_state() -> None:
 
 
 def test_a_pbx_that_is_gone() -> None:
-    book = AlarmBook([rule(Measure.PBX_DOWN, above=10)])
+    book = AlarmRules([rule(Measure.PBX_DOWN, above=10)])
     book.apply(PbxLinkChanged(at=100.0, pbx="main", up=False, reason="reset"))
     book.apply(PbxLinkChanged(at=105.0, pbx="main", up=False, reason="refused"))
     assert told(book, 109.0) == []
@@ -204,7 +204,7 @@ def served(state: CallState, ended_at: float | None = None, agent: str = "1001")
         started_at=1.0,
         ended_at=ended_at,
         agent=agent,
-        talks=(Talk(agent=agent, channel="PJSIP/1001-1", started_at=2.0, ended_at=ended_at),),
+        conversations=(Conversation(agent=agent, channel="PJSIP/1001-1", started_at=2.0, ended_at=ended_at),),
     )
 
 
@@ -217,7 +217,7 @@ ENDED = CallEnded(at=100.0, call=served(CallState.ENDED, 100.0, "1002"))
 
 
 def test_a_draft_nobody_sends_off_is_told_with_whose_call_it_was() -> None:
-    book = AlarmBook([rule(Measure.UNSENT, above=600)])
+    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
     book.apply(CallUpdated(at=2.0, call=served(CallState.TALKING), what="x"))
     book.apply(order())
     assert told(book, 5000.0) == [], "the call goes on"
@@ -231,22 +231,25 @@ def test_a_draft_nobody_sends_off_is_told_with_whose_call_it_was() -> None:
 
 
 def test_an_order_begun_only_after_the_call_counts_from_its_end() -> None:
-    book = AlarmBook([rule(Measure.UNSENT, above=600, lines=frozenset({"12345"}))])
+    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600, lines=frozenset({"12345"}))])
     book.apply(ENDED)
     book.apply(order())
     assert told(book, 701.0) == [("r/main-1", False)]
-    other = AlarmBook([rule(Measure.UNSENT, above=600, lines=frozenset({"12345"}))])
+    other = AlarmRules([rule(Measure.UNSUBMITTED, above=600, lines=frozenset({"12345"}))])
     other.apply(ENDED)
     other.apply(order(line="yiqilai"))
     assert told(other, 701.0) == []
 
 
 def test_drafts_of_an_earlier_run_are_known_but_not_those_sent_off_meanwhile() -> None:
-    left = [OpenDraft("o1", "main-1", "12345", "main", "1001", 100.0), OpenDraft("o2", "main-2", "12345")]
-    book = AlarmBook([rule(Measure.UNSENT, above=600)])
+    left = [
+        UnsubmittedOrder("o1", "main-1", "12345", "main", "1001", 100.0),
+        UnsubmittedOrder("o2", "main-2", "12345"),
+    ]
+    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
     book.drafts.recall(left)
     assert told(book, 701.0) == [("r/main-1", False)], "the other call goes on"
-    quick = AlarmBook([rule(Measure.UNSENT, above=600)])
+    quick = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
     quick.apply(order(OrderState.SUBMITTED))
     quick.drafts.recall(left)
     assert told(quick, 701.0) == []

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agents.figures.day import INTERVAL_S, FiguresBook, day_of
+from agents.figures.day import INTERVAL_S, DayFigures, day_of
 from domain.facts import (
     AgentChanged,
     AgentFiguresChanged,
     AnyFact,
+    QueueEntryChanged,
     QueueFiguresChanged,
-    QueueVisitChanged,
 )
 from domain.figures import QueueFigures
 from domain.lines import Line
-from domain.queues import AgentState, AgentStatus, QueueVisit, VisitOutcome
+from domain.queues import AgentState, AgentStatus, QueueEntry, QueueOutcome
 
 LINE = Line(id="12345", name="12345", numbers=(), queue="q", service_level_s=15.0, abandon_after_s=5.0)
 KEY = ("main", "q")
@@ -28,7 +28,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI).timestamp()
 
 
-def rebuilt(book: FiguresBook, facts: Iterable[AnyFact], now: float) -> FiguresBook:
+def rebuilt(book: DayFigures, facts: Iterable[AnyFact], now: float) -> DayFigures:
     """The book after an earlier run's facts."""
     for fact in facts:
         book.apply(fact)
@@ -38,7 +38,7 @@ def rebuilt(book: FiguresBook, facts: Iterable[AnyFact], now: float) -> FiguresB
 
 def stay(
     at: float,
-    outcome: VisitOutcome,
+    outcome: QueueOutcome,
     waited: float,
     *,
     talked: float | None = None,
@@ -47,19 +47,19 @@ def stay(
     missed: int = 0,
     uniqueid: str = "1.1",
 ) -> list[AnyFact]:
-    visit = QueueVisit("main", "q", "12345", f"main-{uniqueid}", uniqueid, at)
-    facts: list[AnyFact] = [QueueVisitChanged(at=at, visit=visit, stage="entered")]
-    agent = "1001" if outcome is VisitOutcome.ANSWERED else None
-    visit = structs.replace(
-        visit, outcome=outcome, left_at=at + waited, waited=waited, agent=agent, missed=missed
+    entry = QueueEntry("main", "q", "12345", f"main-{uniqueid}", uniqueid, at)
+    facts: list[AnyFact] = [QueueEntryChanged(at=at, entry=entry, stage="entered")]
+    agent = "1001" if outcome is QueueOutcome.ANSWERED else None
+    entry = structs.replace(
+        entry, outcome=outcome, left_at=at + waited, waited=waited, agent=agent, missed=missed
     )
-    facts.append(QueueVisitChanged(at=at + waited, visit=visit, stage="left"))
+    facts.append(QueueEntryChanged(at=at + waited, entry=entry, stage="left"))
     if talked is not None:
-        visit = structs.replace(visit, talked=talked, transferred=transferred)
-        facts.append(QueueVisitChanged(at=at + waited + talked, visit=visit, stage="served"))
+        entry = structs.replace(entry, talked=talked, transferred=transferred)
+        facts.append(QueueEntryChanged(at=at + waited + talked, entry=entry, stage="served"))
     if wrapped_up is not None:
-        visit = structs.replace(visit, wrapped_up=wrapped_up)
-        facts.append(QueueVisitChanged(at=at + waited + (talked or 0), visit=visit, stage="wrapped_up"))
+        entry = structs.replace(entry, wrapped_up=wrapped_up)
+        facts.append(QueueEntryChanged(at=at + waited + (talked or 0), entry=entry, stage="wrapped_up"))
     return facts
 
 
@@ -69,14 +69,14 @@ def status(at: float, state: AgentState, agent: str = "1001", **more: object) ->
 
 
 def day(facts: list[AnyFact], now: float = NOON + 3600) -> QueueFigures:
-    book = FiguresBook([LINE])
+    book = DayFigures([LINE])
     for fact in facts:
         book.apply(fact)
     return book.day(KEY, now)
 
 
 def test_each_ending_is_counted_where_it_belongs() -> None:
-    a = VisitOutcome
+    a = QueueOutcome
     figures = day(
         [
             *stay(NOON, a.ANSWERED, 15.0, talked=60.0, wrapped_up=20.0),
@@ -108,17 +108,17 @@ def test_nothing_is_divided_by_nothing() -> None:
 
 def test_the_day_begins_at_the_lines_own_midnight() -> None:
     midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI).timestamp()
-    book = FiguresBook([LINE])
+    book = DayFigures([LINE])
     for fact in [
-        *stay(midnight - 10, VisitOutcome.ANSWERED, 15.0, talked=30.0),
-        *stay(midnight, VisitOutcome.ANSWERED, 1.0, talked=30.0),
+        *stay(midnight - 10, QueueOutcome.ANSWERED, 15.0, talked=30.0),
+        *stay(midnight, QueueOutcome.ANSWERED, 1.0, talked=30.0),
     ]:
         book.apply(fact)
     # Who entered before midnight is yesterday's, though answered and served today.
     today = book.day(KEY, midnight + 100)
     assert (today.offered, today.answered, today.talk_s, today.start) == (1, 1, 30.0, midnight)
-    abroad = FiguresBook([structs.replace(LINE, timezone="Europe/Berlin")])
-    for fact in stay(midnight, VisitOutcome.ANSWERED, 1.0):
+    abroad = DayFigures([structs.replace(LINE, timezone="Europe/Berlin")])
+    for fact in stay(midnight, QueueOutcome.ANSWERED, 1.0):
         abroad.apply(fact)
     assert abroad.day(KEY, midnight + 100).start == midnight - 17 * 3600
 
@@ -140,12 +140,12 @@ def test_the_clocks_going_back_do_not_shorten_the_first_hours() -> None:
 
 
 def test_an_agents_day() -> None:
-    book = FiguresBook([LINE])
+    book = DayFigures([LINE])
     facts: list[AnyFact] = [
         status(NOON, AgentState.AVAILABLE),
         status(NOON + 100, AgentState.RINGING),
         status(NOON + 105, AgentState.TALKING),
-        *stay(NOON + 90, VisitOutcome.ANSWERED, 15.0),
+        *stay(NOON + 90, QueueOutcome.ANSWERED, 15.0),
         status(NOON + 165, AgentState.ON_HOLD),
         status(NOON + 175, AgentState.WRAP_UP),
         status(NOON + 205, AgentState.PAUSED, reason="小休"),
@@ -166,15 +166,15 @@ def test_an_agents_day() -> None:
 
 def test_an_agents_day_ends_at_midnight() -> None:
     midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI).timestamp()
-    book = FiguresBook([LINE])
+    book = DayFigures([LINE])
     book.apply(status(midnight - 100, AgentState.TALKING))
     assert book.agent("1001", midnight + 50).talk_s == 50
     assert book.agent("1001", midnight + 50).start == midnight
 
 
 def test_told_once_and_only_when_changed() -> None:
-    book = FiguresBook([LINE])
-    for fact in stay(NOON, VisitOutcome.ANSWERED, 3.0, talked=10.0):
+    book = DayFigures([LINE])
+    for fact in stay(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0):
         book.apply(fact)
     told = book.take(NOON + 20)
     assert [
@@ -189,31 +189,31 @@ def test_told_once_and_only_when_changed() -> None:
     assert [fact.figures.agent for fact in told if isinstance(fact, AgentFiguresChanged)] == ["1001"]
 
 
-OUTCOMES = st.sampled_from(list(VisitOutcome))
+OUTCOMES = st.sampled_from(list(QueueOutcome))
 STAYS = st.lists(st.tuples(st.integers(0, 40 * 3600), OUTCOMES, st.integers(0, 3000)), max_size=30)
 STATES = st.lists(st.tuples(st.integers(0, 40 * 3600), st.sampled_from(list(AgentState))), max_size=30)
 
 
 @given(STAYS, STATES)
 def test_the_day_is_the_sum_of_its_intervals_and_a_restart_changes_nothing(
-    stays: list[tuple[int, VisitOutcome, int]], states: list[tuple[int, AgentState]]
+    stays: list[tuple[int, QueueOutcome, int]], states: list[tuple[int, AgentState]]
 ) -> None:
     begin = NOON - 36 * 3600
     facts: list[AnyFact] = []
     for number, (offset, outcome, waited) in enumerate(stays):
-        talked = 60.0 if outcome is VisitOutcome.ANSWERED else None
+        talked = 60.0 if outcome is QueueOutcome.ANSWERED else None
         facts += stay(begin + offset, outcome, float(waited), talked=talked, uniqueid=f"{number}.1")
     facts += [status(begin + offset, state) for offset, state in states]
     facts.sort(key=lambda fact: fact.at)
     now = begin + 44 * 3600
-    live = FiguresBook([LINE])
+    live = DayFigures([LINE])
     for number, fact in enumerate(facts):
         live.apply(fact)
         if number % 3 == 0:
             live.take(fact.at)
     # The journal holds them as JSON; another run, told them all, counts the same.
     stored = [msgspec.json.decode(msgspec.json.encode(fact), type=AnyFact) for fact in facts]
-    again = rebuilt(FiguresBook([LINE]), stored, live.last_at)
+    again = rebuilt(DayFigures([LINE]), stored, live.last_at)
     figures = structs.asdict(again.day(KEY, live.last_at))
     for name, value in structs.asdict(live.day(KEY, live.last_at)).items():
         assert figures[name] == pytest.approx(value), name
@@ -233,10 +233,10 @@ def test_the_day_is_the_sum_of_its_intervals_and_a_restart_changes_nothing(
 
 
 def test_time_that_nobody_watched_is_in_no_state() -> None:
-    book = FiguresBook([LINE])
+    book = DayFigures([LINE])
     facts: list[AnyFact] = [
         status(NOON, AgentState.AVAILABLE),
-        *stay(NOON + 50, VisitOutcome.ABANDONED, 10.0),
+        *stay(NOON + 50, QueueOutcome.ABANDONED, 10.0),
     ]
     rebuilt(book, facts, NOON + 3000)
     assert book.agent("1001", NOON + 3010).available_s == 70
@@ -244,7 +244,7 @@ def test_time_that_nobody_watched_is_in_no_state() -> None:
 
 
 def test_what_was_open_is_known_after_a_restart() -> None:
-    facts = stay(NOON, VisitOutcome.ANSWERED, 3.0, talked=10.0)
-    assert [v.outcome for v in rebuilt(FiguresBook([LINE]), facts[:1], NOON).open_visits.values()] == [None]
-    assert [v.agent for v in rebuilt(FiguresBook([LINE]), facts[:2], NOON).open_visits.values()] == ["1001"]
-    assert rebuilt(FiguresBook([LINE]), facts, NOON).open_visits == {}
+    facts = stay(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0)
+    assert [v.outcome for v in rebuilt(DayFigures([LINE]), facts[:1], NOON).open_entries.values()] == [None]
+    assert [v.agent for v in rebuilt(DayFigures([LINE]), facts[:2], NOON).open_entries.values()] == ["1001"]
+    assert rebuilt(DayFigures([LINE]), facts, NOON).open_entries == {}

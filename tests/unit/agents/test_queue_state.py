@@ -4,12 +4,12 @@ from typing import Any
 
 from msgspec import structs
 
-from agents.queues.state import Floor
+from agents.queues.state import QueueState
 from agents.state_machine import SetPause
-from domain.facts import AnyFact, QueueVisitChanged
+from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx import events as e
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot, QueueSnapshot
-from domain.queues import MISSED_REASON, AgentState, QueueVisit, VisitOutcome
+from domain.queues import MISSED_REASON, AgentState, QueueEntry, QueueOutcome
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from tests.unit.gateway.calls.test_tracker import (
@@ -35,8 +35,8 @@ def on_duty(**more: Any) -> CallTracker:
     return CallTracker("main", WRAPPING, AGENTS, **more)
 
 
-def visits(facts: list[AnyFact]) -> list[tuple[str, QueueVisit]]:
-    return [(fact.stage, fact.visit) for fact in facts if isinstance(fact, QueueVisitChanged)]
+def entries(facts: list[AnyFact]) -> list[tuple[str, QueueEntry]]:
+    return [(fact.stage, fact.entry) for fact in facts if isinstance(fact, QueueEntryChanged)]
 
 
 def pause(at: float, reason: str, queue: str = "q12345", paused: bool = True) -> e.QueueMemberPause:
@@ -53,11 +53,11 @@ def pause(at: float, reason: str, queue: str = "q12345", paused: bool = True) ->
 
 
 def test_an_answered_call_is_one_stay_in_three_stages_with_the_queues_own_seconds() -> None:
-    facts = visits(play(CallTracker("main", LINES, AGENTS), ARRIVAL, RINGING, ANSWERED, OVER))
+    facts = entries(play(CallTracker("main", LINES, AGENTS), ARRIVAL, RINGING, ANSWERED, OVER))
     assert [stage for stage, _ in facts] == ["entered", "left", "served"]
     last = facts[-1][1]
     assert (last.entered_at, last.left_at, last.waited, last.talked) == (3.0, 8.1, 5.0, 52.0)
-    assert (last.outcome, last.agent, last.transferred) == (VisitOutcome.ANSWERED, "1001", False)
+    assert (last.outcome, last.agent, last.transferred) == (QueueOutcome.ANSWERED, "1001", False)
     assert last.call_id == "main-1700000000.1"
 
 
@@ -66,13 +66,13 @@ def test_the_end_of_a_conversation_told_after_its_channels_are_gone_names_none()
     late = [agent_event(e.AgentComplete, 60.2, talk_time=52.0, reason="caller", **nothing)]
     hang_up = [one for one in OVER if not isinstance(one, e.AgentComplete)]
     on = on_duty()
-    facts = visits(play(on, ARRIVAL, RINGING, ANSWERED, hang_up, late))
+    facts = entries(play(on, ARRIVAL, RINGING, ANSWERED, hang_up, late))
     assert [stage for stage, _ in facts] == ["entered", "left", "served"]
     assert (facts[-1][1].talked, facts[-1][1].agent) == (52.0, "1001")
-    assert on.floor.effects == [SetPause("1001", True, "wrap-up:90")]
-    assert on.floor.visits.next_due is None
+    assert on.queue_state.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert on.queue_state.entries.next_due is None
     # Of nobody's conversation it tells nothing.
-    assert visits(play(on, late)) == []
+    assert entries(play(on, late)) == []
 
 
 def test_how_a_wait_ends() -> None:
@@ -85,24 +85,24 @@ def test_how_a_wait_ends() -> None:
         return said
 
     for rest, outcome, waited in (
-        ([abandon, leave, hang_up], VisitOutcome.ABANDONED, 29.0),
-        ([leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 30.0),
+        ([abandon, leave, hang_up], QueueOutcome.ABANDONED, 29.0),
+        ([leave, status("TIMEOUT"), hang_up], QueueOutcome.TIMEOUT, 30.0),
         # Asterisk 22 says abandoned of a timeout too.
-        ([abandon, leave, status("TIMEOUT"), hang_up], VisitOutcome.TIMEOUT, 29.0),
-        ([leave, status("LEAVEEMPTY"), hang_up], VisitOutcome.EMPTY, 30.0),
-        ([leave, status("WITHDRAW"), hang_up], VisitOutcome.WITHDRAWN, 30.0),
-        ([leave, hang_up], VisitOutcome.LEFT, 30.0),
+        ([abandon, leave, status("TIMEOUT"), hang_up], QueueOutcome.TIMEOUT, 29.0),
+        ([leave, status("LEAVEEMPTY"), hang_up], QueueOutcome.EMPTY, 30.0),
+        ([leave, status("WITHDRAW"), hang_up], QueueOutcome.WITHDRAWN, 30.0),
+        ([leave, hang_up], QueueOutcome.LEFT, 30.0),
     ):
         on = on_duty()
-        facts = visits(play(on, ARRIVAL, rest))
+        facts = entries(play(on, ARRIVAL, rest))
         assert [stage for stage, _ in facts] == ["entered", "left"]
         assert (facts[-1][1].outcome, facts[-1][1].waited) == (outcome, waited)
-        assert on.floor.visits.waiting == {}
+        assert on.queue_state.entries.waiting == {}
 
 
 def test_a_transfer_to_another_queue_is_a_second_stay() -> None:
     on = on_duty()
-    facts = visits(
+    facts = entries(
         play(
             on,
             ARRIVAL,
@@ -115,7 +115,7 @@ def test_a_transfer_to_another_queue_is_a_second_stay() -> None:
             [channel(e.Hangup, 50.1, cause=16)],
         )
     )
-    stages = [(stage, visit.queue, visit.transferred) for stage, visit in facts]
+    stages = [(stage, entry.queue, entry.transferred) for stage, entry in facts]
     assert ("served", "q12345", True) in stages
     assert stages[-1][:2] == ("left", "yiqilai")
 
@@ -123,36 +123,36 @@ def test_a_transfer_to_another_queue_is_a_second_stay() -> None:
 def test_wrap_up_from_hang_up_to_done() -> None:
     on = on_duty()
     play(on, ARRIVAL, RINGING, ANSWERED, OVER)
-    assert on.floor.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert on.queue_state.effects == [SetPause("1001", True, "wrap-up:90")]
     assert state(on) is AgentState.WRAP_UP
-    assert on.floor.agents["1001"].wrap_up_until == 90.1
+    assert on.queue_state.agents["1001"].wrap_up_until == 90.1
     play(on, [pause(60.3, "wrap-up:90")])
-    assert (state(on), on.floor.agents["1001"].reason) == (AgentState.WRAP_UP, "")
-    assert on.floor.extend_wrap_up(70.0, "1001", 20.0) is not None
-    assert on.floor.time_passed(95.0) == []
-    assert round(on.floor.next_due or 0, 3) == 110.1
-    on.floor.effects.clear()
-    facts = visits(on.floor.time_passed(110.1))
-    assert [(stage, round(visit.wrapped_up or 0, 3)) for stage, visit in facts] == [("wrapped_up", 50.0)]
-    assert on.floor.effects == [SetPause("1001", False)]
+    assert (state(on), on.queue_state.agents["1001"].reason) == (AgentState.WRAP_UP, "")
+    assert on.queue_state.extend_wrap_up(70.0, "1001", 20.0) is not None
+    assert on.queue_state.time_passed(95.0) == []
+    assert round(on.queue_state.next_due or 0, 3) == 110.1
+    on.queue_state.effects.clear()
+    facts = entries(on.queue_state.time_passed(110.1))
+    assert [(stage, round(entry.wrapped_up or 0, 3)) for stage, entry in facts] == [("wrapped_up", 50.0)]
+    assert on.queue_state.effects == [SetPause("1001", False)]
     play(on, [pause(110.2, "", paused=False)])
     assert state(on) is AgentState.AVAILABLE
-    assert on.floor.finish_wrap_up(111.0, "1001") is None
+    assert on.queue_state.finish_wrap_up(111.0, "1001") is None
     # An unpause that was not followed is asked for again; this one was.
-    assert on.floor.time_passed(200.0) == []
+    assert on.queue_state.time_passed(200.0) == []
 
 
 def test_wrap_up_survives_a_restart_and_is_measured_whole() -> None:
     first = on_duty()
     play(first, ARRIVAL, RINGING, ANSWERED, OVER)
     again = on_duty()
-    again.floor.restore(first.floor.agents.values(), [])
+    again.queue_state.restore(first.queue_state.agents.values(), [])
     rows = (member(0.0, paused=True, paused_reason="wrap-up:90"),)
     resync(again, PbxSnapshot(pbx="main", at=70.0, queues=(QueueSnapshot(queue="q12345", members=rows),)), [])
     assert state(again) is AgentState.WRAP_UP
-    assert again.floor.effects == []
-    again.floor.time_passed(90.2)
-    assert again.floor.effects == [SetPause("1001", False)]
+    assert again.queue_state.effects == []
+    again.queue_state.time_passed(90.2)
+    assert again.queue_state.effects == [SetPause("1001", False)]
 
 
 def test_wrap_up_whose_gateway_died_is_ended_by_the_next_one() -> None:
@@ -161,17 +161,17 @@ def test_wrap_up_whose_gateway_died_is_ended_by_the_next_one() -> None:
     resync(
         again, PbxSnapshot(pbx="main", at=500.0, queues=(QueueSnapshot(queue="q12345", members=rows),)), []
     )
-    assert again.floor.next_due == 500.0
-    again.floor.time_passed(500.0)
-    assert again.floor.effects == [SetPause("1001", False)]
+    assert again.queue_state.next_due == 500.0
+    again.queue_state.time_passed(500.0)
+    assert again.queue_state.effects == [SetPause("1001", False)]
 
 
 def test_missed_calls_pause_the_agent() -> None:
     on = on_duty(missed_limit=2)
     missed = agent_event(e.AgentRingNoAnswer, 12.0, ring_time=8.0)
     play(on, ARRIVAL, RINGING, [missed], RINGING, [missed])
-    assert on.floor.effects == [SetPause("1001", True, MISSED_REASON)]
-    assert on.floor.agents["1001"].missed == 2
+    assert on.queue_state.effects == [SetPause("1001", True, MISSED_REASON)]
+    assert on.queue_state.agents["1001"].missed == 2
 
 
 def test_paused_in_one_of_two_queues_is_not_paused() -> None:
@@ -180,25 +180,25 @@ def test_paused_in_one_of_two_queues_is_not_paused() -> None:
     play(on, [member(0.0), other, pause(1.0, "小休")])
     assert state(on) is AgentState.AVAILABLE
     play(on, [pause(1.1, "小休", queue="yiqilai")])
-    assert (state(on), on.floor.agents["1001"].reason) == (AgentState.PAUSED, "小休")
+    assert (state(on), on.queue_state.agents["1001"].reason) == (AgentState.PAUSED, "小休")
 
 
 def test_an_agent_at_two_phones_is_one_agent() -> None:
     on = on_duty()
     second = structs.replace(member(0.5), interface="PJSIP/2001")
     play(on, [member(0.0), second])
-    assert on.floor.queues["q12345"].agents == 1
-    assert on.floor.interfaces("1001") == ("PJSIP/1001", "PJSIP/2001")
-    assert on.floor.agent_of_phone("PJSIP/2001") == "1001"
+    assert on.queue_state.queues["q12345"].agents == 1
+    assert on.queue_state.interfaces("1001") == ("PJSIP/1001", "PJSIP/2001")
+    assert on.queue_state.agent_of_phone("PJSIP/2001") == "1001"
     # In use at either: busy. The first phone gone: still logged in at the second.
     play(on, [structs.replace(second, at=1.0, status=2)])
     assert state(on) is AgentState.TALKING
     gone = e.QueueMemberRemoved(at=2.0, pbx="main", queue="q12345", interface="PJSIP/2001", member="1001")
     play(on, [gone])
-    assert (state(on), on.floor.queues["q12345"].agents) == (AgentState.AVAILABLE, 1)
+    assert (state(on), on.queue_state.queues["q12345"].agents) == (AgentState.AVAILABLE, 1)
     play(on, [structs.replace(gone, interface="PJSIP/1001")])
     assert state(on) is AgentState.LOGGED_OUT
-    assert not on.floor.queues["q12345"].agents
+    assert not on.queue_state.queues["q12345"].agents
 
 
 def test_an_unreachable_phone() -> None:
@@ -219,23 +219,23 @@ def test_a_loss_leaves_open_stays_unseen_and_invents_none() -> None:
         channels=(ChannelSnapshot(uniqueid=CALLER, linkedid=CALLER, channel=CALLER_CHANNEL),),
         queues=(QueueSnapshot(queue="q12345", entries=(waiting,)),),
     )
-    assert visits(resync(on, still, [])) == []
-    facts = visits(resync(on, PbxSnapshot(pbx="main", at=100.0), []))
-    assert [(stage, visit.outcome, visit.waited) for stage, visit in facts] == [
-        ("left", VisitOutcome.UNSEEN, None)
+    assert entries(resync(on, still, [])) == []
+    facts = entries(resync(on, PbxSnapshot(pbx="main", at=100.0), []))
+    assert [(stage, entry.outcome, entry.waited) for stage, entry in facts] == [
+        ("left", QueueOutcome.UNSEEN, None)
     ]
     # Another run, which saw nothing begin: the stay is as old as the PBX says.
-    facts = visits(resync(on_duty(), still, []))
-    assert [(stage, visit.entered_at) for stage, visit in facts] == [("entered", 3.0)]
+    facts = entries(resync(on_duty(), still, []))
+    assert [(stage, entry.entered_at) for stage, entry in facts] == [("entered", 3.0)]
 
 
 def test_a_conversation_whose_end_is_never_told_is_given_up() -> None:
     on = on_duty()
     play(on, ARRIVAL, RINGING, ANSWERED, [channel(e.Hangup, 60.0, cause=16)])
-    assert on.floor.next_due == 120.0
-    facts = visits(on.floor.time_passed(120.0))
-    assert [(stage, visit.talked) for stage, visit in facts] == [("served", None)]
-    assert on.floor.visits.talking == {}
+    assert on.queue_state.next_due == 120.0
+    facts = entries(on.queue_state.time_passed(120.0))
+    assert [(stage, entry.talked) for stage, entry in facts] == [("served", None)]
+    assert on.queue_state.entries.talking == {}
 
 
 def test_the_cost_of_an_event_does_not_grow_with_the_floor() -> None:
@@ -248,10 +248,10 @@ def test_the_cost_of_an_event_does_not_grow_with_the_floor() -> None:
             looked += len(self)
             return super().values()
 
-    floor = Floor("main", WRAPPING, ())
+    queue_state = QueueState("main", WRAPPING, ())
     for number in range(2000):
-        floor.member(structs.replace(member(0.0), interface=f"PJSIP/{number}", member=str(number)))
-    for agent, mine in floor._members.items():
-        floor._members[agent] = Counting(mine)
-    floor.member(structs.replace(member(1.0, status=2), interface="PJSIP/7", member="7"))
+        queue_state.member(structs.replace(member(0.0), interface=f"PJSIP/{number}", member=str(number)))
+    for agent, mine in queue_state._members.items():
+        queue_state._members[agent] = Counting(mine)
+    queue_state.member(structs.replace(member(1.0, status=2), interface="PJSIP/7", member="7"))
     assert 0 < looked <= 5

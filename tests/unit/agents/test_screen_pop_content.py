@@ -8,7 +8,7 @@ from domain.calls import Call, CallState, Direction, EndReason, Party
 from domain.numbers import forms, national
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.screen_pop import AlertKind, Contact, Level, PopEntry
-from domain.visibility.policy import Eyes
+from domain.visibility.policy import Visibility
 
 CALL = Call(
     id="main-9",
@@ -66,14 +66,16 @@ def test_marked_numbers_are_told_first() -> None:
 
 def test_masked_nothing_whole_is_left_anywhere() -> None:
     titled = [earlier(3, "回电 13700137000")]
-    pop = screen_pop(CALL, Known(contact=CONTACT, earlier=titled), RULES, Eyes(numbers=False, names=False))
+    pop = screen_pop(
+        CALL, Known(contact=CONTACT, earlier=titled), RULES, Visibility(numbers=False, names=False)
+    )
     text = str(pop)
     for whole in ("13800138000", "13900139000", "王小芳", "320612198001011234", "13700137000"):
         assert whole not in text
     assert pop.caller.number == "138****8000"
     assert pop.person is not None
     assert (pop.person.name, pop.person.organisation) == ("王**", "示例公司")
-    named = screen_pop(CALL, Known(contact=CONTACT), RULES, Eyes(numbers=False))
+    named = screen_pop(CALL, Known(contact=CONTACT), RULES, Visibility(numbers=False))
     assert named.person is not None
     assert (named.person.name, named.caller.name) == ("王小芳", "<img src=x> 138****8000")
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from agents.accounts.service import Role
-from agents.screen_pop.service import Pops, belongs, load_contacts
+from agents.screen_pop.service import ScreenPopService, belongs, load_contacts
 from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallStarted, OrderChanged
 from domain.orders import FieldValue, Method, Order, OrderState
@@ -45,10 +45,14 @@ def order_of(one: Call, **fields: str) -> Order:
     )
 
 
-def pops(database: Database, settings: Settings | None = None, contact: Contact | None = None) -> Pops:
+def pops(
+    database: Database, settings: Settings | None = None, contact: Contact | None = None
+) -> ScreenPopService:
     contacts = {"051386110010": contact} if contact else load_contacts(None)
     settings = settings or load_settings(EXAMPLE)
-    return Pops(settings, load_reference(), contacts, CallerRepository(database), settings.privacy.model())
+    return ScreenPopService(
+        settings, load_reference(), contacts, CallerRepository(database), settings.privacy.model()
+    )
 
 
 async def test_a_caller_is_known_by_number_in_any_form(database: Database) -> None:

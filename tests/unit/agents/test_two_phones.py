@@ -1,4 +1,4 @@
-"""An agent's two phones as the floor sees them: chosen by a device of the PBX, reachable or not."""
+"""An agent's two phones as the queue_state sees them: chosen by a device of the PBX, reachable or not."""
 
 from agents.queues.state import FollowPhone
 from domain.facts import AgentChanged
@@ -25,7 +25,7 @@ def tracker() -> CallTracker:
 
 
 def hers(on: CallTracker) -> AgentStatus:
-    return on.floor.agents["1001"]
+    return on.queue_state.agents["1001"]
 
 
 def test_the_choice_is_a_device_of_the_pbx() -> None:
@@ -40,7 +40,7 @@ def test_the_choice_is_a_device_of_the_pbx() -> None:
     assert (hers(on).kind, hers(on).desk_reachable) == (PhoneKind.DESK, True)
     play(on, [device(4.0, CHOICE, "NOT_INUSE")])
     assert (hers(on).kind, hers(on).phone) == (PhoneKind.BROWSER, BROWSER)
-    assert on.floor.effects == [FollowPhone("1001")] * 2
+    assert on.queue_state.effects == [FollowPhone("1001")] * 2
 
 
 def test_memberships_move_and_her_state_follows_the_phone_chosen() -> None:
@@ -69,8 +69,8 @@ def test_a_gateway_that_starts_anew_learns_it_from_the_pbx_and_lets_memberships_
     )
     resync(on, seen, [])
     assert (hers(on).kind, hers(on).desk_reachable) == (PhoneKind.DESK, False)
-    assert on.floor.effects == [FollowPhone("1001")]
-    other = on.floor.agents["1002"]
+    assert on.queue_state.effects == [FollowPhone("1001")]
+    other = on.queue_state.agents["1002"]
     assert (other.kind, other.desk_reachable) == (PhoneKind.DESK, True)
     # A PBX that does not list its devices takes nobody's choice away.
     resync(on, PbxSnapshot(pbx="main", at=10.0), [])
@@ -80,5 +80,5 @@ def test_a_gateway_that_starts_anew_learns_it_from_the_pbx_and_lets_memberships_
 def test_only_who_has_two_phones_chooses() -> None:
     on = tracker()
     play(on, [device(1.0, choice_device("1002"), "INUSE"), device(1.0, choice_device("nobody"), "INUSE")])
-    assert "1002" not in on.floor.agents
-    assert "nobody" not in on.floor.agents
+    assert "1002" not in on.queue_state.agents
+    assert "nobody" not in on.queue_state.agents

@@ -1,6 +1,6 @@
 """What is expected of the caller's next utterance, by what the agent asked."""
 
-from asr.answer_hints import UNASKED_S, Expecting
+from asr.answer_hints import UNASKED_S, AnswerHints
 from asr.engine import EngineRequest, Expected
 from domain.calls import Side
 from domain.transcripts import Utterance, utterance_id
@@ -15,8 +15,8 @@ def said(side: Side, start: float, end: float, text: str, *, final: bool = True)
     return Utterance(utterance_id("c-1", side, start), "c-1", side, start, end, text, final)
 
 
-def expecting(*utterances: Utterance) -> Expecting:
-    found = Expecting(NAME_QUESTION, BEGINNINGS, name_beginnings)
+def expecting(*utterances: Utterance) -> AnswerHints:
+    found = AnswerHints(NAME_QUESTION, BEGINNINGS, name_beginnings)
     for one in utterances:
         found.heard(one)
     return found

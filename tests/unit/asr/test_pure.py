@@ -155,7 +155,7 @@ def test_speech_stays(text: str) -> None:
     assert spoken(text, SURE, "以下是政务服务便民热线的通话，使用简体中文和标点。") == text
 
 
-def test_echo_loops_and_marks_are_mended() -> None:
+def test_echo_loops_and_marks_are_fixed() -> None:
     assert spoken("好的谢谢，使用简体中文和标点。", SURE, "热线的通话，使用简体中文和标点。") == "好的谢谢"
     assert shorten_loops("我要投诉我要投诉我要投诉我要投诉我要投诉") == "我要投诉"
     assert shorten_loops("啊啊啊啊啊啊啊") == "啊"

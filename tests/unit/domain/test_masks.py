@@ -1,12 +1,12 @@
-"""Numbers, names, addresses and words, as eyes that need not see them whole see them."""
+"""Numbers, names, addresses and words, as visibility that need not see them whole see them."""
 
 import pytest
 
 from domain.orders import Evidence, FieldValue, Method, Order, RelatedOrder
 from domain.orders import OrderState as State
 from domain.visibility.masks import mask_address, mask_digits, mask_name, mask_number
-from domain.visibility.policy import NOTHING, SCREEN, WHOLE, Eyes, Privacy
-from domain.visibility.redact import field_text, shown, typed
+from domain.visibility.policy import NOTHING, SCREEN, WHOLE, Privacy, Visibility
+from domain.visibility.redact import field_text, redact, typed
 from gateway.settings import PrivacySettings
 
 
@@ -65,11 +65,11 @@ FILLED = order(
     urgent=True,
     keywords=["漏水", "13800138000"],
 )
-NO_NUMBERS = Eyes(numbers=False)
+NO_NUMBERS = Visibility(numbers=False)
 
 
 def test_an_order_keeps_what_it_is_about() -> None:
-    seen = shown(FILLED, NOTHING)
+    seen = redact(FILLED, NOTHING)
     values = {name: field.value for name, field in seen.fields.items()}
     assert values == {
         "caller_name": "欧***",
@@ -84,8 +84,8 @@ def test_an_order_keeps_what_it_is_about() -> None:
         "keywords": ["漏水", "138****8000"],
     }
     assert (seen.id, seen.call_id) == (FILLED.id, FILLED.call_id)
-    assert shown(FILLED, WHOLE) is FILLED
-    only = shown(FILLED, Eyes(names=False))
+    assert redact(FILLED, WHOLE) is FILLED
+    only = redact(FILLED, Visibility(names=False))
     assert "138" in str(only) and "欧阳小芳" not in str(only)
 
 
@@ -102,7 +102,7 @@ def test_the_sentence_a_masked_value_came_from_is_hidden_with_it() -> None:
         offers={"phone": (heard("13900139000", "幺三九"),)},
         related=(RelatedOrder("o2", 1.0, "caller", "回电13700137000"),),
     )  # fmt: skip
-    seen = shown(one, NO_NUMBERS)
+    seen = redact(one, NO_NUMBERS)
     assert seen.fields["phone"].evidence[0].quote == "***"
     assert seen.fields["summary"].evidence[0].quote == "我家漏水，一三八****八零零零"
     assert (seen.offers["phone"][0].value, seen.offers["phone"][0].evidence[0].quote) == (
@@ -110,14 +110,14 @@ def test_the_sentence_a_masked_value_came_from_is_hidden_with_it() -> None:
         "***",
     )
     assert seen.related[0].title == "回电137****7000"
-    quiet = shown(one, Eyes(transcripts=False))
+    quiet = redact(one, Visibility(transcripts=False))
     assert quiet.fields["phone"].value == "13800138000"
     assert {field.evidence[0].quote for field in quiet.fields.values()} == {"***"}
 
 
 def test_saving_what_was_shown_masked_loses_nothing() -> None:
     """Whoever edits a text beside a masked number sends the stars back: the number stays."""
-    seen = shown(FILLED, NOTHING)
+    seen = redact(FILLED, NOTHING)
     shown_values = {name: field.value for name, field in seen.fields.items()}
     assert typed(FILLED, shown_values, {}, NOTHING) == {n: f.value for n, f in FILLED.fields.items()}
     edited = {"summary": f"{seen.fields['summary'].value}。已派单", "phone": "13900139000"}
@@ -135,10 +135,10 @@ def test_saving_what_was_shown_masked_loses_nothing() -> None:
 def test_who_is_not_named_sees_nothing_whole() -> None:
     settings = PrivacySettings(whole_numbers=["admin"], whole_names=[], whole_transcripts=["screen"])
     privacy = settings.model()
-    assert privacy.eyes("admin") == Eyes(names=False, transcripts=False)
-    assert privacy.eyes("agent") == Eyes(False, False, addresses=True, transcripts=False)
-    assert privacy.eyes(SCREEN) == Eyes(False, False, False, transcripts=True)
-    assert Privacy().eyes("agent") == privacy.eyes("somebody") == NOTHING
+    assert privacy.visibility("admin") == Visibility(names=False, transcripts=False)
+    assert privacy.visibility("agent") == Visibility(False, False, addresses=True, transcripts=False)
+    assert privacy.visibility(SCREEN) == Visibility(False, False, False, transcripts=True)
+    assert Privacy().visibility("agent") == privacy.visibility("somebody") == NOTHING
     usual = PrivacySettings().model()
-    assert all(usual.eyes(role) == WHOLE for role in ("agent", "supervisor", "admin"))
-    assert usual.eyes(SCREEN) == NOTHING
+    assert all(usual.visibility(role) == WHOLE for role in ("agent", "supervisor", "admin"))
+    assert usual.visibility(SCREEN) == NOTHING

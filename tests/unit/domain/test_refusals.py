@@ -7,7 +7,7 @@ from string import Formatter
 
 from domain.delivery_failures import FAILURES
 from domain.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS
-from gateway.doctor.findings import DETAIL, MEND, WHAT
+from gateway.doctor.findings import DETAIL, FIX, WHAT
 
 ROOT = Path(__file__).resolve().parents[3]
 # Which argument of each is the code; the sentences it is one of.
@@ -17,7 +17,7 @@ GIVEN = {
     "refusal": (0, REFUSALS),
     "CommandError": (1, REFUSALS),
     "Refused": (1, REFUSALS),
-    "DeskError": (0, REFUSALS),
+    "AgentStateError": (0, REFUSALS),
     "OrderRefusedError": (0, REFUSALS),
     "FieldError": (0, REFUSALS),
     "AccountError": (0, REFUSALS),
@@ -25,7 +25,7 @@ GIVEN = {
     "failure": (0, FAILURES),
     "what": (0, WHAT),
     "detail": (0, DETAIL),
-    "mend": (0, MEND),
+    "fix": (0, FIX),
 }
 OURS = {"status", "code"}
 """Keywords of the exceptions themselves."""
@@ -56,7 +56,7 @@ def test_every_reason_has_a_sentence_and_its_parameters() -> None:
         wanted = {name for _, name, _, _ in Formatter().parse(sentences[code]) if name}
         assert params - (OURS - wanted) == wanted, f"{where}: {code}"
         seen.add(code)
-    unused = (REFUSALS.keys() | WHAT.keys() | DETAIL.keys() | MEND.keys() | FAILURES.keys()) - seen
+    unused = (REFUSALS.keys() | WHAT.keys() | DETAIL.keys() | FIX.keys() | FAILURES.keys()) - seen
     assert unused == {"login_throttled"}, "the rest is said by nobody: take it out"
 
 

@@ -10,7 +10,7 @@ from domain.lines import Line
 from domain.pbx import events as e
 from gateway.calls.tracker import CallTracker
 from gateway.facts.bus import LocalBus
-from gateway.pbx_state import Picture
+from gateway.pbx_state import PbxState
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
@@ -27,7 +27,7 @@ async def test_a_queue_is_shown_but_its_stays_are_journalled(tmp_path: Path) -> 
     bus = LocalBus()
     bus.listen(told.append)
     async with JournalWriter(database) as writer:
-        picture = Picture(CallTracker("main", LINES, []), writer, bus, CallRepository(database))
+        picture = PbxState(CallTracker("main", LINES, []), writer, bus, CallRepository(database))
         await picture.on_event(e.NewChannel(at=1.0, state="Ring", exten="12345", **CHANNEL))
         await picture.on_event(e.QueueCallerJoin(at=2.0, queue="q12345", position=1, **CHANNEL))
         await writer.flush()
@@ -36,5 +36,5 @@ async def test_a_queue_is_shown_but_its_stays_are_journalled(tmp_path: Path) -> 
     await database.close()
     queues = [fact.queue for fact in told if isinstance(fact, QueueChanged)]
     assert [(queue.waiting_total, queue.waiting[0].uniqueid) for queue in queues] == [(1, "1.1")]
-    assert "QueueVisitChanged" in kinds
+    assert "QueueEntryChanged" in kinds
     assert "QueueChanged" not in kinds

@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic import AnyHttpUrl
 
 from gateway.settings import AgentSettings, Settings
-from gateway.standalone import embedded_settings
+from gateway.standalone import standalone_settings
 
 
 class Receiver:
@@ -14,7 +14,7 @@ class Receiver:
 
 
 def embedded(settings: Settings, *, browsers: bool) -> Settings:
-    return embedded_settings(settings, cast(Any, Receiver()), Path("secret"), browsers=browsers)
+    return standalone_settings(settings, cast(Any, Receiver()), Path("secret"), browsers=browsers)
 
 
 def test_people_have_browser_phones_and_a_recorded_voice_stands_in_on_each_line() -> None:

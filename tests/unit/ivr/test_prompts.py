@@ -10,7 +10,7 @@ from ivr.prompts.render import PromptError, provide, render
 OWN = Line(id="yulao", name="养老服务", numbers=("12349",), queue="yulao", digit="3")
 
 
-def test_without_a_voice_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_voice_the_fix_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PromptError, match="install espeak-ng, or record it"):
         render("养老服务")

@@ -72,7 +72,7 @@ async def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
     assert taken.duration == 1.0
 
 
-async def test_missing_and_empty_files_name_the_mend(tmp_path: Path) -> None:
+async def test_missing_and_empty_files_name_the_fix(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "a")
     with pytest.raises(TakeoverError, match="recordings_dir"):
         await archive.take(tmp_path / "none.raw", "c", 0, 0.0, deadline_s=0.2)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from domain.messages import Said
+from domain.messages import Message
 from workorders.delivery.outbox import Delivery
 from workorders.delivery.retry import delay, retry_after, verdict
 from workorders.delivery.worker import DeliveryWorker, Endpoint, Outcome
@@ -73,7 +73,7 @@ class MemoryOutbox:
         self.settled[delivery_id] = ("delivered", status, external_id)
 
     async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Said
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None:
         one = self.pending[delivery_id]
         self.tries.append((status, why.text))
@@ -82,7 +82,7 @@ class MemoryOutbox:
             one, attempts=one.attempts + 1, next_attempt_at=next_attempt_at
         )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Said) -> None:
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None:
         del self.pending[delivery_id]
         self.settled[delivery_id] = ("dead", status, why.text)
 

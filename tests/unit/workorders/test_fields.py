@@ -272,7 +272,7 @@ def test_the_classifier_is_the_one_its_card_tells_of() -> None:
     assert sum(classifier.predict("", "category").values()) == pytest.approx(1.0, abs=1e-4)
 
 
-def test_a_classifier_that_is_not_there_says_the_mend(tmp_path: Path) -> None:
+def test_a_classifier_that_is_not_there_says_the_fix(tmp_path: Path) -> None:
     with pytest.raises(ClassifierError, match="make classifier"):
         Classifier(tmp_path)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from domain.calls import Call, CallState, Direction, Party, Side, Talk
+from domain.calls import Call, CallState, Conversation, Direction, Party, Side
 from domain.facts import (
     AnyFact,
     CallAnswered,
@@ -88,7 +88,7 @@ class Stage:
             answered_at=AT + number,
             line="12345",
             agent="1001",
-            talks=(Talk("1001", "PJSIP/1001-1", AT + number),),
+            conversations=(Conversation("1001", "PJSIP/1001-1", AT + number),),
         )
         fact = CallAnswered(at=AT + number, call=call, agent="1001", channel="PJSIP/1001-1", waited=1.0)
         self.journal.put(fact)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calls import Call, CallState, Direction, EndReason, Party, Side, Talk
+from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Side
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.transcripts import Utterance, utterance_id
 from tests.support.dialogues import CALLER_ID, REFERENCE, dialogue
@@ -148,7 +148,7 @@ def call(number: str = CALLER_ID) -> Call:
         answered_at=105.5,
         ended_at=160.0,
         end_reason=EndReason.COMPLETED,
-        talks=(Talk("1001", "PJSIP/1001-1", 105.5, 160.0),),
+        conversations=(Conversation("1001", "PJSIP/1001-1", 105.5, 160.0),),
     )
 
 

@@ -1,4 +1,4 @@
-"""Data files: their formats, the errors that name line and mend, the knowledge base."""
+"""Data files: their formats, the errors that name line and fix, the knowledge base."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def write(path: Path, text: str) -> Path:
         ("town\tvillage\n金沙\x07街道\t\n", r":2: a control character"),
     ],
 )
-def test_a_faulty_line_is_named_with_its_mend(tmp_path: Path, text: str, error: str) -> None:
+def test_a_faulty_line_is_named_with_its_fix(tmp_path: Path, text: str, error: str) -> None:
     with pytest.raises(ReferenceDataError, match=error):
         load_reference(places=write(tmp_path / "places.tsv", text))
 
@@ -35,7 +35,7 @@ def test_a_file_that_is_no_text_or_not_there(tmp_path: Path) -> None:
     path.write_bytes("unit\n区水务局\n".encode("gb18030"))
     with pytest.raises(ReferenceDataError, match="save it as UTF-8"):
         load_reference(units=path)
-    with pytest.raises(ReferenceDataError, match=r"under \[district\]"):
+    with pytest.raises(ReferenceDataError, match=r"under \[reference\]"):
         load_reference(enterprises=tmp_path / "none.tsv")
     with pytest.raises(ReferenceDataError, match=r":3: name is empty"):
         load_reference(enterprises=write(tmp_path / "e.tsv", "name\tcode\n甲公司\t\n\t9132\n"))

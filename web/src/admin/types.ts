@@ -1,7 +1,7 @@
 // What `/admin`, `/deliveries` and `/audit` answer (docs/operation.md). Instants are POSIX seconds.
 
 import type { Line, Role } from '@/api/types.ts'
-import type { Said } from '@/common/refusal.ts'
+import type { Message } from '@/common/refusal.ts'
 import type { Level, Measure } from '@/stream/frames.ts'
 
 export interface AgentView {
@@ -44,7 +44,7 @@ export interface EndpointState {
   readonly pending: number
   readonly delivered: number
   readonly dead: number
-  readonly last_error: Said | null
+  readonly last_error: Message | null
   readonly last_success_at: number | null
   /** False: deliveries wait for an endpoint that the configuration no longer has. */
   readonly configured: boolean
@@ -65,11 +65,11 @@ export interface Overview {
 }
 
 export interface Finding {
-  readonly what: Said
+  readonly what: Message
   readonly ok: boolean
-  readonly detail: Said
+  readonly detail: Message
   /** What to do where it is not ok. */
-  readonly mend: Said | null
+  readonly fix: Message | null
   readonly warning: boolean
 }
 
@@ -83,7 +83,7 @@ export interface Delivery {
   readonly next_at: number | null
   readonly tried_at: number | null
   readonly delivered_at: number | null
-  readonly last_error: Said | null
+  readonly last_error: Message | null
 }
 
 export interface Account {

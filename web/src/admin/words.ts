@@ -2,7 +2,7 @@
 
 import type { AlarmRule, AuditEntry, Finding } from '@/admin/types.ts'
 import { i18n } from '@/app/i18n.ts'
-import { saidIn, type Said } from '@/common/refusal.ts'
+import { saidIn, type Message } from '@/common/refusal.ts'
 
 const SHARES = new Set(['service_level', 'connection_rate', 'abandon_rate'])
 const COUNTS = new Set(['waiting', 'available'])
@@ -34,7 +34,7 @@ export function refusedWhy(entry: AuditEntry): string {
 }
 
 /** Why a delivery failed last, and after how many tries it was given up. */
-export function failedWhy(said: Said | null): string {
+export function failedWhy(said: Message | null): string {
   if (said === null) return ''
   const why = saidIn('failed', said)
   const tries = said.params?.['given_up_after']

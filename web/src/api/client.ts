@@ -12,7 +12,7 @@ interface More {
   readonly retryAfter?: number | null
 }
 
-/** A refusal (RFC 9457 problem), or no answer at all (`status` 0). `detail` names cause and mend, in English. */
+/** A refusal (RFC 9457 problem), or no answer at all (`status` 0). `detail` names cause and fix, in English. */
 export class ApiError extends Error {
   readonly status: number
   readonly detail: string

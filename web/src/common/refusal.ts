@@ -4,7 +4,7 @@ import { ApiError } from '@/api/client.ts'
 import { i18n } from '@/app/i18n.ts'
 import { useSession } from '@/stores/session.ts'
 
-export interface Said {
+export interface Message {
   readonly code: string
   readonly params?: Readonly<Record<string, unknown>>
   /** In English, where we have no words. */
@@ -33,7 +33,7 @@ function named(params: Readonly<Record<string, unknown>>): Record<string, unknow
 }
 
 /** One thing the gateway said, by the messages of `area`. Follows the language where it is rendered. */
-export function saidIn(area: string, { code, params = {}, text }: Said): string {
+export function saidIn(area: string, { code, params = {}, text }: Message): string {
   const { t, te } = i18n.global
   const key = `${area}.${code}`
   return code && te(key) ? t(key, area === 'refused' ? named(params) : { ...params }) : text

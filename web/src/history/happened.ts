@@ -42,15 +42,15 @@ export function happened(call: Call): Happening[] {
     if (at !== null && at !== undefined) all.push({ kind, at, ...more })
   }
   add('queued', call.queued_at, { target: call.queue ?? '' })
-  add('ringing', call.ringing_at, call.talks?.length ? {} : { target: call.agent ?? '' })
-  for (const one of call.talks ?? []) add('talk', one.started_at, { who: one.agent ?? '' })
+  add('ringing', call.ringing_at, call.conversations?.length ? {} : { target: call.agent ?? '' })
+  for (const one of call.conversations ?? []) add('talk', one.started_at, { who: one.agent ?? '' })
   for (const one of call.holds ?? []) {
     add('hold', one.started_at, { who: one.agent ?? '' })
     add('unhold', one.ended_at, { who: one.agent ?? '' })
   }
   for (const one of call.transfers ?? []) {
     const result = one.result === 'success' ? {} : { result: one.result }
-    add(one.manner, one.at, { who: one.origin, target: one.target, ...result })
+    add(one.transfer_type, one.at, { who: one.origin, target: one.target, ...result })
   }
   for (const one of call.conferences ?? []) {
     add('conference', one.started_at, { target: one.members.map((member) => member.party).join('、') })

@@ -1,6 +1,6 @@
 // The microphone: how it is asked for, and why it cannot be had.
 
-/** What to mend: the page's address, the browser's permission, the plug, or another program. */
+/** What to fix: the page's address, the browser's permission, the plug, or another program. */
 export type MicrophoneTrouble = 'insecure' | 'denied' | 'missing' | 'taken' | 'other'
 
 // Names of the exceptions as Media Capture and Streams gives them for getUserMedia.

@@ -42,7 +42,7 @@ export interface Call {
   readonly ended_at?: number | null
   readonly end_reason?: EndReason | null
   readonly legs?: readonly Leg[]
-  readonly talks?: readonly Talk[]
+  readonly conversations?: readonly Conversation[]
   readonly recordings?: readonly Recording[]
   readonly holds?: readonly Hold[]
   readonly transfers?: readonly Transfer[]
@@ -80,7 +80,7 @@ export interface Leg {
 
 export type Side = "agent" | "caller"
 
-export interface Talk {
+export interface Conversation {
   readonly agent: string | null
   readonly channel: string
   readonly started_at: number
@@ -103,13 +103,13 @@ export interface Hold {
 
 export interface Transfer {
   readonly at: number
-  readonly manner: Manner
+  readonly transfer_type: TransferType
   readonly origin: string
   readonly target: string
   readonly result: string
 }
 
-export type Manner = "attended" | "blind" | "blonde" | "forward" | "park" | "pickup" | "recall" | "retrieve"
+export type TransferType = "attended" | "blind" | "blonde" | "forward" | "park" | "pickup" | "recall" | "retrieve"
 
 export interface Conference {
   readonly started_at: number
@@ -336,7 +336,7 @@ export interface Alarm {
   readonly call_id?: string | null
 }
 
-export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "service_level" | "talking" | "unreachable" | "unsent" | "waiting" | "wrap_up"
+export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "service_level" | "talking" | "unreachable" | "unsubmitted" | "waiting" | "wrap_up"
 
 export type Level = "critical" | "warning"
 

@@ -2,15 +2,15 @@
 
 import type { AgentState, AgentStatus } from '@/stream/frames.ts'
 
-export type Deed = 'listen' | 'whisper' | 'barge' | 'takeOver' | 'stop' | 'forcePause' | 'forceLogOut'
+export type Action = 'listen' | 'whisper' | 'barge' | 'takeOver' | 'stop' | 'forcePause' | 'forceLogOut'
 
 /** Those that need a phone of the supervisor's own. */
-export const BY_PHONE: ReadonlySet<Deed> = new Set(['listen', 'whisper', 'barge', 'takeOver', 'stop'])
+export const BY_PHONE: ReadonlySet<Action> = new Set(['listen', 'whisper', 'barge', 'takeOver', 'stop'])
 /** Those that are asked back before they are done. */
-export const CONFIRMED: ReadonlySet<Deed> = new Set(['barge', 'takeOver', 'forcePause', 'forceLogOut'])
+export const CONFIRMED: ReadonlySet<Action> = new Set(['barge', 'takeOver', 'forcePause', 'forceLogOut'])
 
 /** The key of each, on its button. */
-export const DEED_KEYS: Readonly<Record<Deed, string>> = {
+export const ACTION_KEYS: Readonly<Record<Action, string>> = {
   listen: 'Alt+L',
   whisper: 'Alt+W',
   barge: 'Alt+B',
@@ -19,19 +19,19 @@ export const DEED_KEYS: Readonly<Record<Deed, string>> = {
   forcePause: 'Alt+P',
   forceLogOut: 'Alt+O',
 }
-export const DEEDS = Object.keys(DEED_KEYS) as Deed[]
+export const ACTIONS = Object.keys(ACTION_KEYS) as Action[]
 
 const CONVERSING: ReadonlySet<AgentState> = new Set(['talking', 'on_hold'])
 
 export function allowed(
-  deed: Deed,
+  action: Action,
   agent: AgentStatus | null,
   mine: { readonly seat: string | null; readonly hearing: boolean },
 ): boolean {
-  if (BY_PHONE.has(deed) && mine.seat === null) return false
-  if (deed === 'stop') return mine.hearing
+  if (BY_PHONE.has(action) && mine.seat === null) return false
+  if (action === 'stop') return mine.hearing
   if (agent === null) return false
-  if (deed === 'forcePause') return agent.state !== 'paused' && agent.state !== 'logged_out'
-  if (deed === 'forceLogOut') return agent.state !== 'logged_out'
+  if (action === 'forcePause') return agent.state !== 'paused' && agent.state !== 'logged_out'
+  if (action === 'forceLogOut') return agent.state !== 'logged_out'
   return agent.id !== mine.seat && Boolean(agent.call_id) && CONVERSING.has(agent.state)
 }

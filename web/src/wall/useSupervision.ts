@@ -7,9 +7,9 @@ import { whyOf } from '@/common/refusal.ts'
 import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
 import type { AgentStatus } from '@/stream/frames.ts'
-import { allowed, type Deed } from '@/wall/supervision.ts'
+import { allowed, type Action } from '@/wall/supervision.ts'
 
-const COMMANDS: Readonly<Record<Deed, string>> = {
+const COMMANDS: Readonly<Record<Action, string>> = {
   listen: 'listen',
   whisper: 'whisper',
   barge: 'barge',
@@ -30,8 +30,8 @@ export function useSupervision(): {
   readonly hearing: () => string | null
   readonly busy: () => boolean
   readonly told: () => Told | null
-  readonly may: (deed: Deed, agent?: AgentStatus | null) => boolean
-  readonly command: (deed: Deed, agent: AgentStatus | null, reason?: string) => Promise<void>
+  readonly may: (action: Action, agent?: AgentStatus | null) => boolean
+  readonly command: (action: Action, agent: AgentStatus | null, reason?: string) => Promise<void>
 } {
   const live = useLive()
   const session = useSession()
@@ -52,23 +52,23 @@ export function useSupervision(): {
     return null
   })
 
-  function may(deed: Deed, agent: AgentStatus | null = selected.value): boolean {
+  function may(action: Action, agent: AgentStatus | null = selected.value): boolean {
     if (!session.may('command_all') || busy.value) return false
-    return allowed(deed, agent, { seat: session.me?.agent ?? null, hearing: hearing.value !== null })
+    return allowed(action, agent, { seat: session.me?.agent ?? null, hearing: hearing.value !== null })
   }
 
-  async function command(deed: Deed, agent: AgentStatus | null, reason = ''): Promise<void> {
-    const forced = deed === 'forcePause' || deed === 'forceLogOut'
+  async function command(action: Action, agent: AgentStatus | null, reason = ''): Promise<void> {
+    const forced = action === 'forcePause' || action === 'forceLogOut'
     const args: Record<string, unknown> =
-      deed === 'stop' || agent === null ? {} : forced ? { agent: agent.id } : { target: agent.id }
-    if (deed === 'forcePause') args['reason'] = reason
+      action === 'stop' || agent === null ? {} : forced ? { agent: agent.id } : { target: agent.id }
+    if (action === 'forcePause') args['reason'] = reason
     busy.value = true
     told.value = null
     try {
-      await live.command(COMMANDS[deed], args)
-      told.value = { ok: true, text: t(`wall.done.${deed}`, { name: agent?.name ?? '', reason }) }
+      await live.command(COMMANDS[action], args)
+      told.value = { ok: true, text: t(`wall.done.${action}`, { name: agent?.name ?? '', reason }) }
     } catch (error) {
-      told.value = { ok: false, text: t('common.notDone', { what: t(`wall.deed.${deed}`), why: whyOf(error) }) }
+      told.value = { ok: false, text: t('common.notDone', { what: t(`wall.action.${action}`), why: whyOf(error) }) }
     } finally {
       busy.value = false
     }

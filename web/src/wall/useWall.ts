@@ -7,7 +7,7 @@ import { useSession } from '@/stores/session.ts'
 import type { AgentStatus } from '@/stream/frames.ts'
 import { calm } from '@/wall/calm.ts'
 import { curves, jointTarget, sum, type Curves, type QueueFigures, type Sum } from '@/wall/figures.ts'
-import { census, linesNow, type Census, type LineNow } from '@/wall/floor.ts'
+import { census, linesNow, type Census, type LineNow } from '@/wall/agents.ts'
 
 const SERVICE_LEVEL_TARGET = 0.8
 /** `<pbx>/<queue>/<number of the interval>` */

@@ -1,6 +1,6 @@
-"""Each defect of stock panoramisk, shown on stock and mended by ours. The server is a real socket.
+"""Each defect of stock panoramisk, shown on stock and fixed by ours. The server is a real socket.
 
-`xfail(strict=True)` on stock is the proof that the test sees the defect: the day stock is mended, it fails.
+`xfail(strict=True)` on stock is the proof that the test sees the defect: the day stock is fixed, it fails.
 """
 
 import asyncio

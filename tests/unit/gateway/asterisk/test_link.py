@@ -106,7 +106,7 @@ async def test_a_lost_pbx_is_found_again_with_a_new_snapshot(tmp_path: Path) -> 
                 assert len(told.snapshots) == 2
 
 
-async def test_a_refused_login_says_the_mend_and_not_the_secret(tmp_path: Path) -> None:
+async def test_a_refused_login_says_the_fix_and_not_the_secret(tmp_path: Path) -> None:
     async with (
         DemoPbx(config(tmp_path, secret="other")) as pbx,
         linked(pbx.ami_port, tmp_path) as (link, told),

@@ -14,7 +14,7 @@ from gateway.asterisk.link import PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.demo.ami_server import AmiServer, Headers
 from gateway.facts.bus import LocalBus
-from gateway.pbx_state import Picture
+from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
@@ -23,7 +23,7 @@ from gateway.storage.journal import JournalWriter
 LINES = [Line("12345", "热线", ("12345",), "q12345")]
 
 
-class Floor:
+class QueueState:
     """The channels a scripted PBX has now; nothing else."""
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class Pbx:
 
     def __init__(self, name: str, facts: list[AnyFact], journal: JournalWriter, database: Database) -> None:
         self.name, self.port = name, 0
-        self.floor = Floor()
+        self.queue_state = QueueState()
         bus = LocalBus()
         bus.listen(facts.append)
         self.tracker = CallTracker(name, LINES, ())
-        self.picture = Picture(self.tracker, journal, bus, CallRepository(database))
+        self.picture = PbxState(self.tracker, journal, bus, CallRepository(database))
 
     async def start(self) -> None:
-        self.server = AmiServer("127.0.0.1", self.port, "hotline", "right", self.floor)
+        self.server = AmiServer("127.0.0.1", self.port, "hotline", "right", self.queue_state)
         await self.server.start()
         self.port = self.server.port
 
@@ -98,13 +98,13 @@ class Pbx:
             ("Exten", "12345"),
             ("Context", "hotline-incoming"),
         ]
-        self.floor.channels[uniqueid] = row
+        self.queue_state.channels[uniqueid] = row
         self.server.emit("Newchannel", row)
         return f"{self.name}-{uniqueid}"
 
     def end(self, call_id: str, *, told: bool = True) -> None:
         """The call ends; `told=False`: while nobody watches."""
-        row = self.floor.channels.pop(call_id.partition("-")[2])
+        row = self.queue_state.channels.pop(call_id.partition("-")[2])
         if told:
             self.server.emit("Hangup", [*row, ("Cause", "16")])
 
@@ -187,7 +187,7 @@ async def test_a_pbx_that_began_anew_ends_its_calls_and_no_others(tmp_path: Path
         await east.sees(gone)
         await west.sees(stays)
         await east.server.stop()
-        east.floor.channels.clear()
+        east.queue_state.channels.clear()
         await east.start()
         await east.sees()
         assert reasons(facts) == {gone: EndReason.UNSEEN}

@@ -11,7 +11,7 @@ import pytest
 from agents.accounts.service import Identity, Role
 from domain.commands import CommandError
 from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost
-from gateway.call_control.service import Commander
+from gateway.call_control.service import CommandService
 from gateway.call_control.view import View
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
@@ -49,9 +49,9 @@ class House:
         self.wrap_ups: list[tuple[str, str, int | None]] = []
         self.commander = self.another()
 
-    def another(self) -> Commander:
+    def another(self) -> CommandService:
         """As after a restart: the same database, nothing in memory."""
-        return Commander(
+        return CommandService(
             self.store, RULES, lambda: self.view, {"main": self.pbx}, self._wrap_up, self._caller_of
         )
 

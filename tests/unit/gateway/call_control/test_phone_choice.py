@@ -10,7 +10,7 @@ from domain.phones import PhoneKind
 from domain.queues import AgentState, AgentStatus
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
-from gateway.call_control.view import Ami, Rules, Seat, View
+from gateway.call_control.view import AgentConfig, Ami, Rules, View
 from tests.unit.gateway.call_control.test_plan import (
     AGENT,
     BOSS,
@@ -25,14 +25,14 @@ from tests.unit.gateway.call_control.test_plan import (
 
 BROWSER, DESK = "PJSIP/1001", "PJSIP/1001-desk"
 SEATS = {
-    "1001": Seat(
+    "1001": AgentConfig(
         "1001",
         BROWSER,
         "main",
         {"12345": 3, "yiqilai": 7},
         {PhoneKind.BROWSER: BROWSER, PhoneKind.DESK: DESK},
     ),
-    "1002": Seat("1002", "PJSIP/1002", "main", {"12345": 0}),
+    "1002": AgentConfig("1002", "PJSIP/1002", "main", {"12345": 0}),
 }
 
 
@@ -46,7 +46,7 @@ def view(*calls: Call, always: bool = False, **more: Any) -> View:
         "phones": (BROWSER,),
     } | more
     status = AgentStatus(id="1001", name="1001", since=0.0, **given)
-    rules = Rules(seats=SEATS, lines=LINES, desk_login=not always)
+    rules = Rules(configs=SEATS, lines=LINES, desk_login=not always)
     return View(rules, {"1001": status}, {one.id: one for one in calls})
 
 
@@ -114,26 +114,26 @@ def test_every_command_goes_to_the_phone_chosen() -> None:
 
 def test_a_switch_cut_short_is_finished() -> None:
     half = view(phone=DESK, kind=PhoneKind.DESK, phones=(BROWSER, DESK), queues=("q12345", "yiqilai"))
-    seat = half.seat("1001")
-    assert seat is not None
-    did = [(one.action, dict(one.headers)) for one in follow(half, seat) if isinstance(one, Ami)]
+    config = half.config("1001")
+    assert config is not None
+    did = [(one.action, dict(one.headers)) for one in follow(half, config) if isinstance(one, Ami)]
     joins = [added("q12345", DESK, 3), added("yiqilai", DESK, 7)]
     assert did == [*joins, removed("q12345", BROWSER), removed("yiqilai", BROWSER)]
     whole = view(phone=DESK, kind=PhoneKind.DESK, phones=(DESK,))
-    assert follow(whole, seat) == ()
+    assert follow(whole, config) == ()
     # A third phone was put there by hand: the PBX's own business.
     assert follow(view(phones=(BROWSER, "PJSIP/77")), SEATS["1001"]) == ()
 
 
 def test_who_is_always_in_the_queues_is_brought_there_and_stays() -> None:
     nowhere = view(always=True, queues=(), phones=(), state=AgentState.LOGGED_OUT)
-    seat = SEATS["1001"]
-    did = [(one.action, dict(one.headers)) for one in follow(nowhere, seat) if isinstance(one, Ami)]
+    config = SEATS["1001"]
+    did = [(one.action, dict(one.headers)) for one in follow(nowhere, config) if isinstance(one, Ami)]
     assert did == [added("q12345", BROWSER, 3), added("yiqilai", BROWSER, 7)]
     everywhere = view(always=True, queues=("q12345", "yiqilai"))
-    assert follow(everywhere, seat) == ()
+    assert follow(everywhere, config) == ()
     # The line was taken from the agent; a queue that is no line's is not ours to leave.
-    less = structs.replace(seat, lines={"12345": 3})
+    less = structs.replace(config, lines={"12345": 3})
     stale = view(always=True, queues=("q12345", "yiqilai", "house"))
     assert [step.headers for step in follow(stale, less) if isinstance(step, Ami)] == [
         {"Queue": "yiqilai", "Interface": BROWSER}

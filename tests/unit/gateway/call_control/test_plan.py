@@ -11,7 +11,7 @@ from domain.dialling import DialRule, dial_regex, permitted
 from domain.lines import Line
 from domain.queues import AgentState, AgentStatus, Queue, Waiting
 from gateway.call_control.plan import plan
-from gateway.call_control.view import Actor, Ami, Plan, Rules, Seat, View, WrapUp
+from gateway.call_control.view import Actor, AgentConfig, Ami, Plan, Rules, View, WrapUp
 
 ID = "0b9f3c1e-2d4a-4f6b-8c1d-3e5f7a9b0c2d"
 AGENT = Actor("zhang", "agent", "1001")
@@ -23,11 +23,11 @@ LINES = (
     Line("yiqilai", "一企来", ("12346",), "yiqilai"),
 )
 RULES = Rules(
-    seats={
-        "1001": Seat("1001", "PJSIP/1001", "main", {"12345": 0}),
-        "1002": Seat("1002", "PJSIP/1002", "main", {"yiqilai": 0, "12345": 5}),
-        "1003": Seat("1003", "PJSIP/1003", "main", {}),
-        "2001": Seat("2001", "PJSIP/2001", "far", {"12345": 0}),
+    configs={
+        "1001": AgentConfig("1001", "PJSIP/1001", "main", {"12345": 0}),
+        "1002": AgentConfig("1002", "PJSIP/1002", "main", {"yiqilai": 0, "12345": 5}),
+        "1003": AgentConfig("1003", "PJSIP/1003", "main", {}),
+        "2001": AgentConfig("2001", "PJSIP/2001", "far", {"12345": 0}),
     },
     lines=LINES,
     dial=(
@@ -273,8 +273,8 @@ def test_an_old_asterisk_is_told_by_keys_whom_to_consult(version: str, begins: s
 
 
 def test_an_old_asterisk_cannot_consult_letters() -> None:
-    seat = structs.replace(RULES.seats["1002"], id="wang")
-    rules = structs.replace(RULES, seats={**RULES.seats, "wang": seat})
+    config = structs.replace(RULES.configs["1002"], id="wang")
+    rules = structs.replace(RULES, configs={**RULES.configs, "wang": config})
     named = structs.replace(TALK, rules=rules, versions={"main": "16.28.0"})
     code, message = refused(named, AGENT, "consult", to={"agent": "wang"})
     assert code == "not_possible"

@@ -6,7 +6,7 @@ from msgspec import structs
 from domain.calls import Call, Leg, Party, Side
 from domain.facts import AnyFact, CallAnswered, CallEnded, CallHeld, CallStarted, CallUpdated
 from domain.pbx import events as e
-from gateway.call_control.calling import SILENT, carried_over
+from gateway.call_control.calling import SILENT, hold_and_mute
 from tests.support.captures import events, tracker
 
 
@@ -31,8 +31,8 @@ def said(name: str, *, held_from: int = 0, muted: bool = False) -> list[AnyFact]
     return facts
 
 
-def taken_back(facts: list[AnyFact]) -> list[Call]:
-    return [fact.call for fact in facts if isinstance(fact, CallUpdated) and fact.what == "taken_back"]
+def recovered(facts: list[AnyFact]) -> list[Call]:
+    return [fact.call for fact in facts if isinstance(fact, CallUpdated) and fact.what == "recovered"]
 
 
 @pytest.mark.parametrize("name", ["take-back", "take-back-outgoing"])
@@ -41,12 +41,12 @@ def test_one_call_one_talk(name: str) -> None:
     assert sum(isinstance(fact, CallStarted) for fact in facts) == 1
     assert sum(isinstance(fact, CallAnswered) for fact in facts) == 1
     (call,) = [fact.call for fact in facts if isinstance(fact, CallEnded)]
-    (talk,) = call.talks
+    (talk,) = call.conversations
     mine = [leg for leg in call.legs if leg.agent == "1001"]
     assert talk.channel == mine[-1].channel
     assert {leg.side for leg in mine} == {Side.AGENT}
-    for back, leg in zip(taken_back(facts), mine[1:], strict=True):
-        (now,) = back.talks
+    for back, leg in zip(recovered(facts), mine[1:], strict=True):
+        (now,) = back.conversations
         assert (now.channel, now.ended_at, back.state) == (leg.channel, None, "talking")
         assert [one.bridge for one in back.legs if one.uniqueid == leg.uniqueid] != [None]
 
@@ -54,7 +54,7 @@ def test_one_call_one_talk(name: str) -> None:
 @pytest.mark.parametrize("muted", [False, True])
 def test_held_by_command_it_stays_held(muted: bool) -> None:
     facts = said("take-back", held_from=1, muted=muted)
-    first, second = taken_back(facts)
+    first, second = recovered(facts)
     for call in (first, second):
         (hold,) = call.holds
         leg = call.legs[-1]
@@ -67,7 +67,7 @@ def test_held_by_command_it_stays_held(muted: bool) -> None:
 
 def test_held_by_the_phone_itself_it_is_held_no_more() -> None:
     facts = said("take-back-phone-held")
-    (call,) = taken_back(facts)
+    (call,) = recovered(facts)
     (hold,) = call.holds
     assert call.state == "talking"
     assert hold.ended_at is not None
@@ -78,7 +78,7 @@ def test_what_the_new_leg_is_told() -> None:
     leg = Leg(uniqueid="1.2", channel="PJSIP/1001-2", side=Side.AGENT, party=Party("1001"), created_at=0.0)
 
     def told(held: bool, muted: bool) -> list[tuple[str | list[str], str | list[str]]]:
-        steps = carried_over(structs.replace(leg, held=held, muted=muted))
+        steps = hold_and_mute(structs.replace(leg, held=held, muted=muted))
         assert all(step.headers["Channel"] == "1.2" for step in steps)
         return [(step.headers["Variable"], step.headers["Value"]) for step in steps]
 

@@ -74,8 +74,8 @@ STORIES: dict[str, Story] = {
 def told(call: Call) -> Story:
     return (
         str(call.end_reason),
-        [talk.agent or "" for talk in call.talks],
-        [(str(one.manner), one.origin, one.target) for one in call.transfers],
+        [talk.agent or "" for talk in call.conversations],
+        [(str(one.transfer_type), one.origin, one.target) for one in call.transfers],
         len(call.holds),
     )
 
@@ -84,11 +84,11 @@ def nothing_left(on: CallTracker) -> None:
     """Nothing live, and nothing kept in memory for calls that are over."""
     assert on.calls == {}
     assert on.channels == {}
-    book = on.book
+    book = on.registry
     assert (book.bridges, book._members, book._call_of_linkedid, book._linkedids) == ({}, {}, {}, {})
     assert not any(book._phones.values())
-    assert all(agent.call_id is None for agent in on.floor.agents.values())
-    assert all(queue.waiting == () for queue in on.floor.queues.values())
+    assert all(agent.call_id is None for agent in on.queue_state.agents.values())
+    assert all(queue.waiting == () for queue in on.queue_state.queues.values())
 
 
 def test_every_capture_has_a_story() -> None:
@@ -111,7 +111,7 @@ def test_the_story_of_a_capture(name: str) -> None:
     for one in ended:
         assert not any(leg.channel.startswith("Local/") for leg in one.legs)
         assert None not in [leg.ended_at for leg in one.legs]
-        assert None not in [talk.ended_at for talk in one.talks]
+        assert None not in [talk.ended_at for talk in one.conversations]
         assert None not in [hold.ended_at for hold in one.holds]
         assert None not in [conference.ended_at for conference in one.conferences]
     nothing_left(on)
@@ -151,7 +151,7 @@ def test_who_leaves_a_call_that_goes_on_is_told_to_have_left(name: str) -> None:
                 told_live = {
                     leg.uniqueid for leg in shown[call.id].legs if leg.answered_at and not leg.ended_at
                 }
-                assert told_live <= {channel.uniqueid for channel in on.book.members(call.id)}
+                assert told_live <= {channel.uniqueid for channel in on.registry.members(call.id)}
 
 
 def test_an_old_call_of_a_colleague_does_not_take_over_the_callers() -> None:
@@ -200,15 +200,15 @@ def true_to(on: CallTracker, truth: Truth) -> None:
     assert set(on.channels) == truth.channels
     assert {channel.call_id for channel in on.channels.values()} == set(on.calls)
     assert {
-        waiting.uniqueid: name for name, queue in on.floor.queues.items() for waiting in queue.waiting
+        waiting.uniqueid: name for name, queue in on.queue_state.queues.items() for waiting in queue.waiting
     } == truth.waiting
     for call in on.calls.values():
-        live = {one.uniqueid for one in on.book.members(call.id)}
+        live = {one.uniqueid for one in on.registry.members(call.id)}
         assert live
         assert len({leg.uniqueid for leg in call.legs}) == len(call.legs)
         assert {leg.uniqueid for leg in call.legs if leg.ended_at is None} <= live
         assert call.ended_at is None
-    for agent in on.floor.agents.values():
+    for agent in on.queue_state.agents.values():
         assert agent.call_id is None or agent.call_id in on.calls
 
 

@@ -95,7 +95,7 @@ def play(on: CallTracker, *chapters: Iterable[e.PbxEvent]) -> list[AnyFact]:
 
 
 def state(on: CallTracker, agent: str = "1001") -> AgentState:
-    return on.floor.agents[agent].state
+    return on.queue_state.agents[agent].state
 
 
 def kinds(facts: Iterable[AnyFact]) -> list[str]:
@@ -110,13 +110,20 @@ def ended(facts: list[AnyFact]) -> Call:
 def test_an_answered_call_from_ring_to_hang_up() -> None:
     facts = play(tracker(), ARRIVAL, RINGING, ANSWERED, OVER)
     story = [kind for kind in kinds(facts) if kind != "CallUpdated"]
-    assert story == ["CallStarted", "CallQueued", "AgentRinging", "CallAnswered", "TalkEnded", "CallEnded"]
+    assert story == [
+        "CallStarted",
+        "CallQueued",
+        "AgentRinging",
+        "CallAnswered",
+        "ConversationEnded",
+        "CallEnded",
+    ]
     call = ended(facts)
     assert (call.line, call.agent, call.end_reason) == ("12345", "1001", EndReason.COMPLETED)
     assert call.caller.number == "13962875016"
     assert call.caller.name == "季<b>"
     assert (call.started_at, call.queued_at, call.answered_at, call.ended_at) == (1.0, 3.0, 8.2, 60.3)
-    (talk,) = call.talks
+    (talk,) = call.conversations
     assert (talk.started_at, talk.ended_at, talk.channel) == (8.2, 60.1, AGENT_CHANNEL)
     (recording,) = call.recordings
     assert (recording.path, recording.started_at, recording.ended_at) == ("/rec/1.raw", 1.3, 60.3)
@@ -127,14 +134,14 @@ def test_an_answered_call_from_ring_to_hang_up() -> None:
 def test_queue_and_agent_follow_the_call() -> None:
     on = tracker()
     play(on, ARRIVAL)
-    assert [one.caller for one in on.floor.queues["q12345"].waiting] == ["13962875016"]
+    assert [one.caller for one in on.queue_state.queues["q12345"].waiting] == ["13962875016"]
     assert state(on) is AgentState.AVAILABLE
     play(on, RINGING)
     assert state(on) is AgentState.RINGING
     play(on, ANSWERED)
-    assert on.floor.queues["q12345"].waiting == ()
+    assert on.queue_state.queues["q12345"].waiting == ()
     assert state(on) is AgentState.TALKING
-    assert on.floor.agents["1001"].call_id == "main-1700000000.1"
+    assert on.queue_state.agents["1001"].call_id == "main-1700000000.1"
     play(on, OVER)
     assert state(on) is AgentState.AVAILABLE
     assert on.calls == {}
@@ -189,14 +196,14 @@ def test_a_masquerade_puts_another_telephone_behind_the_channel() -> None:
     (call,) = on.calls.values()
     leg = call.leg(AGENT)
     assert leg is not None
-    assert (leg.channel, leg.agent, call.talks[0].agent, call.talks[0].channel) == (
+    assert (leg.channel, leg.agent, call.conversations[0].agent, call.conversations[0].channel) == (
         name,
         "1002",
         "1002",
         name,
     )
-    assert on.floor.agents["1002"].call_id == call.id
-    assert on.floor.agents["1001"].call_id is None
+    assert on.queue_state.agents["1002"].call_id == call.id
+    assert on.queue_state.agents["1001"].call_id is None
     assert ended(facts).id != call.id
     play(on, [channel(e.Hangup, 60.0, AGENT, channel=name), channel(e.Hangup, 60.1)])
     assert (on.calls, on.channels) == ({}, {})
@@ -267,7 +274,7 @@ def test_resync_closes_what_ended_unseen_and_keeps_what_goes_on() -> None:
     facts = resync(gone, PbxSnapshot(pbx="main", at=100.0), [known])
     call = ended(facts)
     assert (call.end_reason, call.ended_at) == (EndReason.UNSEEN, 100.0)
-    assert call.talks[0].ended_at == 100.0
+    assert call.conversations[0].ended_at == 100.0
 
     channels = (
         ChannelSnapshot(uniqueid=CALLER, linkedid=CALLER, channel=CALLER_CHANNEL, state="Up", bridge="b1"),
@@ -279,7 +286,7 @@ def test_resync_closes_what_ended_unseen_and_keeps_what_goes_on() -> None:
     assert "CallStarted" not in kinds(facts)
     (call,) = still.calls.values()
     assert call.state is CallState.TALKING
-    assert [talk.ended_at for talk in call.talks] == [None]
+    assert [talk.ended_at for talk in call.conversations] == [None]
     assert ended(play(still, OVER)).end_reason is EndReason.COMPLETED
 
 
@@ -312,7 +319,7 @@ def test_resync_finds_a_waiting_call_nobody_saw_begin() -> None:
     (call,) = on.calls.values()
     assert (call.line, call.state, call.started_at) == ("yiqilai", CallState.QUEUED, 40.0)
     assert call.recordings[0].path == "/rec/1.raw"
-    assert on.floor.queues["yiqilai"].waiting[0].since == 45.0
+    assert on.queue_state.queues["yiqilai"].waiting[0].since == 45.0
 
 
 STORY = [*ARRIVAL, *RINGING, *ANSWERED, *OVER]
@@ -325,8 +332,8 @@ def test_any_order_loss_or_repetition_never_crashes_and_leaves_no_ghost(order: l
     resync(on, PbxSnapshot(pbx="main", at=100.0), [])
     assert on.calls == {}
     assert on.channels == {}
-    assert all(queue.waiting == () for queue in on.floor.queues.values())
-    assert all(agent.call_id is None for agent in on.floor.agents.values())
+    assert all(queue.waiting == () for queue in on.queue_state.queues.values())
+    assert all(agent.call_id is None for agent in on.queue_state.agents.values())
 
 
 def test_mute_by_command_shows_on_the_leg_and_outlives_a_loss() -> None:

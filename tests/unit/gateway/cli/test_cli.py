@@ -43,7 +43,7 @@ def test_config_check_and_show(config: Path) -> None:
 def test_a_faulty_data_file_is_told_by_check_and_by_run(tmp_path: Path) -> None:
     (tmp_path / "places.tsv").write_text("town\tvillage\n\t金霞社区\n", encoding="utf-8")
     path = tmp_path / "hotline.toml"
-    path.write_text('[district]\nplaces = "places.tsv"\nknowledge = "none"\n[asr]\nengine = "none"\n')
+    path.write_text('[reference]\nplaces = "places.tsv"\nknowledge = "none"\n[asr]\nengine = "none"\n')
     answer = RUNNER.invoke(app, ["config", "check", "-c", str(path)])
     assert answer.exit_code == 2
     assert "places.tsv:2: the town is empty" in answer.output
@@ -53,7 +53,7 @@ def test_a_faulty_data_file_is_told_by_check_and_by_run(tmp_path: Path) -> None:
     assert "places.tsv:2" in answer.output
 
 
-def test_a_wrong_file_is_exit_code_two_with_key_value_and_mend(tmp_path: Path) -> None:
+def test_a_wrong_file_is_exit_code_two_with_key_value_and_fix(tmp_path: Path) -> None:
     path = tmp_path / "hotline.toml"
     path.write_text("[http]\nport = 70000\n")
     answer = RUNNER.invoke(app, ["doctor", "-c", str(path)])
@@ -78,7 +78,7 @@ def test_deploy_asterisk_keeps_phone_passwords(config: Path, tmp_path: Path) -> 
     assert all(password in (target / "pjsip.conf").read_text() for password in kept.values())
 
 
-def test_doctor_says_the_mend(config: Path) -> None:
+def test_doctor_says_the_fix(config: Path) -> None:
     text = config.read_text(encoding="utf-8").replace("port = 5038", "port = 9")
     text = text.replace("https://workorders.example.cn/api/hotline/orders", "http://127.0.0.1:9/orders")
     config.write_text(text.replace("[asr]", '[asr]\nmodel = "/nowhere/model"'), encoding="utf-8")
@@ -88,4 +88,4 @@ def test_doctor_says_the_mend(config: Path) -> None:
     assert "PBX main: login" in answer.output
     assert "manager.conf" in answer.output
     assert "work orders to main" in answer.output
-    assert answer.output.count("mend:") >= 3
+    assert answer.output.count("fix:") >= 3

@@ -95,7 +95,14 @@ async def test_a_whole_call_tells_the_story_of_a_real_one(tmp_path: Path) -> Non
         assert [row.event for row in answer].count("QueueMember") == 2
     facts = story(events)
     told = [type(f).__name__ for f in facts if isinstance(f, CallFact) and not isinstance(f, CallUpdated)]
-    assert told == ["CallStarted", "CallQueued", "AgentRinging", "CallAnswered", "TalkEnded", "CallEnded"]
+    assert told == [
+        "CallStarted",
+        "CallQueued",
+        "AgentRinging",
+        "CallAnswered",
+        "ConversationEnded",
+        "CallEnded",
+    ]
     (over,) = [fact for fact in facts if isinstance(fact, CallEnded)]
     call = over.call
     assert (call.line, call.agent, call.end_reason) == ("yiqilai", "1002", EndReason.COMPLETED)

@@ -1,4 +1,4 @@
-"""A wrong configuration names the key, the value and the mend; a secret never shows."""
+"""A wrong configuration names the key, the value and the fix; a secret never shows."""
 
 from pathlib import Path
 
@@ -22,10 +22,10 @@ def test_the_example_is_valid_and_complete() -> None:
     assert [agent.id for agent in settings.agents] == ["1001", "1002", "1003"]
 
 
-def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
+def test_wrong_values_name_key_value_and_fix(tmp_path: Path) -> None:
     text = problems(tmp_path, '[http]\nport = 99999\nprot = 1\n[[lines]]\nid = "a b"\nname = "x"\n')
     assert "http.port = 99999: Input should be less than or equal to 65535" in text
-    assert "http.prot: unknown key; remove it or mend its spelling" in text
+    assert "http.prot: unknown key; remove it or fix its spelling" in text
     assert "lines.0.queue: missing; add it" in text
 
 
@@ -33,6 +33,11 @@ def test_wrong_values_name_key_value_and_mend(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("x = [", "not valid TOML"),
+        ('[district]\nplaces = "x.tsv"\n', "district: called reference since 0.2; rename it"),
+        (
+            '[[alarms]]\nid = "a"\nname = "x"\nmeasure = "unsent"\nabove = 1\n',
+            "called 'unsubmitted' since 0.2",
+        ),
         ('[[pbx]]\nname = "main"\nsecret = "hunter2"\n', "secret_file"),
         ('[database]\nurl = "mysql://x"\n', "sqlite+aiosqlite"),
         ('[database]\nurl = "postgresql+asyncpg://u:hunter2@h/d"\n', "database.url: a secret must not stand"),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from domain import facts as f
 from domain.audit import AuditEntry
-from domain.calls import Call, EndReason, Side, Talk
+from domain.calls import Call, Conversation, EndReason, Side
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, OrderFilter, OrderOfCall
 from domain.orders import OrderState
 from domain.search import terms
@@ -28,13 +28,16 @@ from tests.support.samples import HOSTILE, call, order, said
 
 async def filled(database: Database) -> list[Call]:
     """Five calls, oldest first; two have orders."""
-    ends = {"end_reason": EndReason.ABANDONED_QUEUE, "agent": None, "talks": (), "answered_at": None}
-    both = (Talk("1001", "PJSIP/1001-2", 3010.0, 3030.0), Talk("1002", "PJSIP/1002-1", 3040.0, 3100.0))
+    ends = {"end_reason": EndReason.ABANDONED_QUEUE, "agent": None, "conversations": (), "answered_at": None}
+    both = (
+        Conversation("1001", "PJSIP/1001-2", 3010.0, 3030.0),
+        Conversation("1002", "PJSIP/1002-1", 3040.0, 3100.0),
+    )
     calls = [
         call(1, 1000.0),
         call(2, 2000.0, line="yiqilai", **ends),
-        call(3, 3000.0, agent="1002", talks=both),
-        call(4, 3000.0, agent="1002", talks=both[1:]),
+        call(3, 3000.0, agent="1002", conversations=both),
+        call(4, 3000.0, agent="1002", conversations=both[1:]),
         call(5, 5000.0),
     ]
     async with JournalWriter(database) as journal:

@@ -5,7 +5,7 @@ import asyncio
 from msgspec import structs
 
 from domain.delivery_failures import failure
-from domain.messages import Said
+from domain.messages import Message
 from domain.orders import FieldValue, Method, Order, OrderState
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository, SqlOutbox
@@ -90,7 +90,7 @@ async def test_how_each_endpoint_fares(database: Database) -> None:
     found = await outbox.by_endpoint()
     main = found["main"]
     assert (main.pending, main.delivered, main.dead) == (1, 1, 1)
-    assert main.last_error == Said("answered_with", {"status": 410, "said": "gone"}, "HTTP 410: gone")
+    assert main.last_error == Message("answered_with", {"status": 410, "said": "gone"}, "HTTP 410: gone")
     assert main.last_success_at == 30.0
     assert (found["copy"].pending, found["copy"].last_error, found["copy"].last_success_at) == (1, None, None)
 

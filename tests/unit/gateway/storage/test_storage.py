@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from agents.accounts.service import Account, Role, Session
 from domain import facts as f
-from domain.calls import Call, CallState, Direction, EndReason, Party, Side, Talk
+from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Side
 from domain.transcripts import Utterance, utterance_id
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.calls import CallRepository, StoredRecording
@@ -30,7 +30,7 @@ CALL = Call(
     started_at=100.0,
     line="12345",
     agent="1001",
-    talks=(Talk(agent="1001", channel="PJSIP/1001-1", started_at=110.0),),
+    conversations=(Conversation(agent="1001", channel="PJSIP/1001-1", started_at=110.0),),
 )
 
 
@@ -55,7 +55,7 @@ async def test_migrations_make_exactly_the_tables(database: Database) -> None:
     assert await database.upgrade() == (newest_revision(), newest_revision())
 
 
-async def test_an_old_schema_is_refused_with_the_mend(tmp_path: Path) -> None:
+async def test_an_old_schema_is_refused_with_the_fix(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(DatabaseError, match="hotline db upgrade"):
         await database.require_newest()
@@ -101,7 +101,7 @@ async def test_a_late_update_does_not_reopen_a_finished_call(database: Database)
 
 async def test_an_unanswered_call_needs_no_finishing(database: Database) -> None:
     async with JournalWriter(database) as writer:
-        writer.put(f.CallEnded(at=2.0, call=structs.replace(CALL, talks=(), ended_at=2.0)))
+        writer.put(f.CallEnded(at=2.0, call=structs.replace(CALL, conversations=(), ended_at=2.0)))
     assert await CallRepository(database).unfinished() == []
 
 

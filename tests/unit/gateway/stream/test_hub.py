@@ -74,7 +74,7 @@ class Room:
                 if item.value is None or not visible(key, item, audience):
                     continue
                 if whole or item.seq <= desk.seq:
-                    assert desk.items[key] == msgspec.json.decode(view.shown(key, item, audience))
+                    assert desk.items[key] == msgspec.json.decode(view.redacted(key, item, audience))
 
 
 def status(agent: str, at: int) -> f.AgentChanged:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService, Role
 from domain.audit import AuditEntry
-from domain.calls import Leg, Party, Side, Talk
+from domain.calls import Conversation, Leg, Party, Side
 from domain.screen_pop import PopCaller, ScreenPop
 from gateway.stream.state import LiveView
 from gateway.web.app import create_app
@@ -29,13 +29,13 @@ class Row(Struct, frozen=True):
     agent: str | None = None
     call_id: str = ""
     legs: tuple[Any, ...] = ()
-    talks: tuple[Any, ...] = ()
+    conversations: tuple[Any, ...] = ()
     related: tuple[Any, ...] = ()
     line: str = "12345"
 
     @property
     def agents(self) -> tuple[str | None, ...]:
-        return (self.agent, *(talk.agent for talk in self.talks))
+        return (self.agent, *(talk.agent for talk in self.conversations))
 
 
 class Desk:
@@ -200,10 +200,10 @@ async def test_an_agent_sees_only_what_is_hers(store: Any) -> None:
 
 async def test_a_call_is_also_theirs_at_whose_phone_it_rings(store: Any) -> None:
     leg, over = Leg("1", "PJSIP/1001-1", Side.AGENT, Party(), 1.0, agent="1001"), 2.0
-    talk = Talk(agent="1001", channel="PJSIP/1001-1", started_at=1.0, ended_at=over)
+    talk = Conversation(agent="1001", channel="PJSIP/1001-1", started_at=1.0, ended_at=over)
     for call, status in (
         (Row("c3", "1002", legs=(leg,)), 200),
-        (Row("c3", "1002", talks=(talk,)), 200),
+        (Row("c3", "1002", conversations=(talk,)), 200),
         (Row("c3", "1002", legs=(structs.replace(leg, ended_at=over),)), 404),
     ):
         asked: list[tuple[Any, Role]] = []

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService, Role
-from gateway.call_control.service import Commander
+from gateway.call_control.service import CommandService
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.stream.hub import Hub
@@ -56,7 +56,9 @@ async def house(store: Any, directory: Path) -> AsyncIterator[House]:
     database = Database(f"sqlite+aiosqlite:///{directory / 'test.db'}")
     await database.upgrade()
     commands, pbx, desk = CommandRepository(database), Recorder(), Desk()
-    commander = Commander(commands, RULES, lambda: view(call(CALLER, HERS)), {"main": pbx}, lambda *_: None)
+    commander = CommandService(
+        commands, RULES, lambda: view(call(CALLER, HERS)), {"main": pbx}, lambda *_: None
+    )
     services: Any = WebServices
     app = create_app(services(accounts, LiveView(), desk, desk, desk, commands=commander, audit=commands))
     async with (

@@ -22,7 +22,7 @@ from msgspec import Struct, structs
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService, Role
 from domain import facts as f
-from domain.calls import Call, EndReason, Party, Talk
+from domain.calls import Call, Conversation, EndReason, Party
 from domain.figures import AgentFigures, QueueFigures
 from domain.lines import Line
 from domain.orders import OrderState
@@ -40,7 +40,7 @@ from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
 from recordings.pcm import RATE
-from recordings.service import Playback
+from recordings.service import RecordingService
 from recordings.takeover import Archive
 from tests.support.samples import call, order, said
 from tests.unit.gateway.storage.conftest import database  # noqa: F401 - a fixture
@@ -89,9 +89,10 @@ class House(Struct):
 def the_calls() -> list[Call]:
     return [
         structs.replace(call(1, WINTER, caller=Party("+8613900000001", SPOKEN))),
-        call(2, WINTER + 1, line="yiqilai", agent=None, talks=(), answered_at=None, recordings=(),
+        call(2, WINTER + 1, line="yiqilai", agent=None, conversations=(), answered_at=None, recordings=(),
              end_reason=EndReason.ABANDONED_QUEUE),
-        call(3, WINTER + 2, agent="1002", talks=(Talk("1002", "PJSIP/1002-1", WINTER + 20, WINTER + 60),)),
+        call(3, WINTER + 2, agent="1002",
+             conversations=(Conversation("1002", "PJSIP/1002-1", WINTER + 20, WINTER + 60),)),
     ]  # fmt: skip
 
 
@@ -140,7 +141,8 @@ async def opened(database: Database, tmp_path: Path, **more: Any) -> AsyncIterat
     view.apply(f.QueueFiguresChanged(at=WINTER, figures=day))
     services = WebServices(
         accounts=accounts, live=view, orders=orders, calls=calls, deliveries=None, audit=audit,  # type: ignore[arg-type]
-        history=HistoryRepository(database), audio=Playback({"main": pbx}, archive, calls), lines=LINES,
+        history=HistoryRepository(database), lines=LINES,
+        audio=RecordingService({"main": pbx}, archive, calls),
         field_labels={"title": "标题", "town": "镇街", "urgent": "紧急", "keywords": "关键词"},
     )  # fmt: skip
     async with (

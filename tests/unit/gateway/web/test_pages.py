@@ -86,7 +86,7 @@ async def test_nothing_else_is_served(store: Any, dist: Path, path: str) -> None
         assert "not yours" not in await answer.text()
 
 
-async def test_an_app_that_was_not_built_says_how_to_mend_it(store: Any, tmp_path: Path) -> None:
+async def test_an_app_that_was_not_built_says_how_to_fix_it(store: Any, tmp_path: Path) -> None:
     async with served(store, tmp_path / "none") as http:
         async with http.get("/desk") as answer:
             assert answer.status == 503

@@ -19,23 +19,23 @@ from msgspec import Struct, structs
 
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService, Identity, Role
-from agents.screen_pop.service import Pops
+from agents.screen_pop.service import ScreenPopService
 from domain import facts as f
-from domain.audit import deed
+from domain.audit import action_entry
 from domain.calls import (
     Call,
     CallState,
     Conference,
+    Conversation,
     Direction,
     EndReason,
     Leg,
-    Manner,
     Member,
     Party,
     Recording,
     Side,
-    Talk,
     Transfer,
+    TransferType,
 )
 from domain.delivery_failures import failure
 from domain.lines import Line
@@ -98,9 +98,9 @@ def the_call() -> Call:
             leg("1.1", "PJSIP/trunk-00000001", Party(NUMBER, NAME)),
             leg("1.2", f"Local/{OTHER}@hotline-outbound-00000002;1", Party(OTHER, OTHER), "1001"),
         ),
-        talks=(Talk("1001", f"Local/{OTHER}@x-00000002;1", AT + 15),),
+        conversations=(Conversation("1001", f"Local/{OTHER}@x-00000002;1", AT + 15),),
         recordings=(Recording(f"/rec/{NUMBER}.raw", "PJSIP/trunk-00000001", AT),),
-        transfers=(Transfer(AT + 30, Manner.BLIND, NUMBER, OTHER, "success"),),
+        transfers=(Transfer(AT + 30, TransferType.BLIND, NUMBER, OTHER, "success"),),
         conferences=(Conference(AT + 40, (Member("1.1", NUMBER, AT + 40),)),),
     )  # fmt: skip
 
@@ -201,11 +201,11 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
         why = refusal("number_forbidden", number=NUMBER)
         args = {"call_id": CALL, "to": {"number": NUMBER}}
         await audit.note(
-            deed(at=AT, deed_id="d", username="zhang", role="agent", agent="1001", name="originate",
+            action_entry(at=AT, action_id="d", username="zhang", role="agent", agent="1001", name="originate",
                  args=args, refused=why)
         )  # fmt: skip
         orders = Orders(settings, load_reference(), journal, bus, calls, repository, outbox)
-        pops = Pops(
+        pops = ScreenPopService(
             settings, load_reference(), {NUMBER: Contact(NAME, "示例公司", Level.VIP, f"另有{OTHER}")},
             CallerRepository(database), privacy,
         )  # fmt: skip
@@ -375,8 +375,8 @@ def test_whole_eyes_get_the_very_same_bytes() -> None:
     boss = Identity("x", Role.SUPERVISOR, None, "t", 9e9, "c")
     open_, shut = Privacy({"supervisor": WHOLE}), Privacy({"supervisor": NOTHING})
     ((key, item),) = view.changed(0) or []
-    whole = [view.shown(key, item, audience_of(boss, open_)) for _ in range(2)]
+    whole = [view.redacted(key, item, audience_of(boss, open_)) for _ in range(2)]
     assert whole[0] is whole[1]
-    masked = [view.shown(key, item, audience_of(boss, shut)) for _ in range(2)]
+    masked = [view.redacted(key, item, audience_of(boss, shut)) for _ in range(2)]
     assert masked[0] is masked[1]
     assert msgspec.json.decode(masked[0], type=Call).caller == Party("+861******5678", "欧***")

@@ -45,7 +45,7 @@ export default {
     "unwritable": "{path} cannot be written",
     "words": "{text}"
   },
-  "mend": {
+  "fix": {
     "ask_pbx_log": "look at the PBX's log",
     "audio_address": "set audiosocket.host and audiosocket.port to an address of this machine",
     "audio_load": "check the PBX's codecs and its load",

@@ -99,7 +99,7 @@ export default {
   "recording_gone": "the recording's file is not in the archive any more",
   "resource_unknown": "no such resource",
   "softphone_none": "you have no browser phone; it is switched on by softphone = true in [[agents]]",
-  "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to mend it",
+  "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to fix it",
   "words_hidden": "your role does not read what was said: leave out q",
   "too_large": "send at most {most} bytes, with Content-Length"
 }

@@ -45,13 +45,13 @@ export default {
   nobody: 'No agent matches',
   held: 'order held while you point at the list',
   heard: 'listening',
-  deeds: 'Actions on the agent chosen',
+  actions: 'Actions on the agent chosen',
   chooseAgent: 'Choose an agent in the list',
   hearing: 'Listening to the call of {name}',
   noPhone:
     'Your account has no agent phone: you cannot listen, whisper, barge in or take over. Ask an administrator' +
     ' to give the account an agent.',
-  deed: {
+  action: {
     listen: 'Listen',
     whisper: 'Whisper',
     barge: 'Barge in',
@@ -99,7 +99,7 @@ export default {
     talking: 'talking for',
     on_hold: 'on hold for',
     unreachable: 'phone offline for',
-    unsent: 'order not sent for',
+    unsubmitted: 'order not sent for',
     pbx_down: 'no link for',
   },
   acknowledge: 'Acknowledge',

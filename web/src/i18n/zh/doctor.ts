@@ -48,7 +48,7 @@ const zh: Shape<typeof en> = {
     unwritable: '不能写入 {path}',
     words: '{text}',
   },
-  mend: {
+  fix: {
     ask_pbx_log: '查看话务平台的日志',
     audio_address: '将 audiosocket.host 和 audiosocket.port 设为本机地址',
     audio_load: '检查话务平台的编码和负载',

@@ -42,11 +42,11 @@ export default {
   nobody: '没有符合条件的坐席',
   held: '指针在列表上，排序已暂停',
   heard: '监听中',
-  deeds: '对所选坐席的操作',
+  actions: '对所选坐席的操作',
   chooseAgent: '请在列表中选择坐席',
   hearing: '正在监听 {name} 的通话',
   noPhone: '您的账号没有坐席话机，不能监听、密语、强插和接管；请管理员为账号指定坐席。',
-  deed: {
+  action: {
     listen: '监听',
     whisper: '密语',
     barge: '强插',
@@ -94,7 +94,7 @@ export default {
     talking: '通话时长',
     on_hold: '保持时长',
     unreachable: '话机离线时长',
-    unsent: '工单未提交时长',
+    unsubmitted: '工单未提交时长',
     pbx_down: '断线时长',
   },
   acknowledge: '确认',
