@@ -23,7 +23,7 @@ from gateway.logs import configure
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.standalone import CALLS, DemoCall, Standalone, run_standalone
-from tests.support.stage import AgentConfig, launch, microphone
+from tests.support.stage import Seat, launch, microphone
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "screenshots"
@@ -39,38 +39,38 @@ GENERAL, ENTERPRISE, TALENT = CALLS
 class House:
     """The gateway, who may sign in, and the browsers open at it."""
 
-    embedded: Standalone
+    standalone: Standalone
     passwords: dict[str, str]
     stack: AsyncExitStack
     playwright: Playwright
     directory: Path
     pages: list[Page] = field(default_factory=list)
 
-    async def config(self, browser: Browser, username: str | None, size: dict[str, int] = WINDOW) -> Page:
+    async def seat(self, browser: Browser, username: str | None, size: dict[str, int] = WINDOW) -> Page:
         """A window, signed in."""
         window: Any = size
         context = await browser.new_context(viewport=window, locale="zh-CN", timezone_id="Asia/Shanghai")
         self.stack.push_async_callback(context.close)
         context.set_default_timeout(60_000)
-        config = AgentConfig(await context.new_page(), f"http://127.0.0.1:{self.embedded.running.web_port}")
-        self.pages.append(config.page)
+        seat = Seat(await context.new_page(), f"http://127.0.0.1:{self.standalone.running.web_port}")
+        self.pages.append(seat.page)
         if username is not None:
-            await config.sign_in(username, self.passwords[username])
-        return config.page
+            await seat.sign_in(username, self.passwords[username])
+        return seat.page
 
     async def agent(self, agent_id: str, call: DemoCall) -> Page:
         """An agent with a browser phone of their own, who says what the agent of `call` said."""
         voice = microphone(RECORDED / f"{call.name}-agent.wav", self.directory / f"{agent_id}.wav")
         browser = await launch(self.playwright, voice=voice)
         self.stack.push_async_callback(browser.close)
-        page = await self.config(browser, agent_id)
+        page = await self.seat(browser, agent_id)
         await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=60_000)
         await expect(page.locator(".state-bar")).to_have_attribute("data-state", "available", timeout=60_000)
         return page
 
     async def delivered(self, count: int) -> None:
         """Once so many orders have reached the work-order system."""
-        receiver = self.embedded.receiver
+        receiver = self.standalone.receiver
         async with asyncio.timeout(240), receiver.arrived:
             await receiver.arrived.wait_for(lambda: len(receiver.orders) >= count)
 
@@ -95,14 +95,14 @@ async def house() -> AsyncIterator[House]:
             AsyncExitStack() as outer,
             run_standalone(
                 settings.model_copy(update={"http": http, "lines": lines}), kind="asterisk", say=say
-            ) as embedded,
+            ) as standalone,
             async_playwright() as playwright,
             AsyncExitStack() as stack,
         ):
             outer.callback(say, "stopped")
-            if embedded.running.pool is not None:
-                await embedded.running.pool.wait_ready(300)
-            yield House(embedded, dict(embedded.accounts), stack, playwright, directory)
+            if standalone.running.pool is not None:
+                await standalone.running.pool.wait_ready(300)
+            yield House(standalone, dict(standalone.accounts), stack, playwright, directory)
 
 
 def say(text: str) -> None:
@@ -129,13 +129,13 @@ async def filled(page: Page, fields: Sequence[str], said: int) -> None:
     await expect(page.locator(".said.caller").nth(said - 1)).to_be_visible(timeout=90_000)
 
 
-async def pbx_states(at: House) -> None:
+async def pictures(at: House) -> None:
     """The whole story, from the first caller to the administrator."""
-    place = at.embedded.place
+    place = at.standalone.place
     plain = await launch(at.playwright)
     at.stack.push_async_callback(plain.close)
-    login = await at.config(plain, None)
-    await login.goto(f"http://127.0.0.1:{at.embedded.running.web_port}/login")
+    login = await at.seat(plain, None)
+    await login.goto(f"http://127.0.0.1:{at.standalone.running.web_port}/login")
     await login.locator("[data-demo]").first.wait_for()
     await shoot(login, "login")
 
@@ -171,8 +171,8 @@ async def pbx_states(at: House) -> None:
     third = await at.agent("1003", TALENT)
     await third.keyboard.press("Alt+2")
     await expect(third.locator(".state-bar")).to_have_attribute("data-state", "paused")
-    supervisor = await at.config(plain, "banzhang")
-    screen = await at.config(plain, "banzhang", SCREEN)
+    supervisor = await at.seat(plain, "banzhang")
+    screen = await at.seat(plain, "banzhang", SCREEN)
     await screen.goto(f"{screen.url.rpartition('/')[0]}/wall?screen=1")
     await place(replace(GENERAL, number="13962831175", caller="季先生"))
     await first.locator("[data-action=answer]").click()
@@ -201,7 +201,7 @@ async def pbx_states(at: House) -> None:
     await asyncio.sleep(4)
     await shoot(supervisor, "call")
 
-    admin = await at.config(plain, "guanli")
+    admin = await at.seat(plain, "guanli")
     await admin.goto(f"{url}/admin/overview")
     await admin.locator("table").first.wait_for()
     await asyncio.sleep(1)
@@ -221,7 +221,7 @@ async def main() -> int:
     TARGET.mkdir(parents=True, exist_ok=True)
     async with house() as at:
         try:
-            await pbx_states(at)
+            await pictures(at)
         except BaseException:
             for index, page in enumerate(at.pages):
                 path = Path(tempfile.gettempdir()) / f"hotline-screenshots-failed-{index}.png"
