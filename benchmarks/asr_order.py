@@ -64,8 +64,8 @@ async def measure(count: int, together: int, baselines: int, model_directory: Pa
         asr = settings.asr.model_copy(update={"model": str(model_directory)})
         web = settings.http.model_copy(update={"port": 0, "stream_port": 0})
         settings = settings.model_copy(update={"asr": asr, "http": web})
-        async with run_standalone(settings, kind="demo") as embedded:
-            running = embedded.running
+        async with run_standalone(settings, kind="demo") as standalone:
+            running = standalone.running
             pool = running.pool
             assert pool is not None
             await pool.wait_ready(300)
@@ -90,7 +90,7 @@ async def measure(count: int, together: int, baselines: int, model_directory: Pa
                 before = set(finished)
                 watching = asyncio.create_task(loop_lag(lags))
                 for at in range(number, wanted):
-                    await embedded.place(CALLS[at % len(CALLS)])
+                    await standalone.place(CALLS[at % len(CALLS)])
                 async with asyncio.timeout(PATIENCE_S), done:
                     while sum(one.complete > 0 for one in finished.values()) < wanted:
                         await done.wait()

@@ -92,7 +92,7 @@ class Administration:
         return await asyncio.shield(self._round)
 
     async def _examine(self) -> list[Finding]:
-        # The PBXs that are really linked: an embedded gateway brings one that no file names.
+        # The PBXs that are really linked: an standalone gateway brings one that no file names.
         settings = self._settings.model_copy(update={"pbx": list(self._pbxs.values())})
         findings: list[Finding] = []
         try:

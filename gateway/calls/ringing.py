@@ -1,7 +1,7 @@
 """What rings and who waits: app_queue's and app_dial's events. Pure.
 
-app_queue knows callers from agents. Where it misleads (it takes a call that was picked up or forwarded for its
-member's), the channel that answered tells whose phone it is.
+app_queue knows callers from agents. Where it misleads (it takes a call that was picked up or forwarded for
+its member's), the channel that answered tells whose phone it is.
 """
 
 from msgspec import structs

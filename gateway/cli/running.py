@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class PbxKind(StrEnum):
-    """Which PBX an embedded gateway brings."""
+    """Which PBX an standalone gateway brings."""
 
     AUTO = "auto"
     ASTERISK = "asterisk"
@@ -119,13 +119,13 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
         return
     from gateway.standalone import CALLS, run_standalone
 
-    async with run_standalone(settings, kind=kind.value, say=_say) as embedded:
-        running = embedded.running
+    async with run_standalone(settings, kind=kind.value, say=_say) as standalone:
+        running = standalone.running
         out.print(
-            f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/  ({embedded.kind})"
+            f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/  ({standalone.kind})"
         )
         out.print("demo accounts (password the same for all):")
-        for username, password in embedded.accounts:
+        for username, password in standalone.accounts:
             out.print(f"  {username:<10} {password}")
         every = settings.demo.call_every_s
         if every:
@@ -136,7 +136,7 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
                 await running.pool.wait_ready(300)
             for call in itertools.cycle(CALLS):
                 with contextlib.suppress(Exception):
-                    await embedded.place(call)
+                    await standalone.place(call)
                 await asyncio.sleep(every)
 
         caller = asyncio.create_task(keep_calling()) if every else None
@@ -153,16 +153,16 @@ async def _demo(settings: Settings, kind: PbxKind, wanted: int, leave: bool, as_
     own = settings.model_copy(
         update={"http": http, "data_dir": settings.data_dir / "demo", "workorders": [], "pbx": []}
     )
-    async with run_standalone(own, kind=kind.value, say=_say) as embedded:
-        _say(f"{embedded.kind}, page at http://{settings.http.host}:{embedded.running.web_port}/")
-        if embedded.running.pool is not None:
-            await embedded.running.pool.wait_ready(300)
-        receiver = embedded.receiver
+    async with run_standalone(own, kind=kind.value, say=_say) as standalone:
+        _say(f"{standalone.kind}, page at http://{settings.http.host}:{standalone.running.web_port}/")
+        if standalone.running.pool is not None:
+            await standalone.running.pool.wait_ready(300)
+        receiver = standalone.receiver
         printed = 0
         for index in range(wanted):
             _say(f"call {index + 1} of {wanted}")
             call = CALLS[index % len(CALLS)]
-            await embedded.place(call)
+            await standalone.place(call)
             async with receiver.arrived:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(

@@ -1,4 +1,4 @@
-"""What an embedded gateway makes of a configuration that names no PBX."""
+"""What an standalone gateway makes of a configuration that names no PBX."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +13,12 @@ class Receiver:
     url = str(AnyHttpUrl("http://127.0.0.1:9/orders"))
 
 
-def embedded(settings: Settings, *, browsers: bool) -> Settings:
+def standalone(settings: Settings, *, browsers: bool) -> Settings:
     return standalone_settings(settings, cast(Any, Receiver()), Path("secret"), browsers=browsers)
 
 
 def test_people_have_browser_phones_and_a_recorded_voice_stands_in_on_each_line() -> None:
-    whole = embedded(Settings(), browsers=True)
+    whole = standalone(Settings(), browsers=True)
     people = [agent for agent in whole.agents if agent.softphone]
     voices = [agent for agent in whole.agents if not agent.softphone]
     assert [agent.phone for agent in people] == ["PJSIP/1001", "PJSIP/1002", "PJSIP/1003"]
@@ -34,7 +34,7 @@ def test_people_have_browser_phones_and_a_recorded_voice_stands_in_on_each_line(
 
 def test_a_voice_takes_nobodys_number_and_the_demo_pbx_has_voices_alone() -> None:
     settings = Settings(agents=[AgentSettings(id="9001", name="x", phone="PJSIP/9001")])
-    ids = [agent.id for agent in embedded(settings, browsers=True).agents]
+    ids = [agent.id for agent in standalone(settings, browsers=True).agents]
     assert ids == ["9001", "9002", "9003", "9004"]
-    (only,) = embedded(settings, browsers=False).agents
+    (only,) = standalone(settings, browsers=False).agents
     assert (only.phone, only.softphone) == ("Local/9001@hotline-demo-agents/n", False)
