@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -14,19 +15,27 @@ from asr.live import LiveLeg
 from asr.mediasocket import MediaSocketServer
 from asr.pool import EnginePool
 from domain.calls import Call, CallState, Side
-from domain.facts import UtteranceHeard
+from domain.facts import Recorder, UtteranceHeard
+from domain.pbx.errors import PbxError
+from domain.recordings import Span
 from domain.transcripts import Utterance
-from gateway.asterisk.actions import originate_listener, originate_media_socket
-from gateway.asterisk.errors import PbxError
-from gateway.asterisk.link import PbxLink
-from gateway.facts.bus import LocalBus
-from gateway.storage.calls import CallRepository, Span
-from gateway.storage.journal import JournalWriter
 
 log = structlog.get_logger(__name__)
 
 SETTLE_S = 120.0
 """How long the rest of a leg may take after the call before the recording is used instead."""
+
+
+Listen = Callable[[Call, str, UUID], Awaitable[None]]
+"""Has the PBX of the call send what is said on a channel as the audio stream of that id. Raises PbxError."""
+
+
+class HeardSpans(Protocol):
+    """Port: the spans of call time that have been transcribed."""
+
+    async def get_heard(self, call_id: str, side: Side) -> list[Span]: ...
+
+    async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None: ...
 
 
 class LiveTranscription:
@@ -35,24 +44,24 @@ class LiveTranscription:
     def __init__(
         self,
         pool: EnginePool,
-        journal: JournalWriter,
-        bus: LocalBus,
-        calls: CallRepository,
+        facts: Recorder,
+        heard: HeardSpans,
+        listen: Listen,
         *,
-        expecting: AnswerHints,
+        hints: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
         partials: bool = True,
     ) -> None:
-        """`request` gives what a call's line wants of the engine: its hot words, its prompt. `expecting`
+        """`request` gives what a call's line wants of the engine: its hot words, its prompt. `hints`
         hears what agents ask.
         """
         self._pool = pool
         self._request = request
-        self._expecting = expecting
+        self._hints = hints
         self._partials = partials
-        self._journal = journal
-        self._bus = bus
-        self._calls = calls
+        self._facts = facts
+        self._heard = heard
+        self._listen_to = listen
         self._expected: dict[UUID, LiveLeg] = {}
         self._legs: dict[tuple[str, Side, str], LiveLeg] = {}
         self._before: dict[tuple[str, Side], list[Span]] = {}
@@ -68,7 +77,7 @@ class LiveTranscription:
     def _accept(self, feed: UUID) -> FrameSink | None:
         return self._expected.pop(feed, None)
 
-    async def start(self, link: PbxLink, call: Call, agent_channel: str) -> None:
+    async def start(self, call: Call, agent_channel: str) -> None:
         """Listen to the caller and to the agent on `agent_channel`; what is already heard is not twice."""
         caller = call.caller_leg
         channels = [(Side.AGENT, agent_channel)]
@@ -76,25 +85,23 @@ class LiveTranscription:
             channels.append((Side.CALLER, caller.channel))
         for side, channel in channels:
             if (call.id, side, channel) not in self._legs:
-                await self._listen(link, call, side, channel)
+                await self._listen(call, side, channel)
 
-    async def _listen(self, link: PbxLink, call: Call, side: Side, channel: str) -> None:
+    async def _listen(self, call: Call, side: Side, channel: str) -> None:
         # A second agent of the same call, or a restart of ours: earlier spans stay counted as heard.
-        before = await self._calls.get_heard(call.id, side)
+        before = await self._heard.get_heard(call.id, side)
         began, usual = call.started_at, self._request(call)
 
         async def heard(utterance: Utterance, spans: list[Span]) -> None:
-            self._expecting.heard(utterance)
-            fact = UtteranceHeard(at=time.time(), utterance=utterance)
-            self._journal.put(fact)
-            self._bus.publish(fact)
+            self._hints.heard(utterance)
+            self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
             # First the words, then the claim to have heard them: a crash between repeats, never loses.
-            await self._journal.flush()
-            await self._calls.set_heard(call.id, side, [*before, *spans])
+            await self._facts.flush()
+            await self._heard.set_heard(call.id, side, [*before, *spans])
 
         def partial(utterance: Utterance) -> None:
             # For the screens alone: no order is filled from it, and it is not kept.
-            self._bus.publish(UtteranceHeard(at=time.time(), utterance=utterance))
+            self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
 
         leg = LiveLeg(
             self._pool,
@@ -103,7 +110,7 @@ class LiveTranscription:
             lambda: time.time() - began,
             heard,
             on_partial=partial if self._partials else None,
-            request=lambda begin: self._expecting.request(call.id, side, begin, usual),
+            request=lambda begin: self._hints.request(call.id, side, begin, usual),
         )
         if call.state is CallState.HELD:
             leg.mute(0.0)
@@ -112,8 +119,7 @@ class LiveTranscription:
         self._legs[call.id, side, channel] = leg
         self._before[call.id, side] = before
         try:
-            by_websocket = link.settings.live_audio == "websocket"
-            await (originate_media_socket if by_websocket else originate_listener)(link, channel, feed)
+            await self._listen_to(call, channel, feed)
         except PbxError as error:
             # The recording is still made; what is not heard live is transcribed from it.
             log.warning("live_audio_refused", call=call.id, side=side.value, error=str(error))
@@ -141,8 +147,8 @@ class LiveTranscription:
             except TimeoutError:
                 log.warning("live_transcription_too_slow", call=call_id, side=key[1].value)
                 continue
-            await self._calls.set_heard(call_id, key[1], [*before, *spans])
+            await self._heard.set_heard(call_id, key[1], [*before, *spans])
             self._before[call_id, key[1]] = [*before, *spans]
         for side in Side:
             self._before.pop((call_id, side), None)
-        return {side: await self._calls.get_heard(call_id, side) for side in Side}
+        return {side: await self._heard.get_heard(call_id, side) for side in Side}

@@ -17,6 +17,7 @@ from domain.phones import AgentProfile
 from gateway.asterisk.link import LinkState, PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.facts.bus import LocalBus
+from gateway.facts.recorder import FactRecorder
 from gateway.memory import settle
 from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings
@@ -88,7 +89,7 @@ async def pipeline(
         JournalWriter(database) as journal,
         StreamServer(hub, authenticate=authenticate, max_clients=max_clients, deflate=deflate) as stream,
     ):
-        picture = PbxState(tracker, journal, bus, CallRepository(database))
+        picture = PbxState(tracker, FactRecorder(journal, bus), CallRepository(database))
         link = PbxLink(settings, picture.on_event, picture.on_state, picture.on_snapshot)
         made = Pipeline(picture, tracker, link, journal, hub, stream, bus)
         bus.listen(made.on_fact)

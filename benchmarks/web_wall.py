@@ -32,10 +32,9 @@ from gateway.storage.database import Database
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.pages import DIST
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from tests.support.web import WebServices, create_app
 
 BAR = 0.01
 """Of all frames so many more may be dropped than on the idle page."""

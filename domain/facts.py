@@ -4,7 +4,7 @@ Each fact carries its instant (`at`, POSIX seconds, from the PBX where it says s
 so that a reader needs no fold of its own. The JSON form is tagged by `kind`.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -177,6 +177,8 @@ class AlarmChanged(Fact, frozen=True, kw_only=True):
 
     alarm: Alarm
     over: bool
+    progress: bool = False
+    """Only `alarm.latest` moved while it stays raised. Shown, never journalled."""
 
 
 AnyFact = (
@@ -206,5 +208,32 @@ AnyFact = (
     | AlarmChanged
 )
 """Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""
+
+DERIVED = (QueueChanged, QueueFiguresChanged, AgentFiguresChanged, RecogniserChanged)
+
+
+def is_journalled(fact: AnyFact) -> bool:
+    """Whether the journal keeps the fact.
+
+    It does not keep what other facts tell already, partial texts, and the progress of an alarm.
+    """
+    if isinstance(fact, UtteranceHeard):
+        return fact.utterance.final
+    if isinstance(fact, AlarmChanged):
+        return not fact.progress
+    return not isinstance(fact, DERIVED)
+
+
+class Recorder(Protocol):
+    """Port: the one door for facts."""
+
+    def record(self, *facts: AnyFact) -> None:
+        """Keep the facts in the journal (see `is_journalled`) and pass them on, in order. Never waits."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything recorded before is committed."""
+        ...
+
 
 JsonObject = dict[str, Any]

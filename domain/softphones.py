@@ -65,3 +65,7 @@ class Softphone(Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the password: this may be logged."""
         return f"Softphone({self.username!r}, {self.domain!r}, {self.websocket!r})"
+
+
+class SoftphoneUnavailableError(Exception):
+    """A browser phone is configured, but a secret it needs is missing. The text names the fix."""

@@ -1,7 +1,6 @@
-"""Figures for Prometheus, read from the running gateway when asked; nothing is counted twice."""
+"""Metrics for Prometheus, read from the modules at every scrape: nothing is counted twice."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -15,46 +14,26 @@ from prometheus_client.registry import Collector
 from asr.pool import EnginePool
 from asr.schedule import Urgency
 from domain.recogniser import Load
-from gateway.storage.journal import JournalWriter
 
-if TYPE_CHECKING:
-    from gateway.runtime import Runtime
+Source = Callable[[], Iterable[Metric]]
 
 
-class Metrics(Collector):
-    """The registry of one gateway."""
-
-    def __init__(self, running: "Runtime", journal: JournalWriter) -> None:
-        self._running = running
-        self._journal = journal
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        self.registry.register(self)
+class _Sources(Collector):
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus scrapes."""
-        up = GaugeMetricFamily("hotline_pbx_up", "1 while the link to the PBX is up", labels=["pbx"])
-        events = CounterMetricFamily("hotline_pbx_events", "PBX events folded", labels=["pbx"])
-        live = GaugeMetricFamily("hotline_calls_live", "Calls going on", labels=["pbx", "state"])
-        for name, picture in self._running.pbx_states.items():
-            up.add_metric([name], float(picture.link.phase == "up"))
-            events.add_metric([name], picture.events)
-            states: dict[str, int] = {}
-            for call in picture.live_calls:
-                states[call.state.value] = states.get(call.state.value, 0) + 1
-            for state, count in states.items():
-                live.add_metric([name, state], count)
-        yield from (up, events, live)
-        yield CounterMetricFamily("hotline_journal_facts", "Facts committed", value=self._journal.written)
-        yield GaugeMetricFamily(
-            "hotline_journal_backlog", "Facts not committed yet", value=self._journal.backlog
-        )
-        yield GaugeMetricFamily(
-            "hotline_calls_finishing", "Calls over, not yet finished", value=self._running.finishing.backlog
-        )
-        if self._running.pool is not None:
-            yield from recogniser_metrics(self._running.pool)
+        for source in self._sources:
+            yield from source()
+
+
+def registry_of(sources: Sequence[Source]) -> CollectorRegistry:
+    """A registry of these sources, of the process and of the platform."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(_Sources(sources))
+    return registry
 
 
 def recogniser_metrics(pool: EnginePool) -> Iterable[Metric]:

@@ -18,15 +18,14 @@ from asr.files import subtract, transcribe_span
 from asr.live_transcription import LiveTranscription
 from asr.pool import EnginePool
 from domain.calls import Call, CallState, Side
-from domain.facts import AnyFact, CallHeld, UtteranceHeard
-from gateway.facts.bus import LocalBus
+from domain.facts import AnyFact, CallHeld, Recorder, UtteranceHeard
+from domain.recordings import Span, StoredRecording
 from gateway.settings import PbxSettings
-from gateway.storage.calls import CallRepository, Span, StoredRecording
-from gateway.storage.journal import JournalWriter
+from gateway.storage.calls import CallRepository
 from recordings.pcm import read_wav
 from recordings.takeover import Archive, TakeoverError, local_path
 from workorders.delivery.payload import RecordingRef
-from workorders.service import Orders
+from workorders.service import OrderService
 
 log = structlog.get_logger(__name__)
 
@@ -41,23 +40,21 @@ class PostCall:
         pbxs: Mapping[str, PbxSettings],
         archive: Archive,
         pool: EnginePool | None,
-        listening: LiveTranscription | None,
-        orders: Orders,
-        journal: JournalWriter,
-        bus: LocalBus,
+        live: LiveTranscription | None,
+        orders: OrderService,
+        facts: Recorder,
         calls: CallRepository,
-        expecting: AnswerHints,
+        hints: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
     ) -> None:
-        """`expecting` and `request`: as for `LiveTranscription`."""
-        self._expecting, self._request = expecting, request
+        """`hints` and `request`: as for `LiveTranscription`."""
+        self._hints, self._request = hints, request
         self._pbxs = pbxs
         self._archive = archive
         self._pool = pool
-        self._listening = listening
+        self._live = live
         self._orders = orders
-        self._journal = journal
-        self._bus = bus
+        self._facts = facts
         self._calls = calls
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -91,14 +88,14 @@ class PostCall:
     async def _finish(self, call: Call) -> None:
         async with self._slots:
             began = time.monotonic()
-            await self._journal.flush()
+            await self._facts.flush()
             problems: list[str] = []
             try:
                 # The last words are transcribed while the PBX finishes the file.
                 heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
                 for recording in taken:
                     await self._transcribe_rest(call, recording, heard)
-                await self._journal.flush()
+                await self._facts.flush()
                 if call.has_work_order:
                     references = [
                         RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
@@ -109,7 +106,7 @@ class PostCall:
             except Exception as error:
                 log.exception("call_not_finished", call=call.id)
                 problems.append(f"{type(error).__name__}: {error}")
-            self._expecting.forget(call.id)
+            self._hints.forget(call.id)
             await self._calls.set_finished(call.id, "; ".join(problems) or None)
             log.info(
                 "call_finished",
@@ -120,8 +117,8 @@ class PostCall:
 
     async def _heard(self, call: Call) -> dict[Side, list[Span]]:
         """What of the call has been transcribed, when what is being transcribed is done."""
-        if self._listening is not None:
-            return await self._listening.finish(call.id)
+        if self._live is not None:
+            return await self._live.finish(call.id)
         return {side: await self._calls.get_heard(call.id, side) for side in Side}
 
     async def _take_over(self, call: Call, problems: list[str]) -> list[StoredRecording]:
@@ -172,7 +169,7 @@ class PostCall:
         conversations = subtract(conversations, holds(await self._calls.facts_of(call.id), call))
         legs = await asyncio.to_thread(read_wav, self._path(recording))
         for said in await self._calls.list_utterances(call.id):
-            self._expecting.heard(said)
+            self._hints.heard(said)
         # The agent first: what they asked tells how the caller's answers may begin.
         for side in (Side.AGENT, Side.CALLER):
             spans = subtract([span for span in conversations if span[1] > span[0]], heard.get(side, []))
@@ -194,16 +191,14 @@ class PostCall:
                 request=partial(self._wanted, call, side),
             )
             for utterance in found:
-                self._expecting.heard(utterance)
-                fact = UtteranceHeard(at=time.time(), utterance=utterance)
-                self._journal.put(fact)
-                self._bus.publish(fact)
-                await self._orders.heard(utterance)
-            await self._journal.flush()
+                self._hints.heard(utterance)
+                self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
+                await self._orders.drafting.heard(utterance)
+            await self._facts.flush()
             await self._calls.set_heard(call.id, side, [*heard.get(side, []), *spans])
 
     def _wanted(self, call: Call, side: Side, begin: float) -> EngineRequest:
-        return self._expecting.request(call.id, side, begin, self._request(call))
+        return self._hints.request(call.id, side, begin, self._request(call))
 
     def _path(self, recording: StoredRecording) -> Path:
         return self._archive.locate(recording.path)

@@ -1,39 +1,117 @@
-"""A gateway that is up: its parts, for those that look after it."""
+"""A gateway that is up: the services its modules provide, for each other and for those that look after it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, TypeVar
 
 from agents.accounts.service import AccountService
 from agents.figures.service import FiguresService
-from agents.timers import AgentTimers
 from asr.pool import EnginePool
 from gateway.asterisk.link import PbxLink
 from gateway.facts.bus import LocalBus
 from gateway.pbx_state import PbxState
-from gateway.post_call import PostCall
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.calls import CallRepository
-from gateway.storage.orders import SqlOutbox
-from workorders.service import Orders
+from gateway.telephony import Telephony
+from workorders.service import OrderService
+
+T = TypeVar("T")
+
+StartPbxs = Callable[[str, str], Awaitable[list[PbxSettings]]]
+"""Brings up PBXs once the addresses they connect to are known: (FastAGI, AudioSocket) → PBXs to link to."""
 
 
-@dataclass
 class Runtime:
-    """A gateway that is up: what others may use of it."""
+    """What the modules of one gateway share: settings, services by type, and what ends with the gateway."""
 
-    settings: Settings
-    bus: LocalBus
-    accounts: AccountService
-    calls: CallRepository
-    orders: Orders
-    links: dict[str, PbxLink]
-    pbx_states: dict[str, PbxState]
-    desks: dict[str, AgentTimers]
-    finishing: PostCall
-    outbox: SqlOutbox
-    reporting: FiguresService
-    pool: EnginePool | None
-    web_port: int = 0
-    stream_port: int = 0
-    agi: str = ""
-    audiosocket: str = ""
-    pbxs: dict[str, PbxSettings] = field(default_factory=dict)
+    def __init__(
+        self,
+        settings: Settings,
+        stack: AsyncExitStack,
+        *,
+        start_pbxs: StartPbxs | None = None,
+        demo_accounts: tuple[tuple[str, str], ...] = (),
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`say` is told what takes longer than a moment."""
+        self.settings = settings
+        self.start_pbxs = start_pbxs
+        self.demo_accounts = demo_accounts
+        self.say = say
+        self.web_port = 0
+        self.stream_port = 0
+        self.agi_address = ""
+        self.audio_address = ""
+        """HOST:PORT that PBXs connect to for FastAGI and for live audio."""
+        self._stack = stack
+        self._services: dict[type[Any], Any] = {}
+
+    # -- what modules use --------------------------------------------------------------------------------
+    def provide(self, *services: object) -> None:
+        """Offer services to the modules that come later, each by its type."""
+        self._services.update((type(service), service) for service in services)
+
+    def get(self, kind: type[T]) -> T:
+        """The service of that type.
+
+        Raises:
+            LookupError: no module provides one.
+        """
+        service = self.find(kind)
+        if service is None:
+            raise LookupError(f"no module provides {kind.__qualname__}")
+        return service
+
+    def find(self, kind: type[T]) -> T | None:
+        """The service of that type, if a module provides one."""
+        found: T | None = self._services.get(kind)
+        return found
+
+    async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
+        """Enter a context that is left when the gateway stops."""
+        return await self._stack.enter_async_context(context)
+
+    def on_stop(self, callback: Callable[[], Awaitable[object]]) -> None:
+        """Call `callback` when the gateway stops; the last one registered goes first."""
+        self._stack.push_async_callback(callback)
+
+    # -- what programs around the gateway use ------------------------------------------------------------
+    @property
+    def bus(self) -> LocalBus:
+        """Facts as they are published."""
+        return self.get(LocalBus)
+
+    @property
+    def accounts(self) -> AccountService:
+        """Who may sign in."""
+        return self.get(AccountService)
+
+    @property
+    def calls(self) -> CallRepository:
+        """Calls as the database has them."""
+        return self.get(CallRepository)
+
+    @property
+    def orders(self) -> OrderService:
+        """Work orders."""
+        return self.get(OrderService)
+
+    @property
+    def figures(self) -> FiguresService:
+        """The day's figures."""
+        return self.get(FiguresService)
+
+    @property
+    def links(self) -> dict[str, PbxLink]:
+        """The links to the PBXs, by name."""
+        return self.get(Telephony).links
+
+    @property
+    def pbx_states(self) -> dict[str, PbxState]:
+        """The states of the PBXs, by name."""
+        return self.get(Telephony).states
+
+    @property
+    def pool(self) -> EnginePool | None:
+        """The speech recogniser; `None`: switched off."""
+        return self.find(EnginePool)

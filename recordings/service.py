@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from domain.calls import Call
-from gateway.settings import PbxSettings
-from gateway.storage.calls import CallRepository, StoredRecording
+from domain.recordings import StoredRecording
 from recordings.playback import Clip, Peaks, Source, cut, peaks, reached
 from recordings.takeover import Archive, TakeoverError, local_path
 
@@ -15,10 +15,30 @@ WAIT_S = 3.0
 LOOK_S = 0.2
 
 
-class RecordingService:
-    """Implements the web's `AudioPort`."""
+class RecordingSource(Protocol):
+    """Port: where a PBX writes its recordings, as the PBX names the place and as it is seen from here."""
 
-    def __init__(self, pbxs: Mapping[str, PbxSettings], archive: Archive, calls: CallRepository) -> None:
+    @property
+    def recordings_prefix(self) -> str: ...
+
+    @property
+    def recordings_dir(self) -> Path: ...
+
+
+class RecordingIndex(Protocol):
+    """Port: the recordings in the archive."""
+
+    async def list_recordings(self, call_id: str) -> list[StoredRecording]:
+        """By offset."""
+        ...
+
+    async def get_recording(self, recording_id: str) -> StoredRecording | None: ...
+
+
+class RecordingService:
+    """Recordings as people hear them; while a call goes on, what the PBX has written so far."""
+
+    def __init__(self, pbxs: Mapping[str, RecordingSource], archive: Archive, calls: RecordingIndex) -> None:
         self._pbxs = pbxs
         self._archive = archive
         self._calls = calls

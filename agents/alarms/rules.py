@@ -147,7 +147,7 @@ class AlarmRules:
             if now - alarm.latest_at < TOLD_EVERY_S or abs(value - alarm.expected(now)) <= slack:
                 continue
             self.raised[alarm_id] = told = structs.replace(alarm, latest=value, latest_at=now)
-            changed.append(AlarmChanged(at=now, alarm=told, over=False))
+            changed.append(AlarmChanged(at=now, alarm=told, over=False, progress=True))
         return changed
 
     def _measured(self, rule: AlarmRule, now: float) -> Iterator[tuple[_Subject, float]]:

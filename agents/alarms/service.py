@@ -1,4 +1,4 @@
-"""Threshold rules judged once a second on what the bus tells."""
+"""Judges the threshold rules once a second."""
 
 import asyncio
 import time
@@ -6,39 +6,34 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from agents.alarms.rules import AlarmRules
 from domain.alarms import AlarmRule
+from domain.facts import Recorder
 from domain.orders import UnsubmittedOrder
-from gateway.facts.bus import LocalBus
-from gateway.storage.journal import JournalWriter
 
 EVERY_S = 1.0
 
 
 class AlarmService:
-    """The alarms of everything, on one bus. After a restart, what is still wrong is raised anew."""
+    """The alarms of everything. Feed `rules.apply` with every fact.
+
+    After a restart, what is still wrong is raised again.
+    """
 
     def __init__(
         self,
         rules: Sequence[AlarmRule],
-        journal: JournalWriter,
-        bus: LocalBus,
+        facts: Recorder,
         unsubmitted_orders: Callable[[], Awaitable[Sequence[UnsubmittedOrder]]],
     ) -> None:
         """`unsubmitted_orders()`: those that earlier runs left."""
-        self._open_drafts = unsubmitted_orders
-        self.book = AlarmRules(rules)
-        self._journal = journal
-        self._bus = bus
-        bus.listen(self.book.apply)
+        self._unsubmitted_orders = unsubmitted_orders
+        self.rules = AlarmRules(rules)
+        self._facts = facts
 
     async def run(self) -> None:
         """Until cancelled."""
-        self.book.drafts.recall(await self._open_drafts())
+        self.rules.drafts.recall(await self._unsubmitted_orders())
         while True:
             now = time.time()
-            for fact in self.book.judge(now):
-                self._journal.put(fact)
-                self._bus.publish(fact)
-            # How it goes on is for the visibility only; the journal has when it began and ended.
-            for fact in self.book.moved(now):
-                self._bus.publish(fact)
+            self._facts.record(*self.rules.judge(now))
+            self._facts.record(*self.rules.moved(now))
             await asyncio.sleep(EVERY_S)

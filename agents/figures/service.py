@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 import structlog
 
 from agents.figures.day import DayFigures
+from domain.facts import AnyFact, Recorder
 from domain.lines import Line
 from domain.queues import AgentStatus, QueueEntry
-from gateway.facts.bus import LocalBus
-from gateway.storage.calls import CallRepository
 
 log = structlog.get_logger(__name__)
 
@@ -20,37 +20,43 @@ BACK_S = 36 * 3600.0
 KINDS = ("QueueEntryChanged", "AgentChanged")
 
 
+class FactReader(Protocol):
+    """Port: the journal, read."""
+
+    def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
+        """The facts of those kinds since then (POSIX seconds), oldest first."""
+        ...
+
+
 class FiguresService:
-    """The figures of everything, on one bus."""
+    """The figures of everything. Feed `today.apply` with every fact."""
 
-    def __init__(self, lines: Sequence[Line], timezone: str, bus: LocalBus) -> None:
-        self.book = DayFigures(lines, timezone)
-        self._bus = bus
+    def __init__(self, lines: Sequence[Line], timezone: str, facts: Recorder) -> None:
+        self.today = DayFigures(lines, timezone)
+        self._facts = facts
 
-    async def rebuild(self, calls: CallRepository) -> None:
-        """Fold what the journal holds of the day; before anything new happens."""
+    async def rebuild(self, journal: FactReader) -> None:
+        """Fold what the journal holds of the day; before `today.apply` is fed with anything new."""
         now = time.time()
         facts = 0
-        async for fact in calls.facts_since(now - BACK_S, KINDS):
-            self.book.apply(fact)
+        async for fact in journal.facts_since(now - BACK_S, KINDS):
+            self.today.apply(fact)
             facts += 1
-        self.book.resume(now)
-        self._bus.listen(self.book.apply)
+        self.today.resume(now)
         log.info("figures_rebuilt", facts=facts, took_s=round(time.time() - now, 2))
 
     def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueEntry], list[QueueEntry]]:
         """What an earlier run knew last of that PBX: agents, open stays, and those being wrapped up."""
-        agents = [status for status in self.book.statuses.values() if status.pbx == pbx]
-        served = self.book.served
+        agents = [status for status in self.today.statuses.values() if status.pbx == pbx]
+        served = self.today.served
         return (
             agents,
-            [entry for entry in self.book.open_entries.values() if entry.pbx == pbx],
+            [entry for entry in self.today.open_entries.values() if entry.pbx == pbx],
             [served[one.id] for one in agents if one.wrap_up_until and one.id in served],
         )
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            for fact in self.book.take(time.time()):
-                self._bus.publish(fact)
+            self._facts.record(*self.today.take(time.time()))
             await asyncio.sleep(EVERY_S)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 import phonenumbers
@@ -14,13 +13,10 @@ from agents.screen_pop.content import Known, PopRules, screen_pop
 from domain.calls import Call, Direction
 from domain.numbers import forms, national
 from domain.orders import Order
-from domain.screen_pop import Contact, Level, PopEnterprise, ScreenPop
+from domain.screen_pop import Contact, PopEnterprise, ScreenPop
 from domain.visibility.policy import Privacy
-from gateway.settings import Settings
-from workorders.directories.reference import DATA, Reference, ReferenceDataError, read_rows
 
 DAY_S = 86400.0
-CONTACTS = DATA / "contacts.tsv"
 
 
 class Callers(Protocol):
@@ -34,33 +30,25 @@ class Callers(Protocol):
 
 
 class ScreenPopService:
-    """Implements `PopPort`."""
+    """Looks up what is known of a caller."""
 
     def __init__(
         self,
-        settings: Settings,
-        reference: Reference,
+        rules: PopRules,
+        enterprises: Mapping[str, PopEnterprise],
         contacts: Mapping[str, Contact],
         callers: Callers,
         privacy: Privacy,
     ) -> None:
-        """`contacts`: number (as `national` writes it) → contact."""
+        """`enterprises`: by name and alias; `contacts`: by number, as `national` writes it."""
+        self._rules = rules
+        self._enterprises = enterprises
         self._contacts = contacts
         self._callers = callers
-        self._enterprises = {
-            name: PopEnterprise(one.name, one.code, one.town)
-            for one in reversed(reference.enterprises)
-            for name in (*one.aliases, one.name)
-        }
-        desk, self._privacy = settings.desk, privacy
-        self._rules = PopRules(
-            repeat_calls=desk.repeat_calls,
-            repeat_days=desk.repeat_days,
-            menu={line.digit: line.name for line in settings.lines if line.digit},
-        )
+        self._privacy = privacy
 
     async def pop(self, call: Call, role: Role) -> ScreenPop:
-        """What is known of that call's caller, for the visibility of that role."""
+        """What is known of that call's caller, as that role may see it."""
         known = await self._known(call) if call.direction is Direction.INBOUND else Known()
         return screen_pop(call, known, self._rules, self._privacy.visibility(role))
 
@@ -109,25 +97,3 @@ def belongs(number: str) -> tuple[str, str]:
     if not phonenumbers.is_valid_number(parsed):
         return "", ""
     return geocoder.description_for_number(parsed, "zh"), carrier.name_for_number(parsed, "zh")
-
-
-def load_contacts(path: Path | None) -> dict[str, Contact]:
-    """The contacts directory by number; the shipped example where no file is given.
-
-    Raises:
-        ReferenceDataError: the file is missing or malformed.
-    """
-    path = path or CONTACTS
-    found: dict[str, Contact] = {}
-    for line, row in read_rows(path, ("number",), ("name", "organisation", "level", "note")):
-        number = national(row["number"])
-        if number is None:
-            raise ReferenceDataError(f"{path}:{line}: {row['number']!r} is no telephone number; digits alone")
-        try:
-            level = Level(row["level"].lower())
-        except ValueError:
-            raise ReferenceDataError(
-                f"{path}:{line}: level {row['level']!r} is not known; write vip, blacklist, or nothing"
-            ) from None
-        found.setdefault(number, Contact(row["name"], row["organisation"], level, row["note"]))
-    return found

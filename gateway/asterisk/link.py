@@ -8,9 +8,9 @@ from typing import Literal
 import structlog
 from msgspec import Struct
 
+from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
 from domain.pbx.events import AnyPbxEvent, FullyBooted
 from domain.pbx.snapshot import PbxSnapshot
-from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
 from gateway.asterisk.manager import HardenedManager, backoff
 from gateway.asterisk.normalise import WANTED, normalise
 from gateway.asterisk.protocol import Headers, HeaderValue, Response

@@ -12,7 +12,7 @@ import structlog
 from panoramisk import Manager
 from panoramisk.message import Message
 
-from gateway.asterisk.errors import ActionTimeout, ConnectionLost, LoginRefused
+from domain.pbx.errors import ActionTimeout, ConnectionLost, LoginRefused
 from gateway.asterisk.protocol import HardenedProtocol, Headers, HeaderValue, Response
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 from panoramisk.ami_protocol import AMIProtocol
 
-from gateway.asterisk.errors import ActionTimeout, ConnectionLost
+from domain.pbx.errors import ActionTimeout, ConnectionLost
 
 log = structlog.get_logger(__name__)
 

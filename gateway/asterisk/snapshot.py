@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from domain.pbx.errors import ActionRefused
 from domain.pbx.events import QueueMemberStatus
 from domain.pbx.snapshot import (
     BridgeSnapshot,
@@ -15,7 +16,6 @@ from domain.pbx.snapshot import (
     QueueEntrySnapshot,
     QueueSnapshot,
 )
-from gateway.asterisk.errors import ActionRefused
 from gateway.asterisk.normalise import normalise, number, text, variables
 from gateway.asterisk.protocol import Response
 

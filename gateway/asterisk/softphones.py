@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from domain.phones import PhoneKind
-from domain.softphones import IceServer, Softphone, ice_servers
+from domain.softphones import IceServer, Softphone, SoftphoneUnavailableError, ice_servers
 from gateway.asterisk.sip_passwords import own_password, read_passwords
 from gateway.settings import AgentSettings, PbxSettings, Settings
-from gateway.web.services import SoftphoneUnavailableError
 
 
 class Softphones:

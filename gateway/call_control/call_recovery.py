@@ -3,7 +3,7 @@
 import structlog
 
 from domain.calls import Call
-from gateway.asterisk.errors import PbxError
+from domain.pbx.errors import PbxError
 from gateway.asterisk.link import PbxLink
 from gateway.call_control.calling import hold_and_mute
 from gateway.call_control.view import live

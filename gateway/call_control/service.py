@@ -5,16 +5,14 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
 from msgspec import structs
 
 from agents.accounts.service import Identity, Permission
-from agents.timers import AgentStateError, AgentTimers
 from domain.audit import MAX_ARGS, AuditEntry, Claim
-from domain.calls import Call
 from domain.commands import (
     COMMAND_ID,
     Answered,
@@ -25,15 +23,12 @@ from domain.commands import (
     read_command,
     refused,
 )
-from domain.queues import AgentStatus, Queue
+from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from domain.refusals import refusal
-from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.asterisk.protocol import HeaderValue, Response
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
-from gateway.call_control.view import Actor, AgentConfig, Ami, Plan, Rules, Step, View
-from gateway.pbx_state import PbxState
-from gateway.settings import Settings
+from gateway.call_control.view import Actor, Ami, Plan, Rules, Step, View
 
 log = structlog.get_logger(__name__)
 
@@ -228,53 +223,3 @@ class CommandService:
                         raise
             case _:
                 self._wrap_up(pbx, step.agent, step.seconds)
-
-
-def rules_of(settings: Settings, first: str) -> Rules:
-    """What planning needs of the configuration; `first`: the PBX of agents who name none."""
-    return Rules(
-        configs={
-            agent.id: AgentConfig(
-                agent.id,
-                agent.phone,
-                agent.pbx or first,
-                dict(agent.lines),
-                agent.phones if agent.desk_phone else {},
-            )
-            for agent in settings.agents
-        },
-        lines=tuple(line.model() for line in settings.lines),
-        dial=tuple(rule.model() for rule in settings.outbound.allow),
-        outbound_context=settings.outbound.context,
-        pause_reasons=tuple(settings.desk.pause_reasons),
-        desk_login=settings.desk.login == "desk",
-    )
-
-
-def view_of(rules: Rules, pbx_states: Iterable[PbxState]) -> View:
-    """The picture now, all PBXs together."""
-    agents: dict[str, AgentStatus] = {}
-    calls: dict[str, Call] = {}
-    queues: dict[tuple[str, str], Queue] = {}
-    versions: dict[str, str] = {}
-    for picture in pbx_states:
-        versions[picture.link.pbx] = picture.version
-        agents.update(picture.queue_state.agents)
-        calls.update((call.id, call) for call in picture.live_calls)
-        queues.update(((queue.pbx, queue.name), queue) for queue in picture.queue_state.queues.values())
-    return View(rules, agents, calls, queues, versions)
-
-
-def wrap_ups(desks: Mapping[str, AgentTimers]) -> Callable[[str, str, int | None], None]:
-    """Wrap-up by the desks of each PBX."""
-
-    def do(pbx: str, agent: str, seconds: int | None) -> None:
-        try:
-            if seconds is None:
-                desks[pbx].finish_wrap_up(agent)
-            else:
-                desks[pbx].extend_wrap_up(agent, seconds)
-        except AgentStateError as error:
-            raise CommandError("not_possible", error.message.code, **error.message.params) from error
-
-    return do

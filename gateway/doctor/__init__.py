@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
+from domain.pbx.errors import ActionRefused, PbxError
 from domain.pbx.snapshot import PbxSnapshot
-from gateway.asterisk.errors import ActionRefused, PbxError
 from gateway.asterisk.link import PbxLink
 from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding, detail, fix, what

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from asr.audiosocket import AudioSocketServer
+from domain.pbx.errors import PbxError
 from gateway.asterisk.actions import LISTEN_CONTEXT
-from gateway.asterisk.errors import PbxError
 from gateway.asterisk.link import PbxLink
 from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import Settings

@@ -27,10 +27,13 @@ class LocalBus:
         for subscription in self._subscribers:
             subscription.put(fact)
 
-    async def subscribe(self, wants: Callable[[AnyFact], bool] | None = None) -> AsyncIterator[AnyFact]:
+    def subscribe(self, wants: Callable[[AnyFact], bool] | None = None) -> AsyncIterator[AnyFact]:
         """Facts from now on; only those that `wants` says yes to."""
         subscription = _Subscription(wants)
         self._subscribers.append(subscription)
+        return self._facts(subscription)
+
+    async def _facts(self, subscription: "_Subscription") -> AsyncIterator[AnyFact]:
         try:
             while True:
                 yield await subscription.get()

@@ -3,33 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from msgspec import Struct
 from sqlalchemy import func, select, update
 
 from domain.calls import Call, Side
 from domain.facts import AnyFact
+from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
 from gateway.storage.database import Database
 from gateway.storage.journal import upsert
 from gateway.storage.tables import calls, heard, journal, recordings, utterances
-
-Span = tuple[float, float]
-"""[start, end) in seconds of call time."""
-
-
-class StoredRecording(Struct, frozen=True):
-    """A recording in our keeping. `path` is relative to the recordings archive."""
-
-    id: str
-    call_id: str
-    path: str
-    sha256: str
-    bytes: int
-    duration: float
-    """Seconds."""
-    offset: float
-    """Call time of the first sample, seconds."""
-    taken_at: float
 
 
 class CallRepository:

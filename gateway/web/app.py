@@ -3,83 +3,47 @@
 What may be asked is in `gateway/web/routes`, a module for each resource.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from domain.refusals import refusal
 from gateway.stream.origin import own_origin
-from gateway.web.access import Access, stream_url
 from gateway.web.answers import Refused, problem
+from gateway.web.options import WebOptions
 from gateway.web.pages import DIST, caching, serve_pages
-from gateway.web.routes import (
-    administration,
-    audit,
-    calls,
-    commands,
-    deliveries,
-    described,
-    directory,
-    export,
-    history,
-    operation,
-    orders,
-    recordings,
-    session,
-    softphone,
-    welcome,
-)
-from gateway.web.services import OrderRefusedError, WebServices
+from workorders.errors import OrderRefusedError
 
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
-ROUTES = (
-    administration,
-    audit,
-    calls,
-    commands,
-    deliveries,
-    described,
-    directory,
-    export,
-    history,
-    operation,
-    orders,
-    recordings,
-    session,
-    softphone,
-    welcome,
-)
-"""Each makes its `router(services, access)`."""
 
 
-def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
-    """The application over `services`, with the browser app built in `dist`."""
-    app = FastAPI(title="hotline-gateway", version=services.version, openapi_url=None)
-    _guard(app, services)
+def create_app(routers: Iterable[APIRouter], options: WebOptions, dist: Path = DIST) -> FastAPI:
+    """The application of these routes, with the browser app built in `dist`."""
+    app = FastAPI(title="hotline-gateway", version=options.version, openapi_url=None)
+    _guard(app, options)
     _tell_problems(app)
-    access = Access(services)
-    for module in ROUTES:
-        app.include_router(module.router(services, access))
+    for router in routers:
+        app.include_router(router)
     serve_pages(app, dist)
     return app
 
 
-def _guard(app: FastAPI, services: WebServices) -> None:
+def _guard(app: FastAPI, options: WebOptions) -> None:
     """Foreign origins and large bodies are refused, and every answer carries the protecting headers."""
 
-    phones = list(services.softphone_urls)
+    phones = list(options.softphone_urls)
 
     @app.middleware("http")
     async def guard(request: Request, go: Callable[[Request], Awaitable[Response]]) -> Response:
         length = request.headers.get("content-length", "0")
         unsafe = request.method not in ("GET", "HEAD")
         if unsafe and not own_origin(
-            request.headers.get("origin"), request.headers.get("host"), allowed=services.allowed_origins
+            request.headers.get("origin"), request.headers.get("host"), allowed=options.allowed_origins
         ):
             response = problem(403, refusal("origin"))
         elif "transfer-encoding" in request.headers or not length.isdigit() or int(length) > MAX_BODY:
@@ -91,7 +55,7 @@ def _guard(app: FastAPI, services: WebServices) -> None:
                 # Here and not in an exception handler: that one's answers would lack the headers below.
                 log.exception("http.failed", method=request.method, path=request.url.path)
                 response = problem(500, refusal("internal"))
-        connected = " ".join([stream_url(services, request), *phones])
+        connected = " ".join([options.stream_url(request), *phones])
         response.headers["Content-Security-Policy"] = (
             "default-src 'self'; img-src 'self' data:; media-src 'self' blob:;"
             f" connect-src 'self' {connected};"

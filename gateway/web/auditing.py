@@ -2,33 +2,45 @@
 
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 from agents.accounts.service import Identity
-from domain.audit import action_entry
+from domain.audit import AuditEntry, action_entry
 from domain.messages import Message
-from gateway.web.services import WebServices
 
 
-async def note(
-    services: WebServices, who: Identity, name: str, args: Mapping[str, Any], refused: Message | None = None
-) -> None:
-    """Append to the audit that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
+class AuditNotes(Protocol):
+    """Port: the audit, appended to."""
 
-    `args` must hold no secret.
-    """
-    if services.audit is None:
-        return
-    await services.audit.note(
-        action_entry(
-            at=time.time(),
-            action_id=str(uuid.uuid4()),
-            username=who.username,
-            role=str(who.role),
-            agent=who.agent_id,
-            name=name,
-            args=args,
-            refused=refused,
+    async def note(self, entry: AuditEntry) -> None:
+        """Append."""
+        ...
+
+
+Note = Callable[..., Awaitable[None]]
+"""`note_into`'s result."""
+
+
+def note_into(audit: AuditNotes) -> Note:
+    """`note(who, name, args, refused=None)`, which appends to `audit`."""
+
+    async def note(who: Identity, name: str, args: Mapping[str, Any], refused: Message | None = None) -> None:
+        """Append that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
+
+        `args` must hold no secret.
+        """
+        await audit.note(
+            action_entry(
+                at=time.time(),
+                action_id=str(uuid.uuid4()),
+                username=who.username,
+                role=str(who.role),
+                agent=who.agent_id,
+                name=name,
+                args=args,
+                refused=refused,
+            )
         )
-    )
+
+    return note

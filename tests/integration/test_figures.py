@@ -157,7 +157,7 @@ class Stage:
         return self.running.pbx_states["main"].queue_state.agents[agent].state
 
     def figures(self, queue: str) -> QueueFigures:
-        return self.running.reporting.book.day(("main", queue), time.time())
+        return self.running.figures.today.day(("main", queue), time.time())
 
     def talking_channel(self, agent: str) -> str | None:
         for call in self.running.pbx_states["main"].live_calls:
@@ -300,7 +300,7 @@ async def test_the_figures_are_those_of_queue_log(
             assert "paused:wrap-up:" not in await asterisk.cli("queue show q12345")
             wrapped = stage.figures("q12345").wrap_up_s
             assert wrapped == pytest.approx(3 * WRAP_UP_S, abs=1.5)
-            assert running.reporting.book.agent("1001", time.time()).taken == 4
+            assert running.figures.today.agent("1001", time.time()).taken == 4
 
 
 def compare(stage: Stage) -> dict[str, QueueFigures]:

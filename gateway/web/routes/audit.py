@@ -1,25 +1,42 @@
 """Who did what."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity, Permission
+from domain.audit import AuditEntry
 from domain.visibility.redact import redact
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import json
 from gateway.web.history_query import AuditQuery
 from gateway.web.routes import Limit
-from gateway.web.services import WebServices
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class AuditReader(Protocol):
+    """Port: the audit, read."""
+
+    async def list_audit(
+        self,
+        *,
+        username: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditEntry]:
+        """Newest first; only those with `seq < before` and `since <= at < until`."""
+        ...
+
+
+def router(access: Access, audit: AuditReader) -> APIRouter:
     """`/audit`."""
     routes = APIRouter(prefix="/api/v1/audit")
     who_is = Depends(access.signed_in)
 
     @routes.get("")
-    async def audit(
+    async def entries(
         query: Annotated[AuditQuery, Depends()],
         who: Identity = who_is,
         before: int | None = None,
@@ -27,11 +44,10 @@ def router(services: WebServices, access: Access) -> APIRouter:
     ) -> Response:
         """Newest first; `before`: the `seq` of the last entry one has."""
         access.need(who, Permission.SEE_AUDIT)
-        log_of = found(services.audit, "audit")
         wanted = query.filter
-        entries = await log_of.list_audit(
+        found = await audit.list_audit(
             username=wanted.username, since=wanted.since, until=wanted.until, before=before, limit=limit
         )
-        return json([redact(one, access.visibility(who)) for one in entries])
+        return json([redact(one, access.visibility(who)) for one in found])
 
     return routes

@@ -1,38 +1,66 @@
 """Calls and what was said on them."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity, Permission
+from domain.calls import Call
+from domain.orders import Order
+from domain.recordings import StoredRecording
+from domain.transcripts import Utterance
 from domain.visibility.redact import redact
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import json
 from gateway.web.routes import Limit
-from gateway.web.services import WebServices
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class CallReader(Protocol):
+    """Port: calls and what was said on them."""
+
+    async def list_calls(
+        self, *, agent: str | None = None, before: float | None = None, limit: int = 50
+    ) -> Sequence[Call]:
+        """Newest first by `started_at`; only those with `started_at < before`; only `agent`'s, if given."""
+        ...
+
+    async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
+        """In order of `start`."""
+        ...
+
+    async def list_recordings(self, call_id: str) -> Sequence[StoredRecording]:
+        """By offset."""
+        ...
+
+
+OrderOf = Callable[[str], Awaitable[Order | None]]
+"""The order of the call of that id as it is now; `None`: it has none."""
+
+
+def router(access: Access, calls: CallReader, order_of_call: OrderOf) -> APIRouter:
     """`/calls`."""
     routes = APIRouter(prefix="/api/v1/calls")
     who_is = Depends(access.signed_in)
 
     @routes.get("")
-    async def calls(who: Identity = who_is, before: float | None = None, limit: Limit = 50) -> Response:
+    async def list_calls(who: Identity = who_is, before: float | None = None, limit: Limit = 50) -> Response:
         if who.may(Permission.SEE_ALL):
-            every = await services.calls.list_calls(before=before, limit=limit)
+            every = await calls.list_calls(before=before, limit=limit)
         elif who.agent_id is None:
             return json([])
         else:
-            every = await services.calls.list_calls(agent=who.agent_id, before=before, limit=limit)
+            every = await calls.list_calls(agent=who.agent_id, before=before, limit=limit)
         return json([redact(one, access.visibility(who)) for one in every])
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
         """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), order."""
         call = await access.own_call(call_id, who)
-        kept = await services.audio.list_recordings(call_id) if services.audio else ()
+        kept = await calls.list_recordings(call_id)
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
-        said = await services.calls.list_utterances(call_id)
-        order = await services.orders.order_of_call(call_id)
+        said = await calls.list_utterances(call_id)
+        order = await order_of_call(call_id)
         visibility = access.visibility(who)
         return json(
             {
@@ -42,10 +70,5 @@ def router(services: WebServices, access: Access) -> APIRouter:
                 "order": redact(order, visibility),
             }
         )
-
-    @routes.get("/{call_id}/pop")
-    async def pop(call_id: str, who: Identity = who_is) -> Response:
-        call = await access.own_call(call_id, who)
-        return json(await found(services.pops, "screen-pop").pop(call, who.role))
 
     return routes

@@ -1,16 +1,15 @@
 """Commands of the desk over HTTP; the stream takes the same ones."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
 from agents.accounts.service import Identity, Permission
-from domain.commands import STATUS, catalogue
+from domain.commands import STATUS, Answered, catalogue
 from domain.messages import Message
 from gateway.web.access import Access
-from gateway.web.answers import found, json, problem
-from gateway.web.services import WebServices
+from gateway.web.answers import json, problem
 
 
 class CommandBody(BaseModel):
@@ -19,7 +18,15 @@ class CommandBody(BaseModel):
     args: dict[str, Any] = {}
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class Commands(Protocol):
+    """Port: commands of the desk."""
+
+    async def command(self, who: Identity, command_id: str, name: str, args: Any) -> Answered:
+        """Do it once and answer; asked again with the same id, the first answer. Never raises."""
+        ...
+
+
+def router(access: Access, commands: Commands) -> APIRouter:
     """`/commands`."""
     routes = APIRouter(prefix="/api/v1/commands")
     who_is = Depends(access.signed_in)
@@ -30,7 +37,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.post("")
     async def command(body: CommandBody, who: Identity = who_is) -> Response:
-        answer = await found(services.commands, "command").command(who, body.id, body.name, body.args)
+        answer = await commands.command(who, body.id, body.name, body.args)
         if answer.ok:
             return json({"id": answer.id, "ok": True, "result": answer.result})
         why = Message(answer.reason, answer.params, answer.message)

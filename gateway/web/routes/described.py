@@ -6,10 +6,9 @@ from agents.accounts.service import Identity
 from gateway.stream import asyncapi
 from gateway.web.access import Access
 from gateway.web.answers import json
-from gateway.web.services import WebServices
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+def router(access: Access) -> APIRouter:
     """`/openapi.json` and `/asyncapi.json`."""
     routes = APIRouter(prefix="/api/v1")
     who_is = Depends(access.signed_in)

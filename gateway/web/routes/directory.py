@@ -1,20 +1,28 @@
 """Whom a call can be passed to."""
 
+from typing import Protocol
+
 from fastapi import APIRouter, Depends, Response
 
 from agents.accounts.service import Identity
+from domain.directory import Directory
 from gateway.web.access import Access
-from gateway.web.answers import found, json
-from gateway.web.services import WebServices
+from gateway.web.answers import json
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class Directories(Protocol):
+    """Port: whom a call can be passed to."""
+
+    def now(self) -> Directory: ...
+
+
+def router(access: Access, directories: Directories) -> APIRouter:
     """`/directory`."""
     routes = APIRouter(prefix="/api/v1/directory")
     who_is = Depends(access.signed_in)
 
     @routes.get("")
     async def directory(who: Identity = who_is) -> Response:
-        return json(found(services.directory, "directory").now())
+        return json(directories.now())
 
     return routes

@@ -1,13 +1,14 @@
-"""Looking back: calls and orders by what was said, written, and when."""
+"""Calls and orders of the past, by what was said, written, and when."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from agents.accounts.service import Identity
-from domain.history import order_summary_of
+from domain.history import CallFilter, CallSummary, Key, OrderFilter, OrderOfCall, Page, order_summary_of
+from domain.visibility.policy import WHOLE, Visibility
 from gateway.web.access import Access
-from gateway.web.answers import found, json
+from gateway.web.answers import json
 from gateway.web.history_query import (
     CallQuery,
     Cursor,
@@ -17,12 +18,26 @@ from gateway.web.history_query import (
     restricted_to,
     searched,
 )
-from gateway.web.services import WebServices
 
 PageSize = Annotated[int, Query(ge=1, le=200)]
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class History(Protocol):
+    """Port: calls and orders of the past, as `visibility` allows, newest first.
+
+    `before` is the `next` of the page before.
+    """
+
+    async def find_calls(
+        self, wanted: CallFilter, before: Key | None, limit: int, *, visibility: Visibility = WHOLE
+    ) -> Page[CallSummary]: ...
+
+    async def find_orders(
+        self, wanted: OrderFilter, before: Key | None, limit: int, *, visibility: Visibility = WHOLE
+    ) -> Page[OrderOfCall]: ...
+
+
+def router(access: Access, store: History) -> APIRouter:
     """`/history`."""
     routes = APIRouter(prefix="/api/v1/history", tags=["history"])
     who_is = Depends(access.signed_in)
@@ -39,7 +54,6 @@ def router(services: WebServices, access: Access) -> APIRouter:
         Where `next` is not null there may be more: ask again with it as `before`. A page may be short or
         empty and still have a `next`: the search was stopped to answer in time.
         """
-        store = found(services.history, "history")
         visibility = access.visibility(who)
         wanted = searched(query.filter(restricted_to(who)), visibility, spoken=True)
         page = await store.find_calls(wanted, key_of(before), limit, visibility=visibility)
@@ -53,7 +67,6 @@ def router(services: WebServices, access: Access) -> APIRouter:
         limit: PageSize = 50,
     ) -> Response:
         """Orders, newest first: `{items: [OrderSummary], next}`; pages as of calls."""
-        store = found(services.history, "history")
         visibility = access.visibility(who)
         wanted = searched(query.filter(restricted_to(who)), visibility)
         page = await store.find_orders(wanted, key_of(before), limit, visibility=visibility)

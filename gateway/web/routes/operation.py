@@ -1,17 +1,24 @@
 """For those who keep it running: health, readiness, metrics."""
 
 import asyncio
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from agents.accounts.service import Permission
+from gateway.health import Check, ReadinessCheck
 from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json
-from gateway.web.services import Check, ReadinessCheck, WebServices
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+def router(
+    access: Access,
+    checks: Sequence[ReadinessCheck],
+    registry: CollectorRegistry = REGISTRY,
+    *,
+    check_timeout_s: float = 3.0,
+) -> APIRouter:
     """`/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
 
@@ -21,7 +28,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     async def checked(check: ReadinessCheck) -> Check:
         try:
-            async with asyncio.timeout(services.check_timeout_s):
+            async with asyncio.timeout(check_timeout_s):
                 return await check()
         except Exception as error:
             name = getattr(check, "__name__", "check")
@@ -29,14 +36,14 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.get("/readyz")
     async def readyz() -> Response:
-        checks = await asyncio.gather(*(checked(check) for check in services.checks))
-        ok = all(check.ok for check in checks)
-        return json({"ok": ok, "checks": checks}, 200 if ok else 503)
+        results = await asyncio.gather(*(checked(check) for check in checks))
+        ok = all(check.ok for check in results)
+        return json({"ok": ok, "checks": results}, 200 if ok else 503)
 
     @routes.get("/metrics")
     async def metrics(request: Request) -> Response:
         if not from_this_machine(request):
             access.need(await access.signed_in(request), Permission.SEE_METRICS)
-        return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

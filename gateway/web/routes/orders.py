@@ -1,6 +1,7 @@
 """Work orders: read, filled in, kept while typing, marked as duplicates, sent off."""
 
-from typing import Annotated, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from fastapi import APIRouter, Depends, Response
@@ -12,8 +13,7 @@ from domain.refusals import refusal
 from domain.visibility.redact import redact, redact_drafts, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
-from gateway.web.auditing import note
-from gateway.web.services import WebServices
+from gateway.web.auditing import Note
 
 Value = str | bool | list[str]
 MAX_DRAFT = 4000
@@ -36,67 +36,96 @@ class DuplicateOf(BaseModel):
     order_id: str | None
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class Orders(Protocol):
+    """Port: work orders (`workorders.service.OrderService`)."""
+
+    async def set_fields(
+        self,
+        order_id: str,
+        fields: Mapping[str, Any],
+        *,
+        revision: int | None,
+        by: str,
+        seen: Mapping[str, Any] | None = None,
+    ) -> Order | None: ...
+
+    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None: ...
+
+    async def submit(self, order_id: str, *, by: str) -> Order | None: ...
+
+
+class UnsavedInput(Protocol):
+    """Port: what is typed into an order's fields and is not, or not yet, valid."""
+
+    async def drafts(self, order_id: str) -> dict[str, str]:
+        """Field name → text as typed."""
+        ...
+
+    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+        """Keep these texts; `None` removes that field's, others stay. The last write counts."""
+        ...
+
+
+FieldNames = Callable[[Order], Collection[str]]
+"""The names of the fields on the form of an order."""
+
+
+def router(
+    access: Access, orders: Orders, unsaved: UnsavedInput, field_names: FieldNames, note: Note
+) -> APIRouter:
     """`/orders`."""
     routes = APIRouter(prefix="/api/v1/orders")
     who_is = Depends(access.signed_in)
-
-    def names(order: Order) -> set[str]:
-        form = next((line.form for line in services.lines if line.id == order.line), "general")
-        return {field.name for field in services.forms.get(form, ())}
-
-    async def drafts_of(order_id: str) -> dict[str, str]:
-        return await services.drafts.drafts(order_id) if services.drafts else {}
 
     @routes.get("/{order_id}")
     async def order(order_id: str, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
         known: dict[str, Any] = msgspec.to_builtins(redact(own, visibility))
-        return json({**known, "drafts": redact_drafts(own, await drafts_of(order_id), visibility)})
+        return json({**known, "drafts": redact_drafts(own, await unsaved.drafts(order_id), visibility)})
 
     @routes.patch("/{order_id}/fields")
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
-        kept = {} if visibility.whole else await drafts_of(order_id)
-        changed = await services.orders.set_fields(
+        kept = {} if visibility.whole else await unsaved.drafts(order_id)
+        changed = await orders.set_fields(
             order_id,
             typed(own, body.fields, kept, visibility),
             revision=body.revision,
             by=who.username,
             seen=typed(own, body.seen, {}, visibility),
         )
-        if services.drafts is not None and changed is not None:
+        if changed is not None:
             # What is valid now needs no draft.
-            await services.drafts.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
+            await unsaved.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
         return json(redact(found(changed, "order"), visibility))
 
     @routes.put("/{order_id}/drafts")
     async def drafts(order_id: str, body: Drafts, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
-        strangers = sorted(set(body.drafts) - names(own))
+        strangers = sorted(set(body.drafts) - set(field_names(own)))
         if strangers:
             return problem(422, refusal("fields_unknown", fields=", ".join(strangers)))
         meant = (
             body.drafts
             if visibility.whole
-            else typed(own, body.drafts, await drafts_of(order_id), visibility)
+            else typed(own, body.drafts, await unsaved.drafts(order_id), visibility)
         )
-        await found(services.drafts, "drafts").keep_drafts(order_id, meant, by=who.username)
-        return json({"drafts": redact_drafts(own, await drafts_of(order_id), visibility)})
+        await unsaved.keep_drafts(order_id, meant, by=who.username)
+        return json({"drafts": redact_drafts(own, await unsaved.drafts(order_id), visibility)})
 
     @routes.post("/{order_id}/duplicate_of")
     async def duplicate_of(order_id: str, body: DuplicateOf, who: Identity = who_is) -> Response:
         own = await access.own_order(order_id, who)
         if body.order_id is not None and not _offered(own, body.order_id):
             await access.own_order(body.order_id, who)
-        marked = await services.orders.mark_duplicate(order_id, body.order_id, by=who.username)
-        await note(services, who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
+        marked = await orders.mark_duplicate(order_id, body.order_id, by=who.username)
+        await note(who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
         return json(redact(found(marked, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        sent = found(await services.orders.submit(order_id, by=who.username), "order")
+        sent = found(await orders.submit(order_id, by=who.username), "order")
         return json(redact(sent, access.visibility(who)))
 
     return routes

@@ -2,25 +2,44 @@
 
 import time
 from collections import OrderedDict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import FileResponse
 
 from agents.accounts.service import Identity, Permission
 from domain.calls import Call
-from gateway.storage.calls import StoredRecording
+from domain.recordings import StoredRecording
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found, json
-from gateway.web.auditing import note
-from gateway.web.services import WebServices
+from gateway.web.auditing import Note
+from recordings.playback import Clip, Peaks
 
 MAX_CLIP_S = 60.0
 AGAIN_S = 600.0
 """Players ask for one recording many times, piece by piece: one listening, for so long."""
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+class Recordings(Protocol):
+    """Port: recordings and what can be cut from a call."""
+
+    async def get_recording(self, recording_id: str) -> StoredRecording | None: ...
+
+    async def file_of(self, recording: StoredRecording) -> Path | None:
+        """Its WAV file; `None`: it is gone."""
+        ...
+
+    async def peaks(self, recording: StoredRecording, points: int) -> Peaks | None:
+        """`None`: its file is gone."""
+        ...
+
+    async def clip(self, call: Call, start: float, end: float) -> Clip | None:
+        """`None`: there is no audio of that time."""
+        ...
+
+
+def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
     """`/recordings` and `/calls/{id}/clip`."""
     routes = APIRouter(prefix="/api/v1", tags=["recordings"])
     who_is = Depends(access.signed_in)
@@ -33,7 +52,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
         return call
 
     async def own_recording(recording_id: str, who: Identity) -> StoredRecording:
-        recording = found(await found(services.audio, "recording").get_recording(recording_id), "recording")
+        recording = found(await recordings.get_recording(recording_id), "recording")
         await heard_call(recording.call_id, who)
         return recording
 
@@ -42,13 +61,11 @@ def router(services: WebServices, access: Access) -> APIRouter:
     async def audio(recording_id: str, who: Identity = who_is) -> Response:
         """The recording as WAV, 16-bit stereo at 8 kHz: caller left, agent right. `Range` is honoured."""
         recording = await own_recording(recording_id, who)
-        path = await found(services.audio, "recording").file_of(recording)
+        path = await recordings.file_of(recording)
         if path is None:
             raise Refused(404, "recording_gone")
         if heard.first((who.token_hash, recording.id)):
-            await note(
-                services, who, "recording.listen", {"recording": recording.id, "call": recording.call_id}
-            )
+            await note(who, "recording.listen", {"recording": recording.id, "call": recording.call_id})
         return FileResponse(path, media_type="audio/wav")
 
     @routes.get("/recordings/{recording_id:path}/peaks")
@@ -57,7 +74,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
     ) -> Response:
         """The waveform's outline: `{duration, caller: number[], agent: number[]}`, loudest sample 0..1."""
         recording = await own_recording(recording_id, who)
-        outline = await found(services.audio, "recording").peaks(recording, points)
+        outline = await recordings.peaks(recording, points)
         if outline is None:
             raise Refused(404, "recording_gone")
         return json(outline)
@@ -80,10 +97,10 @@ def router(services: WebServices, access: Access) -> APIRouter:
         if not 0 < end - start <= MAX_CLIP_S:
             raise Refused(422, "clip_span", most=round(MAX_CLIP_S))
         call = await heard_call(call_id, who)
-        piece = await found(services.audio, "recording").clip(call, start, end)
+        piece = await recordings.clip(call, start, end)
         if piece is None:
             raise Refused(404, "clip_none")
-        await note(services, who, "recording.clip", {"call": call.id, "from": start, "to": end})
+        await note(who, "recording.clip", {"call": call.id, "from": start, "to": end})
         return Response(piece.wav, media_type="audio/wav", headers={"X-Clip-End": f"{piece.end:.3f}"})
 
     return routes

@@ -1,17 +1,27 @@
-"""Signing in and out; what the page needs to know of the person and the house."""
+"""Signing in and out; what the page needs to know of the person and the configuration."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from agents.accounts.service import PERMISSIONS, Identity, LoginRefusedError, LoginThrottledError
+from agents.accounts.service import (
+    PERMISSIONS,
+    AccountService,
+    Identity,
+    LoginRefusedError,
+    LoginThrottledError,
+)
+from domain.lines import Line
+from domain.phones import PhoneKind
 from domain.refusals import refusal
 from gateway.stream.server import COOKIE
-from gateway.web.access import Access, stream_url
+from gateway.web.access import Access
 from gateway.web.answers import json, problem
-from gateway.web.services import WebServices
+from gateway.web.options import WebOptions
 
 
 class Login(BaseModel):
@@ -19,7 +29,26 @@ class Login(BaseModel):
     password: str
 
 
-def router(services: WebServices, access: Access) -> APIRouter:
+@dataclass(frozen=True)
+class DeskProfile:
+    """What the configuration says that every page needs."""
+
+    timezone: str = "Asia/Shanghai"
+    """Of what belongs to no line."""
+    lines: Sequence[Line] = ()
+    agent_names: Mapping[str, str] = field(default_factory=dict)
+    field_labels: Mapping[str, str] = field(default_factory=dict)
+    """Order field name → what people call it, in the order in which a form shows them."""
+    forms: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Form → its fields (`workorders.forms.Field`), as an agent fills them in."""
+    pause_reasons: Sequence[str] = ()
+    desk_login: bool = False
+    """Agents log in to their queues at the desk; otherwise the configuration puts them in."""
+    phones_of: Callable[[str | None], Sequence[PhoneKind]] = lambda _: ()
+    """The phones an agent has: `browser`, `desk`, or both."""
+
+
+def router(access: Access, accounts: AccountService, profile: DeskProfile, options: WebOptions) -> APIRouter:
     """`/session`."""
     routes = APIRouter(prefix="/api/v1/session")
     who_is = Depends(access.signed_in)
@@ -28,21 +57,21 @@ def router(services: WebServices, access: Access) -> APIRouter:
         return {
             "username": who.username,
             "role": who.role,
-            "name": services.agent_names.get(who.agent_id or "", who.username),
+            "name": profile.agent_names.get(who.agent_id or "", who.username),
             "agent": who.agent_id,
             "permissions": sorted(PERMISSIONS[who.role]),
             "csrf": who.csrf,
             "expires_at": who.expires_at,
-            "stream": stream_url(services, request),
-            "version": services.version,
-            "timezone": services.timezone,
+            "stream": options.stream_url(request),
+            "version": options.version,
+            "timezone": profile.timezone,
             "whole": access.visibility(who),
-            "lines": services.lines,
-            "field_labels": services.field_labels,
-            "forms": services.forms,
-            "pause_reasons": services.pause_reasons,
-            "desk_login": services.desk_login,
-            "phones": services.softphones.kinds(who.agent_id) if services.softphones else (),
+            "lines": profile.lines,
+            "field_labels": profile.field_labels,
+            "forms": profile.forms,
+            "pause_reasons": profile.pause_reasons,
+            "desk_login": profile.desk_login,
+            "phones": profile.phones_of(who.agent_id),
         }
 
     @routes.post("")
@@ -51,7 +80,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
             return problem(415, refusal("not_json"))
         address = request.client.host if request.client else ""
         try:
-            done = await services.accounts.login(body.username, body.password, address)
+            done = await accounts.login(body.username, body.password, address)
         except LoginThrottledError as error:
             response = problem(429, error.message)
             response.headers["Retry-After"] = str(int(error.retry_after) + 1)
@@ -65,7 +94,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
             max_age=int(done.identity.expires_at - time()),
             httponly=True,
             samesite="strict",
-            secure=services.secure_cookies,
+            secure=options.secure_cookies,
         )
         return response
 
@@ -75,7 +104,7 @@ def router(services: WebServices, access: Access) -> APIRouter:
 
     @routes.delete("")
     async def logout(request: Request, who: Identity = who_is) -> Response:
-        await services.accounts.logout(request.cookies[COOKIE])
+        await accounts.logout(request.cookies[COOKIE])
         response = Response(status_code=204)
         response.delete_cookie(COOKIE)
         return response

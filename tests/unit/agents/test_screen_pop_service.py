@@ -6,17 +6,19 @@ import pytest
 from msgspec import structs
 
 from agents.accounts.service import Role
-from agents.screen_pop.service import ScreenPopService, belongs, load_contacts
+from agents.screen_pop.service import ScreenPopService, belongs
 from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallStarted, OrderChanged
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.screen_pop import AlertKind, Contact, Level
+from gateway.modules.screen_pop import pop_enterprises, pop_rules
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.storage.callers import CallerRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from tests.unit.gateway.storage.conftest import database as database
+from workorders.directories.contacts import load_contacts
 from workorders.directories.reference import ReferenceDataError, load_reference
 from workorders.filling import order_id
 
@@ -51,7 +53,11 @@ def pops(
     contacts = {"051386110010": contact} if contact else load_contacts(None)
     settings = settings or load_settings(EXAMPLE)
     return ScreenPopService(
-        settings, load_reference(), contacts, CallerRepository(database), settings.privacy.model()
+        pop_rules(settings),
+        pop_enterprises(load_reference()),
+        contacts,
+        CallerRepository(database),
+        settings.privacy.model(),
     )
 
 

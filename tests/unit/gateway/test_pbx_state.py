@@ -10,6 +10,7 @@ from domain.lines import Line
 from domain.pbx import events as e
 from gateway.calls.tracker import CallTracker
 from gateway.facts.bus import LocalBus
+from gateway.facts.recorder import FactRecorder
 from gateway.pbx_state import PbxState
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
@@ -27,9 +28,9 @@ async def test_a_queue_is_shown_but_its_stays_are_journalled(tmp_path: Path) -> 
     bus = LocalBus()
     bus.listen(told.append)
     async with JournalWriter(database) as writer:
-        picture = PbxState(CallTracker("main", LINES, []), writer, bus, CallRepository(database))
-        await picture.on_event(e.NewChannel(at=1.0, state="Ring", exten="12345", **CHANNEL))
-        await picture.on_event(e.QueueCallerJoin(at=2.0, queue="q12345", position=1, **CHANNEL))
+        state = PbxState(CallTracker("main", LINES, []), FactRecorder(writer, bus), CallRepository(database))
+        await state.on_event(e.NewChannel(at=1.0, state="Ring", exten="12345", **CHANNEL))
+        await state.on_event(e.QueueCallerJoin(at=2.0, queue="q12345", position=1, **CHANNEL))
         await writer.flush()
         async with database.reading() as connection:
             kinds = list(await connection.scalars(select(journal.c.kind)))

@@ -23,19 +23,22 @@ from domain.facts import (
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.transcripts import Utterance, utterance_id
 from gateway.facts.bus import LocalBus
+from gateway.facts.recorder import FactRecorder
+from gateway.modules.orders import order_rules
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
 from gateway.stream.state import Audience, LiveView
-from gateway.web.services import OrderRefusedError
 from workorders.directories.reference import Reference, load_reference
+from workorders.drafting import Understanding
+from workorders.errors import OrderRefusedError
 from workorders.extraction.classifier import load_classifier
 from workorders.forms import check_value
 from workorders.knowledge import load_knowledge
-from workorders.service import Orders
+from workorders.service import OrderService
 
 REFERENCE = load_reference()
 NUMBER = "13912340000"
@@ -62,17 +65,12 @@ class Stage:
         self.journal = journal
         self.calls = CallRepository(database)
         self.repository = OrderRepository(database)
-        self.orders = Orders(
-            settings,
-            REFERENCE,
-            journal,
-            self.bus,
+        self.orders = OrderService(
+            order_rules(settings),
+            Understanding(REFERENCE, load_classifier(), load_knowledge(), model),
+            FactRecorder(journal, self.bus),
             self.calls,
             self.repository,
-            SqlOutbox(database),
-            classifier=load_classifier(),
-            knowledge=load_knowledge(),
-            model=model,
         )
 
     async def answered(self, number: int, caller: str = NUMBER) -> Call:
@@ -93,14 +91,14 @@ class Stage:
         fact = CallAnswered(at=AT + number, call=call, agent="1001", channel="PJSIP/1001-1", waited=1.0)
         self.journal.put(fact)
         self.bus.publish(fact)
-        await self.orders.on_fact(fact)
+        await self.orders.on_call_answered(fact)
         return call
 
     async def say(self, call: Call, at: float, text: str, side: Side = Side.CALLER) -> Order:
         said = Utterance(utterance_id(call.id, side, at), call.id, side, at, at + 3, text)
         fact = UtteranceHeard(at=call.started_at + at, utterance=said)
         self.journal.put(fact)
-        await self.orders.on_fact(fact)
+        await self.orders.on_utterance_heard(fact)
         await self.journal.flush()
         return await self.order(call)
 
@@ -294,6 +292,6 @@ async def test_what_is_said_on_a_call_outside_makes_no_order(tmp_path: Path) -> 
         said = Utterance(
             utterance_id("main-2", Side.CALLER, 3), "main-2", Side.CALLER, 3, 6, "您好，我家停水了"
         )
-        await stage.orders.on_fact(UtteranceHeard(at=AT + 61, utterance=said))
+        await stage.orders.on_utterance_heard(UtteranceHeard(at=AT + 61, utterance=said))
         await stage.journal.flush()
         assert {order.call_id for order in await stage.orders.list_orders()} == {"main-1"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from gateway.asterisk.errors import ActionTimeout, ConnectionLost, LoginRefused
+from domain.pbx.errors import ActionTimeout, ConnectionLost, LoginRefused
 from gateway.asterisk.manager import HardenedManager, backoff
 from gateway.asterisk.protocol import HardenedProtocol, Headers, render_action
 from tests.support.ami_server import ScriptedAmi, message

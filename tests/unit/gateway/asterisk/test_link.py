@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from domain.lines import Line
+from domain.pbx.errors import ActionRefused, ConnectionLost
 from domain.pbx.events import AnyPbxEvent, NewChannel
 from domain.pbx.snapshot import PbxSnapshot
-from gateway.asterisk.errors import ActionRefused, ConnectionLost
 from gateway.asterisk.link import LinkState, PbxLink
 from gateway.demo.pbx import DemoPbx, DemoPbxConfig
 from gateway.settings import PbxSettings

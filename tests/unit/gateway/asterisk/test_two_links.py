@@ -14,6 +14,7 @@ from gateway.asterisk.link import PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.demo.ami_server import AmiServer, Headers
 from gateway.facts.bus import LocalBus
+from gateway.facts.recorder import FactRecorder
 from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
@@ -63,7 +64,7 @@ class Pbx:
         bus = LocalBus()
         bus.listen(facts.append)
         self.tracker = CallTracker(name, LINES, ())
-        self.picture = PbxState(self.tracker, journal, bus, CallRepository(database))
+        self.picture = PbxState(self.tracker, FactRecorder(journal, bus), CallRepository(database))
 
     async def start(self) -> None:
         self.server = AmiServer("127.0.0.1", self.port, "hotline", "right", self.queue_state)

@@ -10,7 +10,7 @@ import pytest
 
 from agents.accounts.service import Identity, Role
 from domain.commands import CommandError
-from gateway.asterisk.errors import ActionRefused, ActionTimeout, ConnectionLost
+from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.call_control.service import CommandService
 from gateway.call_control.view import View
 from gateway.storage.command_log import CommandRepository

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, func, select
 from agents.accounts.service import Account, Role, Session
 from domain import facts as f
 from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Side
+from domain.recordings import StoredRecording
 from domain.transcripts import Utterance, utterance_id
 from gateway.storage.accounts import AccountRepository
-from gateway.storage.calls import CallRepository, StoredRecording
+from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database, DatabaseError, newest_revision
 from gateway.storage.journal import JournalWriter
 from gateway.storage.tables import journal, metadata

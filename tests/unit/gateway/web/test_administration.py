@@ -25,10 +25,9 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
 from tests.support.samples import call, order
+from tests.support.web import WebServices, create_app
 from tests.unit.gateway.web.test_api import PASSWORD, Desk, House
 
 

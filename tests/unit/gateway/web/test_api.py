@@ -15,9 +15,10 @@ from domain.audit import AuditEntry
 from domain.calls import Conversation, Leg, Party, Side
 from domain.screen_pop import PopCaller, ScreenPop
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
+from gateway.web.routes.screen_pop import ScreenPops as PopPort
 from gateway.web.serve import serve_web
-from gateway.web.services import OrderRefusedError, PopPort, WebServices
+from tests.support.web import WebServices, create_app
+from workorders.errors import OrderRefusedError
 from workorders.forms import FORMS
 
 PASSWORD = "correct-horse"

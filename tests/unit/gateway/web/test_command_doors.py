@@ -20,9 +20,8 @@ from gateway.storage.database import Database
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from tests.support.web import WebServices, create_app
 from tests.unit.gateway.call_control.test_command_service import Recorder
 from tests.unit.gateway.call_control.test_plan import CALLER, HERS, RULES, call, view
 from tests.unit.gateway.web.test_api import PASSWORD, Desk

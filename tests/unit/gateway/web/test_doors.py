@@ -16,9 +16,8 @@ from domain.queues import Queue, Waiting
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from tests.support.web import WebServices, create_app
 
 
 async def ask(http: aiohttp.ClientSession, method: str, url: str, **more: Any) -> aiohttp.ClientResponse:

@@ -27,22 +27,22 @@ from domain.figures import AgentFigures, QueueFigures
 from domain.lines import Line
 from domain.orders import OrderState
 from domain.queues import AgentState, AgentStatus
+from domain.recordings import StoredRecording
 from gateway.settings import PbxSettings
 from gateway.storage.accounts import AccountRepository
-from gateway.storage.calls import CallRepository, StoredRecording
+from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
 from recordings.pcm import RATE
 from recordings.service import RecordingService
 from recordings.takeover import Archive
 from tests.support.samples import call, order, said
+from tests.support.web import WebServices, create_app
 from tests.unit.gateway.storage.conftest import database  # noqa: F401 - a fixture
 from tests.unit.recordings.test_playback import ramp, write_legs, write_wav
 
@@ -140,7 +140,7 @@ async def opened(database: Database, tmp_path: Path, **more: Any) -> AsyncIterat
     )
     view.apply(f.QueueFiguresChanged(at=WINTER, figures=day))
     services = WebServices(
-        accounts=accounts, live=view, orders=orders, calls=calls, deliveries=None, audit=audit,  # type: ignore[arg-type]
+        accounts=accounts, live=view, orders=orders, calls=calls, deliveries=None, audit=audit,
         history=HistoryRepository(database), lines=LINES,
         audio=RecordingService({"main": pbx}, archive, calls),
         field_labels={"title": "标题", "town": "镇街", "urgent": "紧急", "keywords": "关键词"},

@@ -11,9 +11,8 @@ from yarl import URL
 
 from agents.accounts.service import AccountService
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from tests.support.web import WebServices, create_app
 
 DEMO = (("banzhang", "shown-in-demos"),)
 

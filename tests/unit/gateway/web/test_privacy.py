@@ -46,6 +46,9 @@ from domain.screen_pop import Contact, Level
 from domain.transcripts import Utterance, utterance_id
 from domain.visibility.policy import NOTHING, WHOLE, Privacy
 from gateway.facts.bus import LocalBus
+from gateway.facts.recorder import FactRecorder
+from gateway.modules.orders import order_rules
+from gateway.modules.screen_pop import pop_enterprises, pop_rules
 from gateway.settings import PrivacySettings, load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.storage.accounts import AccountRepository
@@ -58,13 +61,13 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.storage.unsaved_input import DraftRepository
 from gateway.stream.state import LiveView, audience_of, snapshot_frame
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import WebServices
+from tests.support.web import WebServices, create_app
 from tests.unit.gateway.storage.conftest import database as database
 from workorders.directories.reference import load_reference
+from workorders.drafting import Understanding
 from workorders.forms import FORMS, labels
-from workorders.service import Orders
+from workorders.service import OrderService
 
 PASSWORD = "correct-horse"
 NUMBER, NAME, ADDRESS = "13912345678", "欧阳小芳", "幸福路一百二十八号3单元"
@@ -137,7 +140,7 @@ class House(Struct):
     http: aiohttp.ClientSession
     url: str
     accounts: AccountService
-    orders: Orders
+    orders: OrderService
     app: FastAPI
     view: LiveView
     headers: dict[str, str] = {}
@@ -204,9 +207,16 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
             action_entry(at=AT, action_id="d", username="zhang", role="agent", agent="1001", name="originate",
                  args=args, refused=why)
         )  # fmt: skip
-        orders = Orders(settings, load_reference(), journal, bus, calls, repository, outbox)
+        orders = OrderService(
+            order_rules(settings),
+            Understanding(load_reference()),
+            FactRecorder(journal, bus),
+            calls,
+            repository,
+        )
         pops = ScreenPopService(
-            settings, load_reference(), {NUMBER: Contact(NAME, "示例公司", Level.VIP, f"另有{OTHER}")},
+            pop_rules(settings), pop_enterprises(load_reference()),
+            {NUMBER: Contact(NAME, "示例公司", Level.VIP, f"另有{OTHER}")},
             CallerRepository(database), privacy,
         )  # fmt: skip
         services = WebServices(

@@ -10,14 +10,13 @@ from structlog.testing import capture_logs
 
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService, Role
-from domain.softphones import IceServer, ice_servers
+from domain.softphones import IceServer, SoftphoneUnavailableError, ice_servers
 from gateway.asterisk.softphones import Softphones, websocket_urls
 from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load_settings, masked
 from gateway.settings.load import EXAMPLE
 from gateway.stream.state import LiveView
-from gateway.web.app import create_app
 from gateway.web.serve import serve_web
-from gateway.web.services import SoftphoneUnavailableError, WebServices
+from tests.support.web import WebServices, create_app
 from tests.unit.gateway.web.test_api import PASSWORD, House
 
 URL = "wss://pbx.example.cn:8089/ws"

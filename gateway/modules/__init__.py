@@ -1,0 +1,1 @@
+"""The capabilities of the gateway, a module each."""

@@ -1,0 +1,33 @@
+"""The day's figures of queues and agents."""
+
+from collections.abc import Callable, Iterable
+
+from agents.figures.service import FiguresService
+from domain.facts import AnyFact
+from gateway.facts.recorder import FactRecorder
+from gateway.module import Job, Module
+from gateway.runtime import Runtime
+from gateway.storage.calls import CallRepository
+
+
+class FiguresModule(Module):
+    """Rebuilds the day's figures from the journal and keeps them up."""
+
+    name = "figures"
+    needs = (CallRepository, FactRecorder)
+
+    async def open(self, runtime: Runtime) -> None:
+        """Provide the `FiguresService`, rebuilt before anything new happens."""
+        settings = runtime.settings
+        lines = [line.model() for line in settings.lines]
+        self._figures = FiguresService(lines, settings.timezone, runtime.get(FactRecorder))
+        await self._figures.rebuild(runtime.get(CallRepository))
+        runtime.provide(self._figures)
+
+    def listeners(self) -> Iterable[Callable[[AnyFact], None]]:
+        """Every fact is folded in."""
+        return [self._figures.today.apply]
+
+    def jobs(self) -> Iterable[Job]:
+        """What has changed is told once a second."""
+        return [Job("figures", self._figures.run)]

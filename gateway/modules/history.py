@@ -1,0 +1,42 @@
+"""Calls and orders of the past, and the audit."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+
+from gateway.module import Module
+from gateway.runtime import Runtime
+from gateway.storage.calls import CallRepository
+from gateway.storage.command_log import CommandRepository
+from gateway.storage.database import Database
+from gateway.storage.history import HistoryRepository
+from gateway.web.access import Access
+from gateway.web.exports import Exporter
+from gateway.web.routes import audit, calls, exports, history
+from workorders.service import OrderService
+
+
+class HistoryModule(Module):
+    """Finds calls and orders, and exports them."""
+
+    name = "history"
+    needs = (Database, CallRepository, OrderService, CommandRepository)
+
+    async def open(self, runtime: Runtime) -> None:
+        """All of it is read from the database."""
+        self._history = HistoryRepository(runtime.get(Database))
+        self._calls = runtime.get(CallRepository)
+        self._orders = runtime.get(OrderService)
+        self._audit = runtime.get(CommandRepository)
+
+    def routes(self, access: Access) -> Iterable[APIRouter]:
+        """`/calls`, `/history` and `/audit`."""
+        return [
+            calls.router(access, self._calls, self._orders.order_of_call),
+            history.router(access, self._history),
+            audit.router(access, self._audit),
+        ]
+
+    def exports(self, exporter: Exporter) -> None:
+        """Calls, orders, deliveries, audit."""
+        exports.history(exporter, self._history)

@@ -1,0 +1,19 @@
+"""The IVR: FastAGI greets callers and takes their choice of line."""
+
+from gateway.module import Module
+from gateway.runtime import Runtime
+from ivr.agi import FastAgiServer
+from ivr.hotline import HotlineIvr
+
+
+class IvrModule(Module):
+    """Serves FastAGI."""
+
+    name = "ivr"
+
+    async def open(self, runtime: Runtime) -> None:
+        """Listen for the PBXs."""
+        settings = runtime.settings
+        flow = HotlineIvr(tuple(line.model() for line in settings.lines))
+        server = await runtime.enter(FastAgiServer(settings.agi.host, settings.agi.port, flow))
+        runtime.agi_address = settings.agi.advertise or f"{settings.agi.host}:{server.port}"

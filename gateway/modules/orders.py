@@ -1,0 +1,92 @@
+"""Work orders: drafted while the call goes on, filled in by agents, submitted."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+
+from fastapi import APIRouter
+
+from domain.facts import AnyFact, CallAnswered, UtteranceHeard
+from domain.orders import Order
+from gateway.facts.consumers import Consumer
+from gateway.facts.recorder import FactRecorder
+from gateway.module import Module
+from gateway.runtime import Runtime
+from gateway.settings import Settings
+from gateway.storage.calls import CallRepository
+from gateway.storage.command_log import CommandRepository
+from gateway.storage.database import Database
+from gateway.storage.orders import OrderRepository
+from gateway.storage.unsaved_input import DraftRepository
+from gateway.web.access import Access
+from gateway.web.auditing import note_into
+from gateway.web.routes import orders
+from workorders.directories.reference import Reference
+from workorders.drafting import Understanding
+from workorders.extraction.classifier import MODEL as CLASSIFIER
+from workorders.extraction.classifier import load_classifier
+from workorders.extraction.language_model import LanguageModel
+from workorders.forms import FORMS
+from workorders.knowledge import load_knowledge
+from workorders.rules import LineRules, OrderRules
+from workorders.service import OrderService
+
+
+class OrdersModule(Module):
+    """The order service, fed with what is said on calls."""
+
+    name = "orders"
+    needs = (Database, FactRecorder, CallRepository, OrderRepository, CommandRepository, Reference)
+
+    async def open(self, runtime: Runtime) -> None:
+        """Provide the `OrderService`."""
+        files = runtime.settings.reference
+        understanding = Understanding(
+            runtime.get(Reference),
+            classifier=await asyncio.to_thread(load_classifier, files.classifier or CLASSIFIER),
+            knowledge=await asyncio.to_thread(load_knowledge, files.knowledge),
+            assistant=await self._assistant(runtime),
+        )
+        self._rules = order_rules(runtime.settings)
+        self._orders = OrderService(
+            self._rules,
+            understanding,
+            runtime.get(FactRecorder),
+            runtime.get(CallRepository),
+            runtime.get(OrderRepository),
+        )
+        self._unsaved = DraftRepository(runtime.get(Database))
+        self._audit = runtime.get(CommandRepository)
+        runtime.provide(self._orders)
+
+    async def _assistant(self, runtime: Runtime) -> LanguageModel | None:
+        llm = runtime.settings.llm
+        if llm.url is None:
+            return None
+        key = llm.read_secret() if llm.secret or llm.secret_file else ""
+        return await runtime.enter(LanguageModel(str(llm.url), llm.model, key=key, timeout_s=llm.timeout_s))
+
+    def consumers(self) -> Mapping[type[AnyFact], Consumer]:
+        """A call that is answered begins a draft; every final utterance refills it."""
+        return {
+            CallAnswered: self._orders.on_call_answered,
+            UtteranceHeard: self._orders.on_utterance_heard,
+        }
+
+    def routes(self, access: Access) -> Iterable[APIRouter]:
+        """`/orders`."""
+        note = note_into(self._audit)
+        return [orders.router(access, self._orders, self._unsaved, self._field_names, note)]
+
+    def _field_names(self, order: Order) -> Collection[str]:
+        return {field.name for field in FORMS.get(self._rules.line(order.line).form, ())}
+
+
+def order_rules(settings: Settings) -> OrderRules:
+    """What the configuration says of orders."""
+    return OrderRules(
+        lines=tuple(LineRules(line.id, line.form, line.submit == "on_hangup") for line in settings.lines),
+        endpoints={endpoint.id: tuple(endpoint.lines) for endpoint in settings.workorders},
+        related_days=settings.reference.related_days,
+        ask_every_s=settings.llm.every_s,
+        ask_wait_s=settings.llm.finish_wait_s,
+    )

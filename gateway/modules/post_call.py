@@ -1,0 +1,66 @@
+"""What is done after the hang-up: recording, transcript, order."""
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from asr.answer_hints import AnswerHints
+from asr.live_transcription import LiveTranscription
+from asr.pool import EnginePool
+from domain.facts import AnyFact, CallEnded
+from gateway.facts.consumers import Consumer
+from gateway.facts.recorder import FactRecorder
+from gateway.module import Job, Module
+from gateway.modules.recogniser import SpeechRequests
+from gateway.post_call import PostCall
+from gateway.runtime import Runtime
+from gateway.storage.calls import CallRepository
+from gateway.telephony import Telephony
+from recordings.takeover import Archive
+from workorders.service import OrderService
+
+log = structlog.get_logger(__name__)
+
+
+class PostCallModule(Module):
+    """Finishes every call that had a conversation, also those an earlier run left unfinished."""
+
+    name = "post_call"
+    needs = (Telephony, Archive, OrderService, FactRecorder, CallRepository, AnswerHints, SpeechRequests)
+
+    async def open(self, runtime: Runtime) -> None:
+        """Stop where it stands when the gateway stops; the next start goes on."""
+        self._post_call = PostCall(
+            runtime.get(Telephony).pbxs,
+            runtime.get(Archive),
+            runtime.find(EnginePool),
+            runtime.find(LiveTranscription),
+            runtime.get(OrderService),
+            runtime.get(FactRecorder),
+            runtime.get(CallRepository),
+            runtime.get(AnswerHints),
+            runtime.get(SpeechRequests).of,
+        )
+        runtime.on_stop(self._post_call.stop)
+
+    def consumers(self) -> Mapping[type[AnyFact], Consumer]:
+        """A call that is over is finished."""
+        return {CallEnded: self._on_call_ended}
+
+    async def _on_call_ended(self, fact: CallEnded) -> None:
+        if fact.call.needs_post_call:
+            self._post_call.begin(fact.call)
+
+    def jobs(self) -> Iterable[Job]:
+        """Take up what an earlier run left."""
+        return [Job("post-call resume", self._resume)]
+
+    async def _resume(self) -> None:
+        if reopened := await self._post_call.resume():
+            log.info("resumed_unfinished_calls", calls=reopened)
+
+    def metrics(self) -> Iterable[Metric]:
+        """How many calls wait."""
+        waiting = self._post_call.backlog
+        yield GaugeMetricFamily("hotline_calls_finishing", "Calls over, not yet finished", value=waiting)

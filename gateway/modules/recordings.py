@@ -1,0 +1,35 @@
+"""Recordings: kept in the archive, heard again."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+
+from gateway.module import Module
+from gateway.runtime import Runtime
+from gateway.storage.calls import CallRepository
+from gateway.storage.command_log import CommandRepository
+from gateway.telephony import Telephony
+from gateway.web.access import Access
+from gateway.web.auditing import note_into
+from gateway.web.routes import recordings
+from recordings.service import RecordingService
+from recordings.takeover import Archive
+
+
+class RecordingsModule(Module):
+    """Provides the `Archive`, and serves what is in it."""
+
+    name = "recordings"
+    needs = (Telephony, CallRepository, CommandRepository)
+
+    async def open(self, runtime: Runtime) -> None:
+        """The archive lies in the data directory."""
+        archive = Archive(runtime.settings.data_dir / "recordings")
+        calls = runtime.get(CallRepository)
+        self._recordings = RecordingService(runtime.get(Telephony).pbxs, archive, calls)
+        self._audit = runtime.get(CommandRepository)
+        runtime.provide(archive)
+
+    def routes(self, access: Access) -> Iterable[APIRouter]:
+        """`/recordings` and `/calls/{id}/clip`."""
+        return [recordings.router(access, self._recordings, note_into(self._audit))]

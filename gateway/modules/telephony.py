@@ -1,0 +1,103 @@
+"""The PBXs: linked, followed, and the timers of their agents."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from agents.figures.service import FiguresService
+from agents.timers import AgentTimers
+from gateway.asterisk.actions import queue_pause
+from gateway.asterisk.link import PbxLink
+from gateway.calls.tracker import CallTracker
+from gateway.facts.recorder import FactRecorder
+from gateway.health import Check, ReadinessCheck
+from gateway.module import Job, Module
+from gateway.pbx_state import PbxState
+from gateway.runtime import Runtime
+from gateway.settings import PbxSettings
+from gateway.storage.calls import CallRepository
+from gateway.telephony import Telephony
+
+
+class TelephonyModule(Module):
+    """Provides `Telephony`: for each PBX a link, a state, and timers."""
+
+    name = "telephony"
+    needs = (FactRecorder, CallRepository, FiguresService)
+
+    async def open(self, runtime: Runtime) -> None:
+        """Bring up PBXs of our own where asked to, and prepare the links; the jobs connect them."""
+        addresses = runtime.agi_address, runtime.audio_address
+        pbxs = await runtime.start_pbxs(*addresses) if runtime.start_pbxs else runtime.settings.pbx
+        self._telephony = Telephony({pbx.name: pbx for pbx in pbxs})
+        for pbx in pbxs:
+            self._add(runtime, pbx)
+        runtime.provide(self._telephony)
+
+    def _add(self, runtime: Runtime, pbx: PbxSettings) -> None:
+        telephony, settings = self._telephony, runtime.settings
+        first, facts = telephony.first, runtime.get(FactRecorder)
+        tracker = CallTracker(
+            pbx.name,
+            [line.model() for line in settings.lines],
+            [agent.model() for agent in settings.agents if (agent.pbx or first) == pbx.name],
+            missed_limit=settings.desk.missed_limit,
+        )
+        state = PbxState(tracker, facts, runtime.get(CallRepository))
+        link = PbxLink(pbx, state.on_event, state.on_state, state.on_snapshot)
+        timers = AgentTimers(state.queue_state, LinkPauses(link), facts.record, self._follow)
+        state.after = timers.wake
+        state.queue_state.restore(*runtime.get(FiguresService).left_of(pbx.name))
+        telephony.states[pbx.name], telephony.links[pbx.name] = state, link
+        telephony.timers[pbx.name] = timers
+
+    async def _follow(self, agent: str) -> None:
+        await self._telephony.follow_phone(agent)
+
+    def jobs(self) -> Iterable[Job]:
+        """For each PBX, its timers and its link."""
+        for name, timers in self._telephony.timers.items():
+            yield Job(f"timers {name}", timers.run)
+            yield Job(f"pbx {name}", self._telephony.links[name].run)
+
+    def checks(self) -> Iterable[ReadinessCheck]:
+        """Each PBX is linked."""
+        return [_linked(name, link) for name, link in self._telephony.links.items()]
+
+    def metrics(self) -> Iterable[Metric]:
+        """Links, events and live calls of each PBX."""
+        up = GaugeMetricFamily("hotline_pbx_up", "1 while the link to the PBX is up", labels=["pbx"])
+        events = CounterMetricFamily("hotline_pbx_events", "PBX events folded", labels=["pbx"])
+        live = GaugeMetricFamily("hotline_calls_live", "Calls going on", labels=["pbx", "state"])
+        for name, state in self._telephony.states.items():
+            up.add_metric([name], float(state.link.phase == "up"))
+            events.add_metric([name], state.events)
+            counts: dict[str, int] = {}
+            for call in state.live_calls:
+                counts[call.state.value] = counts.get(call.state.value, 0) + 1
+            for value, count in counts.items():
+                live.add_metric([name, value], count)
+        return up, events, live
+
+
+class LinkPauses:
+    """Pauses of queue members by AMI: `agents.timers.MemberPauses`."""
+
+    def __init__(self, link: PbxLink) -> None:
+        self._link = link
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link is up and the state was read."""
+        return self._link.state.phase == "up"
+
+    async def pause(self, interface: str, paused: bool, reason: str = "") -> None:
+        """Pause or unpause the member in all its queues."""
+        await queue_pause(self._link, interface, paused, reason)
+
+
+def _linked(name: str, link: PbxLink) -> Callable[[], Awaitable[Check]]:
+    async def check() -> Check:
+        return Check(f"pbx:{name}", link.state.phase == "up", link.state.reason or link.state.phase)
+
+    return check

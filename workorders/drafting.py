@@ -1,0 +1,236 @@
+"""Orders while they grow: the draft of each call with an agent is refilled with every final utterance."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from domain.calls import Call, Side
+from domain.facts import LifeSafetyAlert, OrderChanged, Recorder
+from domain.numbers import forms
+from domain.orders import Alert, FieldValue, Order, OrderState
+from domain.transcripts import Utterance
+from workorders import filling
+from workorders.directories.reference import Reference
+from workorders.extraction import ExtractionContext, extract
+from workorders.extraction import language_model as language
+from workorders.extraction.classifier import Classifier
+from workorders.knowledge import KnowledgeBase
+from workorders.ports import CallReader, OrderStore
+from workorders.rules import OrderRules
+
+log = structlog.get_logger(__name__)
+
+DAY_S = 86_400.0
+KNOWLEDGE_WORDS = 400
+"""The knowledge base is searched with so many of the caller's latest characters."""
+
+
+class Assistant(Protocol):
+    """Port: a language model that proposes field values."""
+
+    async def ask(
+        self, form: str, said: Sequence[Utterance], reference: Reference
+    ) -> dict[str, FieldValue]: ...
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What the fields of an order are found with."""
+
+    reference: Reference
+    classifier: Classifier | None = None
+    knowledge: KnowledgeBase | None = None
+    assistant: Assistant | None = None
+
+
+@dataclass
+class CallDraft:
+    """What a live call needs while its order grows."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever changes the order holds it."""
+    call: Call | None = None
+    order: Order | None = None
+    utterances: dict[str, Utterance] | None = None
+    answers: Mapping[str, FieldValue] = field(default_factory=dict)
+    """What the language model proposed last."""
+    asking: asyncio.Task[None] | None = None
+    asked_at: float = float("-inf")
+    alerted: bool = False
+
+    def begun(self) -> tuple[Call, Order]:
+        """The call and its order, of a draft that has been opened."""
+        assert self.call is not None
+        assert self.order is not None
+        return self.call, self.order
+
+    def said(self) -> list[Utterance]:
+        """The utterances in order of start."""
+        return sorted((self.utterances or {}).values(), key=lambda one: (one.start, one.side))
+
+
+class Drafting:
+    """The drafts of the live calls."""
+
+    def __init__(
+        self,
+        rules: OrderRules,
+        understanding: Understanding,
+        facts: Recorder,
+        calls: CallReader,
+        orders: OrderStore,
+    ) -> None:
+        self._rules = rules
+        self._with = understanding
+        self._facts = facts
+        self._calls = calls
+        self._orders = orders
+        self._drafts: dict[str, CallDraft] = {}
+
+    def live_orders(self) -> list[Order]:
+        """The orders of the live calls as they are now."""
+        return [draft.order for draft in self._drafts.values() if draft.order is not None]
+
+    def live_order(self, call_id: str) -> Order | None:
+        """The order of that live call as it is now."""
+        draft = self._drafts.get(call_id)
+        return draft.order if draft else None
+
+    def live_call(self, call_id: str) -> Call | None:
+        """The live call of that id as far as its draft knows it."""
+        draft = self._drafts.get(call_id)
+        return draft.call if draft else None
+
+    async def open(self, call: Call) -> CallDraft:
+        """The draft of that call, begun if there is none yet."""
+        draft = self._drafts.setdefault(call.id, CallDraft())
+        async with draft.lock:
+            draft.call = call
+            order = draft.order or await self._orders.order_of_call(call.id)
+            if order is None:
+                line = self._rules.line_of(call.line)
+                order = filling.new_order(call, line, call.answered_at or call.started_at)
+                self.record(draft, order, tuple(order.fields), time.time())
+            if draft.utterances is None:
+                said = await self._calls.list_utterances(call.id)
+                draft.utterances = {one.id: one for one in said}
+            draft.order = order
+        return draft
+
+    async def heard(self, utterance: Utterance) -> None:
+        """Refill the order of the utterance's call."""
+        draft = self._drafts.get(utterance.call_id)
+        if draft is None or draft.call is None:
+            call = await self._calls.get_call(utterance.call_id)
+            if call is None or not call.has_work_order:
+                return  # a call to somebody outside has a transcript, and no order
+            draft = await self.open(call)
+        async with draft.lock:
+            draft.utterances = {**(draft.utterances or {}), utterance.id: utterance}
+            await self._refill(draft)
+
+    async def complete(self, call: Call) -> CallDraft:
+        """Refill once more, now that the transcript is whole.
+
+        An answer of the language model that is under way is waited for, but not long.
+        """
+        draft = await self.open(call)
+        async with draft.lock:
+            draft.call = call
+            await self._refill(draft)
+        if draft.asking is not None:
+            await asyncio.wait([draft.asking], timeout=self._rules.ask_wait_s)
+        async with draft.lock:
+            return draft
+
+    def forget(self, call_id: str) -> None:
+        """Let go of what only a live call needs."""
+        draft = self._drafts.pop(call_id, None)
+        if draft is not None and draft.asking is not None:
+            draft.asking.cancel()
+
+    def record(self, draft: CallDraft, order: Order, changed: tuple[str, ...], at: float) -> None:
+        """Make `order` the state of the draft."""
+        draft.order = order
+        self._facts.record(OrderChanged(at=at, order=order, changed=changed))
+
+    def replace(self, order: Order) -> None:
+        """Let a live call's draft know what its order has become."""
+        draft = self._drafts.get(order.call_id)
+        if draft is not None:
+            draft.order = order
+
+    async def _refill(self, draft: CallDraft) -> None:
+        call, before = draft.begun()
+        said = draft.said()
+        context = ExtractionContext(
+            form=self._rules.line(call.line).form,
+            caller=call.caller,
+            reference=self._with.reference,
+            classifier=self._with.classifier,
+            started_at=call.started_at,
+        )
+        # Matching by sound takes tens of milliseconds on a long call: never on the event loop.
+        found = await asyncio.to_thread(extract, said, context)
+        fields, offers = language.merged(found.fields, found.offers, draft.answers)
+        order, changed = filling.refill(before, fields, time.time(), offers)
+        order = await self._put_beside(order, call, said)
+        if order != before:
+            self.record(draft, order, changed, order.updated_at)
+        self._alert(draft, order, call)
+        self._ask(draft, call.id, context.form, said)
+
+    async def _put_beside(self, order: Order, call: Call, said: Sequence[Utterance]) -> Order:
+        """Add earlier orders and articles that may help the agent."""
+        if order.state is not OrderState.DRAFT:
+            return order
+        since = order.created_at - self._rules.related_days * DAY_S
+        related = await self._orders.related(call.id, forms(call.caller.number), order.matter, since)
+        told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
+        knowledge = self._with.knowledge
+        hits = await asyncio.to_thread(knowledge.search, told) if knowledge and told else ()
+        return filling.put_beside(order, tuple(related), hits, time.time())
+
+    def _alert(self, draft: CallDraft, order: Order, call: Call) -> None:
+        """Danger to life is reported at once, once a call, however it was learned."""
+        danger = order.fields.get("life_safety")
+        if danger is None or danger.value is not True or draft.alerted:
+            return
+        draft.alerted = True
+        alert = Alert(
+            call_id=call.id,
+            order_id=order.id,
+            line=order.line,
+            agent=call.agent,
+            at=time.time(),
+            quote=danger.evidence[0].quote if danger.evidence else "",
+            confidence=danger.confidence,
+        )
+        self._facts.record(LifeSafetyAlert(at=alert.at, alert=alert))
+        log.warning("life_safety", call=call.id, order=order.id, line=order.line)
+
+    # -- the language model, where there is one: asked beside the call, never waited for ---------------------
+    def _ask(self, draft: CallDraft, call_id: str, form: str, said: Sequence[Utterance]) -> None:
+        now = asyncio.get_running_loop().time()
+        recently = now - draft.asked_at < self._rules.ask_every_s
+        if self._with.assistant is None or draft.asking is not None or recently:
+            return
+        draft.asked_at = now
+        work = self._answer(self._with.assistant, draft, call_id, form, said)
+        draft.asking = asyncio.create_task(work, name=f"llm {call_id}")
+
+    async def _answer(
+        self, assistant: Assistant, draft: CallDraft, call_id: str, form: str, said: Sequence[Utterance]
+    ) -> None:
+        values = await assistant.ask(form, said, self._with.reference)
+        if self._drafts.get(call_id) is not draft:
+            return
+        async with draft.lock:
+            draft.asking = None
+            if values != draft.answers and self._drafts.get(call_id) is draft:
+                draft.answers = values
+                await self._refill(draft)

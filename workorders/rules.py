@@ -1,0 +1,43 @@
+"""What the configuration says of orders: forms and submission by line, and who receives them. Pure."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+GENERAL_FORM = "general"
+
+
+class LineRules(Struct, frozen=True):
+    """What one line wants of its orders."""
+
+    id: str
+    form: str = GENERAL_FORM
+    submit_on_hangup: bool = True
+    """Otherwise the agent submits the order."""
+
+
+class OrderRules(Struct, frozen=True):
+    """What the configuration says of orders."""
+
+    lines: tuple[LineRules, ...] = ()
+    """The first is that of calls of no line."""
+    endpoints: Mapping[str, tuple[str, ...]] = {}
+    """Id of a work-order system → the lines whose orders it receives; empty: all."""
+    related_days: float = 30.0
+    """Earlier orders are offered for so many days."""
+    ask_every_s: float = 5.0
+    """The language model is asked about one call at most so often."""
+    ask_wait_s: float = 5.0
+    """After the call, an answer of the language model is waited for so long."""
+
+    def line(self, line_id: str | None) -> LineRules:
+        """The rules of that line; the usual ones for a line that is not configured."""
+        return next((line for line in self.lines if line.id == line_id), LineRules(line_id or "default"))
+
+    def line_of(self, line_id: str | None) -> str:
+        """The line that the order of a call on `line_id` belongs to."""
+        return line_id or (self.lines[0].id if self.lines else "default")
+
+    def endpoints_of(self, line_id: str) -> list[str]:
+        """The work-order systems that receive the orders of that line."""
+        return [name for name, lines in self.endpoints.items() if not lines or line_id in lines]
