@@ -5,7 +5,7 @@ from functools import singledispatchmethod
 
 from msgspec import Struct, structs
 
-from agents.alarms.unsubmitted import Drafts
+from agents.alarms.unsubmitted import UnsubmittedOrders
 from domain.alarms import (
     AGENT_MEASURES,
     DAY_MEASURES,
@@ -56,7 +56,7 @@ class AlarmRules:
         self._days: dict[tuple[str, str], QueueFigures] = {}
         self._agents: dict[str, AgentStatus] = {}
         self._down: dict[str, float] = {}
-        self.drafts = Drafts()
+        self.unsubmitted = UnsubmittedOrders()
         self._broken: dict[str, float] = {}
         """When each alarm's threshold was crossed, raised or not yet."""
         self.raised: dict[str, Alarm] = {}
@@ -89,11 +89,11 @@ class AlarmRules:
 
     @apply.register
     def _(self, fact: CallFact) -> None:
-        self.drafts.call(fact.call)
+        self.unsubmitted.call(fact.call)
 
     @apply.register
     def _(self, fact: OrderChanged) -> None:
-        self.drafts.changed(fact.order)
+        self.unsubmitted.changed(fact.order)
 
     def judge(self, now: float) -> list[AlarmChanged]:
         """What was raised or cleared since the last time; `now` in POSIX seconds."""
@@ -169,7 +169,7 @@ class AlarmRules:
                 if agent.state.value == measure.value and wanted:
                     yield _Subject(agent.pbx, agent=agent.id), now - agent.since
         elif measure is Measure.UNSUBMITTED:
-            for draft in self.drafts.left():
+            for draft in self.unsubmitted.left():
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
                     yield about, now - (draft.ended_at or now)

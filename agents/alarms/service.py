@@ -31,7 +31,7 @@ class AlarmService:
 
     async def run(self) -> None:
         """Until cancelled."""
-        self.rules.drafts.recall(await self._unsubmitted_orders())
+        self.rules.unsubmitted.recall(await self._unsubmitted_orders())
         while True:
             now = time.time()
             self._facts.record(*self.rules.judge(now))

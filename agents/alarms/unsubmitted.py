@@ -12,11 +12,11 @@ CALLS_KEPT = 2000
 """Ended calls that are remembered, should their order only begin afterwards."""
 
 
-class Drafts:
+class UnsubmittedOrders:
     """The open drafts, by order."""
 
     def __init__(self) -> None:
-        self._drafts: dict[str, UnsubmittedOrder] = {}
+        self._orders: dict[str, UnsubmittedOrder] = {}
         self._of_call: dict[str, str] = {}
         self._ended: OrderedDict[str, Call] = OrderedDict()
         self._closed: set[str] | None = set()
@@ -25,18 +25,18 @@ class Drafts:
     def recall(self, drafts: Iterable[UnsubmittedOrder]) -> None:
         """What earlier runs left; once, however much was applied before."""
         for one in drafts:
-            if one.order_id not in self._drafts and one.order_id not in (self._closed or ()):
+            if one.order_id not in self._orders and one.order_id not in (self._closed or ()):
                 self._keep(one)
         self._closed = None
 
     def changed(self, order: Order) -> None:
         """An order as it now is."""
         if order.state is not OrderState.DRAFT:
-            if (gone := self._drafts.pop(order.id, None)) is not None:
+            if (gone := self._orders.pop(order.id, None)) is not None:
                 del self._of_call[gone.call_id]
             if self._closed is not None:
                 self._closed.add(order.id)
-        elif order.id not in self._drafts:
+        elif order.id not in self._orders:
             made = UnsubmittedOrder(order.id, order.call_id, order.line)
             ended = self._ended.get(order.call_id)
             self._keep(made if ended is None else _of(made, ended))
@@ -48,14 +48,14 @@ class Drafts:
             if len(self._ended) > CALLS_KEPT:
                 self._ended.popitem(last=False)
         if (order := self._of_call.get(call.id)) is not None:
-            self._drafts[order] = _of(self._drafts[order], call)
+            self._orders[order] = _of(self._orders[order], call)
 
     def left(self) -> Iterator[UnsubmittedOrder]:
         """Those whose call is over."""
-        return (one for one in self._drafts.values() if one.ended_at is not None)
+        return (one for one in self._orders.values() if one.ended_at is not None)
 
     def _keep(self, draft: UnsubmittedOrder) -> None:
-        self._drafts[draft.order_id] = draft
+        self._orders[draft.order_id] = draft
         self._of_call[draft.call_id] = draft.order_id
 
 

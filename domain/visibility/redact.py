@@ -204,14 +204,14 @@ def _field(name: str, field: FieldValue, visibility: Visibility, known: Known) -
     return structs.replace(field, value=value, evidence=evidence)
 
 
-def redact_drafts(order: Order, drafts: Mapping[str, str], visibility: Visibility) -> dict[str, str]:
+def redact_unsaved(order: Order, unsaved: Mapping[str, str], visibility: Visibility) -> dict[str, str]:
     """What is typed into that order's fields but not valid yet."""
     known = known_of(order, visibility)
-    return {name: field_text(name, text, visibility, known) for name, text in drafts.items()}
+    return {name: field_text(name, text, visibility, known) for name, text in unsaved.items()}
 
 
 def typed(
-    order: Order, texts: Mapping[str, Any], drafts: Mapping[str, str], visibility: Visibility
+    order: Order, texts: Mapping[str, Any], unsaved: Mapping[str, str], visibility: Visibility
 ) -> dict[str, Any]:
     """What somebody with that `visibility` means by the values they send for an order's fields.
 
@@ -226,7 +226,7 @@ def typed(
             return [meant(name, one) for one in sent]
         if not isinstance(sent, str):
             return sent
-        sources = [drafts[name]] if name in drafts else []
+        sources = [unsaved[name]] if name in unsaved else []
         for field in _told_of(order, name):
             sources += (
                 [str(one) for one in field.value] if isinstance(field.value, list) else [str(field.value)]

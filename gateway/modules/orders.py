@@ -16,7 +16,7 @@ from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository
-from gateway.storage.unsaved_input import DraftRepository
+from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.web.access import Access
 from gateway.web.auditing import note_into
 from gateway.web.routes import orders
@@ -54,7 +54,7 @@ class OrdersModule(Module):
             runtime.get(CallRepository),
             runtime.get(OrderRepository),
         )
-        self._unsaved = DraftRepository(runtime.get(Database))
+        self._unsaved = UnsavedInputRepository(runtime.get(Database))
         self._audit = runtime.get(CommandRepository)
         runtime.provide(self._orders)
 

@@ -1,4 +1,4 @@
-"""What is typed into orders' fields but not (yet) valid: implements `DraftPort`."""
+"""What is typed into the fields of an order but is not, or not yet, valid: a reloaded page shows it again."""
 
 import time
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from gateway.storage.journal import upsert
 from gateway.storage.tables import order_drafts
 
 
-class DraftRepository:
+class UnsavedInputRepository:
     """Texts by order and field."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def drafts(self, order_id: str) -> dict[str, str]:
+    async def get_unsaved(self, order_id: str) -> dict[str, str]:
         """Field name → text as typed."""
         query = (
             select(order_drafts.c.field, order_drafts.c.text)
@@ -26,15 +26,15 @@ class DraftRepository:
         async with self._database.reading() as connection:
             return {row.field: row.text for row in await connection.execute(query)}
 
-    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+    async def keep_unsaved(self, order_id: str, texts: Mapping[str, str | None], *, by: str) -> None:
         """Keep these texts, together; `None` lets that field's go. The last to write counts."""
         now = time.time()
         kept = [
             {"order_id": order_id, "field": field, "text": text, "username": by, "at": now}
-            for field, text in drafts.items()
+            for field, text in texts.items()
             if text is not None
         ]
-        gone = [field for field, text in drafts.items() if text is None]
+        gone = [field for field, text in texts.items() if text is None]
         async with self._database.writing() as connection:
             if gone:
                 await connection.execute(

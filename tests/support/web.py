@@ -49,10 +49,10 @@ from gateway.web.routes.session import DeskProfile
 class Nothing:
     """Stands for what a test has none of: no drafts, no recordings, an audit that is not kept."""
 
-    async def drafts(self, _: str) -> dict[str, str]:
+    async def get_unsaved(self, _: str) -> dict[str, str]:
         return {}
 
-    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+    async def keep_unsaved(self, order_id: str, texts: Mapping[str, str | None], *, by: str) -> None:
         return
 
     async def note(self, _: AuditEntry) -> None:

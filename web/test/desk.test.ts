@@ -38,11 +38,11 @@ describe('values of fields', () => {
 /** The gateway's side of the form: what was asked of it, and what it answers next. */
 class Gateway {
   readonly asked: [string, string, unknown][] = []
-  drafts: Record<string, string> = {}
+  unsaved: Record<string, string> = {}
   refuse: ApiError | null = null
   get = async (path: string): Promise<unknown> => {
     this.asked.push(['GET', path, null])
-    return { drafts: this.drafts }
+    return { unsaved: this.unsaved }
   }
   revision = 0
   private answer = (method: string) => async (path: string, body: unknown): Promise<unknown> => {
@@ -126,9 +126,9 @@ describe('the form', () => {
     form.type(title, 'x')
     await vi.advanceTimersByTimeAsync(600)
     expect(form.entries.get('title')).toMatchObject({ value: 'x', saving: 'kept', problem: 'title: too long' })
-    expect(gateway.asked.at(-1)).toEqual(['PUT', '/orders/o1/drafts', { drafts: { title: 'x' } }])
+    expect(gateway.asked.at(-1)).toEqual(['PUT', '/orders/o1/unsaved', { unsaved: { title: 'x' } }])
     scope.stop()
-    gateway.drafts = { title: 'x' }
+    gateway.unsaved = { title: 'x' }
     await open()
     expect(form.entries.get('title')).toMatchObject({ value: 'x', saving: 'kept' })
   })

@@ -10,13 +10,13 @@ from pydantic import BaseModel, Field
 from agents.accounts.service import Identity
 from domain.orders import Order
 from domain.refusals import refusal
-from domain.visibility.redact import redact, redact_drafts, typed
+from domain.visibility.redact import redact, redact_unsaved, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import Note
 
 Value = str | bool | list[str]
-MAX_DRAFT = 4000
+MAX_UNSAVED = 4000
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -26,9 +26,9 @@ class Fields(BaseModel):
     seen: dict[str, Value | None] = {}
 
 
-class Drafts(BaseModel):
-    drafts: Annotated[
-        dict[FieldName, Annotated[str, Field(max_length=MAX_DRAFT)] | None], Field(max_length=100)
+class Unsaved(BaseModel):
+    unsaved: Annotated[
+        dict[FieldName, Annotated[str, Field(max_length=MAX_UNSAVED)] | None], Field(max_length=100)
     ]
 
 
@@ -57,11 +57,11 @@ class Orders(Protocol):
 class UnsavedInput(Protocol):
     """Port: what is typed into an order's fields and is not, or not yet, valid."""
 
-    async def drafts(self, order_id: str) -> dict[str, str]:
+    async def get_unsaved(self, order_id: str) -> dict[str, str]:
         """Field name → text as typed."""
         ...
 
-    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
+    async def keep_unsaved(self, order_id: str, texts: Mapping[str, str | None], *, by: str) -> None:
         """Keep these texts; `None` removes that field's, others stay. The last write counts."""
         ...
 
@@ -81,12 +81,14 @@ def router(
     async def order(order_id: str, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
         known: dict[str, Any] = msgspec.to_builtins(redact(own, visibility))
-        return json({**known, "drafts": redact_drafts(own, await unsaved.drafts(order_id), visibility)})
+        return json(
+            {**known, "unsaved": redact_unsaved(own, await unsaved.get_unsaved(order_id), visibility)}
+        )
 
     @routes.patch("/{order_id}/fields")
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
-        kept = {} if visibility.whole else await unsaved.drafts(order_id)
+        kept = {} if visibility.whole else await unsaved.get_unsaved(order_id)
         changed = await orders.set_fields(
             order_id,
             typed(own, body.fields, kept, visibility),
@@ -95,23 +97,23 @@ def router(
             seen=typed(own, body.seen, {}, visibility),
         )
         if changed is not None:
-            # What is valid now needs no draft.
-            await unsaved.keep_drafts(order_id, dict.fromkeys(body.fields), by=who.username)
+            # What is valid now need not be kept apart.
+            await unsaved.keep_unsaved(order_id, dict.fromkeys(body.fields), by=who.username)
         return json(redact(found(changed, "order"), visibility))
 
-    @routes.put("/{order_id}/drafts")
-    async def drafts(order_id: str, body: Drafts, who: Identity = who_is) -> Response:
+    @routes.put("/{order_id}/unsaved")
+    async def keep(order_id: str, body: Unsaved, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
-        strangers = sorted(set(body.drafts) - set(field_names(own)))
+        strangers = sorted(set(body.unsaved) - set(field_names(own)))
         if strangers:
             return problem(422, refusal("fields_unknown", fields=", ".join(strangers)))
         meant = (
-            body.drafts
+            body.unsaved
             if visibility.whole
-            else typed(own, body.drafts, await unsaved.drafts(order_id), visibility)
+            else typed(own, body.unsaved, await unsaved.get_unsaved(order_id), visibility)
         )
-        await unsaved.keep_drafts(order_id, meant, by=who.username)
-        return json({"drafts": redact_drafts(own, await unsaved.drafts(order_id), visibility)})
+        await unsaved.keep_unsaved(order_id, meant, by=who.username)
+        return json({"unsaved": redact_unsaved(own, await unsaved.get_unsaved(order_id), visibility)})
 
     @routes.post("/{order_id}/duplicate_of")
     async def duplicate_of(order_id: str, body: DuplicateOf, who: Identity = who_is) -> Response:

@@ -247,9 +247,9 @@ def test_drafts_of_an_earlier_run_are_known_but_not_those_sent_off_meanwhile() -
         UnsubmittedOrder("o2", "main-2", "12345"),
     ]
     book = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
-    book.drafts.recall(left)
+    book.unsubmitted.recall(left)
     assert told(book, 701.0) == [("r/main-1", False)], "the other call goes on"
     quick = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
     quick.apply(order(OrderState.SUBMITTED))
-    quick.drafts.recall(left)
+    quick.unsubmitted.recall(left)
     assert told(quick, 701.0) == []

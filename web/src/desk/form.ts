@@ -1,7 +1,7 @@
 // The order's form: what stands in each field, what is being typed, and how it gets to the gateway.
 //
 // A field shows what was typed while that is not saved, else the gateway's value. Typing is saved shortly after it
-// pauses; what is not (yet) valid is kept at the gateway as a draft, so that a reload loses nothing.
+// pauses; what is not (yet) valid is kept at the gateway as unsaved input, so that a reload loses nothing.
 
 import { onScopeDispose, shallowReactive, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
@@ -11,7 +11,7 @@ import { whyOf } from '@/common/refusal.ts'
 import type { FieldValue, Order } from '@/stream/frames.ts'
 
 export type Typed = string | boolean
-/** `kept`: not valid yet, kept as a draft; `unsent`: the gateway could not be reached, tried again. */
+/** `kept`: not valid yet, kept at the gateway; `unsent`: the gateway could not be reached, tried again. */
 export type Saving = 'saved' | 'waiting' | 'saving' | 'kept' | 'unsent'
 
 export interface Entry {
@@ -105,13 +105,13 @@ export function useOrderForm(
   /** What was typed before the page was loaded, and is not valid yet. */
   async function recall(id: string): Promise<void> {
     try {
-      const { drafts } = await api.get<{ drafts: Record<string, string> }>(`/orders/${id}`)
+      const { unsaved } = await api.get<{ unsaved: Record<string, string> }>(`/orders/${id}`)
       if (about !== id) return
-      for (const [name, value] of Object.entries(drafts ?? {})) {
+      for (const [name, value] of Object.entries(unsaved ?? {})) {
         if (!entries.has(name)) entries.set(name, { value, saving: 'kept', problem: '', seen: valueOf(name) })
       }
     } catch {
-      // The stream shows the order all the same; drafts come with the next one.
+      // The stream shows the order all the same; unsaved input comes with the next one.
     }
   }
 
@@ -176,7 +176,7 @@ export function useOrderForm(
     return seen
   }
 
-  /** To the gateway: as the field's value or, where that is refused, as a draft. */
+  /** To the gateway: as the field's value or, where that is refused, as unsaved input. */
   async function put(id: string, field: FormField, entry: Entry): Promise<{ saving: Saving; why: string; answer?: Order }> {
     try {
       const answer = await api.patch<Order>(`/orders/${id}/fields`, {
@@ -189,7 +189,7 @@ export function useOrderForm(
       const told = error instanceof ApiError ? error : new ApiError(0, String(error))
       if (told.status === 0 || told.status >= 500 || told.status === 429) return { saving: 'unsent', why: whyOf(error) }
       try {
-        await api.put(`/orders/${id}/drafts`, { drafts: { [field.name]: String(entry.value) } })
+        await api.put(`/orders/${id}/unsaved`, { unsaved: { [field.name]: String(entry.value) } })
       } catch {
         // It stands in the field; the next change tries again.
       }

@@ -81,11 +81,11 @@ class Desk:
         self.marked.append((order_id, original, by))
         return await self.get_order(order_id)
 
-    async def drafts(self, order_id: str) -> dict[str, str]:
+    async def get_unsaved(self, order_id: str) -> dict[str, str]:
         return self.kept.get(order_id, {})
 
-    async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
-        merged = {**self.kept.get(order_id, {}), **drafts}
+    async def keep_unsaved(self, order_id: str, texts: Mapping[str, str | None], *, by: str) -> None:
+        merged = {**self.kept.get(order_id, {}), **texts}
         self.kept[order_id] = {name: text for name, text in merged.items() if text is not None}
 
     async def note(self, entry: AuditEntry) -> None:
@@ -223,22 +223,22 @@ async def test_a_call_is_also_theirs_at_whose_phone_it_rings(store: Any) -> None
 async def test_what_is_typed_outlives_the_page_until_it_is_valid(store: Any) -> None:
     async with house(store) as it:
         agent = await it.sign_in("zhang")
-        drafts = {"drafts": {"title": "<b>路", "wish": "修"}}
-        assert (await it.ask("PUT", "/api/v1/orders/o1/drafts", json=drafts, headers=agent))[2] == drafts
-        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["drafts"] == drafts["drafts"]
+        drafts = {"unsaved": {"title": "<b>路", "wish": "修"}}
+        assert (await it.ask("PUT", "/api/v1/orders/o1/unsaved", json=drafts, headers=agent))[2] == drafts
+        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["unsaved"] == drafts["unsaved"]
         typed = {"fields": {"title": "路灯"}, "seen": {"title": None}}
         assert (await it.ask("PATCH", "/api/v1/orders/o1/fields", json=typed, headers=agent))[0] == 200
-        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["drafts"] == {"wish": "修"}
-        gone = {"drafts": {"wish": None}}
-        _, _, left = await it.ask("PUT", "/api/v1/orders/o1/drafts", json=gone, headers=agent)
-        assert left == {"drafts": {}}
+        assert (await it.ask("GET", "/api/v1/orders/o1", headers=agent))[2]["unsaved"] == {"wish": "修"}
+        gone = {"unsaved": {"wish": None}}
+        _, _, left = await it.ask("PUT", "/api/v1/orders/o1/unsaved", json=gone, headers=agent)
+        assert left == {"unsaved": {}}
         for path, body, status in (
             ("o2", drafts, 404),
-            ("o1", {"drafts": {"no_such_field": "x"}}, 422),
-            ("o1", {"drafts": {"title": "x" * 4001}}, 422),
-            ("o1", {"drafts": {"title": ["x"]}}, 422),
+            ("o1", {"unsaved": {"no_such_field": "x"}}, 422),
+            ("o1", {"unsaved": {"title": "x" * 4001}}, 422),
+            ("o1", {"unsaved": {"title": ["x"]}}, 422),
         ):
-            answer = await it.ask("PUT", f"/api/v1/orders/{path}/drafts", json=body, headers=agent)
+            answer = await it.ask("PUT", f"/api/v1/orders/{path}/unsaved", json=body, headers=agent)
             assert answer[0] == status, answer
 
 

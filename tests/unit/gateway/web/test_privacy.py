@@ -59,7 +59,7 @@ from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
-from gateway.storage.unsaved_input import DraftRepository
+from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.stream.state import LiveView, audience_of, snapshot_frame
 from gateway.web.serve import serve_web
 from tests.support.web import WebServices, create_app
@@ -165,7 +165,7 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
     await accounts.create_account("ban", PASSWORD, Role.SUPERVISOR, None)
     await accounts.create_account("guan", PASSWORD, Role.ADMIN, None)
     calls, repository, outbox = CallRepository(database), OrderRepository(database), SqlOutbox(database)
-    audit, drafts, bus = CommandRepository(database), DraftRepository(database), LocalBus()
+    audit, drafts, bus = CommandRepository(database), UnsavedInputRepository(database), LocalBus()
     call, view = the_call(), LiveView()
     order = the_order(call)
     earlier = structs.replace(
@@ -200,7 +200,7 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
         await outbox.dead(
             delivery.id, AT, 422, failure("answered_with", status=422, said=f"wrong phone {NUMBER}")
         )
-        await drafts.keep_drafts(ORDER, {"phone": f"{NUMBER}#", "wish": f"打{NUMBER}"}, by="zhang")
+        await drafts.keep_unsaved(ORDER, {"phone": f"{NUMBER}#", "wish": f"打{NUMBER}"}, by="zhang")
         why = refusal("number_forbidden", number=NUMBER)
         args = {"call_id": CALL, "to": {"number": NUMBER}}
         await audit.note(
@@ -331,7 +331,7 @@ async def test_what_is_typed_beside_stars_loses_nothing(database: Database) -> N
         seen = json.loads((await who.ask(path))[1])
         summary, name = (seen["fields"][one]["value"] for one in ("summary", "caller_name"))
         assert seen["fields"]["phone"]["value"] == "139****5678"
-        assert seen["drafts"] == {"phone": "139****5678#", "wish": "打139****5678"}
+        assert seen["unsaved"] == {"phone": "139****5678#", "wish": "打139****5678"}
         body = {
             "fields": {
                 "summary": f"{summary}。请尽快",
@@ -351,10 +351,10 @@ async def test_what_is_typed_beside_stars_loses_nothing(database: Database) -> N
         assert (await who.ask(f"{path}/fields", "PATCH", json={"fields": {"phone": offer}}))[0] == 200
         kept = (await house.orders.get_order(ORDER)) or kept
         assert kept.fields["phone"].value == OTHER
-        status, answer = await who.ask(f"{path}/drafts", "PUT", json={"drafts": {"wish": "打139****5678吧"}})
+        status, answer = await who.ask(f"{path}/unsaved", "PUT", json={"unsaved": {"wish": "打139****5678吧"}})
         assert (status, told(answer.decode())) == (200, set())
         guan = await house.as_("guan")
-        assert json.loads((await guan.ask(path))[1])["drafts"]["wish"] == f"打{NUMBER}吧"
+        assert json.loads((await guan.ask(path))[1])["unsaved"]["wish"] == f"打{NUMBER}吧"
 
 
 async def test_a_masked_number_cannot_be_found_out_digit_by_digit(database: Database) -> None:
