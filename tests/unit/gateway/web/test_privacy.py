@@ -73,6 +73,7 @@ PASSWORD = "correct-horse"
 NUMBER, NAME, ADDRESS = "13912345678", "欧阳小芳", "幸福路一百二十八号3单元"
 SPOKEN = "我的电话是幺三九，幺二三四，五六七八"
 WORDS = "家里漏水了没人管"
+WISH = "打139****5678吧"
 OTHER = "13700137000"
 SECRETS = {
     "number": [NUMBER, "幺三九，幺二三四", OTHER, "139 1234 5678"],
@@ -351,7 +352,7 @@ async def test_what_is_typed_beside_stars_loses_nothing(database: Database) -> N
         assert (await who.ask(f"{path}/fields", "PATCH", json={"fields": {"phone": offer}}))[0] == 200
         kept = (await house.orders.get_order(ORDER)) or kept
         assert kept.fields["phone"].value == OTHER
-        status, answer = await who.ask(f"{path}/unsaved", "PUT", json={"unsaved": {"wish": "打139****5678吧"}})
+        status, answer = await who.ask(f"{path}/unsaved", "PUT", json={"unsaved": {"wish": WISH}})
         assert (status, told(answer.decode())) == (200, set())
         guan = await house.as_("guan")
         assert json.loads((await guan.ask(path))[1])["unsaved"]["wish"] == f"打{NUMBER}吧"
