@@ -1,7 +1,6 @@
 """The engines of all calls: worker processes that may crash or hang without losing sound or blocking us."""
 
 import asyncio
-import itertools
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from asr.config import AsrConfig
 from asr.engine import LONGEST_S, RATE, Engine, EngineError, EngineJob, EngineRequest, EngineSegment, Samples
@@ -263,18 +263,21 @@ class EnginePool:
 
     async def _hire(self) -> Worker:
         """A worker with a warm engine; tries until there is one."""
-        for tries in itertools.count(1):
-            try:
-                worker = await Worker.start(self._config, self._factory, self._start_timeout)
-            except (WorkerLost, EngineError, OSError) as error:
-                log.error("asr_worker_start_failed", error=str(error), tries=tries)
-                # The engine's own refusal (no model …) will not change by itself; a crash may.
-                if isinstance(error, EngineError) or tries >= _STARTS_BEFORE_GIVING_UP:
-                    await self._give_up(str(error))
-                await asyncio.sleep(min(_MAX_PAUSE_S, 0.5 * 2 ** min(tries, 10)))
-            else:
-                return worker
-        raise AssertionError  # count() has no end
+        hiring = AsyncRetrying(
+            retry=retry_if_exception_type((WorkerLost, EngineError, OSError)),
+            wait=wait_exponential(max=_MAX_PAUSE_S),
+            before_sleep=self._not_hired,
+        )
+        worker: Worker = await hiring(Worker.start, self._config, self._factory, self._start_timeout)
+        return worker
+
+    async def _not_hired(self, state: RetryCallState) -> None:
+        assert state.outcome is not None
+        error, tries = state.outcome.exception(), state.attempt_number
+        log.error("asr_worker_start_failed", error=str(error), tries=tries)
+        # The engine's own refusal (no model …) will not change by itself; a crash may.
+        if isinstance(error, EngineError) or tries >= _STARTS_BEFORE_GIVING_UP:
+            await self._give_up(str(error))
 
     async def _give_up(self, fault: str) -> None:
         """No worker can be had for now: say so to all who wait, unless another place still has one."""

@@ -75,6 +75,8 @@ def _root(
 @config_app.command("check")
 def config_check(config: ConfigOption = None) -> None:
     """Read the configuration and name every fault in it: key, value, fix."""
+    from workorders.delivery.signing import webhook
+
     settings = read_settings(config)
     faults = []
     for index, pbx in enumerate(settings.pbx):
@@ -89,7 +91,7 @@ def config_check(config: ConfigOption = None) -> None:
                 faults.append(f"pbx.{index} ({pbx.name}): {error}")
     for index, endpoint in enumerate(settings.workorders):
         try:
-            endpoint.read_secret()
+            webhook(endpoint.read_secret())
         except ValueError as error:
             faults.append(f"workorders.{index} ({endpoint.id}): {error}")
     faults += _reference_faults(settings)

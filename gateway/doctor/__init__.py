@@ -17,6 +17,7 @@ from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.factories import asr_config, open_database
 from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint
+from workorders.delivery.signing import webhook
 
 LOGIN_S = 8.0
 MIN_FREE = 2 * 1024**3
@@ -190,7 +191,7 @@ async def _clock(pbx: PbxSettings, link: PbxLink) -> Finding:
 async def _endpoint(endpoint: WorkOrderEndpoint) -> Finding:
     about = what("endpoint", endpoint=endpoint.id)
     try:
-        endpoint.read_secret()
+        webhook(endpoint.read_secret())
     except ValueError as error:
         return Finding(about, False, detail("words", text=str(error)), fix("endpoint_secret"))
     try:

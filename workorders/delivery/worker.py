@@ -1,14 +1,11 @@
 """Delivering orders over HTTP: signed, repeated until they are there, given up only for a reason.
 
-Signed as Standard Webhooks says: `webhook-id`, `webhook-timestamp`, `webhook-signature`
-(https://www.standardwebhooks.com). The receiver recognises a repetition by `webhook-id`.
+Signed as Standard Webhooks says: `webhook-id`, `webhook-timestamp`, `webhook-signature`. The receiver
+recognises a repetition by `webhook-id`.
 """
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import hmac
 import json
 import re
 import time
@@ -22,6 +19,7 @@ from domain.delivery_failures import failure, given_up
 from domain.messages import Message
 from workorders.delivery.outbox import Delivery, OutboxStore
 from workorders.delivery.retry import Outcome, delay, retry_after, verdict
+from workorders.delivery.signing import sign
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +31,7 @@ BATCH = 20
 NUMBER_KEYS = ("id", "order_no", "external_id")
 NUMBER = re.compile(r"[\w./-]{1,100}")
 
-__all__ = ["DeliveryWorker", "Endpoint", "Outcome", "sign"]
+__all__ = ["DeliveryWorker", "Endpoint", "Outcome"]
 
 
 class Endpoint(Struct, frozen=True):
@@ -49,14 +47,6 @@ class Endpoint(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Endpoint({self.id!r})"
-
-
-def sign(secret: str, identity: str, stamp: int, body: bytes) -> str:
-    """The `webhook-signature` header. A secret beginning with `whsec_` is base64, any other plain."""
-    encoded = secret.removeprefix("whsec_")
-    key = base64.b64decode(encoded) if encoded != secret else secret.encode()
-    digest = hmac.new(key, f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 class DeliveryWorker:
@@ -111,12 +101,16 @@ class DeliveryWorker:
 
     async def _send(self, session: aiohttp.ClientSession, endpoint: Endpoint, delivery: Delivery) -> Outcome:
         stamp = int(self._clock())
+        try:
+            signature = sign(endpoint.secret, delivery.key, stamp, delivery.body)
+        except ValueError as error:
+            return Outcome(state="retry", failure=failure("not_signed", text=str(error)[:MAX_WORDS]))
         headers = {
             "content-type": "application/json; charset=utf-8",
             "user-agent": "hotline-gateway",
             "webhook-id": delivery.key,
             "webhook-timestamp": str(stamp),
-            "webhook-signature": sign(endpoint.secret, delivery.key, stamp, delivery.body),
+            "webhook-signature": signature,
         }
         try:
             async with (

@@ -170,6 +170,14 @@ async def test_a_missing_model_is_said_at_once() -> None:
         assert not pool.ready
 
 
+async def test_a_worker_that_dies_at_its_start_is_started_again_after_a_pause(tmp_path: Path) -> None:
+    began = time.monotonic()
+    async with EnginePool(AsrConfig(model=str(tmp_path / "late")), FACTORY) as pool:
+        await pool.wait_ready(20)
+        assert await pool.transcribe(sound())
+    assert time.monotonic() - began >= 1.0
+
+
 async def test_leaving_ends_what_waits(tmp_path: Path) -> None:
     async with EnginePool(AsrConfig(model=str(tmp_path / "x")), FACTORY) as pool:
         await pool.wait_ready(20)

@@ -143,6 +143,27 @@ async def test_delivered_once_signed_with_the_receivers_number() -> None:
     assert headers["webhook-signature"] == f"v1,{digest}"
 
 
+@pytest.mark.parametrize(
+    ("secret", "body", "words"),
+    [("whsec_", b"{}", "secret is empty"), ("whsec_$", b"{}", "no base64"), (SECRET, b"\xff", "utf-8")],
+)
+async def test_what_cannot_be_signed_is_a_failed_try_that_says_why(
+    secret: str, body: bytes, words: str
+) -> None:
+    receiver = Receiver(ok)
+    store = MemoryOutbox(structs.replace(delivery(), body=body), delivery(9, "other"))
+    async with listening(receiver) as url:
+        endpoints = structs.replace(endpoint(url), secret=secret), endpoint(url, "other")
+        await deliver(store, *endpoints, until=lambda: len(store.settled) == 2)
+    assert store.settled["d9"][0] == "delivered"
+    assert len(receiver.bodies) == 1
+    assert [status for status, _ in store.tries] == [None] * 3
+    for reason in (*(why for _, why in store.tries), store.settled["d1"][2]):
+        assert reason is not None
+        assert words in reason
+    assert "given up after 4 tries" in str(store.settled["d1"][2])
+
+
 async def test_an_endpoint_that_recovers_gets_it() -> None:
     async def flaky(request: web.Request, before: int) -> web.StreamResponse:
         return web.Response(status=503, text="later") if before < 2 else await ok(request, before)

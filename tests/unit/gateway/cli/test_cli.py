@@ -40,6 +40,21 @@ def test_config_check_and_show(config: Path) -> None:
     assert "ami.secret" in bad.output
 
 
+@pytest.mark.parametrize(
+    ("secret", "fix"), [("\n", "put the one shared"), ("whsec_no base64!\n", "copy it anew")]
+)
+def test_a_secret_that_cannot_sign_is_told_by_check_with_the_fix(config: Path, secret: str, fix: str) -> None:
+    (config.parent / "workorders.secret").write_text(secret)
+    bad = RUNNER.invoke(app, ["config", "check", "-c", str(config)])
+    assert bad.exit_code == 2
+    told = " ".join(bad.output.split())
+    assert "workorders.0 (main): " in told
+    assert fix in told
+    assert "base64!" not in told
+    (config.parent / "workorders.secret").write_text("v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS\n")
+    assert RUNNER.invoke(app, ["config", "check", "-c", str(config)]).exit_code == 0
+
+
 def test_a_faulty_data_file_is_told_by_check_and_by_run(tmp_path: Path) -> None:
     (tmp_path / "places.tsv").write_text("town\tvillage\n\t金霞社区\n", encoding="utf-8")
     path = tmp_path / "hotline.toml"

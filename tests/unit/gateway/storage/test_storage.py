@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from msgspec import structs
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from agents.accounts.service import Account, Role, Session
 from domain import facts as f
@@ -87,6 +87,23 @@ async def test_journal_keeps_facts_in_order_and_the_working_copies(database: Dat
     await repository.set_finished(CALL.id)
     assert await repository.unfinished() == []
     assert await repository.finish_state(CALL.id) == ("done", None)
+
+
+async def test_what_the_database_does_not_take_waits_until_it_does(database: Database) -> None:
+    async with JournalWriter(database) as writer:
+        async with database.writing() as connection:
+            await connection.execute(text("ALTER TABLE journal RENAME TO away"))
+        writer.put(f.CallStarted(at=100.0, call=CALL))
+        flushed = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0.3)
+        writer.put(said(11.0, "你好"))
+        assert (flushed.done(), writer.written) == (False, 0)
+        async with database.writing() as connection:
+            await connection.execute(text("ALTER TABLE away RENAME TO journal"))
+        await flushed
+        await writer.flush()
+        assert writer.written == 2
+    assert len(await CallRepository(database).facts_of(CALL.id)) == 2
 
 
 async def test_a_late_update_does_not_reopen_a_finished_call(database: Database) -> None:

@@ -4,5 +4,6 @@ export default {
   "answered_with": "HTTP {status}: {said}",
   "no_answer": "no answer in {seconds} s",
   "no_connection": "no connection ({kind}: {text})",
+  "not_signed": "not sent, for it cannot be signed: {text}",
   "redirected": "HTTP {status} (redirects are not followed: configure the final URL)"
 }
