@@ -29,7 +29,7 @@ from domain.orders import Evidence, FieldValue, Method, Order, OrderState
 from domain.search import searchable, terms
 from gateway.export import csv as csv_file
 from gateway.export import tables
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import Words
 from gateway.export.xlsx import XlsxFile
 from gateway.storage.database import Database
@@ -169,7 +169,7 @@ async def watched(late: list[float], busy: list[float]) -> AsyncIterator[None]:
 async def export(history: HistoryRepository, form: str) -> dict[str, Any]:
     """All calls as a file, in the steps the HTTP API takes."""
     lines = [Line(id=line, name=line, numbers=(), queue=line) for line in ("12345", "yiqilai", "shangxian")]
-    table = tables.calls(House(lines, "Asia/Shanghai", {}, {}, Words()))
+    table = tables.calls(TableContext(lines, "Asia/Shanghai", {}, {}, Words()))
     late: list[float] = []
     busy: list[float] = []
     rows = size = 0

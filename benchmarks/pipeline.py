@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agents.accounts.service import Identity, Role
+from agents.accounts.identity import Identity, Role
 from benchmarks.pbx import SECRET, USER
 from domain.facts import AnyFact, CallEnded
 from domain.lines import Line

@@ -21,7 +21,8 @@ from typing import Any, cast
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from agents.accounts.service import AccountService, Role
+from agents.accounts.identity import Role
+from agents.accounts.service import AccountService
 from benchmarks.harness import helper, median, percentile, pin, progress, report, requests
 from domain.facts import AgentChanged, AgentFiguresChanged, QueueChanged
 from domain.figures import AgentFigures

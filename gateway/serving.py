@@ -9,7 +9,7 @@ from domain.calls import Call
 from gateway import __version__
 from gateway.asterisk.softphones import Softphones, websocket_urls
 from gateway.call_control.service import CommandService
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import Language, Words
 from gateway.metrics import registry_of
 from gateway.module import Module
@@ -114,14 +114,14 @@ def _exporter(runtime: Runtime, access: Access) -> Exporter:
     settings, view = runtime.settings, runtime.get(LiveView)
     lines, field_labels = [line.model() for line in settings.lines], labels()
 
-    def house(language: Language) -> House:
+    def context(language: Language) -> TableContext:
         agents = {key: one.name for key, one in view.values("agents")}
-        return House(lines, settings.timezone, field_labels, agents, Words(language))
+        return TableContext(lines, settings.timezone, field_labels, agents, Words(language))
 
     return Exporter(
         access,
         note_into(runtime.get(CommandRepository)),
-        house,
+        context,
         timezone=settings.timezone,
         rows=settings.http.export_rows,
     )

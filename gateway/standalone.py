@@ -17,7 +17,7 @@ from typing import Literal
 import structlog
 from pydantic import AnyHttpUrl
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from gateway.app import run_gateway
 from gateway.asterisk.private import PrivateAsterisk, find_asterisk
 from gateway.demo import install_calls

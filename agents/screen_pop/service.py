@@ -8,7 +8,7 @@ from typing import Protocol
 import phonenumbers
 from phonenumbers import carrier, geocoder
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from agents.screen_pop.content import Known, PopRules, screen_pop
 from domain.calls import Call, Direction
 from domain.numbers import forms, national

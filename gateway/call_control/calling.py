@@ -45,7 +45,7 @@ def where_to(view: View, actor: Actor, config: AgentConfig, to: c.Target) -> tup
         CommandError: no such target, it cannot take a call now, or the number is not permitted.
     """
     if to.agent is not None:
-        other = view.rules.configs.get(to.agent)
+        other = view.rules.agents.get(to.agent)
         if other is None or other.pbx != config.pbx:
             raise impossible("agent_not_on_pbx", agent=to.agent, pbx=config.pbx)
         if other.id == config.id:

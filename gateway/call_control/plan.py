@@ -77,7 +77,7 @@ def _config(view: View, actor: Actor, named: str | None) -> AgentConfig:
         raise impossible("account_without_agent")
     if agent != actor.agent and not actor.supervises:
         raise forbidden("not_own")
-    config = view.config(agent)
+    config = view.agent_config(agent)
     if config is None:
         raise impossible("agent_unknown", agent=agent)
     return config

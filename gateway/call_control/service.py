@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import structlog
 from msgspec import structs
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.audit import MAX_ARGS, AuditEntry, Claim
 from domain.commands import (
     COMMAND_ID,
@@ -117,7 +117,7 @@ class CommandService:
         try:
             async with self._locks.setdefault(agent[:64], asyncio.Lock()):
                 view = self._look()
-                if (config := view.config(agent)) is not None:
+                if (config := view.agent_config(agent)) is not None:
                     await self._carry_out(Plan(config.pbx, follow(view, config)))
         except CommandError as error:
             log.warning("phone_not_followed", agent=agent, reason=error.message.text)

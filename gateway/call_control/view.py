@@ -39,7 +39,7 @@ class AgentConfig(Struct, frozen=True):
 class Rules(Struct, frozen=True):
     """What is configured."""
 
-    configs: Mapping[str, AgentConfig] = {}
+    agents: Mapping[str, AgentConfig] = {}
     lines: tuple[Line, ...] = ()
     dial: tuple[DialRule, ...] = ()
     outbound_context: str | None = None
@@ -72,9 +72,9 @@ class View(Struct, frozen=True):
         status = self.agents.get(agent)
         return status.state if status else None
 
-    def config(self, agent: str) -> AgentConfig | None:
+    def agent_config(self, agent: str) -> AgentConfig | None:
         """The agent's config, with the phone they have chosen; `None`: nobody configured."""
-        config, status = self.rules.configs.get(agent), self.agents.get(agent)
+        config, status = self.rules.agents.get(agent), self.agents.get(agent)
         if config is None or status is None:
             return config
         return structs.replace(config, phone=config.phones.get(status.kind, config.phone))

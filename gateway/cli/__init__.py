@@ -1,6 +1,6 @@
 """`hotline`: the command line."""
 
-from gateway.cli import accounts, hearing, operating, replaying, running, watching
+from gateway.cli import accounts, asr, deploy, replay, run, watch
 from gateway.cli.main import app, main
 
-__all__ = ["accounts", "app", "hearing", "main", "operating", "replaying", "running", "watching"]
+__all__ = ["accounts", "app", "asr", "deploy", "main", "replay", "run", "watch"]

@@ -12,7 +12,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountError, AccountService, Role
+from agents.accounts.identity import Role
+from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountError, AccountService
 from domain.audit import AuditEntry, action_entry
 from domain.messages import Message
 from gateway.cli.main import ConfigOption, app, err, out, read_settings

@@ -1,4 +1,4 @@
-"""The tables of the house itself: who may sign in, how deliveries fare, where orders are about. Pure."""
+"""Tables of the deployment: who may sign in, how deliveries fare, where orders are about. Pure."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from domain.deployment import EndpointState, Place
 from gateway.export.cells import Table
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import ALL, OPEN, ROLES, UNCATEGORISED
 
 
@@ -19,29 +19,29 @@ class AccountRow(Struct, frozen=True):
     disabled: bool
 
 
-def accounts(house: House) -> Table[AccountRow]:
+def accounts(context: TableContext) -> Table[AccountRow]:
     """Who may sign in; nothing of how."""
-    column, of = house.column, house.words.of
-    return house.table(
+    column, of = context.column, context.words.of
+    return context.table(
         "accounts",
         [
             column("account", lambda one: one.username, 20),
             column("role", lambda one: of(ROLES, one.role)),
-            column("agent", lambda one: house.agent(one.agent_id)),
+            column("agent", lambda one: context.agent(one.agent_id)),
             column("state", lambda one: of(OPEN, not one.disabled)),
         ],
     )
 
 
-def places(house: House) -> Table[Place]:
+def places(context: TableContext) -> Table[Place]:
     """Where the orders of some hours are about, and what they say."""
-    column = house.column
+    column = context.column
 
     def told(categories: Mapping[str, int]) -> str:
         most = sorted(categories.items(), key=lambda one: -one[1])
-        return house.listed([f"{name or house.words(UNCATEGORISED)} {count}" for name, count in most])
+        return context.listed([f"{name or context.words(UNCATEGORISED)} {count}" for name, count in most])
 
-    return house.table(
+    return context.table(
         "places",
         [
             column("town", lambda one: one.town, 18),
@@ -52,14 +52,14 @@ def places(house: House) -> Table[Place]:
     )
 
 
-def endpoints(house: House) -> Table[EndpointState]:
+def endpoints(context: TableContext) -> Table[EndpointState]:
     """Work-order systems, and how deliveries to them fare."""
-    at, column = house.at, house.column
+    at, column = context.at, context.column
 
     def lines(one: EndpointState) -> str:
-        return house.listed([house.line(line) for line in one.lines]) or house.words(ALL)
+        return context.listed([context.line(line) for line in one.lines]) or context.words(ALL)
 
-    return house.table(
+    return context.table(
         "endpoints",
         [
             column("endpoint", lambda one: one.id),

@@ -39,9 +39,10 @@ class AgentNow(Struct, frozen=True):
     figures: AgentFigures | None
 
 
-class House:
-    """What all tables of one house share: its lines' names and clocks, its forms' labels, its agents' names,
-    and the language they are written in. Lines, fields and reasons are called as the house has named them.
+class TableContext:
+    """What all tables share: names and time zones of lines, labels of fields, names of agents, the language.
+
+    Lines, fields and reasons are called as the configuration calls them.
     """
 
     def __init__(
@@ -89,22 +90,22 @@ class House:
         return self.words(COMMA).join(parts)
 
 
-def calls(house: House) -> Table[CallSummary]:
+def calls(context: TableContext) -> Table[CallSummary]:
     """Calls with their orders."""
-    at, column, of = house.at, house.column, house.words.of
-    return house.table(
+    at, column, of = context.at, context.column, context.words.of
+    return context.table(
         "calls",
         [
             column("call_id", lambda one: one.id, 24),
             column("began", lambda one: at(one.started_at, one.line), 20),
             column("ended", lambda one: at(one.ended_at, one.line), 20),
             column("direction", lambda one: of(DIRECTIONS, one.direction), 8),
-            column("line", lambda one: house.line(one.line), 18),
+            column("line", lambda one: context.line(one.line), 18),
             column("queue", lambda one: one.queue),
             column("caller_number", lambda one: one.caller.number, 16),
             column("caller_name", lambda one: one.caller.name),
             column("called", lambda one: one.called),
-            column("agent", lambda one: house.listed([house.agent(agent) for agent in one.agents]), 18),
+            column("agent", lambda one: context.listed([context.agent(agent) for agent in one.agents]), 18),
             column("end_reason", lambda one: of(END_REASONS, one.end_reason) if one.end_reason else "", 16),
             column("waited", lambda one: _seconds(one.waited), 10),
             column("talked", lambda one: _seconds(one.talked), 10),
@@ -118,28 +119,28 @@ def calls(house: House) -> Table[CallSummary]:
     )
 
 
-def orders(house: House) -> Table[OrderOfCall]:
+def orders(context: TableContext) -> Table[OrderOfCall]:
     """Orders with every field of every form."""
-    at, column, of = house.at, house.column, house.words.of
+    at, column, of = context.at, context.column, context.words.of
     fixed: list[Column[OrderOfCall]] = [
         column("order_id", lambda one: one.order.id, 38),
         column("created", lambda one: at(one.order.created_at, one.order.line), 20),
         column("submitted", lambda one: at(one.order.submitted_at, one.order.line), 20),
         column("delivered_at", lambda one: at(one.order.delivered_at, one.order.line), 20),
         column("state", lambda one: of(ORDER_STATES, one.order.state), 10),
-        column("line", lambda one: house.line(one.order.line), 18),
-        column("agent", lambda one: house.agent(one.call.agent) if one.call else "", 14),
+        column("line", lambda one: context.line(one.order.line), 18),
+        column("agent", lambda one: context.agent(one.call.agent) if one.call else "", 14),
         column("caller_number", lambda one: one.call.caller.number if one.call else "", 16),
         column("external_id", lambda one: one.order.external_id, 20),
         column("call_id", lambda one: one.order.call_id, 24),
     ]
-    return house.table("orders", [*fixed, *(_field(house, *named) for named in house.labels.items())])
+    return context.table("orders", [*fixed, *(_field(context, *named) for named in context.labels.items())])
 
 
-def deliveries(house: House) -> Table[DeliveryView]:
+def deliveries(context: TableContext) -> Table[DeliveryView]:
     """The outbox."""
-    at, column, of = house.at, house.column, house.words.of
-    return house.table(
+    at, column, of = context.at, context.column, context.words.of
+    return context.table(
         "deliveries",
         [
             column("delivery_id", lambda one: one.id, 38),
@@ -156,17 +157,17 @@ def deliveries(house: House) -> Table[DeliveryView]:
     )
 
 
-def audit(house: House) -> Table[AuditEntry]:
+def audit(context: TableContext) -> Table[AuditEntry]:
     """Who did what."""
-    column, of = house.column, house.words.of
-    return house.table(
+    column, of = context.column, context.words.of
+    return context.table(
         "audit",
         [
             column("sequence", lambda one: one.seq, 10),
-            column("time", lambda one: house.at(one.at), 20),
+            column("time", lambda one: context.at(one.at), 20),
             column("account", lambda one: one.username),
             column("role", lambda one: of(ROLES, one.role)),
-            column("agent", lambda one: house.agent(one.agent)),
+            column("agent", lambda one: context.agent(one.agent)),
             column("did", lambda one: one.name, 20),
             column("args", lambda one: one.args, 40),
             column("ok", lambda one: of(YES_NO, one.ok), 8),
@@ -177,10 +178,10 @@ def audit(house: House) -> Table[AuditEntry]:
     )
 
 
-def agents(house: House) -> Table[AgentNow]:
+def agents(context: TableContext) -> Table[AgentNow]:
     """Agents now, and their day."""
-    at, column, of = house.at, house.column, house.words.of
-    return house.table(
+    at, column, of = context.at, context.column, context.words.of
+    return context.table(
         "agents",
         [
             column("agent_id", lambda one: one.agent.id),
@@ -189,7 +190,7 @@ def agents(house: House) -> Table[AgentNow]:
             column("state", lambda one: of(AGENT_STATES, one.agent.state), 10),
             column("reason", lambda one: one.agent.reason),
             column("state_since", lambda one: at(one.agent.since), 20),
-            column("queues", lambda one: house.listed(one.agent.queues), 24),
+            column("queues", lambda one: context.listed(one.agent.queues), 24),
             column("first_instant", _of_day(lambda day: at(day.start)), 20),
             column("taken", _of_day(lambda day: day.taken), 8),
             column("missed", _of_day(lambda day: day.missed), 8),
@@ -205,16 +206,16 @@ def agents(house: House) -> Table[AgentNow]:
     )
 
 
-def queues(house: House) -> Table[QueueFigures]:
+def queues(context: TableContext) -> Table[QueueFigures]:
     """Queues' figures: the day so far, and its intervals."""
-    at, column = house.at, house.column
-    return house.table(
+    at, column = context.at, context.column
+    return context.table(
         "queues",
         [
             column("queue", lambda one: one.queue),
             column("pbx", lambda one: one.pbx),
-            column("line", lambda one: house.line(one.line), 18),
-            column("scope", lambda one: house.words.of(SCOPES, one.interval is None), 8),
+            column("line", lambda one: context.line(one.line), 18),
+            column("scope", lambda one: context.words.of(SCOPES, one.interval is None), 8),
             column("from", lambda one: at(one.start, one.line), 20),
             column("to", lambda one: at(one.end, one.line), 20),
             column("offered", lambda one: one.offered, 8),
@@ -240,13 +241,13 @@ def queues(house: House) -> Table[QueueFigures]:
     )
 
 
-def _field(house: House, name: str, label: str) -> Column[OrderOfCall]:
+def _field(context: TableContext, name: str, label: str) -> Column[OrderOfCall]:
     def value(one: OrderOfCall) -> Cell:
         field = one.order.fields.get(name)
         if field is not None and isinstance(field.value, bool):
-            return house.words.of(YES_NO, field.value)
+            return context.words.of(YES_NO, field.value)
         if field is not None and isinstance(field.value, list | tuple):
-            return house.listed([str(part) for part in field.value])
+            return context.listed([str(part) for part in field.value])
         return text_of(one.order, name)
 
     return Column(label, value, 40 if name in ("title", "summary") else 14)

@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from agents.timers import AgentStateError
 from domain.calls import Call, Direction
 from domain.commands import CommandError
@@ -123,7 +123,7 @@ class CallControlModule(Module):
 def rules_of(settings: Settings, first: str) -> Rules:
     """What planning needs of the configuration; `first`: the PBX of agents who name none."""
     return Rules(
-        configs={
+        agents={
             agent.id: AgentConfig(
                 agent.id,
                 agent.phone,

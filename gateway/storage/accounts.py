@@ -3,7 +3,7 @@
 from msgspec import structs
 from sqlalchemy import delete, insert, select, update
 
-from agents.accounts.service import Account, Role, Session
+from agents.accounts.identity import Account, Role, Session
 from gateway.storage.database import Database
 from gateway.storage.journal import upsert
 from gateway.storage.tables import accounts, sessions

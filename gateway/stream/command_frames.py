@@ -8,7 +8,7 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.commands import Answered, refused
 from domain.frames import Fault
 from domain.refusals import refusal

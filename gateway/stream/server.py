@@ -19,7 +19,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.visibility.policy import OPEN, Privacy
 from gateway.stream.command_frames import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.calls import CallState
 from domain.facts import (
     AgentChanged,

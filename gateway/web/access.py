@@ -6,7 +6,7 @@ from hmac import compare_digest
 
 from fastapi import Request
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.calls import Call
 from domain.orders import Order
 from domain.visibility.policy import OPEN, Privacy, Visibility

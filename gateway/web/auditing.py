@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.audit import AuditEntry, action_entry
 from domain.messages import Message
 

@@ -15,10 +15,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Struct
 from starlette.responses import StreamingResponse
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from gateway.export import csv
 from gateway.export.cells import AnyTable, Cell
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import CUT, Language
 from gateway.export.xlsx import XlsxFile
 from gateway.web.access import Access
@@ -50,15 +50,15 @@ class Exporter:
         self,
         access: Access,
         note: Note,
-        house: Callable[[Language], House],
+        context: Callable[[Language], TableContext],
         *,
         timezone: str = "Asia/Shanghai",
         rows: int = 500_000,
     ) -> None:
-        """`house(language)`: what all tables share, as it is now; `rows`: the most an export holds."""
+        """`context(language)`: what all tables share, as it is now; `rows`: the most an export holds."""
         self.access = access
         self._note = note
-        self._house = house
+        self._house = context
         self._timezone = ZoneInfo(timezone)
         self._most = rows
         self._running = 0
@@ -83,14 +83,14 @@ class Exporter:
         )
 
     async def answer(
-        self, of: ExportRequest, made: Callable[[House], AnyTable], batches: Batches
+        self, of: ExportRequest, made: Callable[[TableContext], AnyTable], batches: Batches
     ) -> Response:
         """The file; the audit is written before the first row is read."""
         self.access.need(of.who, Permission.EXPORT)
         if self._running >= AT_ONCE:
             raise Refused(429, "exports_running", count=AT_ONCE)
-        house = self._house(of.lang)
-        table = made(house)
+        context = self._house(of.lang)
+        table = made(context)
         await self._note(of.who, f"export.{of.name}", {"format": of.form, "filters": of.filters})
         now = datetime.fromtimestamp(time.time(), self._timezone)
         headers = {
@@ -98,13 +98,15 @@ class Exporter:
             "X-Row-Limit": str(self._most),
         }
         if of.form == "csv":
-            lines = self._csv(table, house, batches)
+            lines = self._csv(table, context, batches)
             return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
-        file, size = await self._xlsx(table, house, batches)
+        file, size = await self._xlsx(table, context, batches)
         headers["Content-Length"] = str(size)
         return StreamingResponse(_pieces(file), media_type=XLSX_TYPE, headers=headers)
 
-    async def _rows(self, table: AnyTable, house: House, batches: Batches) -> AsyncIterator[list[list[Cell]]]:
+    async def _rows(
+        self, table: AnyTable, context: TableContext, batches: Batches
+    ) -> AsyncIterator[list[list[Cell]]]:
         """Rows in batches up to the limit; where it cuts, a last row says so."""
         left = self._most
         began, rows = time.monotonic(), 0
@@ -119,25 +121,25 @@ class Exporter:
                     left -= len(kept)
                 if len(kept) < len(batch):
                     limit = self._most
-                    yield [[house.words(CUT).format(count=limit)]]
+                    yield [[context.words(CUT).format(count=limit)]]
                     break
         finally:
             self._running -= 1
             took = round(time.monotonic() - began, 2)
             log.info("exported", table=table.name, rows=rows, took_s=took)
 
-    async def _csv(self, table: AnyTable, house: House, batches: Batches) -> AsyncIterator[bytes]:
+    async def _csv(self, table: AnyTable, context: TableContext, batches: Batches) -> AsyncIterator[bytes]:
         yield csv.BOM.encode() + csv.lines([table.headers])
-        async with aclosing(self._rows(table, house, batches)) as found_rows:  # type: ignore[type-var]
+        async with aclosing(self._rows(table, context, batches)) as found_rows:  # type: ignore[type-var]
             async for rows in found_rows:
                 yield await asyncio.to_thread(csv.lines, rows)
 
-    async def _xlsx(self, table: AnyTable, house: House, batches: Batches) -> tuple[IO[bytes], int]:
+    async def _xlsx(self, table: AnyTable, context: TableContext, batches: Batches) -> tuple[IO[bytes], int]:
         """The whole file, unlinked already: whatever happens, nothing is left lying about."""
         out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
         with tempfile.TemporaryDirectory(prefix="hotline-export-") as scratch:
             book = XlsxFile(out, table, Path(scratch))
-            async with aclosing(self._rows(table, house, batches)) as found_rows:  # type: ignore[type-var]
+            async with aclosing(self._rows(table, context, batches)) as found_rows:  # type: ignore[type-var]
                 async for rows in found_rows:
                     await asyncio.to_thread(book.add, rows)
             await asyncio.to_thread(book.close)

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 from msgspec import structs
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.calls import EndReason
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
 from domain.orders import OrderState

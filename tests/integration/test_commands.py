@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 import pytest_asyncio
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from domain.calls import Call, CallState
 from domain.queues import AgentState
 from gateway.app import run_gateway

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from agents.accounts.service import AccountService, Role
+from agents.accounts.identity import Role
+from agents.accounts.service import AccountService
 from domain.calls import Side
 from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings

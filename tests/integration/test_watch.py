@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from domain.frames import ServerFrame, Snapshot
 from gateway.client import View
 from gateway.runtime import Runtime

@@ -12,7 +12,8 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
-from agents.accounts.service import AccountService, Role
+from agents.accounts.identity import Role
+from agents.accounts.service import AccountService
 from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.alaw import alaw_of, decode

@@ -14,7 +14,7 @@ from domain.calls import Call
 from domain.lines import Line
 from domain.orders import Order
 from domain.visibility.policy import OPEN, Privacy
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import Language, Words
 from gateway.health import ReadinessCheck
 from gateway.stream.state import LiveView
@@ -144,9 +144,9 @@ def _routers(of: WebServices, access: Access, options: WebOptions) -> list[APIRo
         form = next((line.form for line in of.lines if line.id == order.line), "general")
         return {one.name for one in of.forms.get(form, ())}
 
-    def house(language: Language) -> House:
+    def house(language: Language) -> TableContext:
         agents = {key: one.name for key, one in of.live.values("agents")}
-        return House(of.lines, of.timezone, of.field_labels, agents, Words(language))
+        return TableContext(of.lines, of.timezone, of.field_labels, agents, Words(language))
 
     profile = DeskProfile(
         timezone=of.timezone,

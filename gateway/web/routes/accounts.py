@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, SecretStr
 
-from agents.accounts.service import Account, AccountError, AccountService, Identity, Permission, Role
+from agents.accounts.identity import Account, Identity, Permission, Role
+from agents.accounts.service import AccountError, AccountService
 from gateway.web.access import Access
 from gateway.web.answers import Refused, json
 from gateway.web.auditing import Note

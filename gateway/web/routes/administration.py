@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Depends, Query, Response
 from msgspec import structs
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.deployment import Overview, Place
 from domain.visibility.redact import redact
 from gateway.web.access import Access

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.commands import STATUS, Answered, catalogue
 from domain.messages import Message
 from gateway.web.access import Access

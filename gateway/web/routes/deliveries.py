@@ -5,7 +5,7 @@ from typing import Protocol
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.deliveries import DeliveryView
 from domain.visibility.redact import redact
 from gateway.web.access import Access

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from gateway.stream import asyncapi
 from gateway.web.access import Access
 from gateway.web.answers import json

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.directory import Directory
 from gateway.web.access import Access
 from gateway.web.answers import json

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Response
 
-from agents.accounts.service import Account, Permission
+from agents.accounts.identity import Account, Permission
 from domain.audit import AuditEntry
 from domain.deliveries import DeliveryView
 from domain.history import AuditFilter, CallFilter, CallSummary, DeliveryFilter, OrderFilter, OrderOfCall

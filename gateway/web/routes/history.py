@@ -4,7 +4,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.history import CallFilter, CallSummary, Key, OrderFilter, OrderOfCall, Page, order_summary_of
 from domain.visibility.policy import WHOLE, Visibility
 from gateway.web.access import Access

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from agents.accounts.service import Permission
+from agents.accounts.identity import Permission
 from gateway.health import Check, ReadinessCheck
 from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.orders import Order
 from domain.refusals import refusal
 from domain.visibility.redact import redact, redact_unsaved, typed

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import FileResponse
 
-from agents.accounts.service import Identity, Permission
+from agents.accounts.identity import Identity, Permission
 from domain.calls import Call
 from domain.recordings import StoredRecording
 from gateway.web.access import Access

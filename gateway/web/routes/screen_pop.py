@@ -4,7 +4,7 @@ from typing import Protocol
 
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts.service import Identity, Role
+from agents.accounts.identity import Identity, Role
 from domain.calls import Call
 from domain.screen_pop import ScreenPop
 from gateway.web.access import Access

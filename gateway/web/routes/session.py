@@ -8,13 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from agents.accounts.service import (
-    PERMISSIONS,
-    AccountService,
-    Identity,
-    LoginRefusedError,
-    LoginThrottledError,
-)
+from agents.accounts.identity import PERMISSIONS, Identity
+from agents.accounts.service import AccountService, LoginRefusedError, LoginThrottledError
 from domain.lines import Line
 from domain.phones import PhoneKind
 from domain.refusals import refusal

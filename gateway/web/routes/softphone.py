@@ -5,7 +5,7 @@ from typing import Protocol
 import structlog
 from fastapi import APIRouter, Depends, Response
 
-from agents.accounts.service import Identity
+from agents.accounts.identity import Identity
 from domain.refusals import refusal
 from domain.softphones import Softphone, SoftphoneUnavailableError
 from gateway.web.access import Access

@@ -6,17 +6,9 @@ import pytest
 from argon2 import PasswordHasher
 from msgspec import structs
 
+from agents.accounts.identity import Account, Permission, Role, Session
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import (
-    Account,
-    AccountService,
-    LoginRefusedError,
-    LoginThrottledError,
-    Permission,
-    Role,
-    Session,
-    token_hash,
-)
+from agents.accounts.service import AccountService, LoginRefusedError, LoginThrottledError, token_hash
 from agents.state_machine import Seen, state_of
 from domain.queues import AgentState
 

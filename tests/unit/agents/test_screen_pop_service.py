@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from agents.screen_pop.service import ScreenPopService, belongs
 from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallStarted, OrderChanged

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agents.accounts.service import Role
+from agents.accounts.identity import Role
 from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallEnded
 from gateway.app import MODULES, run_gateway

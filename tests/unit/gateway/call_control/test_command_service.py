@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.accounts.service import Identity, Role
+from agents.accounts.identity import Identity, Role
 from domain.commands import CommandError
 from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from gateway.call_control.service import CommandService

@@ -46,7 +46,7 @@ def view(*calls: Call, always: bool = False, **more: Any) -> View:
         "phones": (BROWSER,),
     } | more
     status = AgentStatus(id="1001", name="1001", since=0.0, **given)
-    rules = Rules(configs=SEATS, lines=LINES, desk_login=not always)
+    rules = Rules(agents=SEATS, lines=LINES, desk_login=not always)
     return View(rules, {"1001": status}, {one.id: one for one in calls})
 
 
@@ -114,7 +114,7 @@ def test_every_command_goes_to_the_phone_chosen() -> None:
 
 def test_a_switch_cut_short_is_finished() -> None:
     half = view(phone=DESK, kind=PhoneKind.DESK, phones=(BROWSER, DESK), queues=("q12345", "yiqilai"))
-    config = half.config("1001")
+    config = half.agent_config("1001")
     assert config is not None
     did = [(one.action, dict(one.headers)) for one in follow(half, config) if isinstance(one, Ami)]
     joins = [added("q12345", DESK, 3), added("yiqilai", DESK, 7)]

@@ -23,7 +23,7 @@ LINES = (
     Line("yiqilai", "一企来", ("12346",), "yiqilai"),
 )
 RULES = Rules(
-    configs={
+    agents={
         "1001": AgentConfig("1001", "PJSIP/1001", "main", {"12345": 0}),
         "1002": AgentConfig("1002", "PJSIP/1002", "main", {"yiqilai": 0, "12345": 5}),
         "1003": AgentConfig("1003", "PJSIP/1003", "main", {}),
@@ -273,8 +273,8 @@ def test_an_old_asterisk_is_told_by_keys_whom_to_consult(version: str, begins: s
 
 
 def test_an_old_asterisk_cannot_consult_letters() -> None:
-    config = structs.replace(RULES.configs["1002"], id="wang")
-    rules = structs.replace(RULES, configs={**RULES.configs, "wang": config})
+    config = structs.replace(RULES.agents["1002"], id="wang")
+    rules = structs.replace(RULES, agents={**RULES.agents, "wang": config})
     named = structs.replace(TALK, rules=rules, versions={"main": "16.28.0"})
     code, message = refused(named, AGENT, "consult", to={"agent": "wang"})
     assert code == "not_possible"

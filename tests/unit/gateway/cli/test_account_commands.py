@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from agents.accounts.service import AccountService, Identity, LoginRefusedError
+from agents.accounts.identity import Identity
+from agents.accounts.service import AccountService, LoginRefusedError
 from domain.audit import AuditEntry
 from gateway.cli import app
 from gateway.factories import open_database

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from websockets.asyncio.client import connect
 
-from agents.accounts.service import Identity, Role
+from agents.accounts.identity import Identity, Role
 from domain import facts as f
 from domain.calls import Call, CallState, Direction, Party, Side
 from domain.commands import Answered

@@ -9,7 +9,7 @@ from domain.calls import Direction, EndReason
 from domain.orders import OrderState
 from domain.queues import AgentState
 from gateway.export import deployment, tables, words
-from gateway.export.tables import House
+from gateway.export.tables import TableContext
 from gateway.export.words import Both, Words
 
 
@@ -28,8 +28,8 @@ def test_every_value_has_a_word_of_its_own(values: type[StrEnum], named: dict[St
         assert len({both[language] for both in named.values()}) == len(named)
 
 
-def house(language: words.Language) -> House:
-    return House([], "Asia/Shanghai", {"title": "标题"}, {}, Words(language))
+def house(language: words.Language) -> TableContext:
+    return TableContext([], "Asia/Shanghai", {"title": "标题"}, {}, Words(language))
 
 
 EVERY: list[Any] = [

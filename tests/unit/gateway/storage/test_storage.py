@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from msgspec import structs
 from sqlalchemy import Connection, func, select, text
 
-from agents.accounts.service import Account, Role, Session
+from agents.accounts.identity import Account, Role, Session
 from domain import facts as f
 from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Side
 from domain.recordings import StoredRecording

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.accounts.service import Account, Session
+from agents.accounts.identity import Account, Session
 
 
 class Memory:

@@ -14,8 +14,9 @@ import openpyxl
 from argon2 import PasswordHasher
 from msgspec import structs
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from gateway.administration import Administration
 from gateway.asterisk.link import LinkState, PbxLink
 from gateway.settings import PbxSettings, Settings, load_settings

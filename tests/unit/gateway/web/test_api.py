@@ -9,8 +9,9 @@ import pytest
 from argon2 import PasswordHasher
 from msgspec import Struct, structs
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from domain.audit import AuditEntry
 from domain.calls import Conversation, Leg, Party, Side
 from domain.screen_pop import PopCaller, ScreenPop

@@ -12,8 +12,9 @@ import pytest
 from argon2 import PasswordHasher
 from websockets.asyncio.client import ClientConnection, connect
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from gateway.call_control.service import CommandService
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database

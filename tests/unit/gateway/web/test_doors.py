@@ -9,8 +9,9 @@ from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from domain.facts import PbxLinkChanged, QueueChanged
 from domain.queues import Queue, Waiting
 from gateway.stream.hub import Hub

@@ -19,8 +19,9 @@ import pytest
 from argon2 import PasswordHasher
 from msgspec import Struct, structs
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from domain import facts as f
 from domain.calls import Call, Conversation, EndReason, Party
 from domain.figures import AgentFigures, QueueFigures

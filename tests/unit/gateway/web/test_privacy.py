@@ -17,8 +17,9 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from msgspec import Struct, structs
 
+from agents.accounts.identity import Identity, Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Identity, Role
+from agents.accounts.service import AccountService
 from agents.screen_pop.service import ScreenPopService
 from domain import facts as f
 from domain.audit import action_entry

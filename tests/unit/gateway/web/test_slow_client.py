@@ -7,8 +7,9 @@ from typing import Any
 from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from domain.facts import QueueChanged
 from domain.queues import Queue, Waiting
 from gateway.stream.hub import Hub

@@ -8,8 +8,9 @@ import pytest
 from argon2 import PasswordHasher
 from structlog.testing import capture_logs
 
+from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
-from agents.accounts.service import AccountService, Role
+from agents.accounts.service import AccountService
 from domain.softphones import IceServer, SoftphoneUnavailableError, ice_servers
 from gateway.asterisk.softphones import Softphones, websocket_urls
 from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load_settings, masked
