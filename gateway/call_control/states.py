@@ -1,6 +1,7 @@
 """Commands about an agent's own state: queues, pauses, wrap-up."""
 
 from domain import commands as c
+from domain.queues import reserved_reason
 from gateway.call_control.view import AgentConfig, Ami, Plan, View, WrapUp, impossible
 
 
@@ -47,6 +48,8 @@ def log_out(view: View, config: AgentConfig, _: c.LogOut | c.ForceLogOut) -> Pla
 
 def pause(view: View, config: AgentConfig, command: c.Pause | c.ForcePause) -> Plan:
     """No calls from any queue."""
+    if reserved_reason(command.reason):
+        raise impossible("pause_reason_reserved", reason=command.reason)
     reasons = view.rules.pause_reasons
     if reasons and command.reason not in reasons:
         raise impossible("pause_reason", reason=command.reason, reasons=", ".join(reasons))

@@ -9,7 +9,7 @@ from domain.calls import Call, CallState, Direction, Leg, Party, Side
 from domain.commands import KINDS, SUPERVISORS_ONLY, CommandError, catalogue, read_command
 from domain.dialling import DialRule, dial_regex, permitted
 from domain.lines import Line
-from domain.queues import AgentState, AgentStatus, Queue, Waiting
+from domain.queues import MISSED_REASON, AgentState, AgentStatus, Queue, Waiting
 from gateway.call_control.plan import plan
 from gateway.call_control.view import Actor, AgentConfig, Ami, Plan, Rules, View, WrapUp
 
@@ -177,6 +177,9 @@ def test_pause_and_log_out() -> None:
         ("QueuePause", {"Interface": "PJSIP/1001", "Paused": "true", "Reason": "小休"})
     ]
     assert "培训" in refused(TALK, AGENT, "pause", reason="逛街")[1]
+    anything = structs.replace(TALK, rules=structs.replace(RULES, pause_reasons=()))
+    assert amis(do(anything, AGENT, "pause", reason="逛街"))
+    assert "own reason" in refused(anything, AGENT, "pause", reason=MISSED_REASON)[1]
     assert amis(do(TALK, AGENT, "log_out")) == [
         ("QueueRemove", {"Queue": "q12345", "Interface": "PJSIP/1001"})
     ]
@@ -185,7 +188,7 @@ def test_pause_and_log_out() -> None:
     assert do(out, AGENT, "log_out").steps == ()
 
 
-def test_wrap_up_is_the_floors() -> None:
+def test_wrap_up_is_left_to_the_agents_timers() -> None:
     assert do(TALK, AGENT, "wrap_up_done").steps == (WrapUp("1001"),)
     assert do(TALK, AGENT, "wrap_up_extend", seconds=60).steps == (WrapUp("1001", 60),)
 
