@@ -33,7 +33,7 @@ from gateway.modules.transcription import TranscriptionModule
 from gateway.runtime import Runtime, StartPbxs
 from gateway.serving import stream_server, web_app
 from gateway.settings import Settings
-from gateway.supervision import Tasks
+from gateway.supervision import Job, Supervisor
 from gateway.telephony import Telephony
 from gateway.web.serve import serve_web
 
@@ -93,14 +93,16 @@ async def run_gateway(
 
 def _start(modules: Sequence[Module], runtime: Runtime) -> None:
     """Connect listeners and consumers to the facts, then start the background work."""
-    bus, consumers, tasks = runtime.get(LocalBus), Consumers(), Tasks()
+    bus, consumers, supervisor = runtime.get(LocalBus), Consumers(), Supervisor()
     for module in modules:
         for listener in module.listeners():
             bus.listen(listener)
         for kind, consumer in module.consumers().items():
             consumers.register(kind, consumer)
-    runtime.on_stop(tasks.stop)
-    tasks.start(consumers.run(consumers.follow(bus)), "consumers")
+    runtime.on_stop(supervisor.stop)
+    runtime.provide(supervisor)
+    facts = consumers.follow(bus)
+    supervisor.start(Job("consumers", lambda: consumers.run(facts)))
     for module in modules:
         for job in module.jobs():
-            tasks.start(job.run(), job.name)
+            supervisor.start(job)

@@ -1,8 +1,7 @@
 """A module: one capability of the gateway, whole. `gateway/app.py` lists them."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
 
 from fastapi import APIRouter
 from prometheus_client.core import Metric
@@ -11,16 +10,9 @@ from domain.facts import AnyFact
 from gateway.facts.consumers import Consumer
 from gateway.health import ReadinessCheck
 from gateway.runtime import Runtime
+from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.exports import Exporter
-
-
-@dataclass(frozen=True)
-class Job:
-    """Work beside everything else, from the start of the gateway to its end."""
-
-    name: str
-    run: Callable[[], Coroutine[Any, Any, object]]
 
 
 class Module:

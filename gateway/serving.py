@@ -19,6 +19,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
+from gateway.supervision import Supervisor
 from gateway.telephony import Telephony
 from gateway.web.access import Access
 from gateway.web.app import create_app
@@ -46,7 +47,7 @@ def web_app(modules: Sequence[Module], runtime: Runtime) -> FastAPI:
     exporter = _exporter(runtime, access)
     for module in modules:
         module.exports(exporter)
-    checks = [check for module in modules for check in module.checks()]
+    checks = [runtime.get(Supervisor).check, *(check for module in modules for check in module.checks())]
     registry = registry_of([module.metrics for module in modules])
     return create_app(
         [

@@ -20,11 +20,12 @@ from gateway.call_control.directory import LiveDirectory
 from gateway.call_control.service import CommandService
 from gateway.call_control.view import AgentConfig, Rules, View
 from gateway.facts.consumers import Consumer
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
+from gateway.supervision import Job
 from gateway.telephony import Telephony
 from gateway.web.access import Access, may_see
 from gateway.web.routes import commands, directory

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.orders import SqlOutbox
+from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.routes import deliveries
 from workorders.delivery.outbox import Delivery

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from agents.figures.service import FiguresService
 from domain.facts import AnyFact
 from gateway.facts.recorder import FactRecorder
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.supervision import Job
 
 
 class FiguresModule(Module):

@@ -11,11 +11,12 @@ from asr.pool import EnginePool
 from domain.facts import AnyFact, CallEnded
 from gateway.facts.consumers import Consumer
 from gateway.facts.recorder import FactRecorder
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.modules.recogniser import SpeechRequests
 from gateway.post_call import PostCall
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.supervision import Job
 from gateway.telephony import Telephony
 from recordings.takeover import Archive
 from workorders.service import OrderService

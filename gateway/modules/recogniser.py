@@ -20,10 +20,11 @@ from gateway.factories import asr_config
 from gateway.facts.recorder import FactRecorder
 from gateway.health import Check, ReadinessCheck
 from gateway.metrics import recogniser_metrics
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
 from gateway.stream.hub import Hub
+from gateway.supervision import Job
 from gateway.telephony import Telephony
 from workorders.directories.reference import Reference
 from workorders.extraction.people import BEGINNINGS, NAME_QUESTION, name_beginnings

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from domain.facts import AnyFact
 from gateway.facts.recorder import FactRecorder
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.stream.hub import Hub
 from gateway.stream.state import LiveView
+from gateway.supervision import Job
 from gateway.web.exports import Exporter
 from gateway.web.routes import exports
 

@@ -11,11 +11,12 @@ from gateway.asterisk.link import PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.facts.recorder import FactRecorder
 from gateway.health import Check, ReadinessCheck
-from gateway.module import Job, Module
+from gateway.module import Module
 from gateway.pbx_state import PbxState
 from gateway.runtime import Runtime
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
+from gateway.supervision import Job
 from gateway.telephony import Telephony
 
 
