@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from domain.refusals import refusal
 from gateway.stream.origin import own_origin
+from gateway.web import hostile
 from gateway.web.answers import Refused, problem
 from gateway.web.options import WebOptions
 from gateway.web.pages import DIST, caching, serve_pages
@@ -20,6 +21,8 @@ from workorders.errors import OrderRefusedError
 
 log = structlog.get_logger(__name__)
 MAX_BODY = 64 * 1024
+MAX_LOGGED = 200
+"""Characters of a path that the log repeats."""
 
 
 def create_app(routers: Iterable[APIRouter], options: WebOptions, dist: Path = DIST) -> FastAPI:
@@ -48,12 +51,14 @@ def _guard(app: FastAPI, options: WebOptions) -> None:
             response = problem(403, refusal("origin"))
         elif "transfer-encoding" in request.headers or not length.isdigit() or int(length) > MAX_BODY:
             response = problem(413, refusal("too_large", most=MAX_BODY))
+        elif refused := await hostile.refuse(request):
+            response = problem(*refused)
         else:
             try:
                 response = await go(request)
             except Exception:
                 # Here and not in an exception handler: that one's answers would lack the headers below.
-                log.exception("http.failed", method=request.method, path=request.url.path)
+                log.exception("http.failed", method=request.method, path=request.url.path[:MAX_LOGGED])
                 response = problem(500, refusal("internal"))
         connected = " ".join([options.stream_url(request), *phones])
         response.headers["Content-Security-Policy"] = (

@@ -1,6 +1,7 @@
 """What history and exports are asked with: filters and cursors as query parameters."""
 
 import re
+from math import isfinite
 from typing import Annotated, TypeVar
 
 from fastapi import Query
@@ -24,8 +25,12 @@ Words = Annotated[
         " case and full-width forms do not count",
     ),
 ]
-From = Annotated[float | None, Query(alias="from", description="POSIX seconds, included")]
-Until = Annotated[float | None, Query(alias="to", description="POSIX seconds, not included")]
+From = Annotated[
+    float | None, Query(alias="from", description="POSIX seconds, included", allow_inf_nan=False)
+]
+Until = Annotated[
+    float | None, Query(alias="to", description="POSIX seconds, not included", allow_inf_nan=False)
+]
 Name = Annotated[str | None, Query(max_length=200)]
 Number = Annotated[str | None, Query(max_length=32, description="digits that the caller's number holds")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
@@ -143,9 +148,12 @@ def key_of(cursor: str | None) -> Key | None:
         return None
     at, _, identity = cursor.partition("~")
     try:
-        return float(at), identity
+        instant = float(at)
     except ValueError:
         raise Refused(422, "cursor") from None
+    if not isfinite(instant):
+        raise Refused(422, "cursor")
+    return instant, identity
 
 
 def _replaced(wanted: _F, own: str | None) -> _F:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from agents.accounts.identity import Identity, Permission
 from domain.audit import AuditEntry
@@ -12,6 +12,8 @@ from gateway.web.access import Access
 from gateway.web.answers import json
 from gateway.web.history_query import AuditQuery
 from gateway.web.routes import Limit
+
+MAX_SEQ = 2**63 - 1
 
 
 class AuditReader(Protocol):
@@ -39,7 +41,7 @@ def router(access: Access, audit: AuditReader) -> APIRouter:
     async def entries(
         query: Annotated[AuditQuery, Depends()],
         who: Identity = who_is,
-        before: int | None = None,
+        before: Annotated[int | None, Query(ge=0, le=MAX_SEQ)] = None,
         limit: Limit = 100,
     ) -> Response:
         """Newest first; `before`: the `seq` of the last entry one has."""

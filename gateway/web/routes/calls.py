@@ -1,9 +1,9 @@
 """Calls and what was said on them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from agents.accounts.identity import Identity, Permission
 from domain.calls import Call
@@ -14,6 +14,8 @@ from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import json
 from gateway.web.routes import Limit
+
+Before = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
 class CallReader(Protocol):
@@ -44,7 +46,7 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf) -> APIRout
     who_is = Depends(access.signed_in)
 
     @routes.get("")
-    async def list_calls(who: Identity = who_is, before: float | None = None, limit: Limit = 50) -> Response:
+    async def list_calls(who: Identity = who_is, before: Before = None, limit: Limit = 50) -> Response:
         if who.may(Permission.SEE_ALL):
             every = await calls.list_calls(before=before, limit=limit)
         elif who.agent_id is None:

@@ -22,7 +22,7 @@ FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 class Fields(BaseModel):
     fields: dict[str, Value]
-    revision: int | None = None
+    revision: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     seen: dict[str, Value | None] = {}
 
 

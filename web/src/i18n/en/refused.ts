@@ -100,6 +100,8 @@ export default {
   "resource_unknown": "no such resource",
   "softphone_none": "you have no browser phone; it is switched on by softphone = true in [[agents]]",
   "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to fix it",
+  "target_too_long": "path and query together have at most {most} bytes",
+  "text_unstorable": "{place}: NUL, half a surrogate pair or bytes that are no UTF-8; leave it out",
   "words_hidden": "your role does not read what was said: leave out q",
   "too_large": "send at most {most} bytes, with Content-Length"
 }

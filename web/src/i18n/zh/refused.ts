@@ -103,6 +103,8 @@ const zh: Shape<typeof en> = {
   resource_unknown: '没有这个接口',
   softphone_none: '您没有浏览器话机；在 [[agents]] 中设置 softphone = true 启用',
   softphone_unavailable: '您的浏览器话机尚未配置好；处理办法见网关日志',
+  target_too_long: '地址过长：路径和查询合计最多 {most} 字节',
+  text_unstorable: '{place}：含有无法保存的字符（NUL、半个代理对或非 UTF-8 字节），请去掉该字符',
   words_hidden: '您的角色不能查看通话文字：请不要按内容查询',
   too_large: '内容过大，最多 {most} 字节',
 }
