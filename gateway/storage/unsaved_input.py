@@ -1,4 +1,4 @@
-"""What is typed into orders' fields but not (yet) valid: implements `DraftPort`."""
+"""Order field input that is not (yet) valid: implements `DraftPort`."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class DraftRepository:
         self._database = database
 
     async def drafts(self, order_id: str) -> dict[str, str]:
-        """Field name → text as typed."""
+        """Return field name → text as typed."""
         query = (
             select(order_drafts.c.field, order_drafts.c.text)
             .where(order_drafts.c.order_id == order_id)
@@ -27,7 +27,7 @@ class DraftRepository:
             return {row.field: row.text for row in await connection.execute(query)}
 
     async def keep_drafts(self, order_id: str, drafts: Mapping[str, str | None], *, by: str) -> None:
-        """Keep these texts, together; `None` lets that field's go. The last to write counts."""
+        """Store these texts together; `None` deletes that field's. The last write wins."""
         now = time.time()
         kept = [
             {"order_id": order_id, "field": field, "text": text, "username": by, "at": now}
