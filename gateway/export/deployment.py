@@ -1,4 +1,4 @@
-"""The tables of the house itself: who may sign in, how deliveries fare, where orders are about. Pure."""
+"""Tables on the deployment itself: accounts, work-order endpoints, where orders come from. Pure."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from gateway.export.words import ALL, OPEN, ROLES, UNCATEGORISED
 
 
 class AccountRow(Struct, frozen=True):
-    """Who may sign in."""
+    """An account that may sign in."""
 
     username: str
     role: str
@@ -20,7 +20,7 @@ class AccountRow(Struct, frozen=True):
 
 
 def accounts(house: House) -> Table[AccountRow]:
-    """Who may sign in; nothing of how."""
+    """The accounts, without anything secret."""
     column, of = house.column, house.words.of
     return house.table(
         "accounts",
@@ -34,7 +34,7 @@ def accounts(house: House) -> Table[AccountRow]:
 
 
 def places(house: House) -> Table[Place]:
-    """Where the orders of some hours are about, and what they say."""
+    """Where the orders of the last few hours come from, and what they are about."""
     column = house.column
 
     def told(categories: Mapping[str, int]) -> str:
@@ -53,7 +53,7 @@ def places(house: House) -> Table[Place]:
 
 
 def endpoints(house: House) -> Table[EndpointState]:
-    """Work-order systems, and how deliveries to them fare."""
+    """Work-order systems, and how deliveries to them are going."""
     at, column = house.at, house.column
 
     def lines(one: EndpointState) -> str:
