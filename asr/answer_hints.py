@@ -1,4 +1,4 @@
-"""What the agent asked last, and with that how the caller's answer may begin: the recogniser is told."""
+"""Tell the recogniser how the caller's answer may begin, given what the agent asked last."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,37 +8,40 @@ from domain.calls import Side
 from domain.transcripts import Utterance
 
 Beginnings = Callable[[Utterance], tuple[str, ...]]
-"""How answers to what an agent said may begin; empty: nothing was asked that is answered in a known way."""
+"""Maps an agent's utterance to the ways its answer may begin; empty if it asks nothing with a known form."""
 PATIENCE_S = 12.0
-"""How long after the question what the caller says may be the answer."""
+"""How long after the question an utterance by the caller may still be the answer."""
 UNASKED_S = 2.5
-"""As long as nothing was heard that asks, only what is so short is taken for a possible answer."""
+"""Until a question has been heard, only utterances up to this length are treated as possible answers."""
 _OVERLAP_S = 0.5
-"""Callers answer before the question is quite over."""
+"""Callers start answering before the question has quite ended."""
 
 
 class AnswerHints:
-    """For each call in progress, what was asked last."""
+    """The agent's last question in each call in progress."""
 
     def __init__(self, question: str, usual: tuple[str, ...], beginnings: Beginnings) -> None:
-        """`question`: as it is usually put; `usual`: how answers to it begin; `beginnings`: see there."""
+        """Set the default question and its answers.
+
+        `question` is its usual wording, `usual` how answers to it begin; for `beginnings` see `Beginnings`.
+        """
         self._question, self._usual = question, usual
         self._beginnings = beginnings
         self._asked: dict[str, list[tuple[float, tuple[str, ...]]]] = {}
 
     def heard(self, utterance: Utterance) -> None:
-        """Take note of a final utterance; the caller's own mean nothing here."""
+        """Record a final utterance; only the agent's matter here."""
         if utterance.final and utterance.side is Side.AGENT:
             asked = self._asked.setdefault(utterance.call_id, [])
             asked.append((utterance.end, self._beginnings(utterance)))
 
     def request(self, call_id: str, side: Side, begin: float, usual: EngineRequest) -> EngineRequest:
-        """`usual`, and what is expected of an utterance that begins at `begin`, seconds of call time."""
+        """Return `usual` plus the answer expected at `begin` (call time in seconds)."""
         if side is Side.AGENT:
             return usual
         before = [one for one in self._asked.get(call_id, ()) if one[0] <= begin + _OVERLAP_S]
         if not any(beginnings for _, beginnings in before):
-            # Not asked yet, as far as was heard: a question may have been lost, a short answer still tells.
+            # No question heard so far: it may have been missed, and a short answer is still informative.
             return replace(usual, expected=Expected(self._question, self._usual, UNASKED_S))
         end, beginnings = max(before)
         if not beginnings or begin - end > PATIENCE_S:
@@ -46,5 +49,5 @@ class AnswerHints:
         return replace(usual, expected=Expected(self._question, beginnings))
 
     def forget(self, call_id: str) -> None:
-        """The call's transcript is complete."""
+        """Drop the call's state once its transcript is complete."""
         self._asked.pop(call_id, None)

@@ -1,4 +1,4 @@
-"""Any sound file as numbers: WAV, MP3, FLAC, Ogg, A-law … through PyAV (FFmpeg's libraries)."""
+"""Decode audio files (WAV, MP3, FLAC, Ogg, A-law …) to samples with PyAV (FFmpeg's libraries)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,29 +11,29 @@ Pcm = NDArray[np.int16]
 """16-bit samples of one channel, shape (n,)."""
 
 _RAW = {".alaw": "alaw", ".al": "alaw", ".ulaw": "mulaw", ".ul": "mulaw"}
-"""Headerless telephone sound, 8 kHz mono, as Asterisk writes it: FFmpeg's names."""
+"""Headerless 8 kHz mono telephone audio as written by Asterisk: file suffix to FFmpeg format name."""
 MAX_CHANNELS = 8
 
 
 class AudioError(Exception):
-    """The file cannot be read as sound; the text says why."""
+    """Raised when a file cannot be read as audio; the message says why."""
 
 
 @dataclass(frozen=True)
 class Audio:
-    """A file's channels, each at the file's own rate."""
+    """A file's channels, at the file's own sample rate."""
 
     rate: int
     channels: tuple[Pcm, ...]
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Length in seconds."""
         return self.channels[0].size / self.rate if self.channels else 0.0
 
 
 def read_audio(path: Path) -> Audio:
-    """Decode the first sound stream of a file. Raises AudioError."""
+    """Decode the first audio stream of a file. Raises AudioError."""
     raw = _RAW.get(path.suffix.lower())
     options = {"sample_rate": "8000", "ch_layout": "mono"} if raw else {}
     try:

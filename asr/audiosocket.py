@@ -1,7 +1,7 @@
-"""Asterisk's AudioSocket, server side: one leg of live audio per connection.
+"""Server side of Asterisk's AudioSocket: one leg of live audio per connection.
 
 The protocol is a sequence of frames: kind (1 byte), length (2 bytes, big-endian), payload. The first frame
-must be the stream's UUID; one that nobody expects is refused, so the port is of no use to strangers.
+must carry the stream's UUID. Unexpected UUIDs are refused, so the port is of no use to strangers.
 """
 
 import asyncio
@@ -30,24 +30,24 @@ RATES = {
 
 
 class FrameSink(Protocol):
-    """Whoever listens to one stream. Called in order, from the event loop."""
+    """Receives one stream. Methods are called in order, from the event loop."""
 
     def feed(self, pcm: bytes, rate: int) -> None:
-        """Sound: signed 16-bit little-endian mono at `rate` samples per second. Must not block."""
+        """Receive audio: signed 16-bit little-endian mono at `rate` samples per second. Must not block."""
 
     def dtmf(self, digit: str) -> None:
-        """A key was pressed: one of `0-9*#A-D`."""
+        """Receive a key press: one of `0-9*#A-D`."""
 
     async def ended(self, reason: str) -> object:
-        """The stream is over, exactly once: `hangup`, `closed`, `timeout`, `error`, `shutdown`."""
+        """Called exactly once, when the stream ends: `hangup`, `closed`, `timeout`, `error` or `shutdown`."""
 
 
 class _ProtocolError(Exception):
-    """The peer does not speak the protocol."""
+    """Raised when the peer violates the protocol."""
 
 
 class AudioSocketServer:
-    """`async with AudioSocketServer(host, port, accept) as server:` listens while inside."""
+    """Listens inside `async with AudioSocketServer(host, port, accept) as server:`."""
 
     def __init__(
         self,
@@ -60,10 +60,11 @@ class AudioSocketServer:
         max_connections: int = 2_000,
         grace: float = 10.0,
     ) -> None:
-        """`accept` gives the sink of an expected stream, or `None` to refuse. `port` 0: any free one.
+        """Set up the server. `accept` returns the sink for an expected stream, or `None` to refuse it.
 
-        Times in seconds; `idle_timeout`: without any frame (Asterisk sends one each 20 ms); `grace`: what
-        sinks have to end in when the server stops.
+        With `port` 0 any free port is used. Times are in seconds. `idle_timeout` is how long a connection may
+        go without a frame (Asterisk sends one every 20 ms); `grace` is how long sinks may take to finish when
+        the server stops.
         """
         self._host, self._port, self._accept = host, port, accept
         self._handshake_timeout, self._idle_timeout = handshake_timeout, idle_timeout
@@ -75,13 +76,13 @@ class AudioSocketServer:
 
     @property
     def port(self) -> int:
-        """The port listened on."""
+        """The port the server listens on."""
         assert self._server is not None, "enter the server first"
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def __aenter__(self) -> Self:
-        """Raises OSError when the address is taken."""
+        """Start listening. Raises OSError if the address is in use."""
         self._server = await asyncio.start_server(self._connected, self._host, self._port)
         return self
 
@@ -120,7 +121,7 @@ class AudioSocketServer:
             self._streams.add(stream)
             reason = await self._listen(reader, sink, stream)
             log.info("audiosocket_ended", stream=str(stream), reason=reason)
-            writer.transport.abort()  # the peer need not wait for what the sink still has to do
+            writer.transport.abort()  # the peer need not wait for the sink to finish
             await sink.ended(reason)
         except (_ProtocolError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             log.info("audiosocket_no_handshake", error=str(error) or type(error).__name__)
@@ -140,7 +141,7 @@ class AudioSocketServer:
         return UUID(bytes=payload)
 
     async def _listen(self, reader: asyncio.StreamReader, sink: FrameSink, stream: UUID) -> str:
-        """Pass frames on until the stream ends; returns the reason."""
+        """Pass frames on until the stream ends, and return the reason."""
         try:
             while True:
                 async with asyncio.timeout(self._idle_timeout):
@@ -176,7 +177,7 @@ class AudioSocketServer:
             sink.dtmf(digit)
         elif kind == UUID_KIND:
             raise _ProtocolError("a second UUID")
-        # Other kinds may come with later versions of Asterisk and carry nothing we need.
+        # Later versions of Asterisk may add other kinds; they carry nothing we need.
 
 
 async def _frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:

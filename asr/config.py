@@ -1,4 +1,4 @@
-"""What the recogniser needs to know; a plain value that travels to the worker processes."""
+"""The recogniser's configuration: a plain value that is sent to the worker processes."""
 
 from dataclasses import dataclass, field
 
@@ -6,10 +6,10 @@ DEFAULT_PROMPT = "以下是政务服务便民热线的通话，使用简体中�
 
 
 def usual_workers(device: str, engine: str, cores: int) -> int:
-    """Workers where none are configured.
+    """Return the number of workers to use when none is configured.
 
-    On a CPU one a core, up to four: together as fast as one with all threads, but no utterance waits behind
-    another's partial, and none waits for a thread that the machine has no core for.
+    On a CPU that is one per core, up to four. Together they are as fast as one worker with all threads, but
+    no utterance waits behind another's partial, and no worker waits for a thread the machine has no core for.
     """
     if engine == "http":
         return 4
@@ -18,36 +18,36 @@ def usual_workers(device: str, engine: str, cores: int) -> int:
 
 @dataclass(frozen=True)
 class AsrConfig:
-    """How to recognise."""
+    """How to run speech recognition."""
 
     model: str
-    """A directory (then nothing is ever fetched) or a hub name; for `http` the endpoint's model name."""
+    """A directory (then nothing is downloaded) or a hub name; for `http`, the endpoint's model name."""
     device: str = "cpu"
     """`cpu`, `cuda` or `auto`."""
     compute_type: str = "int8"
     """CTranslate2's name: `int8`, `float16`, …"""
     threads: int = 0
-    """Per worker; 0: cores / workers."""
+    """Threads per worker; 0: cores / workers."""
     workers: int = 1
-    """Processes; each loads the model once."""
+    """Number of processes; each loads the model once."""
     batch: int = 0
-    """Most stretches, of any calls, computed together; 0: 1 on the CPU, 16 elsewhere."""
+    """Most stretches, from any calls, computed together; 0: 1 on the CPU, 16 elsewhere."""
     beam_size: int = 1
     initial_prompt: str = DEFAULT_PROMPT
     """Context that steers script and punctuation; without it Whisper may write traditional characters."""
     hotwords: str = ""
     """Names to expect on every line, separated by spaces."""
     full_window: bool = False
-    """Compute Whisper's whole 30 s for every utterance, however short it is."""
+    """Encode Whisper's full 30 s window for every utterance, however short."""
     engine: str = "faster-whisper"
     url: str = ""
-    """`http` engine: the endpoint's base, up to and without `/audio/transcriptions`."""
+    """`http` engine: the endpoint's base URL, without `/audio/transcriptions`."""
     api_key: str = field(default="", repr=False)
     """`http` engine: bearer token; may be empty."""
     timeout_s: float = 30.0
-    """`http` engine: how long one request may take."""
+    """`http` engine: time limit of one request."""
 
     @property
     def batch_size(self) -> int:
-        """Most stretches given to a worker at once."""
+        """The most stretches given to a worker at once."""
         return self.batch or (1 if self.device == "cpu" and self.engine != "http" else 16)

@@ -1,7 +1,7 @@
-"""Keys' tones (DTMF, ITU-T Q.23) taken out of the sound: what a caller types is nobody's to hear or to store.
+"""Mask DTMF tones (ITU-T Q.23) in the audio: nobody should hear or store what a caller keys in.
 
-Asterisk takes keys out of the sound itself where they come as RFC 4733 events; a trunk with tones in band is
-the case this is for. Detection follows the limits of Q.24: two tones, one of each group, far above all else.
+Asterisk already removes keys that arrive as RFC 4733 events; this is for trunks that send tones in band.
+Detection follows the limits of Q.24: two tones, one from each group, far above everything else.
 """
 
 import numpy as np
@@ -13,25 +13,26 @@ _LOW = (697.0, 770.0, 852.0, 941.0)
 _HIGH = (1209.0, 1336.0, 1477.0, 1633.0)
 _BLOCK_S = 0.02
 _WINDOW_BLOCKS = 2
-"""A decision looks at two blocks, 40 ms: Q.24's shortest tone."""
+"""Each decision looks at two blocks, 40 ms: Q.24's shortest tone."""
 _SHARE = 0.85
-"""Of all power, what the two tones have at least. Speech is spread wider."""
+"""Minimum share of the total power in the two tones. Speech is spread more widely."""
 _TWIST = 10.0
-"""The stronger tone has at most so many times the power of the other (10 dB)."""
+"""Maximum power ratio between the two tones (10 dB)."""
 _MIN_RMS = 100.0
 """About -50 dB of full scale."""
 _QUIET = 250
-"""Peak of a block that holds nothing of a tone worth taking out: it need not wait for what follows."""
+"""Below this peak a block holds no tone worth masking, so it need not wait for what follows."""
 
 
 class ToneMask:
-    """One stretch of one leg: as many samples out as in, tones replaced by silence.
+    """Masks one stretch of one leg: returns as many samples as it is given, with tones silenced.
 
-    Sound is given out when what follows can no longer make it a tone: 40 ms later, and at once in silence.
+    Audio is returned once nothing that follows can make it part of a tone: after 40 ms, or at once in
+    silence.
     """
 
     def __init__(self, rate: int) -> None:
-        """`rate`: samples per second."""
+        """Set up the mask for audio at `rate` samples per second."""
         self._block = max(1, round(rate * _BLOCK_S))
         size = self._block * _WINDOW_BLOCKS
         at = np.arange(size) / rate
@@ -44,14 +45,14 @@ class ToneMask:
         self._power = float((taper**2).mean())
         self._held: Pcm = np.zeros(0, dtype=np.int16)
         self._masked = np.zeros(0, dtype=bool)
-        """Of each held block, whether a tone was found in a window that it belongs to."""
+        """For each held block, whether a window that includes it contained a tone."""
         self._before = False
-        """The same of the block before the held ones."""
+        """The same for the block just before the held ones."""
         self._given = 0
-        """Of the held blocks, those already given out; they are held for the windows they belong to."""
+        """How many held blocks have already been returned; they are kept for the windows they belong to."""
 
     def push(self, samples: Pcm) -> Pcm:
-        """The next samples; returns those that are decided on."""
+        """Take the next samples and return those that have been decided."""
         sound = np.concatenate([self._held, samples])
         blocks = sound.size // self._block
         if blocks < _WINDOW_BLOCKS:
@@ -64,7 +65,7 @@ class ToneMask:
         found = self._tones(windows)
         masked[:-1] |= found
         masked[1:] |= found
-        # One block more on both sides: a key's first and last moments fill no window.
+        # One more block on each side: the first and last moments of a key press do not fill a window.
         wide = masked.copy()
         wide[:-1] |= masked[1:]
         wide[1:] |= masked[:-1]
@@ -79,7 +80,7 @@ class ToneMask:
         return out.astype(np.int16).reshape(-1)
 
     def flush(self) -> Pcm:
-        """The rest. Nothing may be pushed afterwards."""
+        """Return the rest. Nothing may be pushed afterwards."""
         short = self._block * (_WINDOW_BLOCKS + 1)
         size = self._held.size - self._given * self._block
         rest = self.push(np.zeros(short, dtype=np.int16))
@@ -87,12 +88,12 @@ class ToneMask:
 
     @staticmethod
     def _decided(last: Pcm) -> int:
-        """How many of the last blocks (rows) need not wait: those up to the last quiet one."""
+        """Count the trailing blocks (rows) that need not wait: those up to the last quiet one."""
         quiet = np.flatnonzero(np.abs(last.astype(np.int32)).max(axis=1) < _QUIET)
         return int(quiet[-1]) + 1 if quiet.size else 0
 
     def _tones(self, windows: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Of each window (row), whether it is a key's tone."""
+        """For each window (row), whether it is a DTMF tone."""
         power = np.mean(np.square(windows * self._taper), axis=1) / self._power
         strength = np.square(np.abs(windows @ self._probes)) * self._scale
         low, high = strength[:, :4].max(axis=1), strength[:, 4:].max(axis=1)

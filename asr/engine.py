@@ -1,4 +1,4 @@
-"""The one interface of every recogniser: stretches of speech in, text with times out."""
+"""The interface all recognisers share: stretches of speech in, timed text out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,45 +13,45 @@ Samples = NDArray[np.float32]
 """Mono speech, 16 kHz, -1..1, shape (n,)."""
 
 RATE = 16_000
-"""Samples per second of everything an engine is given."""
+"""Sample rate of all audio given to an engine."""
 
 LONGEST_S = 29.0
-"""What an engine is given at once: Whisper's window of 30 s, less the silence put around the speech."""
+"""The most an engine is given at once: Whisper's 30 s window, less the silence added around the speech."""
 
 
 class EngineError(Exception):
-    """The engine could not transcribe; the message names the cause and the fix."""
+    """Raised when the engine could not transcribe; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The stretch answers a question whose answers begin in known ways: 我姓…, 免贵姓…
+    """An answer expected of this stretch, to a question whose answers begin in known ways (我姓…, 免贵姓…).
 
-    Besides the text the engine then tells what it hears after each beginning (`EngineSegment.alternatives`).
-    An engine that cannot leaves it out.
+    The engine then also reports what it hears after each beginning (`EngineSegment.alternatives`). Engines
+    that cannot do so ignore it.
     """
 
     question: str
-    """What was asked, as it is usually put."""
+    """The question, in its usual wording."""
     beginnings: tuple[str, ...]
     longest_s: float = 10.0
-    """A longer stretch is no such answer, and is not asked about."""
+    """A longer stretch is not such an answer and is not examined."""
 
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """What one call wants otherwise than the configuration; `None` and empty: as configured."""
+    """Per-call overrides of the configuration; `None` or empty means as configured."""
 
     initial_prompt: str | None = None
     hotwords: str = ""
-    """Names the engine should expect, separated by spaces; besides the configured ones."""
+    """Names to expect, separated by spaces, in addition to the configured ones."""
     beam_size: int | None = None
     expected: Expected | None = None
 
 
 @dataclass(frozen=True)
 class EngineJob:
-    """One stretch of speech, at most `LONGEST_S`."""
+    """One stretch of speech, at most `LONGEST_S` long."""
 
     samples: Samples
     request: EngineRequest = EngineRequest()
@@ -68,14 +68,14 @@ class EngineSegment:
     confidence: float
     """Mean token probability, 0..1."""
     alternatives: tuple[Alternative, ...] = ()
-    """Where the request expected an answer: the likeliest first."""
+    """If the request expected an answer: its candidates, likeliest first."""
 
 
 class Engine(Protocol):
-    """A recogniser. It is made, warmed up and used in one worker process, one batch at a time."""
+    """A recogniser. It is created, warmed up and used in one worker process, one batch at a time."""
 
     def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
-        """The text of each stretch, in the order given; empty where nobody speaks.
+        """Return the text of each stretch, in the order given; empty where nobody speaks.
 
         The stretches may come from different calls; an engine that can computes them together.
         """

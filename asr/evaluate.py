@@ -1,11 +1,11 @@
-"""How well it hears: character error rate, as speech recognition of Chinese is measured.
+"""Measure recognition accuracy as character error rate (CER), the usual metric for Chinese.
 
-Before comparing, both texts are made alike in what is spelling and not hearing:
+Both texts are normalised first, so that only recognition counts and not spelling:
 
 * full-width forms become plain (NFKC), letters lower case;
 * punctuation, symbols and spaces are dropped;
 * numbers become digits, however written: 一二三四五, 12345 and 幺二三四五 … are the same, so are 十二组 and
-  12组, 一百零五 and 105. It is done blindly to both sides (一个 becomes 1个 in both).
+  12组, 一百零五 and 105. This is applied blindly to both sides (一个 becomes 1个 in both).
 """
 
 import re
@@ -24,7 +24,7 @@ _WELL_FORMED = re.compile("(?:[零〇]?[一二三四五六七八九两]?[十百�
 
 @dataclass(frozen=True)
 class Score:
-    """Edits (insertions, deletions, substitutions) needed, and the reference's length, in characters."""
+    """Number of edits (insertions, deletions, substitutions) and the reference's length, in characters."""
 
     edits: int
     length: int
@@ -34,7 +34,7 @@ class Score:
 
     @property
     def rate(self) -> float:
-        """Edits per character of the reference; 0 when nothing was to be heard and nothing was."""
+        """Edits per character of the reference; 0 if both texts are empty."""
         return self.edits / self.length if self.length else float(bool(self.edits))
 
 
@@ -59,16 +59,16 @@ def _number(match: re.Match[str]) -> str:
 
 
 def normalise(text: str) -> str:
-    """The text as it is compared; see the module's description."""
+    """Return the text as it is compared; see the module docstring."""
     return _NUMBER.sub(_number, bare(text))
 
 
 def score(reference: str, hypothesis: str) -> Score:
-    """Edits between what was said and what was heard; scores of several legs add up."""
+    """Count the edits between reference and hypothesis; the scores of several legs can be added."""
     said, heard = normalise(reference), normalise(hypothesis)
     return Score(Levenshtein.distance(said, heard), len(said))
 
 
 def cer(reference: str, hypothesis: str) -> float:
-    """Character error rate after normalisation: 0 is perfect; may exceed 1."""
+    """Return the character error rate after normalisation: 0 is perfect; it may exceed 1."""
     return score(reference, hypothesis).rate

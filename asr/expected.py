@@ -1,8 +1,8 @@
-"""What may follow the known beginnings of an answer, by the model's own probabilities. Runs in a worker.
+"""Find what follows the known beginnings of an answer, by the model's own probabilities. Runs in a worker.
 
-A short answer such as 我姓胡 is where Whisper's text is worst: two or three syllables, no context, and it
-writes any word that sounds alike (我幸福). Held to the beginning, it has only the name left to tell, and how
-probable it finds the beginning tells whether the answer begins so at all.
+Whisper's text is worst for short answers such as 我姓胡: with two or three syllables and no context, it
+writes any words that sound alike (我幸福). Once the beginning is forced, only the name is left to decode, and
+the probability of the beginning shows whether the answer begins that way at all.
 """
 
 import math
@@ -19,7 +19,7 @@ from domain.transcripts import Alternative
 BEAM = 5
 KEPT = 12
 _ROOM = 4
-"""Tokens after the beginning: a character takes up to three."""
+"""Room for tokens after the beginning: a character takes up to three."""
 _LEAST = 1e-9
 
 
@@ -27,10 +27,10 @@ def alternatives(
     model: Any, tokenizer: Tokenizer, encoded: StorageView, frames: int, prompt: list[int],
     expected: Expected, suppressed: list[int],
 ) -> tuple[Alternative, ...]:  # fmt: skip
-    """The likeliest beginnings with the character after them, best first.
+    """Return the likeliest beginnings with the character that follows each, best first.
 
-    `model`: CTranslate2's Whisper; `encoded`: its encoder's output for one stretch of `frames` feature
-    frames; `prompt`: all tokens before the text.
+    `model` is CTranslate2's Whisper, `encoded` its encoder output for one stretch of `frames` feature frames,
+    `prompt` all tokens before the text.
     """
     beginnings = [tokenizer.encode(beginning) for beginning in expected.beginnings]
     copies = StorageView.from_array(
@@ -54,7 +54,7 @@ def alternatives(
             said = tokenizer.decode([token for token in sequence if token < tokenizer.eot])
             following = simplified(said[len(text) :].strip()[:1])
             if "\u4e00" <= following <= "\u9fff":
-                # Several hypotheses share a character: they differ in what comes after it.
+                # Several hypotheses may share this character and differ only after it.
                 whole = text + following
                 found[whole] = max(found.get(whole, 0.0), given * math.exp(score))
     best = sorted(found.items(), key=lambda item: -item[1])[:KEPT]

@@ -1,8 +1,8 @@
-"""The default engine: Whisper through faster-whisper's CTranslate2, Mandarin, simplified. Runs in a worker.
+"""The default engine: Whisper (Mandarin, simplified) on faster-whisper's CTranslate2. Runs in a worker.
 
-Whisper's encoder looks at 30 s of sound, whatever was said; most of that is padding here. It is given the
-utterance and a few seconds of silence instead, which is as accurate and several times faster on a CPU.
-Several utterances, of any calls, are computed together where the device gains from it.
+Whisper's encoder always looks at 30 s of audio, which here would be mostly padding. It is given the utterance
+and a few seconds of silence instead: just as accurate, and several times faster on a CPU. Utterances of any
+calls are computed together where the device benefits.
 """
 
 import math
@@ -27,15 +27,15 @@ from asr.script import simplified
 from domain.transcripts import Alternative
 
 _PAD = np.zeros(RATE // 5, dtype=np.float32)
-"""Silence put around each stretch: Whisper drops words that touch the border. Seconds: 0.2."""
+"""0.2 s of silence added on each side of a stretch: Whisper drops words that touch the border."""
 _TAIL_S = 5.0
-"""Silence the encoder sees after the speech. With less, Whisper begins to invent."""
+"""Silence the encoder sees after the speech. With less, Whisper starts to make things up."""
 _STEP = 100
-"""Windows grow in steps of so many feature frames (1 s), so that stretches of like length can be batched."""
+"""Windows grow in steps of this many frames (1 s), so that stretches of similar length can be batched."""
 _FRAMES = 3_000
-"""Feature frames, of 10 ms, in Whisper's whole window."""
+"""Feature frames (10 ms each) in Whisper's full window."""
 _UNSURE = -1.0
-"""Mean log probability below which another try is made, at random."""
+"""Mean log probability below which decoding is retried with sampling."""
 _SECOND_TEMPERATURE = 0.4
 _SECOND_TRIES = 3
 _PROMPT_TOKENS = 220
@@ -45,9 +45,9 @@ SILENCE_RMS = 0.0005
 
 
 class FasterWhisperEngine:
-    """Whisper through CTranslate2. Making it loads the model (seconds) and warms it up.
+    """Whisper on CTranslate2. The constructor loads the model (seconds) and warms it up.
 
-    A directory as model is used offline, whatever the environment says. Raises EngineError.
+    If the model is a directory it is used offline, whatever the environment says. Raises EngineError.
     """
 
     def __init__(self, config: AsrConfig) -> None:
@@ -59,15 +59,15 @@ class FasterWhisperEngine:
         )
         # -1 stands for the library's own list (symbols that are not speech).
         self._suppressed = list(get_suppressed_tokens(self._tokenizer, [-1, *self._unsimplified()]))
-        ctranslate2.set_random_seed(12345)  # the same sound gets the same text
+        ctranslate2.set_random_seed(12345)  # same audio, same text
         noise = np.random.default_rng(1).normal(0, 0.01, RATE).astype(np.float32)
         self.transcribe([EngineJob(noise)])
 
     def _unsimplified(self) -> list[int]:
-        """Tokens that write a Han character outside GB 2312: traditional or Japanese forms.
+        """Return the tokens that write a Han character outside GB 2312: traditional or Japanese forms.
 
-        With these out of reach the model writes the simplified form; rare characters of names, which are
-        spelt in several tokens, stay possible.
+        Suppressing them makes the model write the simplified form. Rare characters in names, which are spelt
+        with several tokens, remain possible.
         """
         tokenizer = self._whisper.hf_tokenizer
         return [
@@ -77,7 +77,7 @@ class FasterWhisperEngine:
         ]
 
     def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
-        """See `Engine.transcribe`. Raises EngineError for a stretch that is too long."""
+        """Transcribe a batch; see `Engine.transcribe`. Raises EngineError if a stretch is too long."""
         results: list[list[EngineSegment]] = [[] for _ in batch]
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         prompts = [self._prompt(job) for job in batch]
@@ -86,9 +86,9 @@ class FasterWhisperEngine:
                 raise EngineError(
                     f"{job.samples.size / RATE:.0f} s of sound are too much at once; segment it"
                 )
-            # Whisper makes words of pure silence, and is sure of them: it is not asked.
+            # Whisper confidently makes up words for pure silence, so it is not given any.
             if job.samples.size and float(np.sqrt(np.mean(np.square(job.samples)))) >= SILENCE_RMS:
-                # CTranslate2 wants prompts of one length in a batch.
+                # CTranslate2 requires prompts of equal length in a batch.
                 groups[len(prompts[at]), job.request.beam_size or self._config.beam_size].append(at)
         for (_, beam), members in groups.items():
             decoded = self._decode([batch[at] for at in members], [prompts[at] for at in members], beam)
@@ -97,7 +97,7 @@ class FasterWhisperEngine:
         return results
 
     def _prompt(self, job: EngineJob) -> list[int]:
-        """Context, then "transcribe Mandarin, without time stamps"."""
+        """Build the prompt: context, then "transcribe Mandarin, without timestamps"."""
         request, config = job.request, self._config
         text = config.initial_prompt if request.initial_prompt is None else request.initial_prompt
         hotwords = " ".join(filter(None, (config.hotwords.strip(), request.hotwords.strip())))
@@ -111,7 +111,7 @@ class FasterWhisperEngine:
     def _decode(
         self, jobs: list[EngineJob], prompts: list[list[int]], beam: int
     ) -> list[EngineSegment | None]:
-        """One pass over the model for all; those that came out badly are tried again, each by itself."""
+        """Decode all jobs in one pass; retry poor results one by one."""
         features = [self._features(job) for job in jobs]
         width = max(feature.shape[1] for feature in features)
         stacked = np.stack([np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in features])
@@ -138,7 +138,7 @@ class FasterWhisperEngine:
         return result
 
     def _alternatives(self, job: EngineJob, encoded: Any, frames: int) -> tuple[Alternative, ...]:
-        """How an answer that was expected may have begun; the prompt ends with the question."""
+        """Return how an expected answer may have begun; the prompt ends with the question."""
         expected, usual = job.request.expected, job.request.initial_prompt
         assert expected is not None
         asked = (self._config.initial_prompt if usual is None else usual) + expected.question
@@ -146,7 +146,7 @@ class FasterWhisperEngine:
         return alternatives(self._model, self._tokenizer, encoded, frames, prompt, expected, self._suppressed)
 
     def _features(self, job: EngineJob) -> Any:
-        """The log mel spectrogram of speech and trailing silence, shape (n_mels, frames)."""
+        """Return the log mel spectrogram of the speech and trailing silence, shape (n_mels, frames)."""
         sound = np.concatenate([_PAD, job.samples, _PAD])
         whole = self._whisper.feature_extractor(sound, padding=RATE)
         wanted = _FRAMES
@@ -174,7 +174,7 @@ class FasterWhisperEngine:
     def _decoded(self, result: Any) -> "_Decoded":
         tokens = result.sequences_ids[0]
         text = self._tokenizer.decode([token for token in tokens if token < self._tokenizer.eot]).strip()
-        # The score is the mean over the tokens; the end of text counts as one more.
+        # The score is the mean over the tokens, with the end of text counted as one more.
         log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
         return _Decoded(text, result.no_speech_prob, log_probability, _compression(text))
 
@@ -192,7 +192,7 @@ class FasterWhisperEngine:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """What the model wrote, and what it says of it (see `Evidence`)."""
+    """The model's text and what it reports about it (see `Evidence`)."""
 
     text: str
     no_speech: float
@@ -205,7 +205,7 @@ class _Decoded:
 
 
 def _better(first: _Decoded, second: _Decoded) -> _Decoded:
-    """The one that does not loop, else the surer one."""
+    """Prefer the result that does not loop, then the more probable one."""
     loops = [one.compression > MAX_COMPRESSION for one in (first, second)]
     if loops[0] != loops[1]:
         return second if loops[0] else first
@@ -243,7 +243,7 @@ def _load(config: AsrConfig) -> WhisperModel:
 
 
 def _simplified(text: str) -> bool:
-    """Whether each Han character of the text is in GB 2312, the set of simplified characters."""
+    """Whether every Han character in the text is in GB 2312, the set of simplified characters."""
     try:
         "".join(char for char in text if "\u3400" <= char <= "\u9fff").encode("gb2312")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Transcription of recordings: only the stretches that were not heard live."""
+"""Transcribe recordings: only the stretches that were not heard live."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,11 +29,11 @@ async def transcribe_span(
     rate: int = 8_000,
     request: Callable[[float], EngineRequest] | None = None,
 ) -> list[Utterance]:
-    """What one side said in `spans`.
+    """Transcribe what one side said in `spans`. Raises EngineError.
 
-    `samples`: one leg of the recording, `rate` per second; `offset`: call time of its first sample; `spans`:
-    call time to cover, clipped to what was recorded; `request`: what is wanted of an utterance that begins at
-    a call time. Raises EngineError.
+    `samples` is one leg of the recording at `rate` samples per second, `offset` the call time of its first
+    sample. `spans` is the call time to cover; it is clipped to what was recorded. `request` returns the
+    engine request for an utterance that begins at a given call time.
     """
     found = await asyncio.to_thread(_sounds, samples, rate, offset, spans)
     tasks = [
@@ -60,7 +60,7 @@ async def transcribe_span(
 
 
 def _sounds(samples: NDArray[np.int16], rate: int, offset: float, spans: Spans) -> list[tuple[float, Sound]]:
-    """The utterances of sound, each with the call time its stretch begins at."""
+    """Split the spans into untranscribed utterances, each with the call time at which its span begins."""
     found = []
     for start, end in sorted(spans):
         first = max(0, round((start - offset) * rate))

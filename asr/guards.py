@@ -1,4 +1,4 @@
-"""Guards against text that nobody said: pure rules over what the engine reports of its own output."""
+"""Reject text that nobody said: pure rules on what the engine reports about its own output."""
 
 import re
 import unicodedata
@@ -8,14 +8,14 @@ from functools import cache
 from importlib.resources import files
 
 MAX_NO_SPEECH = 0.6
-"""Above this probability of "no speech" the text must be very sure of itself to stay."""
+"""Above this probability of "no speech", text is kept only if its log probability is high."""
 SURE_LOG_PROBABILITY = -0.5
 MIN_LOG_PROBABILITY = -1.3
 """Below this mean log probability per token the text is noise."""
 MAX_COMPRESSION = 2.4
-"""Text that gzip shrinks further than this is a loop."""
+"""Text that compresses further than this is a loop."""
 MAX_CHARACTERS_PER_SECOND = 14.0
-"""Nobody speaks faster; hurried Mandarin has 8 syllables a second."""
+"""Nobody speaks faster; hurried Mandarin is about 8 syllables a second."""
 
 _LOOP = re.compile(r"(?P<unit>\D{2,12}?)(?P=unit){3,}")
 _STUTTER = re.compile(r"(?P<unit>[^\d零〇一二三四五六七八九幺\s])(?P=unit){5,}")
@@ -23,24 +23,24 @@ _STUTTER = re.compile(r"(?P<unit>[^\d零〇一二三四五六七八九幺\s])(?P
 
 @dataclass(frozen=True)
 class Phantoms:
-    """Texts of captions and credits, bare (see `bare`)."""
+    """Texts of video captions and credits, normalised with `bare`."""
 
     contains: frozenset[str]
     whole: frozenset[str]
 
     def match(self, text: str) -> bool:
-        """Whether the bare text is one of them."""
+        """Whether the bare text matches one of them."""
         return text in self.whole or any(phrase in text for phrase in self.contains)
 
 
 def bare(text: str) -> str:
-    """The text's letters, characters and digits alone, full-width forms made plain, lower case."""
+    """Keep only letters, characters and digits, with full-width forms made plain and in lower case."""
     plain = unicodedata.normalize("NFKC", text).lower()
     return "".join(char for char in plain if char.isalnum())
 
 
 def parse_phantoms(lines: Iterable[str]) -> Phantoms:
-    """Read `contains|whole <TAB> phrase` lines; `#` begins a comment. Raises ValueError."""
+    """Parse `contains|whole <TAB> phrase` lines; `#` begins a comment. Raises ValueError."""
     found: dict[str, set[str]] = {"contains": set(), "whole": set()}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -54,17 +54,17 @@ def parse_phantoms(lines: Iterable[str]) -> Phantoms:
 
 @cache
 def shipped_phantoms() -> Phantoms:
-    """The list that comes with the package."""
+    """Load the list that ships with the package."""
     text = files("asr").joinpath("data", "phantoms.tsv").read_text(encoding="utf-8")
     return parse_phantoms(text.splitlines())
 
 
 _ECHO = 6
-"""Characters in common with the end of the prompt that are no coincidence."""
+"""This many characters in common with the end of the prompt are no coincidence."""
 
 
 def without_echo(text: str, prompt: str) -> str:
-    """The text without the prompt's own words at its end, which Whisper likes to add after a short phrase."""
+    """Strip the prompt's own words from the end, which Whisper tends to append to a short phrase."""
     for start in range(len(prompt) - _ECHO + 1):
         if text.endswith(prompt[start:]) and len(bare(prompt[start:])) >= _ECHO:
             return text[: -len(prompt[start:])].rstrip("，,、 ")
@@ -72,20 +72,20 @@ def without_echo(text: str, prompt: str) -> str:
 
 
 def chinese_marks(text: str) -> str:
-    """Half-width marks made Chinese; 12,345 loses its comma, a space between Han characters becomes one."""
+    """Use Chinese punctuation: 12,345 loses its comma, a space between Han characters becomes a comma."""
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.strip())
     text = text.translate(str.maketrans(",?!;", "，？！；"))
     return re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef])\s+(?=[\u3000-\u9fff\uff00-\uffef])", "，", text)
 
 
 def shorten_loops(text: str) -> str:
-    """The text with each phrase said over and over kept once; repeated digits are left alone."""
+    """Keep one copy of each phrase repeated over and over; repeated digits are left alone."""
     return _STUTTER.sub(lambda match: match["unit"], _LOOP.sub(lambda match: match["unit"], text))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the engine reports of a phrase."""
+    """What the engine reports about a phrase."""
 
     no_speech: float
     log_probability: float
@@ -96,9 +96,9 @@ class Evidence:
 
 
 def spoken(text: str, evidence: Evidence, prompt: str = "", phantoms: Phantoms | None = None) -> str | None:
-    """The text that was really said: as it is, shortened where it loops, or `None` for a phantom.
+    """Return what was really said, with loops shortened, or `None` if the text is an artefact.
 
-    `prompt` is what the engine was primed with: over silence Whisper likes to say it back.
+    `prompt` is the engine's prompt: over silence Whisper tends to repeat it.
     """
     if evidence.log_probability < MIN_LOG_PROBABILITY:
         return None

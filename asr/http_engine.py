@@ -1,7 +1,7 @@
-"""A second engine: any OpenAI-compatible transcription endpoint (`POST …/audio/transcriptions`).
+"""An engine for any OpenAI-compatible transcription endpoint (`POST …/audio/transcriptions`).
 
-The endpoint sees the sound: it belongs in the same house. Runs in a worker like any engine, so that an
-endpoint that hangs costs what a hanging worker costs and nothing more.
+The endpoint hears the calls, so it should be on the premises. Like any engine it runs in a worker, so a
+hanging endpoint costs no more than a hanging worker.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from asr.guards import Evidence, spoken
 from asr.script import simplified
 
 _MAX_REPLY = 1 << 20
-"""Bytes; a minute of speech is a few kilobytes."""
+"""Bytes; a minute of speech takes a few kilobytes."""
 _UNKNOWN = Evidence(no_speech=0.0, log_probability=-0.3, compression=1.0, duration=0.0)
-"""Taken where the endpoint tells no numbers of its own: about 0.74 sure."""
+"""Used where the endpoint reports no figures: a confidence of about 0.74."""
 
 
 class HttpEngine:
-    """Asks the endpoint; the stretches of a batch go out together. Raises EngineError."""
+    """Sends the stretches of a batch to the endpoint concurrently. Raises EngineError."""
 
     def __init__(self, config: AsrConfig) -> None:
         if not config.url.startswith(("http://", "https://")):
@@ -39,7 +39,7 @@ class HttpEngine:
         self._runner = asyncio.Runner()
 
     def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
-        """See `Engine.transcribe`."""
+        """Transcribe a batch; see `Engine.transcribe`."""
         return self._runner.run(self._all(batch))
 
     async def _all(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
@@ -107,7 +107,7 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _segments(reply: dict[str, Any], duration: float, prompt: str) -> list[EngineSegment]:
-    """The reply's phrases through the same guards; its plain text where it has none."""
+    """Return the reply's phrases that pass the guards; if it has no phrases, its plain text."""
     raw = reply.get("segments") or [{"text": reply["text"], "start": 0.0, "end": duration}]
     found = []
     for phrase in raw:

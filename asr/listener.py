@@ -1,6 +1,6 @@
-"""From raw telephone audio to utterances of sound: keys' tones out, resampling, voice activity, endpointing.
+"""Turn raw telephone audio into utterances: mask DTMF, resample, detect voice, find endpoints.
 
-The live path and the file path both go through here, so they hear the same.
+Both live audio and recordings go through here, so both are heard alike.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from asr.vad import WINDOW, VoiceActivity
 
 @dataclass(frozen=True)
 class Sound:
-    """An utterance not yet transcribed; times are seconds since the stretch began."""
+    """An utterance's audio, not yet transcribed; times are seconds from the start of the stretch."""
 
     start: float
     end: float
@@ -26,17 +26,17 @@ class Sound:
 
 @dataclass(frozen=True)
 class Preview:
-    """An utterance that is still being spoken. `settled`: if the speaker is done, this is all of it."""
+    """An utterance still being spoken. If `settled` and the speaker has finished, this is all of it."""
 
     sound: Sound
     settled: bool
 
 
 class Listener:
-    """One uninterrupted stretch of one leg. Computes: call it off the event loop. Holds ≤ 15 s."""
+    """Processes one uninterrupted stretch of one leg. Holds ≤ 15 s. CPU-bound: call it off the event loop."""
 
     def __init__(self, rate: int, rules: Endpointing | None = None) -> None:
-        """`rate`: samples per second of what will be pushed. Raises ValueError."""
+        """Set up for audio at `rate` samples per second. Raises ValueError."""
         self._tones = ToneMask(rate)
         self._resampler = Resampler(rate)
         self._voice = VoiceActivity()
@@ -45,7 +45,7 @@ class Listener:
         self._audio_from = 0
         """Window number of the first sample in `_audio`."""
         self._seen = 0
-        """Windows the network has judged."""
+        """Windows the voice activity network has judged."""
 
     @property
     def pausing(self) -> bool:
@@ -54,11 +54,11 @@ class Listener:
         return now is not None and now.pausing
 
     def push(self, samples: NDArray[np.int16]) -> list[Sound]:
-        """The next samples; returns the utterances they complete."""
+        """Take the next samples and return the utterances they complete."""
         return self._take(self._resampler.push(self._tones.push(samples)))
 
     def flush(self) -> list[Sound]:
-        """The audio is over; returns what was still open. Nothing may be pushed afterwards."""
+        """End the audio and return what was still open. Nothing may be pushed afterwards."""
         rest = np.concatenate([self._resampler.push(self._tones.flush()), self._resampler.flush()])
         short = -(self._audio.size + rest.size) % WINDOW
         sounds = self._take(np.concatenate([rest, np.zeros(short, dtype=np.float32)]))
@@ -67,9 +67,9 @@ class Listener:
         return sounds
 
     def preview(self, after: float = 0.0, step: float = 1.0) -> Preview | None:
-        """What is being said now: once it has grown by `step` seconds beyond `after`, and when silence comes.
+        """Return the current utterance once it has grown by `step` seconds since `after` or gone silent.
 
-        `after`: the end of the last preview, seconds since the stretch began.
+        `after` is the end of the last preview, in seconds from the start of the stretch.
         """
         now = self._segmenter.open
         if now is None:
@@ -78,7 +78,7 @@ class Listener:
         if end <= after:
             return None
         grown = end - max(after, now.span.start * WINDOW / RATE)
-        # In a pause nothing is asked for until it is settled: the answer would keep that one waiting.
+        # During a pause, ask only once it has settled: an earlier request would delay that one.
         if not now.settled and (now.pausing or grown < step):
             return None
         return Preview(self._sound(now.span), now.settled)

@@ -1,8 +1,8 @@
-"""One leg of a call while it is spoken: sound in, utterances out, and an account of what was heard.
+"""Transcribe one leg of a live call, and keep account of which call time was heard.
 
-While an utterance is spoken its text so far is asked for about once a second, as a partial. When silence
-begins it is asked for once more: if the speaker is done, that answer is the final one, and it is there when
-endpointing says so. Partials are the pool's to drop; finals are not.
+While an utterance is being spoken, its text so far is requested about once a second, as a partial. When
+silence begins it is requested once more: if the speaker has finished, that answer becomes the final text and
+is ready by the time endpointing confirms the end. The pool may drop partials, but never finals.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ from domain.transcripts import Source, Utterance, utterance_id
 log = structlog.get_logger(__name__)
 
 GATHER_S = 0.06
-"""Frames are judged in lots of this length: fewer hops to a thread."""
+"""Frames are processed in batches of this length, to save thread hops."""
 PAUSE_GATHER_S = 0.02
-"""In a pause the final text waits for each of them."""
+"""The same during a pause, where every batch delays the final text."""
 _PARTIAL_S = 1.0
-"""New speech that is worth another partial."""
+"""New speech needed for another partial."""
 _PACE = 3.0
-"""And at least so many times what the last one took: partials leave most of a busy machine to finals."""
+"""At least this many times as long as the last partial took: a busy machine is mostly left to finals."""
 _POST_ROLL_S = Endpointing().post_roll
 _LOT_BYTES = 1 << 20
-"""At most this much sound at once, so that a backlog does not hold a thread for long."""
+"""Maximum audio per batch, so that a backlog does not occupy a thread for long."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Passed:
-    """Call time [start, end) has gone through voice activity; `sound` ends it, if there is any."""
+    """Call time [start, end) that voice activity detection has processed; it ends with `sound`, if any."""
 
     start: float
     end: float
@@ -64,20 +64,20 @@ class _Passed:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A partial the pool was asked for."""
+    """A partial requested from the pool."""
 
     begin: float
     end: float
     size: int
-    """Samples: the same begin and size are the same sound."""
+    """In samples; the same begin and size mean the same audio."""
     ticket: Ticket
 
 
 class LiveLeg:
-    """A `FrameSink` that transcribes. Sound waits for the engine as long as it must; none is dropped.
+    """A `FrameSink` that transcribes. Audio waits for the engine as long as necessary; none is dropped.
 
-    What the engine could not transcribe, or the receiver not take, is not counted as heard: the recording
-    gives it later.
+    Audio that the engine could not transcribe, or the receiver not take, does not count as heard: it is taken
+    from the recording later.
     """
 
     def __init__(
@@ -91,10 +91,12 @@ class LiveLeg:
         on_partial: Callable[[Utterance], None] | None = None,
         request: Callable[[float], EngineRequest] | None = None,
     ) -> None:
-        """`offset` tells the call time now, in seconds. `request` tells what is wanted of an utterance that
-        begins at a call time. `on_utterance` gets each final, in order, with all
-        stretches of call time heard up to its end. `on_partial` gets what is being said, under the id that
-        the final will have; empty text takes it back. Without it no partials are asked for.
+        """Set up transcription of one leg; nothing runs until the first frame.
+
+        `offset` returns the current call time in seconds. `request` returns the engine request for an
+        utterance that begins at a given call time. `on_utterance` gets each final in order, with all
+        stretches of call time heard up to its end. `on_partial` gets the text so far, under the id the final
+        will have; empty text withdraws it. Without it no partials are requested.
         """
         self._pool, self._call_id, self._side = pool, call_id, side
         self._request = request or (lambda _: EngineRequest())
@@ -113,7 +115,7 @@ class LiveLeg:
         self._work: asyncio.Task[None] | None = None
 
     def feed(self, pcm: bytes, rate: int) -> None:
-        """See `FrameSink.feed`. Sound after the end is ignored."""
+        """Receive audio; see `FrameSink.feed`. Ignored after the end."""
         pcm = pcm[: len(pcm) // 2 * 2]
         if self._closed or not pcm:
             return
@@ -126,12 +128,12 @@ class LiveLeg:
         self._arrived.set()
 
     def mute(self, since: float) -> None:
-        """From call time `since` on nothing is heard: the call is on hold, and what sounds is music."""
+        """Ignore audio from call time `since` on: the call is on hold, and what sounds is music."""
         if not self._muted or self._muted[-1][1] != float("inf"):
             self._muted.append([since, float("inf")])
 
     def unmute(self, since: float) -> None:
-        """The conversation goes on at call time `since`."""
+        """Resume listening at call time `since`."""
         if self._muted and self._muted[-1][1] == float("inf"):
             self._muted[-1][1] = since
 
@@ -139,15 +141,15 @@ class LiveLeg:
         return any(start <= at < end for start, end in self._muted)
 
     def dtmf(self, digit: str) -> None:
-        """Keys are the PBX's to tell; they are never part of what was said."""
+        """Ignore keys: the PBX reports them, and they are never part of what was said."""
 
     async def ended(self, reason: str) -> Spans:
-        """The stream is over; see `close`."""
+        """End the stream; see `close`."""
         log.debug("live_leg_ended", call=self._call_id, side=self._side, reason=reason)
         return await self.close()
 
     async def close(self) -> Spans:
-        """Finish what was said and return all call time heard; may be called again, and by several."""
+        """Finish transcribing and return all call time heard. May be called again, and concurrently."""
         if not self._closed:
             self._closed = True
             self._inbox += self._timeline.flush()
@@ -161,7 +163,7 @@ class LiveLeg:
             group.create_task(self._listen())
             group.create_task(self._transcribe())
 
-    # -- sound → utterances of sound, off the event loop -----------------------------------------------------
+    # -- audio → untranscribed utterances, off the event loop ------------------------------------------------
     async def _listen(self) -> None:
         stretch: _Stretch | None = None
         while self._inbox or not self._closed:
@@ -173,7 +175,7 @@ class LiveLeg:
                     begin = start if start is not None else (stretch.position if stretch else 0.0)
                     if stretch is not None:
                         self._put(await asyncio.to_thread(stretch.flush))
-                    # Its network is loaded with the first one: a tenth of a second that is not the loop's.
+                    # The first one loads the network: a tenth of a second that must not block the event loop.
                     stretch = await asyncio.to_thread(_Stretch, begin, rate)
                 self._put(await asyncio.to_thread(stretch.push, pcm))
                 if self._on_partial is not None and not self._inbox:
@@ -186,7 +188,7 @@ class LiveLeg:
         self._passed.put_nowait(None)
 
     def _lot(self) -> tuple[float | None, int, bytes]:
-        """The next frames that belong together: where they begin anew, their rate, their sound."""
+        """Return the next frames that belong together: start (if a new stretch), rate and audio."""
         first = self._inbox.popleft()
         rate, parts, size = first.frame.rate, [first.frame.pcm], len(first.frame.pcm)
         while self._inbox and size < _LOT_BYTES:
@@ -201,9 +203,9 @@ class LiveLeg:
         for item in passed:
             self._passed.put_nowait((item, None if item.sound is None else self._final(item, item.sound)))
 
-    # -- what the pool is asked ------------------------------------------------------------------------------
+    # -- requests to the pool --------------------------------------------------------------------------------
     def _ask(self, stretch: "_Stretch") -> None:
-        """Ask for what is being said, if it is time to; one question at a time."""
+        """Request the current utterance if it is time to; only one request is open at once."""
         asked = self._asked
         found = stretch.preview(asked.end if asked is not None else 0.0, self._pace)
         if found is None or (not found.settled and asked is not None and not asked.ticket.done):
@@ -213,7 +215,8 @@ class LiveLeg:
         sound = found.sound
         begin = max(stretch.passed, stretch.start + sound.start)
         try:
-            # What will be replaced in a second need not be searched for; what may be final must be as good.
+            # A partial lasts a second, so it needs no beam search; what may become final must be as good as
+            # one.
             urgency = Urgency.LIKELY if found.settled else Urgency.PARTIAL
             ticket = self._submit(begin, sound, urgency, quick=not found.settled)
         except EngineError:
@@ -230,7 +233,7 @@ class LiveLeg:
         ticket.on_done(done)
 
     def _partial(self, asked: _Asked, phrases: list[EngineSegment]) -> None:
-        """The text so far is there; it is shown unless the utterance is over or has grown since."""
+        """Show the text so far, unless the utterance has ended or grown since."""
         if asked is not self._asked or self._on_partial is None:
             return
         said = utterance(self._call_id, self._side, asked.begin, asked.end, phrases, Source.LIVE, final=False)
@@ -245,7 +248,7 @@ class LiveLeg:
         return self._pool.submit(sound.samples, request, urgency=urgency, call_id=self._call_id)
 
     def _final(self, item: _Passed, sound: Sound) -> Ticket | None:
-        """The question whose answer is the final text: the last partial's, if it was about the same sound."""
+        """Return the ticket for the final text: the last partial's, if it covered the same audio."""
         asked, self._asked = self._asked, None
         if asked is not None:
             if asked.begin == item.begin and asked.size == sound.samples.size and not asked.ticket.dropped:
@@ -262,7 +265,7 @@ class LiveLeg:
     def _left(self, error: EngineError) -> None:
         log.error("live_sound_left_to_recording", call=self._call_id, side=self._side, error=str(error))
 
-    # -- utterances of sound → text, in order ----------------------------------------------------------------
+    # -- untranscribed utterances → text, in order -----------------------------------------------------------
     async def _transcribe(self) -> None:
         while (entry := await self._passed.get()) is not None:
             item, ticket = entry
@@ -292,7 +295,7 @@ class LiveLeg:
             self._heard = heard
 
     def _take_back(self, item: _Passed) -> None:
-        """Nothing was said after all: the partial that is shown goes."""
+        """Withdraw the partial that is shown: nothing was said after all."""
         identity = utterance_id(self._call_id, self._side, item.begin)
         if self._on_partial is not None and self._shown == identity:
             self._on_partial(
@@ -301,7 +304,7 @@ class LiveLeg:
 
 
 class _Stretch:
-    """A seamless run of sound; lives in one thread at a time."""
+    """A run of audio without gaps; used by one thread at a time."""
 
     def __init__(self, start: float, rate: int) -> None:
         self.start, self.rate = start, rate
@@ -312,7 +315,7 @@ class _Stretch:
 
     @property
     def position(self) -> float:
-        """Call time of the end of the sound so far."""
+        """Call time at the end of the audio so far."""
         return self.start + self._samples / self.rate
 
     def push(self, pcm: bytes) -> list[_Passed]:
@@ -332,13 +335,13 @@ class _Stretch:
         return self._listener.pausing
 
     def preview(self, after: float, step: float) -> Preview | None:
-        """What is being said; `after`: call time of the end of the last preview; `step`: see `Listener`."""
+        """Return the current utterance; `after` is in call time, otherwise see `Listener.preview`."""
         return self._listener.preview(max(0.0, after - self.start), step)
 
     def _account(self, sounds: list[Sound]) -> list[_Passed]:
         result = []
         for sound in sounds:
-            end = min(self.start + sound.end, self.position)  # the last window may be filled up
+            end = min(self.start + sound.end, self.position)  # the last window may be padded
             result.append(_Passed(self.passed, end, sound, self.start + sound.start))
             self.passed = end
         return result

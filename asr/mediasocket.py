@@ -1,8 +1,9 @@
-"""Asterisk's chan_websocket, server side: one leg of live audio per connection (Asterisk 20.16, 22.6, 23 on).
+"""Server side of Asterisk's chan_websocket: one leg of live audio per connection.
 
-The PBX connects to `/media?feed=<UUID>` with the subprotocol `media`; binary messages are sound, text
-messages are events (`MEDIA_START format:slin …`, `DTMF_END digit:5 …`). An unexpected UUID is refused,
-so the port is of no use to strangers. Nothing is ever sent: the channel only listens.
+Needs Asterisk 20.16, 22.6, 23 or newer. The PBX connects to `/media?feed=<UUID>` with the subprotocol
+`media`. Binary messages are audio, text messages are events (`MEDIA_START format:slin …`, `DTMF_END digit:5
+…`). Unexpected UUIDs are refused, so the port is of no use to strangers. Nothing is ever sent: the channel
+only listens.
 """
 
 import asyncio
@@ -34,12 +35,12 @@ RATES = {
     "slin32": 32_000,
     "slin48": 48_000,
 }
-"""Asterisk's names of signed 16-bit mono, and their samples per second."""
+"""Asterisk's names for signed 16-bit mono, and their samples per second."""
 _MAX_MESSAGE = 1 << 16
 
 
 class MediaSocketServer:
-    """`async with MediaSocketServer(host, port, accept) as server:` listens while inside."""
+    """Listens inside `async with MediaSocketServer(host, port, accept) as server:`."""
 
     def __init__(
         self,
@@ -50,26 +51,27 @@ class MediaSocketServer:
         idle_timeout: float = 30.0,
         max_connections: int = 2_000,
     ) -> None:
-        """`accept` gives the sink of an expected stream, or `None` to refuse. `port` 0: any free one.
+        """Set up the server. `accept` returns the sink for an expected stream, or `None` to refuse it.
 
-        `idle_timeout`: seconds without any message (Asterisk sends one each 20 ms).
+        With `port` 0 any free port is used. `idle_timeout` is how many seconds a connection may go without a
+        message (Asterisk sends one every 20 ms).
         """
         self._host, self._port, self._accept = host, port, accept
         self._idle_timeout, self._max_connections = idle_timeout, max_connections
         self._server: Server | None = None
-        # Weak: a handshake that fails after its admission leaves nothing behind.
+        # Weak: a handshake that fails after it was admitted leaves nothing behind.
         self._sinks: WeakKeyDictionary[ServerConnection, FrameSink] = WeakKeyDictionary()
         self._stopping = False
 
     @property
     def port(self) -> int:
-        """The port listened on."""
+        """The port the server listens on."""
         assert self._server is not None, "enter the server first"
         port: int = next(iter(self._server.sockets)).getsockname()[1]
         return port
 
     async def __aenter__(self) -> Self:
-        """Raises OSError when the address is taken."""
+        """Start listening. Raises OSError if the address is in use."""
         self._server = await serve(
             self._connected,
             self._host,
@@ -92,7 +94,7 @@ class MediaSocketServer:
         await self._server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Only a stream that is expected gets a connection at all."""
+        """Refuse the handshake unless the stream is expected."""
         parts = urlsplit(request.path)
         try:
             stream = UUID(parse_qs(parts.query)["feed"][0])
@@ -117,7 +119,7 @@ class MediaSocketServer:
         try:
             reason = await self._listen(connection, sink)
             log.info("mediasocket_ended", reason=reason)
-            connection.transport.abort()  # the peer need not wait for what the sink still has to do
+            connection.transport.abort()  # the peer need not wait for the sink to finish
             await sink.ended(reason)
         except Exception:
             log.exception("mediasocket_sink_failed")
@@ -125,7 +127,7 @@ class MediaSocketServer:
             self._sinks.pop(connection, None)
 
     async def _listen(self, connection: ServerConnection, sink: FrameSink) -> str:
-        """Pass messages on until the stream ends; returns the reason."""
+        """Pass messages on until the stream ends, and return the reason."""
         rate = RATES["slin"]
         try:
             while True:
@@ -156,6 +158,6 @@ class MediaSocketServer:
 
 
 def parse_event(text: str) -> tuple[str, dict[str, str]]:
-    """`NAME key:value …`, chan_websocket's plain-text form. Pure; what is not understood is left out."""
+    """Parse `NAME key:value …`, chan_websocket's plain-text form. Unknown words are skipped."""
     name, *rest = text.split() or [""]
     return name, dict(part.split(":", 1) for part in rest if ":" in part)

@@ -1,4 +1,4 @@
-"""The engines of all calls: worker processes that may crash or hang without losing sound or blocking us."""
+"""The engines shared by all calls: worker processes that can crash or hang without losing audio."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ ENGINES = {
 _AWAITED = frozenset({Urgency.FINAL, Urgency.LIKELY})
 """What a live call waits for."""
 _DROPPABLE = frozenset({Urgency.LIKELY, Urgency.PARTIAL})
-"""Of these there will be another, or a final."""
+"""These will be followed by another of their kind, or by a final."""
 _ATTEMPTS = 2
 _STARTS_BEFORE_GIVING_UP = 3
 _MAX_PAUSE_S = 30.0
 
 
 class DroppedError(EngineError):
-    """A partial that was not computed for want of time, or is not wanted any more."""
+    """Raised for a partial that was dropped for lack of time, or is no longer wanted."""
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class _Item:
 
 
 class Ticket:
-    """A stretch given to the pool."""
+    """A handle on a stretch submitted to the pool."""
 
     def __init__(self, pool: "EnginePool", job: Job[_Item]) -> None:
         self._pool, self._job = pool, job
@@ -58,16 +58,16 @@ class Ticket:
 
     @property
     def dropped(self) -> bool:
-        """It was let go, or failed: `result` raises."""
+        """Whether the stretch was dropped or failed, so that `result` raises."""
         future = self._job.item.future
         return future.done() and (future.cancelled() or future.exception() is not None)
 
     async def result(self) -> list[EngineSegment]:
-        """The text. Raises EngineError; `DroppedError` for a partial that was let go."""
+        """Wait for the text. Raises EngineError; DroppedError for a partial that was dropped."""
         return await asyncio.shield(self._job.item.future)
 
     def on_done(self, callback: Callable[[list[EngineSegment]], None]) -> None:
-        """Call with the text when it is there; never when it failed or was dropped."""
+        """Call `callback` with the text when it is ready; never if the stretch failed or was dropped."""
 
         def call(future: "asyncio.Future[list[EngineSegment]]") -> None:
             if not future.cancelled() and future.exception() is None:
@@ -76,19 +76,19 @@ class Ticket:
         self._job.item.future.add_done_callback(call)
 
     def promote(self) -> None:
-        """It turned out to be the whole utterance."""
+        """Turn the stretch into a final: it proved to be the whole utterance."""
         self._pool.promote(self._job)
 
     def withdraw(self) -> None:
-        """Nobody wants it any more."""
+        """Give up the stretch: nobody wants it any more."""
         self._pool.withdraw(self._job)
 
 
 class EnginePool:
-    """`async with EnginePool(config) as pool:` starts the workers; they load the model by themselves.
+    """Runs the workers inside `async with EnginePool(config) as pool:`; each loads its own model.
 
-    Stretches wait without limit; `asr.schedule` says which is next. A worker that crashes or hangs is
-    replaced and its stretches tried once more, each by itself, on a fresh one.
+    Stretches wait without limit; `asr.schedule` decides which is next. A worker that crashes or hangs is
+    replaced, and its stretches are retried once on a fresh one, each by itself.
     """
 
     def __init__(
@@ -99,9 +99,11 @@ class EnginePool:
         start_timeout: float = 300.0,
         hang_timeout: float = 60.0,
     ) -> None:
-        """`factory` makes the engine in the worker: an importable callable or `module:name`; default: by
-        `config.engine`. `start_timeout`: seconds for loading a model. `hang_timeout`: seconds a batch may
-        take, besides four times the sound's own length. Raises EngineError for an unknown engine.
+        """Set up the pool. Raises EngineError for an unknown engine.
+
+        `factory` makes the engine in the worker; it is an importable callable or `module:name`, by default
+        the one for `config.engine`. `start_timeout` is the seconds allowed for loading a model,
+        `hang_timeout` the seconds a batch may take on top of four times the length of its audio.
         """
         cores = os.cpu_count() or 1
         self._config = replace(config, threads=config.threads or max(1, cores // config.workers))
@@ -120,7 +122,7 @@ class EnginePool:
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = 0
         self._on_partials = 0
-        """Workers that compute partials now."""
+        """Workers currently computing partials."""
         self._changed = asyncio.Condition()
         self._fault: str | None = None
         self._open = False
@@ -128,20 +130,20 @@ class EnginePool:
 
     @property
     def ready(self) -> bool:
-        """Whether a worker with a loaded model is there now."""
+        """Whether a worker with a loaded model is available now."""
         return self._warm > 0
 
     @property
     def fault(self) -> str | None:
-        """Why no worker can be started, while that is so."""
+        """Why no worker can be started, as long as that is the case."""
         return self._fault
 
     def waiting(self, urgency: Urgency | None = None) -> int:
-        """Stretches not yet begun, of one kind or all."""
+        """Count the stretches not yet started, of one urgency or all."""
         return len(self._schedule) if urgency is None else self._schedule.waiting(urgency)
 
     def state(self) -> Recogniser:
-        """How it keeps up now."""
+        """Return how the recogniser is keeping up."""
         now = time.monotonic()
         return Recogniser(
             load=self._schedule.load(now),
@@ -153,7 +155,7 @@ class EnginePool:
         )
 
     def focus(self, call_ids: Iterable[str]) -> None:
-        """These calls go before others of the same urgency: their agents have the desk open."""
+        """Put these calls before others of the same urgency: their agents have the desk open."""
         self._schedule.focus = frozenset(call_ids)
 
     async def __aenter__(self) -> Self:
@@ -176,7 +178,7 @@ class EnginePool:
             self._changed.notify_all()
 
     async def wait_ready(self, timeout: float | None = None) -> None:
-        """Return when a worker is ready. Raises EngineError: none can start, or `timeout` (s) is over."""
+        """Wait until a worker is ready. Raises EngineError if none can start or after `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(lambda: self.ready or self._fault or not self._open)
@@ -196,10 +198,10 @@ class EnginePool:
         urgency: Urgency = Urgency.FINAL,
         call_id: str = "",
     ) -> Ticket:
-        """Give `samples` (float32, 16 kHz mono, at most `LONGEST_S`) to the pool.
+        """Submit `samples` (float32, 16 kHz mono, at most `LONGEST_S`).
 
-        Raises EngineError: the pool is closed, no worker can be started, or the sound is too long. The
-        ticket's result raises it where two workers failed on it.
+        Raises EngineError if the pool is closed, no worker can be started, or the audio is too long. The
+        ticket's result raises it if two workers failed on it.
         """
         if not self._open:
             raise EngineError("the recogniser is stopped")
@@ -220,7 +222,7 @@ class EnginePool:
     def _settled(self, future: "asyncio.Future[list[EngineSegment]]") -> None:
         self._pending.discard(future)
         if not future.cancelled():
-            future.exception()  # who still wants it has it; a withdrawn one is nobody's error
+            future.exception()  # whoever still wants it has it; a withdrawn one is nobody's error
 
     async def transcribe(
         self,
@@ -230,7 +232,7 @@ class EnginePool:
         urgency: Urgency = Urgency.FINAL,
         call_id: str = "",
     ) -> list[EngineSegment]:
-        """The text of `samples`; see `submit`."""
+        """Transcribe `samples`; see `submit`."""
         ticket = self.submit(samples, request, urgency=urgency, call_id=call_id)
         try:
             return await ticket.result()
@@ -248,7 +250,7 @@ class EnginePool:
         _fail(job.item.future, DroppedError("not wanted any more"))
 
     async def _serve(self) -> None:
-        """One worker's place: keeps a process in it and gives it work."""
+        """Keep one worker slot filled with a process and supply it with work."""
         while True:
             worker = await self._hire()
             try:
@@ -280,7 +282,7 @@ class EnginePool:
             await self._give_up(str(error))
 
     async def _give_up(self, fault: str) -> None:
-        """No worker can be had for now: say so to all who wait, unless another place still has one."""
+        """Fail all waiting stretches because no worker can be started, unless another slot still has one."""
         if self.ready:
             return
         async with self._changed:
@@ -297,9 +299,10 @@ class EnginePool:
             self._changed.notify_all()
 
     async def _take(self) -> list[Job[_Item]]:
-        """What is next, as soon as there is something.
+        """Return the next batch as soon as there is one.
 
-        Of several workers one is kept free of partials: an utterance that ends finds it idle.
+        If there are several workers, one is kept free of partials, so that an utterance that ends finds it
+        idle.
         """
         while True:
             partials = self._on_partials < max(1, self._config.workers - 1)
@@ -314,11 +317,11 @@ class EnginePool:
                 await self._arrived.wait()
 
     async def _employ(self, worker: Worker) -> None:
-        """Give it work until it is lost. Raises WorkerLost."""
+        """Give the worker batches until it is lost. Raises WorkerLost."""
         while True:
             batch = await self._take()
             if not worker.alive:
-                for job in batch:  # it died of something else: no mark against these
+                for job in batch:  # the worker died of something else: not counted against these
                     self._schedule.put(job)
                 self._arrived.set()
                 raise WorkerLost("died while idle")

@@ -1,4 +1,4 @@
-"""A worker process as the pool sees it."""
+"""The pool's side of a worker process."""
 
 import asyncio
 import os
@@ -18,18 +18,18 @@ _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from asr.worker import main; ma
 
 
 class WorkerLost(Exception):  # noqa: N818 - an event that is dealt with, not an error for callers
-    """The process died, hung or spoke nonsense; it must be killed and replaced."""
+    """The process died, hung or broke the protocol; it must be killed and replaced."""
 
 
 class Worker:
-    """One process, one question at a time."""
+    """One process, handling one request at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
     async def start(cls, config: AsrConfig, factory: str, timeout: float) -> Self:
-        """Start it and wait for its engine. Raises WorkerLost, EngineError (the engine refused), OSError."""
+        """Start the process and wait for its engine. Raises WorkerLost, EngineError or OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -37,7 +37,7 @@ class Worker:
             *sys.path,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in a terminal reaches the gateway alone
+            start_new_session=True,  # Ctrl-C in a terminal only reaches the gateway
             env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},  # idle threads sleep instead of spinning
         )
         worker = cls(process)
@@ -61,7 +61,7 @@ class Worker:
         return self._process.returncode is None
 
     async def ask(self, batch: Sequence[EngineJob], timeout: float) -> list[list[EngineSegment]]:
-        """The text of each stretch. Raises WorkerLost, EngineError (the engine raised)."""
+        """Transcribe each stretch. Raises WorkerLost, EngineError (the engine raised)."""
         stretches = [
             Stretch(np.ascontiguousarray(job.samples, dtype=np.float32).tobytes(), job.request)
             for job in batch
@@ -95,7 +95,7 @@ class Worker:
             raise WorkerLost(f"answered nonsense: {error}") from error
 
     async def kill(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         if self.alive:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -1,4 +1,4 @@
-"""From telephone rate to the engine's: streaming, with soxr's band-limited filter."""
+"""Resample from the telephone rate to the engine's, as a stream, with soxr's band-limited filter."""
 
 from math import ceil, gcd
 
@@ -11,20 +11,20 @@ from asr.engine import RATE, Samples
 _REACH_S = 0.012
 """How far soxr's filter looks to either side."""
 _PIECE_S = 0.032
-"""As long as a window of voice activity: waiting for less gains nothing."""
+"""As long as a voice activity window: shorter pieces gain nothing."""
 
 
 class Resampler:
-    """One stretch of one leg. Output sample k is at k / 16000 s of the stretch.
+    """Resamples one stretch of one leg. Output sample k is at k / 16000 s of the stretch.
 
-    soxr's own stream gives its output out in lots, 64 ms late on average and up to 115 ms. Here each piece of
-    32 ms is resampled by itself, with as much sound on both sides as the filter looks at, and is there 12 ms
-    later: the same samples (to -118 dB from 8, 12, 24 or 48 kHz). Pieces begin at the same places however the
-    input is cut, so that a recording sounds to the last bit as it did live.
+    soxr's own streaming returns its output in lots, 64 ms late on average and up to 115 ms. Here each 32 ms
+    piece is resampled by itself, with as much audio on both sides as the filter looks at, and is ready 12 ms
+    later. The samples are the same (to -118 dB from 8, 12, 24 or 48 kHz). Piece boundaries do not depend on
+    how the input is cut up, so a recording yields bit for bit the same samples as the live audio.
     """
 
     def __init__(self, rate: int) -> None:
-        """`rate`: samples per second of the input. Raises ValueError."""
+        """Set up for input at `rate` samples per second. Raises ValueError."""
         if not 4_000 <= rate <= 192_000:
             raise ValueError(f"{rate} samples/s is no rate of speech; 4000 to 192000 are")
         self._rate = rate
@@ -32,14 +32,14 @@ class Resampler:
         """Samples after which input and output coincide again."""
         self._reach = ceil(rate * _REACH_S / self._step)
         self._piece = max(1, round(rate * _PIECE_S / self._step))
-        """Both in steps."""
+        """`_piece` and `_reach` are in steps."""
         self._held: Samples = np.zeros(self._reach * self._step, dtype=np.float32)
-        """Begins with what the filter still looks back at."""
+        """Begins with the samples the filter still looks back at."""
         self._taken = self._given = 0
-        """Samples in and out."""
+        """Samples taken in and returned."""
 
     def push(self, samples: NDArray[np.int16]) -> Samples:
-        """What can be given out so far; the last milliseconds wait for more."""
+        """Take samples and return what is ready so far; the last milliseconds wait for more."""
         scaled = samples.astype(np.float32) / np.float32(32768)
         if self._rate == RATE:
             return scaled
@@ -47,7 +47,7 @@ class Resampler:
         return self._run(scaled)
 
     def flush(self) -> Samples:
-        """The rest. Nothing may be pushed afterwards."""
+        """Return the rest. Nothing may be pushed afterwards."""
         left = ceil(self._taken * RATE / self._rate) - self._given
         return self._run(np.zeros((self._reach + self._piece) * self._step, dtype=np.float32))[:left]
 

@@ -1,4 +1,4 @@
-"""Simplified characters, whatever script the engine wrote."""
+"""Convert to simplified characters, whatever script the engine wrote."""
 
 from functools import cache
 from typing import Any
@@ -12,6 +12,6 @@ def _converter() -> Any:
 
 
 def simplified(text: str) -> str:
-    """The text in simplified characters; phrases decide where characters alone do not (乾隆 stays)."""
+    """Return simplified text; phrases decide where single characters cannot (乾隆 is kept)."""
     converted: str = _converter().convert(text)
     return converted

@@ -1,4 +1,4 @@
-"""Endpointing: where an utterance begins and ends. Pure; counts windows, holds no audio and no clock."""
+"""Endpointing: where utterances begin and end. Pure; counts windows and holds neither audio nor a clock."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -8,27 +8,27 @@ WINDOW_S = 0.032
 
 @dataclass(frozen=True)
 class Endpointing:
-    """When speech begins, ends and must be cut. Durations in seconds."""
+    """When speech begins, ends and must be cut. Durations are in seconds."""
 
     begin: float = 0.5
-    """Probability of speech from which an utterance begins."""
+    """Speech probability at which an utterance begins."""
     stay: float = 0.35
-    """Probability above which it goes on."""
+    """Speech probability above which it continues."""
     pre_roll: float = 0.3
-    """Kept before the first sound: soft initials (h, f, s) come before the network is sure."""
+    """Kept before the first speech: soft initials (h, f, s) come before the network is sure."""
     post_roll: float = 0.16
-    """Kept after the last sound. The text is asked for when so much silence has passed."""
+    """Kept after the last speech. The text is requested after this much silence."""
     silence: float = 0.5
     """Silence that ends an utterance."""
     minimum: float = 0.1
-    """Less speech than this is a click."""
+    """Anything with less speech than this is a click."""
     longest: float = 15.0
-    """Cut then, at the quietest spot of the second half."""
+    """Maximum length; cut there, at the quietest point of the second half."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Windows [start, end) of an utterance."""
+    """The windows [start, end) of an utterance."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class Span:
 class Open:
     """An utterance so far. `settled`: silence has begun; if it lasts, the utterance is exactly `span`.
 
-    `pausing`: the newest window holds no speech; soon it is settled, or more is said.
+    `pausing`: the newest window holds no speech, so it will soon settle unless more is said.
     """
 
     span: Span
@@ -51,7 +51,7 @@ def _windows(seconds: float) -> int:
 
 
 class Segmenter:
-    """Feed it each window's probability and level; it says when an utterance is complete."""
+    """Takes each window's speech probability and level, and reports completed utterances."""
 
     def __init__(self, rules: Endpointing | None = None) -> None:
         rules = rules or Endpointing()
@@ -61,7 +61,7 @@ class Segmenter:
         self._longest = _windows(rules.longest)
         self._position = 0
         self._floor = 0
-        """Spans do not overlap: the next begins here or later."""
+        """Spans do not overlap: the next one begins here or later."""
         self._start: int | None = None
         self._last_speech = 0
         self._speech = 0
@@ -69,14 +69,14 @@ class Segmenter:
 
     @property
     def needed_from(self) -> int:
-        """First window that a coming span may still hold; audio before it can be let go."""
+        """The first window a coming span may still include; audio before it can be discarded."""
         if self._start is not None:
             return self._start
         return max(self._floor, self._position - self._pre)
 
     @property
     def open(self) -> "Open | None":
-        """The utterance that is being spoken, if any."""
+        """The utterance being spoken, if any."""
         if self._start is None or self._speech < self._minimum:
             return None
         end = min(self._last_speech + 1 + self._post, self._position)
@@ -84,7 +84,7 @@ class Segmenter:
         return Open(Span(self._start, end), settled=silent >= self._post, pausing=silent > 0)
 
     def push(self, probability: float, level: float) -> Span | None:
-        """The next window, with any measure of loudness. Returns the utterance it completes, if any."""
+        """Take the next window, with any measure of loudness; return the utterance it completes."""
         here = self._position
         self._position += 1
         self._levels.append(level)
@@ -104,7 +104,7 @@ class Segmenter:
         return None
 
     def flush(self) -> Span | None:
-        """The utterance in progress when the audio ends."""
+        """Return the utterance in progress when the audio ends."""
         if self._start is None:
             return None
         return self._end(min(self._last_speech + 1 + self._post, self._position))
@@ -116,7 +116,7 @@ class Segmenter:
         return Span(start, end) if speech >= self._minimum else None
 
     def _cut(self) -> Span:
-        """Split what became too long; the rest goes on as a new utterance."""
+        """Split an utterance that became too long; the rest continues as a new one."""
         start = self._start
         assert start is not None
         levels = list(self._levels)
@@ -129,6 +129,6 @@ class Segmenter:
 
 
 def _around(levels: list[float], at: int) -> float:
-    """Loudness of a window with its neighbours: a pause is longer than one window."""
+    """Loudness of a window and its neighbours: a pause is longer than one window."""
     near = levels[max(0, at - 2) : at + 3]
     return sum(near) / len(near)

@@ -1,13 +1,13 @@
-"""Stretches of call time, as lists of (start, end) seconds: pure arithmetic."""
+"""Stretches of call time as lists of (start, end) in seconds: pure arithmetic."""
 
 Spans = list[tuple[float, float]]
 
 SLIVER_S = 0.3
-"""Shorter than any word: not worth transcribing."""
+"""Shorter than any word, so not worth transcribing."""
 
 
 def add(spans: Spans, start: float, end: float) -> None:
-    """Append to `spans` in place; a stretch that touches the last one prolongs it."""
+    """Append to `spans` in place; a stretch that touches the last one extends it."""
     start = max(0.0, start)
     if end <= start:
         return
@@ -18,7 +18,7 @@ def add(spans: Spans, start: float, end: float) -> None:
 
 
 def subtract(spans: Spans, heard: Spans) -> Spans:
-    """What of `spans` is in none of `heard`, in order, without slivers. Neither need be sorted."""
+    """Return what `heard` does not cover of `spans`, in order, without slivers. Neither need be sorted."""
     left: Spans = []
     taken: Spans = []
     for start, end in sorted(heard):

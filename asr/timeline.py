@@ -1,4 +1,4 @@
-"""Where live sound belongs in call time: a pure account of frames, late bursts and gaps."""
+"""Place live audio in call time: a pure account of frames, late bursts and gaps."""
 
 from dataclasses import dataclass
 from itertools import accumulate
@@ -7,35 +7,35 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 GAP_S = 0.5
-"""Later than this is either a gap or a burst after a stall; time tells."""
+"""Anything later is either a gap or a burst after a stall; time will tell."""
 PATIENCE_S = 1.0
-"""So long lateness must last to be a gap."""
+"""How long frames must stay late to count as a gap."""
 
 
 @dataclass(frozen=True)
 class Placed(Generic[T]):
-    """A frame and, where it begins a new stretch, the call time of its first sample."""
+    """A frame and, if it begins a new stretch, the call time of its first sample."""
 
     frame: T
     start: float | None = None
 
 
 class Timeline(Generic[T]):
-    """Frames follow one another without a seam unless they come late and stay late.
+    """Joins frames seamlessly unless they come late and stay late.
 
-    A stall of the network or of ourselves makes frames late, but they then come in a burst and catch up: they
-    are kept in place. After a real gap (hold, a lost spy) they never catch up: a new stretch begins. Frames
-    that come early (faster than real time) follow one another too.
+    If the network or the gateway stalls, frames come late but then catch up in a burst: they are kept in
+    place. After a real gap (hold, a lost ChanSpy channel) they never catch up, so a new stretch begins.
+    Frames that come early (faster than real time) are joined too.
     """
 
     def __init__(self) -> None:
         self._next: float | None = None
         self._held: list[tuple[T, float, float]] = []
-        """Frame, duration, lateness-free begin; undecided."""
+        """Undecided frames: frame, duration, and when it would have begun if not late."""
         self._since = 0.0
 
     def place(self, frame: T, duration: float, now: float) -> list[Placed[T]]:
-        """The next frame, of `duration` seconds, whose last sample came at call time `now`."""
+        """Place the next frame, `duration` seconds long, whose last sample came at call time `now`."""
         began = now - duration
         if self._next is None:
             self._next = began + duration
@@ -49,7 +49,7 @@ class Timeline(Generic[T]):
         return self.flush() if now - self._since >= PATIENCE_S else []
 
     def flush(self) -> list[Placed[T]]:
-        """Decide on what is held: it is after a gap."""
+        """Decide on the held frames: they follow a gap."""
         if not self._held:
             return []
         before = accumulate((item[1] for item in self._held[:-1]), initial=0.0)

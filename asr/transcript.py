@@ -1,4 +1,4 @@
-"""From the engine's phrases to an utterance of the transcript; pure."""
+"""Join an engine's phrases into an utterance of the transcript; pure."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ def utterance(
     *,
     final: bool = True,
 ) -> Utterance | None:
-    """One utterance from `start` to `end` of call time, or `None` when nothing was said.
+    """Return one utterance from `start` to `end` of call time, or `None` if nothing was said.
 
-    Confidence is the phrases' mean, weighted by their length in characters.
+    Its confidence is the mean of the phrases', weighted by their length in characters.
     """
     text, weight, total = "", 0, 0.0
     for phrase in phrases:
@@ -27,7 +27,7 @@ def utterance(
         if not said:
             continue
         if text and text[-1].isalnum() and said[0].isalnum():
-            text += "，"  # the engine paused here but wrote no mark
+            text += "，"  # the engine paused here but wrote no punctuation
         text += said
         weight += len(said)
         total += phrase.confidence * len(said)

@@ -1,4 +1,4 @@
-"""Voice activity: the Silero network that faster-whisper ships, run once over each window as it comes."""
+"""Voice activity detection: the Silero network shipped with faster-whisper, run once per window."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from asr.engine import Samples
 WINDOW = 512
 """Samples per decision: 32 ms at 16 kHz."""
 _CONTEXT = 64
-"""Samples of the window before that the network also sees."""
+"""Samples of the preceding window that the network also sees."""
 
 
 class VoiceActivity:
-    """One stretch of one leg. The network's memory is kept between calls, so no sample is looked at twice."""
+    """Detects speech in one stretch of one leg. State is kept between calls, so each sample is seen once."""
 
     def __init__(self) -> None:
         self._session: Any = get_vad_model().session
@@ -24,7 +24,7 @@ class VoiceActivity:
         self._context = np.zeros(_CONTEXT, dtype=np.float32)
 
     def probabilities(self, windows: Samples) -> NDArray[np.float32]:
-        """Probability of speech, 0..1, of each window. `windows`: shape (n * 512,), in sequence."""
+        """Return each window's probability of speech, 0..1. `windows`: shape (n * 512,), in sequence."""
         count, rest = divmod(windows.size, WINDOW)
         if rest:
             raise ValueError(f"{windows.size} samples are no whole number of windows of {WINDOW}")

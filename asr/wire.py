@@ -1,6 +1,6 @@
-"""What the pool and its workers say to each other: length-prefixed MessagePack over the worker's pipes.
+"""Messages between the pool and its workers: length-prefixed MessagePack over the worker's pipes.
 
-MessagePack and not pickle: a worker that went wrong can at most send a message that is refused.
+MessagePack rather than pickle: the worst a faulty worker can do is send a message that is refused.
 """
 
 import struct
@@ -12,11 +12,11 @@ from asr.engine import EngineRequest, EngineSegment
 
 LENGTH = struct.Struct("!I")
 MAX_MESSAGE = 256 << 20
-"""Bytes; more than the largest batch of the longest stretches. Longer is a broken peer."""
+"""In bytes; more than the largest batch of the longest stretches. Anything longer is a broken peer."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """First message to a worker: make this engine."""
+    """The first message to a worker: make this engine."""
 
     config: AsrConfig
     factory: str
@@ -24,7 +24,7 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """`samples` are float32 in the machine's byte order."""
+    """One stretch; `samples` are float32 in the machine's byte order."""
 
     samples: bytes
     request: EngineRequest
@@ -41,28 +41,28 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """As many texts as there were stretches."""
+    """One text per stretch."""
 
     texts: list[list[EngineSegment]]
 
 
 class Fault(msgspec.Struct, frozen=True, tag=True):
-    """The engine raised; the worker itself is well."""
+    """The engine raised; the worker itself is fine."""
 
     error: str
 
 
 def pack(message: Hello | Work | Ready | Done | Fault) -> bytes:
-    """The message with its length in front."""
+    """Encode a message, prefixed with its length."""
     body = msgspec.msgpack.encode(message)
     return LENGTH.pack(len(body)) + body
 
 
 def unpack_request(body: bytes) -> Hello | Work:
-    """Raises msgspec.DecodeError."""
+    """Decode a message to a worker. Raises msgspec.DecodeError."""
     return msgspec.msgpack.decode(body, type=Hello | Work)
 
 
 def unpack_reply(body: bytes) -> Ready | Done | Fault:
-    """Raises msgspec.DecodeError."""
+    """Decode a message from a worker. Raises msgspec.DecodeError."""
     return msgspec.msgpack.decode(body, type=Ready | Done | Fault)

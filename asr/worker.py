@@ -15,15 +15,15 @@ from asr.engine import Engine, EngineJob
 from asr.wire import LENGTH, Done, Fault, Hello, Ready, Work, pack, unpack_request
 
 _NICENESS = 5
-"""The gateway's event loop goes first where cores are few."""
+"""The gateway's event loop has priority where cores are few."""
 
 
 def main() -> None:
-    """Serve until stdin ends, which is when the pool closes it or the parent dies in any way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    """Serve until stdin ends: when the pool closes it, or when the parent dies for any reason."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     with suppress(OSError):
         os.nice(_NICENESS)
-    # Libraries print; keep the pipe for messages and let their words go to the log.
+    # Libraries print: keep the pipe for messages and send their output to the log.
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     inbox: queue.SimpleQueue[Hello | Work] = queue.SimpleQueue()
@@ -55,7 +55,7 @@ def _make(hello: Hello) -> Engine:
 
 
 def _read(stream: IO[bytes], inbox: "queue.SimpleQueue[Hello | Work]") -> None:
-    """Runs in a thread of its own, so that the end of the parent is seen in the middle of a request too."""
+    """Read requests in a thread of its own, so that the parent's end is noticed even during a request."""
     try:
         while len(head := stream.read(LENGTH.size)) == LENGTH.size:
             (length,) = LENGTH.unpack(head)

@@ -1,1 +1,1 @@
-"""Recordings: taken over from the PBX, checked, kept, played back."""
+"""Recordings: taken over from the PBX, verified, archived and played back."""

@@ -1,4 +1,4 @@
-"""Telephone audio as numbers: interleaved 16-bit stereo apart and together, levels. Pure."""
+"""Telephone audio as arrays: split and join 16-bit stereo, measure levels. Pure."""
 
 import wave
 from pathlib import Path
@@ -10,24 +10,24 @@ import numpy.typing as npt
 from domain.calls import Side
 
 RATE = 8000
-"""Samples a second of each channel, as MixMonitor writes them."""
+"""Samples per second and channel, as MixMonitor writes them."""
 
 Samples = npt.NDArray[np.int16]
 """One channel: shape (n,), 16-bit signed."""
 
 CHANNEL = {Side.CALLER: 0, Side.AGENT: 1}
-"""Left is what came from the caller, right what went to the caller."""
+"""Left is audio from the caller, right is audio to the caller."""
 
 
 def split(interleaved: bytes) -> dict[Side, Samples]:
-    """The two legs of interleaved 16-bit little-endian stereo; an incomplete last frame is dropped."""
+    """Split interleaved 16-bit little-endian stereo into its legs; an incomplete last frame is dropped."""
     whole = len(interleaved) - len(interleaved) % 4
     frames = np.frombuffer(interleaved[:whole], dtype="<i2").reshape(-1, 2)
     return {side: np.ascontiguousarray(frames[:, channel]) for side, channel in CHANNEL.items()}
 
 
 def together(caller: bytes, agent: bytes) -> bytes:
-    """Two mono legs as interleaved stereo; the shorter is filled with silence, half a sample is dropped."""
+    """Interleave two mono legs; the shorter is padded with silence, half a sample is dropped."""
     legs = [np.frombuffer(leg[: len(leg) // 2 * 2], dtype="<i2") for leg in (caller, agent)]
     frames = np.zeros((max(leg.size for leg in legs), 2), dtype="<i2")
     for channel, leg in enumerate(legs):
@@ -36,7 +36,7 @@ def together(caller: bytes, agent: bytes) -> bytes:
 
 
 def rms_dbfs(samples: npt.NDArray[Any]) -> float:
-    """Root mean square level in dB relative to full scale; -inf for digital silence or nothing."""
+    """Return the RMS level in dB relative to full scale; -inf for digital silence or no samples."""
     if samples.size == 0:
         return float("-inf")
     level = float(np.sqrt(np.mean(np.square(samples.astype(np.float64)))))
@@ -44,10 +44,10 @@ def rms_dbfs(samples: npt.NDArray[Any]) -> float:
 
 
 def read_wav(path: Path) -> dict[Side, Samples]:
-    """The two legs of a recording in our archive (16-bit stereo WAV at 8 kHz).
+    """Read the two legs of an archived recording (16-bit stereo WAV at 8 kHz).
 
     Raises:
-        ValueError: it is not such a file.
+        ValueError: the file is not in that format.
     """
     with wave.open(str(path), "rb") as file:
         form = (file.getnchannels(), file.getsampwidth(), file.getframerate())

@@ -1,7 +1,7 @@
-"""Playing back: peaks for a waveform, and clips cut in call time. Blocking: run it in a thread.
+"""Playback: peaks for a waveform, and clips cut in call time. Blocking, so run it in a thread.
 
-A clip comes from a recording in the archive, or, while the call goes on, from the files the PBX is still
-writing: raw, so that what is there can be read at any moment.
+A clip comes from an archived recording or, during the call, from the files the PBX is still writing. Those
+are raw, so whatever has been written can be read at any moment.
 """
 
 import io
@@ -22,7 +22,7 @@ from recordings.takeover import FRAME_BYTES, raw_files
 log = structlog.get_logger(__name__)
 
 BIN = RATE // 20
-"""Samples to one peak in the file beside the recording: 50 ms."""
+"""Samples per peak in the file kept beside the recording: 50 ms."""
 MAX_POINTS = 4000
 PEAKS_SUFFIX = ".peaks.npy"
 
@@ -31,7 +31,7 @@ Frames = npt.NDArray[np.int16]
 
 
 class Peaks(Struct, frozen=True):
-    """The outline of a recording: for each of some equal spans the loudest sample, 0..1."""
+    """The outline of a recording: the loudest sample, 0..1, of each of a number of equal spans."""
 
     duration: float
     """Seconds."""
@@ -40,10 +40,10 @@ class Peaks(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True):
-    """Where audio of a call lies: a WAV of the archive, or what the PBX writes (as `Archive.take`)."""
+    """Where audio of a call is: an archived WAV, or raw files the PBX writes (as for `Archive.take`)."""
 
     offset: float
-    """Call time of the first sample, seconds."""
+    """Call time of the first sample, in seconds."""
     wav: Path | None = None
     raw: Path | None = None
     growing: bool = False
@@ -51,7 +51,7 @@ class Source(Struct, frozen=True):
 
 
 class Clip(Struct, frozen=True):
-    """A piece of a call as a WAV file (16-bit stereo at 8 kHz), and the seconds of call time it holds."""
+    """A piece of a call as a WAV file (16-bit stereo at 8 kHz), and the call time it covers in seconds."""
 
     wav: bytes
     start: float
@@ -59,13 +59,13 @@ class Clip(Struct, frozen=True):
 
 
 def peaks(recording: Path, points: int) -> Peaks:
-    """The outline of a recording in `points` spans (fewer where it is shorter than that).
+    """Return the outline of a recording in `points` spans (fewer if it is too short).
 
-    It is worked out once and kept beside the file; a file newer than its outline has it made anew.
+    It is computed once and kept beside the file, and again if the recording is newer than its outline.
 
     Raises:
         OSError: the recording cannot be read.
-        ValueError: it is no recording of ours.
+        ValueError: it is not one of our recordings.
     """
     bins, duration = _bins(recording)
     if not len(bins):
@@ -77,10 +77,10 @@ def peaks(recording: Path, points: int) -> Peaks:
 
 
 def cut(sources: Sequence[Source], start: float, end: float) -> Clip | None:
-    """What `sources` hold of the call between two instants of call time; `None` where that is nothing.
+    """Cut the call between two instants of call time from `sources`; `None` if they hold nothing of it.
 
-    The clip begins at `start` exactly (silence where there is no recording yet) and ends at `end`, or where
-    the audio ends.
+    The clip begins at `start` exactly (with silence where nothing was recorded yet) and ends at `end`, or
+    where the audio ends.
     """
     frames = np.zeros((max(0, round((end - start) * RATE)), 2), dtype="<i2")
     reached = 0
@@ -98,7 +98,7 @@ def cut(sources: Sequence[Source], start: float, end: float) -> Clip | None:
 
 
 def reached(source: Source) -> float:
-    """Call time up to which both legs of a source are there, seconds."""
+    """Return the call time, in seconds, up to which both legs of a source are available."""
     try:
         if source.raw is not None:
             sizes = raw_files(source.raw)
@@ -112,7 +112,7 @@ def reached(source: Source) -> float:
 
 
 def _read(source: Source, first: int, last: int) -> Frames:
-    """Frames `first` up to `last` (counted from the source's own beginning) as far as they are there."""
+    """Read frames `first` to `last`, counted from the start of the source, as far as they are available."""
     nothing = np.zeros((0, 2), dtype="<i2")
     if last <= first:
         return nothing
@@ -151,7 +151,7 @@ def _wav(frames: Frames) -> bytes:
 
 
 def _bins(recording: Path) -> tuple[npt.NDArray[np.uint16], float]:
-    """The peaks in bins of 50 ms, shape (n, 2), and the recording's duration."""
+    """Return the peaks in bins of 50 ms, shape (n, 2), and the recording's duration."""
     with wave.open(str(recording), "rb") as file:
         form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
         if form != (2, 2, RATE):
@@ -165,7 +165,7 @@ def _bins(recording: Path) -> tuple[npt.NDArray[np.uint16], float]:
                 if bins.shape == (count, 2) and bins.dtype == np.uint16:
                     return bins, length / RATE
         except (OSError, ValueError, EOFError):
-            pass  # none yet, or not whole: made anew
+            pass  # missing or incomplete: computed again
         bins = np.zeros((count, 2), dtype=np.uint16)
         done = 0
         while chunk := file.readframes(BIN * 1200):
@@ -178,7 +178,7 @@ def _bins(recording: Path) -> tuple[npt.NDArray[np.uint16], float]:
 
 
 def _keep(path: Path, bins: npt.NDArray[np.uint16]) -> None:
-    """Whole or not at all; an archive that cannot be written to costs only the time to work it out again."""
+    """Store the peaks atomically; if the archive is not writable they are just computed again next time."""
     try:
         handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
         try:

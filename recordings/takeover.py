@@ -1,10 +1,10 @@
-"""Taking a finished recording over from the PBX: checked, made a WAV file, kept under its hash.
+"""Take a finished recording over from the PBX: verify it, convert it to WAV and record its hash.
 
-The PBX writes each leg headerless, so that a crash there loses no file: `<name>-rx.raw` from the caller and
-`<name>-tx.raw` to the caller (MixMonitor's options r, t and S, Asterisk 16 and later); one stereo file
-`<name>.raw` (its option D, newer only) is taken as well. Here they become a WAV in the archive, written
-beside its final name and moved there when complete: a crash here leaves either nothing or the whole file,
-and doing it again gives the same file.
+The PBX writes each leg without a header, so that a crash there loses no file: `<name>-rx.raw` from the caller
+and `<name>-tx.raw` to the caller (MixMonitor's options r, t and S, Asterisk 16 and later). A single stereo
+file `<name>.raw` (its newer option D) is accepted as well. Here they become a WAV in the archive, which is
+written under a temporary name and renamed when complete: a crash leaves either nothing or the whole file, and
+doing it again gives the same file.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ log = structlog.get_logger(__name__)
 
 FRAME_BYTES = 4
 SETTLE_S = 0.5
-"""A file that has not grown for so long is complete."""
+"""A file that has not grown for this many seconds is complete."""
 
 
 class TakeoverError(Exception):
-    """The recording cannot be had; the text names the cause and the fix."""
+    """The recording is not available; the message names the cause and the fix."""
 
 
 class TakenRecording(Struct, frozen=True):
-    """A recording in the archive. `path` is relative to it; `duration` in seconds."""
+    """An archived recording. `path` is relative to the archive, `duration` is in seconds."""
 
     path: str
     sha256: str
@@ -48,7 +48,7 @@ class Archive:
         self.directory = directory
 
     def locate(self, path: str) -> Path:
-        """The file of a `TakenRecording.path`.
+        """Return the file for a `TakenRecording.path`.
 
         Raises:
             ValueError: the path leads out of the archive.
@@ -63,7 +63,7 @@ class Archive:
     ) -> TakenRecording:
         """Take over the raw recording at `source` (or its two legs beside it) once the PBX has finished it.
 
-        `part` numbers the recordings of one call from 0; `at` is the call's start (POSIX seconds), which
+        `part` numbers the recordings of one call from 0; `at` is the start of the call (POSIX seconds), which
         names the day's folder.
 
         Raises:
@@ -80,7 +80,7 @@ class Archive:
         return await asyncio.to_thread(self._convert, tuple(found), relative)
 
     async def _settled(self, source: Path, deadline_s: float) -> dict[Path, int]:
-        """The file or the two files to read, and their sizes, once they have stopped growing."""
+        """Wait until the one or two files have stopped growing; return them with their sizes."""
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
         last: dict[Path, int] = {}
@@ -128,15 +128,15 @@ class Archive:
 
 
 def legs_of(source: Path) -> tuple[Path, Path]:
-    """The two one-sided files of a recording: what came from the caller, what went to the caller."""
+    """Return the two one-sided files of a recording: audio from the caller, audio to the caller."""
     return source.with_name(f"{source.stem}-rx.raw"), source.with_name(f"{source.stem}-tx.raw")
 
 
 def raw_files(source: Path) -> dict[Path, int]:
-    """The two legs (what came from the caller first), else the one stereo file, each with its size.
+    """Return the two legs (from the caller first), or else the one stereo file, with their sizes.
 
     Raises:
-        OSError: there is neither.
+        OSError: neither exists.
     """
     try:
         return {file: file.stat().st_size for file in legs_of(source)}
@@ -145,7 +145,7 @@ def raw_files(source: Path) -> dict[Path, int]:
 
 
 def _stereo(files: tuple[Path, ...]) -> Iterator[bytes]:
-    """Interleaved stereo, ten seconds at a time, from one stereo file or from two mono ones."""
+    """Yield interleaved stereo, ten seconds at a time, from one stereo file or two mono ones."""
     if len(files) == 1:
         with files[0].open("rb") as both:
             while chunk := both.read(FRAME_BYTES * RATE * 10):
@@ -160,10 +160,10 @@ def _stereo(files: tuple[Path, ...]) -> Iterator[bytes]:
 
 
 def local_path(pbx_path: str, prefix: str, directory: Path) -> Path:
-    """Where a file that the PBX names `pbx_path` is on this machine.
+    """Return the local path of a file the PBX calls `pbx_path`.
 
     Raises:
-        TakeoverError: it is not below `prefix` (a path from the PBX is not trusted further than that).
+        TakeoverError: it is not below `prefix` (a path from the PBX is not trusted beyond that).
     """
     path = PurePosixPath(pbx_path)
     try:

@@ -1,1 +1,1 @@
-"""Work orders (工单): the draft, its pre-fill, the delivery outbox, the closed loop."""
+"""Work orders (工单): drafts, pre-fill, delivery outbox and the outcome of delivery."""

@@ -1,4 +1,4 @@
-"""The draft: begun with the call, refilled as more is heard, never against the agent. Pure."""
+"""The draft: created with the call, refilled as more is heard, never against the agent. Pure."""
 
 import uuid
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from domain.orders import FieldValue, KnowledgeHit, Method, Order, OrderState, R
 
 NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
 CALLER_ID_CONFIDENCE = 0.6
-"""The number that called is often, not always, the one to call back."""
+"""The calling number is often, but not always, the one to call back."""
 
 
 def order_id(call_id: str) -> str:
-    """The id of a call's order: the same each time it is asked."""
+    """Return the id of a call's order; always the same for the same call."""
     return str(uuid.uuid5(NAMESPACE, call_id))
 
 
 def new_order(call: Call, line_id: str, at: float) -> Order:
-    """The order of a call that has just been answered: what the signalling alone tells."""
+    """Create the order of a call that was just answered, from what signalling alone tells."""
     fields = {}
     if call.caller.number:
         fields["phone"] = FieldValue(
@@ -43,14 +43,12 @@ def refill(
     at: float,
     offers: Mapping[str, tuple[FieldValue, ...]] | None = None,
 ) -> tuple[Order, tuple[str, ...]]:
-    """Take over what was extracted from the whole transcript so far; (order, names that changed).
+    """Take over the fields extracted from the transcript so far; return (order, names that changed).
 
-    What contradicts the agent's value is offered beside it (`Order.offers`), as are the extraction's own
-    doubts.
-
-    What the agent typed stays. What the extraction no longer finds goes, for it was read from the same words
-    (a correction took it back); what the signalling gave stays until something is heard. A submitted order is
-    not changed.
+    What the agent typed is kept; conflicting values are offered beside it (`Order.offers`), as are the
+    extraction's own doubts. Extracted values that are no longer found are removed, since they came from the
+    same words (a correction revoked them). Values from signalling are kept until something is heard. A
+    submitted order is not changed.
     """
     if order.state is not OrderState.DRAFT:
         return order, ()
@@ -64,7 +62,7 @@ def refill(
         if held is None or held.method is Method.SIGNALLING:
             merged[name] = value
     beside = _offers(merged, fields, offers or {})
-    # The order of a form is its own; here the order of appearance is kept.
+    # A form has its own field order; here the order of appearance is kept.
     names = {**order.fields, **merged, **order.offers, **beside}
     changed = tuple(
         name
@@ -94,7 +92,7 @@ def _offers(
 
 
 def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
-    """What the agent typed: certain, and from now on untouchable for the extraction."""
+    """Set what the agent typed: certain, and from now on protected from extraction."""
     fields, offers = dict(order.fields), dict(order.offers)
     for name, value in values.items():
         before = fields.get(name)
@@ -108,9 +106,9 @@ def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
 
 
 def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    """Fields that another desk has typed otherwise since `seen`: what this desk showed when typing began.
+    """Return the fields another desk has changed since `seen`, what this desk showed when typing began.
 
-    What the extraction did meanwhile is no conflict, for the agent's word is the last.
+    Changes by extraction are no conflict: the agent has the last word.
     """
     return sorted(
         name
@@ -123,7 +121,7 @@ def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) 
 
 
 def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
-    """The order as a duplicate of the order `original`, or no longer one; unchanged where it is the same."""
+    """Mark the order as a duplicate of `original`, or as none; unchanged if already so."""
     if order.duplicate_of == original:
         return order
     return structs.replace(order, duplicate_of=original, revision=order.revision + 1, updated_at=at)
@@ -132,7 +130,7 @@ def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
 def put_beside(
     order: Order, related: tuple[RelatedOrder, ...], knowledge: tuple[KnowledgeHit, ...], at: float
 ) -> Order:
-    """The draft with what may help the agent; unchanged where it is the same."""
+    """Put what may help the agent beside the draft; unchanged if it is the same."""
     if order.state is not OrderState.DRAFT or (order.related, order.knowledge) == (related, knowledge):
         return order
     return structs.replace(
@@ -141,12 +139,12 @@ def put_beside(
 
 
 def submitted(order: Order, at: float) -> Order:
-    """The order as it goes into the outbox."""
+    """Return the order as it goes into the outbox."""
     return structs.replace(order, state=OrderState.SUBMITTED, submitted_at=at, updated_at=at)
 
 
 def with_state(order: Order, state: OrderState, at: float, *, external_id: str | None = None) -> Order:
-    """The order after its delivery was settled."""
+    """Return the order once its delivery has been settled."""
     return structs.replace(
         order,
         state=state,

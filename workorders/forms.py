@@ -1,4 +1,4 @@
-"""The forms: which fields an order of a line has, what people call them, what may stand in them. Pure."""
+"""The forms: which fields a line's orders have, their labels, and the values they accept. Pure."""
 
 from typing import Any, Literal
 
@@ -61,16 +61,16 @@ FORMS: dict[str, tuple[Field, ...]] = {
 
 
 def labels() -> dict[str, str]:
-    """Field name → label, of all forms, in the order of a form."""
+    """Return field name → label for all forms, in form order."""
     return {field.name: field.label for form in FORMS.values() for field in form}
 
 
 class FieldError(Refusal, ValueError):
-    """A value that does not fit its field, or no field of that form."""
+    """A value that does not fit its field, or a field that the form does not have."""
 
 
 def check_value(form: str, name: str, value: Any) -> Any:
-    """A value as an agent may set it.
+    """Check a value set by an agent and return it in normal form.
 
     Raises:
         FieldError: the form has no such field, or the value does not fit.

@@ -1,10 +1,8 @@
-"""The knowledge base: articles found by what is being said, for the agent to answer from. Pure but for
-loading.
+"""The knowledge base: suggests articles to the agent from what is being said. Pure except for loading.
 
-A folder of articles, replaceable by configuration: `*.md` (first line `# Title`, the rest the text) and
-`*.tsv` (columns
-`title`, `text`; optional `keywords`). Search is BM25 over character 2-grams: Chinese needs no word list for
-it.
+The articles are a folder, replaceable by configuration: `*.md` (first line `# Title`, then the text) and
+`*.tsv` (columns `title`, `text`; optional `keywords`). Search is BM25 over character 2-grams, which needs no
+Chinese word list.
 """
 
 import math
@@ -22,12 +20,12 @@ K1, B = 1.4, 0.6
 TITLE_WEIGHT = 3
 LEAST = 0.12
 RARE = 10
-"""In at most one article of so many."""
+"""A rare gram occurs in at most one in this many articles."""
 PASSAGE = 120
 
 
 class Article(Struct, frozen=True):
-    """One article; `id` is the file's name, in a table with the line."""
+    """One article; `id` is the file name, for tables with the line number."""
 
     id: str
     title: str
@@ -36,7 +34,7 @@ class Article(Struct, frozen=True):
 
 
 class KnowledgeBase:
-    """An index over articles; reads only, safe to share between threads."""
+    """An index of articles; read-only, so safe to share between threads."""
 
     def __init__(self, articles: tuple[Article, ...]) -> None:
         self.articles = articles
@@ -55,7 +53,7 @@ class KnowledgeBase:
                 self._postings.setdefault(gram, []).append((at, count))
 
     def search(self, text: str, limit: int = 3) -> tuple[KnowledgeHit, ...]:
-        """The articles that fit best; `score` is the share of the query's weight an article answers."""
+        """Return the best articles; `score` is the share of the query's weight an article covers."""
         wanted = _grams(text)
         scores: Counter[int] = Counter()
         most = 0.0
@@ -81,9 +79,9 @@ class KnowledgeBase:
         )
 
     def _about(self, at: int, wanted: Counter[str]) -> bool:
-        """Whether title or keywords are asked for too: words of the text alone (可以, 一个) say little.
+        """Whether the title or keywords match too: words of the text alone (可以, 一个) mean little.
 
-        One gram of them that hardly any other article has is enough, else two.
+        One of their grams is enough if hardly any other article has it; otherwise it takes two.
         """
         named = self._titles[at] & wanted.keys()
         rare = max(1, len(self.articles) // RARE)
@@ -98,7 +96,7 @@ def _grams(text: str) -> Counter[str]:
 
 
 def _passage(text: str, wanted: Counter[str]) -> str:
-    """The sentence that shares most with the query, and what follows, cut to size."""
+    """Return the sentence that shares most with the query and what follows it, cut to size."""
     sentences = re.findall(r"[^。！？\n]+[。！？]?", text)
     if not sentences:
         return ""
@@ -107,7 +105,7 @@ def _passage(text: str, wanted: Counter[str]) -> str:
 
 
 def load_knowledge(folder: Path | None = None) -> KnowledgeBase:
-    """The articles of a folder; the shipped samples where none is given.
+    """Load the articles in a folder; by default the samples that ship with the package.
 
     Raises:
         ReferenceDataError: the folder or a file in it cannot be used; names file, line and fix.

@@ -1,4 +1,4 @@
-"""`hotline`: the command line."""
+"""The `hotline` command line."""
 
 from gateway.cli import accounts, asr, deploy, replay, run, watch
 from gateway.cli.main import app, main

@@ -1,4 +1,4 @@
-"""`hotline accounts`: who may sign in, managed at the machine; the first administrator is made here."""
+"""`hotline accounts`: manage who may sign in, and create the first administrator."""
 
 import asyncio
 import getpass
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 Work = Callable[[AccountService], Awaitable[Result]]
 
 accounts_app = typer.Typer(
-    help="Who may sign in: make, list, lock accounts, set passwords.",
+    help="Manage who may sign in: add, list and lock accounts, set passwords.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -39,7 +39,7 @@ Username = Annotated[
 PasswordStdin = Annotated[
     bool,
     typer.Option(
-        "--password-stdin", help="Read the password from standard input (one line) instead of asking."
+        "--password-stdin", help="Read the password from standard input (one line) instead of prompting."
     ),
 ]
 
@@ -50,24 +50,22 @@ def add(
     role: Annotated[Role, typer.Option(help="What the account may do.")],
     agent: Annotated[
         str | None,
-        typer.Option(help="The agent of the configuration whose phone and calls are this person's."),
+        typer.Option(help="The configured agent whose phone and calls belong to this person."),
     ] = None,
     password_stdin: PasswordStdin = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make an account. The password is asked on the terminal, twice.
+    """Create an account. The password is asked for on the terminal, twice.
 
-    An agent's account needs `--agent`. A supervisor needs one too in order to listen and take over: that is
-    done with a phone.
+    An agent's account needs `--agent`. A supervisor's account needs it only for listening in and taking over,
+    which take a phone.
     """
     settings = read_settings(config)
     known = [one.id for one in settings.agents]
     if agent is not None and agent not in known:
-        _fail(
-            f"no agent {agent!r} in the configuration; there are: {', '.join(known) or 'none ([[agents]])'}"
-        )
+        _fail(f"no agent {agent!r} in the configuration; known: {', '.join(known) or 'none ([[agents]])'}")
     if agent is None and role is Role.AGENT:
-        _fail("an agent's account needs --agent ID, an agent of the configuration")
+        _fail("an agent's account needs --agent ID, a configured agent")
     if not USERNAME.fullmatch(username):
         _fail(f"username {username!r}: use 1 to 64 letters, digits, '.', '_', '-' or '@'")
     password = _password(password_stdin)
@@ -82,10 +80,10 @@ def add(
 
 @accounts_app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """All accounts by username: role, agent, locked or not."""
+    """List all accounts by username: role, agent, locked or not."""
 
     async def show(settings: Settings) -> None:
         async with _Opened(settings) as (accounts, _):
@@ -107,7 +105,7 @@ def list_(
 
 @accounts_app.command("password")
 def password(username: Username, password_stdin: PasswordStdin = False, config: ConfigOption = None) -> None:
-    """Set a new password; who is signed in as that account is signed out."""
+    """Set a new password. Anyone signed in with the account is signed out."""
     settings = read_settings(config)
     new = _password(password_stdin)
     _done(
@@ -122,10 +120,10 @@ def password(username: Username, password_stdin: PasswordStdin = False, config: 
 @accounts_app.command("disable")
 def disable(
     username: Username,
-    undo: Annotated[bool, typer.Option("--undo", help="Open it again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Unlock it.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Lock an account and sign it out; nothing of what it did is lost. `--undo` opens it again."""
+    """Lock an account and sign it out. Its history is kept; `--undo` unlocks it."""
     _done(
         read_settings(config),
         "account.disabled",
@@ -136,9 +134,9 @@ def disable(
 
 
 class _Opened:
-    """The accounts and the audit of the configured database, closed at the end.
+    """The accounts and audit log of the configured database, closed at the end.
 
-    SQLite is brought to the newest schema, as by the gateway; another database must have it.
+    SQLite is upgraded to the newest schema, as the gateway does; any other database must already have it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -160,7 +158,7 @@ class _Opened:
 
 
 def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None]) -> None:
-    """Do `work` and note it in the audit, also where it was refused (exit code 2)."""
+    """Do `work` and record it in the audit log, even if it was refused (exit code 2)."""
 
     async def audited() -> None:
         async with _Opened(settings) as (accounts, audit):
@@ -180,7 +178,7 @@ def _entry(name: str, told: dict[str, Any], refused: Message | None) -> AuditEnt
     return action_entry(
         at=time.time(),
         action_id=str(uuid.uuid4()),
-        # No account's name has a colon: at the machine it is the system's user who does it.
+        # No account name contains a colon; on the command line the system's user is the actor.
         username=f"console:{getpass.getuser()}"[:64],
         role="console",
         agent=None,
@@ -197,20 +195,20 @@ def _run(work: Awaitable[Result]) -> Result:
     try:
         return asyncio.run(awaited())
     except (DatabaseError, SQLAlchemyError, OSError) as error:
-        # The driver's words only: SQLAlchemy adds the statement and its parameters.
+        # Only the driver's message: SQLAlchemy adds the statement and its parameters.
         cause = getattr(error, "orig", None) or error
         _fail(f"the database: {cause}")
 
 
 def _password(from_stdin: bool) -> str:
     if from_stdin:
-        # Without the line's end alone: a password may begin or end with a space.
+        # Strip only the line ending: a password may begin or end with a space.
         return sys.stdin.readline(MAX_PASSWORD + 2).rstrip("\r\n")
     if not sys.stdin.isatty():
-        _fail("no terminal to ask the password on; use --password-stdin")
+        _fail("no terminal to ask for the password; use --password-stdin")
     first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
-        _fail("the two are not the same; nothing was changed")
+    if getpass.getpass("Repeat password: ") != first:
+        _fail("the passwords differ; nothing was changed")
     return first
 
 

@@ -1,4 +1,4 @@
-"""`hotline asr transcribe`, `hotline asr bench`: the recogniser by hand, on any sound file."""
+"""`hotline asr transcribe`, `hotline asr bench`: run the recogniser on audio files."""
 
 import asyncio
 import json
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from asr.pool import EnginePool
     from domain.transcripts import Utterance
 
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-SideOption = Annotated[Side, typer.Option(help="Whose voice a file of one channel is.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+SideOption = Annotated[Side, typer.Option(help="Who speaks in a file with one channel.")]
 FilesArgument = Annotated[
     list[Path],
-    typer.Argument(help="Sound files of any format; of two channels left is the caller, right the agent."),
+    typer.Argument(
+        help="Audio files in any format; with two channels, left is the caller and right the agent."
+    ),
 ]
 START_S = 300.0
 
@@ -36,15 +38,15 @@ def transcribe(
     side: SideOption = Side.CALLER,
     config: ConfigOption = None,
 ) -> None:
-    """Transcribe sound files and print who said what, when (seconds)."""
+    """Transcribe audio files and print who said what and when (seconds)."""
     _work(_transcribe(read_settings(config), files, side, as_json))
 
 
 @asr_app.command("bench")
 def bench(files: FilesArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """How fast this machine hears: real-time factor, and how long an utterance takes when nothing else waits.
+    """Measure recognition speed: real-time factor, and time per utterance when nothing else is waiting.
 
-    Where NAME.txt with the true text lies next to a file, the character error rate too.
+    If NAME.txt with the correct text is next to a file, the character error rate is measured too.
     """
     _work(_bench(read_settings(config), files, as_json))
 

@@ -1,4 +1,4 @@
-"""The terminal board of `hotline watch`: a view in, something Rich can print out. Pure."""
+"""The terminal board of `hotline watch`: turns a view into something Rich can print. Pure."""
 
 from typing import TypeVar
 
@@ -33,10 +33,10 @@ CALL = {
 
 
 def board(view: View, now: float, *, connected: bool) -> RenderableType:
-    """PBX links, queues, agents and calls as of `now` (POSIX seconds)."""
+    """Render PBX links, queues, agents and calls as of `now` (POSIX seconds)."""
     parts: list[RenderableType] = []
     if not connected:
-        parts.append(Text("与网关的连接已断开，正在重连 connection lost, trying again", style="bold red"))
+        parts.append(Text("与网关的连接已断开，正在重连 connection lost, reconnecting", style="bold red"))
     parts += [
         Text(f"PBX {plain(link.pbx)} 断开: {plain(link.reason)}", style="bold red")
         for link in _of(view, "pbx", PbxLink)
@@ -97,12 +97,12 @@ def _of(view: View, topic: str, kind: type[Shown]) -> list[Shown]:
 
 
 def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss`."""
+    """Format as `m:ss`, or `h:mm:ss`."""
     whole = max(0, int(seconds))
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def plain(text: str) -> Text:
-    """Hostile text as text: no markup, nothing a terminal would obey."""
+    """Make untrusted text safe to print: no markup and no terminal control characters."""
     return Text("".join(mark if mark.isprintable() else "\ufffd" for mark in text))

@@ -1,4 +1,4 @@
-"""`hotline doctor`, `hotline deploy asterisk` and `prompts`."""
+"""`hotline doctor`, `hotline deploy asterisk` and `hotline deploy prompts`."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from gateway.settings import Settings
 def doctor(config: ConfigOption = None) -> None:
     """Check each PBX (login, privileges, queues, clock, live audio), model, disk, database and endpoints.
 
-    Each failure says the fix. Exit code 1 if anything failed.
+    Each failure comes with its fix. Exit code 1 if anything failed.
     """
     settings = read_settings(config)
     if asyncio.run(_doctor(settings)):
@@ -42,15 +42,15 @@ async def _doctor(settings: Settings) -> int:
 def deploy_asterisk(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.")],
     config: ConfigOption = None,
-    pbx: Annotated[
-        str | None, typer.Option(help="Which PBX of the configuration; default: the first.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are not ours.")] = False,
+    pbx: Annotated[str | None, typer.Option(help="Which configured PBX; default: the first.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files the gateway did not write.")
+    ] = False,
 ) -> None:
-    """Render a complete, commented Asterisk configuration from the same lines and agents.
+    """Render a complete, commented Asterisk configuration for the configured lines and agents.
 
-    Passwords of agents' SIP phones are made once and kept in the PBX's phones_file, or in phones.secret
-    of DIRECTORY (mode 0600); name that file as phones_file so that browser phones get theirs.
+    Passwords for agents' SIP phones are generated once and kept in the PBX's phones_file, or in phones.secret
+    of DIRECTORY (mode 0600); set phones_file to that file so that browser phones get theirs.
     """
     from gateway.asterisk.provisioning import ProvisionError, ProvisionOptions, render, write
 
@@ -74,7 +74,7 @@ def deploy_asterisk(
     except (ProvisionError, ValueError, OSError) as error:
         err.print(str(error))
         raise typer.Exit(2) from None
-    out.print(f"wrote {len(written)} files to {directory}; docs/asterisk.md says how to take them into use")
+    out.print(f"wrote {len(written)} files to {directory}; see docs/asterisk.md for how to use them")
 
 
 @deploy_app.command("prompts")
@@ -83,11 +83,11 @@ def deploy_prompts(
         Path, typer.Argument(help="Asterisk's sounds directory, e.g. /usr/share/asterisk/sounds.")
     ],
     config: ConfigOption = None,
-    language: Annotated[str, typer.Option(help="Subdirectory of that language, e.g. zh.")] = "",
+    language: Annotated[str, typer.Option(help="Language subdirectory, e.g. zh.")] = "",
 ) -> None:
-    """Put the greeting's prompts where Asterisk finds them; names of your own lines are spoken by espeak-ng.
+    """Install the greeting's prompts for Asterisk; names of your own lines are spoken by espeak-ng.
 
-    A file that is there already (your own recording) stays. Exit code 1 if a prompt is missing.
+    Existing files (such as your own recordings) are kept. Exit code 1 if a prompt is missing.
     """
     from ivr.prompts.render import provide
 
@@ -105,15 +105,17 @@ def deploy_prompts(
 
 
 def mediasocket_address(settings: Settings) -> str:
-    """HOST:PORT where PBXs reach our websocket server."""
+    """Return the HOST:PORT at which PBXs reach our websocket server."""
     return settings.mediasocket.advertise or f"{settings.mediasocket.host}:{settings.mediasocket.port}"
 
 
 def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:
-    """SIP user → password for each PJSIP phone; an agent's own secret wins, new ones are kept in the file.
+    """Return SIP user → password for each PJSIP phone; new ones are added to the file.
+
+    An agent's own secret takes precedence.
 
     Raises:
-        ValueError: a secret's file cannot be read, or is not of its form.
+        ValueError: a secret's file cannot be read or has the wrong format.
     """
     known = read_passwords(path) if path.exists() else {}
     for agent in settings.agents:

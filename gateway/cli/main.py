@@ -1,4 +1,4 @@
-"""The commands. Each reads the configuration, does one thing, and says the fix when it cannot."""
+"""The commands. Each reads the configuration, does one thing, and names the fix if it cannot."""
 
 import json
 import os
@@ -13,31 +13,33 @@ from gateway.settings import Settings, SettingsError, load_settings, masked
 
 HELP = """Telephony and contact-centre gateway for 12345-style hotlines.
 
-It stands between Asterisk and everything else: follows calls, runs the IVR, listens and transcribes on this
-machine, pre-fills the work order and delivers it.
+It sits between Asterisk and the work-order system: follows calls, runs the IVR, transcribes speech on this
+machine, pre-fills work orders and delivers them.
 
 Start here:
 
-  hotline run              start the gateway (with a PBX of its own where none is configured)
+  hotline run              start the gateway (with its own PBX if none is configured)
 
-  hotline demo --exit      play three recorded calls through and print their work orders
+  hotline demo --exit      play three recorded calls and print their work orders
 
-  hotline config check     is hotline.toml right?
+  hotline config check     check hotline.toml
 
-  hotline doctor           is everything it needs there? each failure says the fix
+  hotline doctor           check everything the gateway needs; each failure names its fix
 
-  hotline accounts add     who may sign in; the first administrator is made so
+  hotline accounts add     add an account; start with the first administrator
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 config_app = typer.Typer(
     help="Check and show the configuration.", no_args_is_help=True, rich_markup_mode=None
 )
-db_app = typer.Typer(help="The database's schema.", no_args_is_help=True, rich_markup_mode=None)
+db_app = typer.Typer(help="Manage the database schema.", no_args_is_help=True, rich_markup_mode=None)
 deploy_app = typer.Typer(
     help="Render configuration for other systems.", no_args_is_help=True, rich_markup_mode=None
 )
-asr_app = typer.Typer(help="Speech recognition by hand.", no_args_is_help=True, rich_markup_mode=None)
+asr_app = typer.Typer(
+    help="Run speech recognition on audio files.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
 app.add_typer(deploy_app, name="deploy")
@@ -55,7 +57,7 @@ ConfigOption = Annotated[
 
 
 def read_settings(path: Path | None) -> Settings:
-    """The configuration, or exit code 2 with every fault on a line of its own."""
+    """Load the configuration, or exit with code 2 after printing every fault on its own line."""
     try:
         return load_settings(path)
     except SettingsError as error:
@@ -74,7 +76,7 @@ def _root(
 
 @config_app.command("check")
 def config_check(config: ConfigOption = None) -> None:
-    """Read the configuration and name every fault in it: key, value, fix."""
+    """Check the configuration and report every fault: key, value, fix."""
     from workorders.delivery.signing import webhook
 
     settings = read_settings(config)
@@ -100,13 +102,13 @@ def config_check(config: ConfigOption = None) -> None:
     if faults:
         raise typer.Exit(2)
     out.print(
-        f"configuration is good: {len(settings.pbx)} PBX, {len(settings.lines)} lines,"
+        f"configuration is valid: {len(settings.pbx)} PBX, {len(settings.lines)} lines,"
         f" {len(settings.agents)} agents, {len(settings.workorders)} work-order endpoints"
     )
 
 
 def _reference_faults(settings: Settings) -> list[str]:
-    """What is wrong with the data files that extraction matches against."""
+    """Check the data files that extraction matches against."""
     from workorders.directories.reference import ReferenceDataError, load_reference
     from workorders.extraction.classifier import MODEL, ClassifierError, load_classifier
     from workorders.knowledge import load_knowledge
@@ -123,19 +125,19 @@ def _reference_faults(settings: Settings) -> list[str]:
         try:
             load()
         except (ReferenceDataError, ClassifierError) as error:
-            faults.append(f"district: {error}")
+            faults.append(f"reference: {error}")
     return faults
 
 
 @config_app.command("show")
 def config_show(config: ConfigOption = None) -> None:
-    """Print the configuration in force as JSON, secrets masked."""
+    """Print the configuration in effect as JSON, with secrets masked."""
     out.print(json.dumps(masked(read_settings(config)), ensure_ascii=False, indent=2, default=str))
 
 
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigOption = None) -> None:
-    """Bring the database to the newest schema. Safe to repeat."""
+    """Upgrade the database to the newest schema. Safe to repeat."""
     import asyncio
 
     from gateway.factories import open_database

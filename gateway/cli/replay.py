@@ -1,4 +1,4 @@
-"""`hotline replay`: the support tool."""
+"""`hotline replay`: the support tool for past calls."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Piece = TypeVar("Piece")
 GZIP = b"\x1f\x8b"
 BIG = 4 << 20
-"""Files from this size on show their progress."""
+"""Files from this size on show a progress bar."""
 
 
 @app.command()
@@ -33,25 +33,25 @@ def replay(
         Path | None,
         typer.Argument(
             help="An AMI log (telnet, nc), a capture (pcap file, tcpdump -A or -X, tshark follow) or the"
-            " journal as JSON lines, each also as .gz; - for stdin."
+            " journal as JSON lines, optionally .gz; - for stdin."
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Read our journal from then on: 2026-01-31T08:00, or 90m, 8h, 2d ago."),
+        typer.Option(help="Read the journal from then on: 2026-01-31T08:00, or 90m, 8h, 2d ago."),
     ] = None,
     call: Annotated[str, typer.Option(help="Only calls whose id contains this.")] = "",
-    pbx: Annotated[str, typer.Option(help="What the PBX of an AMI log is called.")] = "main",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and call.")] = False,
+    pbx: Annotated[str, typer.Option(help="Name of the PBX in an AMI log.")] = "main",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per call and line.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fold what was recorded into the same picture as live, and print each call's timeline.
+    """Replay a recorded log as the gateway would have seen it live, and print each call's timeline.
 
     Exit code 2 if there is nothing to read. Progress goes to standard error.
     """
     settings = read_settings(config)
     if (file is None) == (since is None):
-        err.print("give a FILE, or --since, one of the two")
+        err.print("give either FILE or --since")
         raise typer.Exit(2)
     from gateway.replay.fold import ReplayError
 
@@ -69,14 +69,14 @@ def replay(
 
 
 def _instant(text: str) -> float:
-    """`90m`, `8h`, `2d` ago, or an ISO instant (this machine's zone unless it says one); POSIX seconds."""
+    """Parse `90m`, `8h`, `2d` ago, or an ISO instant (local time unless it has a zone), to POSIX seconds."""
     if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
         unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[ago[2]]
         return time.time() - timedelta(**{unit: int(ago[1])}).total_seconds()
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"--since {text!r} is no instant: write 2026-01-31T08:00, or 90m, 8h, 2d") from None
+        raise ValueError(f"--since {text!r} is not a time: write 2026-01-31T08:00, or 90m, 8h, 2d") from None
 
 
 def _file(
@@ -130,7 +130,7 @@ def _file(
 
 
 def _progress(shown: bool = True) -> Progress:
-    """On standard error, where the timelines do not scroll through the same terminal."""
+    """Show progress on standard error, unless the timelines scroll through the same terminal."""
     return Progress(
         console=err, transient=True, redirect_stdout=False, disable=not shown or sys.stdout.isatty()
     )
@@ -182,12 +182,12 @@ def _show(timeline: "Timeline", wanted: str, as_json: bool) -> None:
         f"  被叫 called {_plain(call.called) or '?'}  线路 line {call.line or '-'}  {lasted}"
     ]
     lines += [f"  {entry.offset:+10.3f}  {_plain(entry.text)}" for entry in timeline.entries]
-    # Plainly: a day's calls are some hundred thousand lines.
+    # Without Rich: a day's calls are hundreds of thousands of lines.
     typer.echo("\n".join(lines))
 
 
 def _plain(text: str) -> str:
-    """Text from the network without what a terminal would obey."""
+    """Replace terminal control characters in text from the network."""
     if text.isprintable():
         return text
     return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)

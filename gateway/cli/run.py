@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class PbxKind(StrEnum):
-    """Which PBX an standalone gateway brings."""
+    """Which PBX a standalone gateway starts."""
 
     AUTO = "auto"
     ASTERISK = "asterisk"
@@ -39,13 +39,13 @@ class PbxKind(StrEnum):
 def run(
     config: ConfigOption = None,
     pbx: Annotated[
-        PbxKind, typer.Option(help="The PBX to bring where none is configured; auto: Asterisk if possible.")
+        PbxKind, typer.Option(help="The PBX to start if none is configured; auto: Asterisk if possible.")
     ] = PbxKind.AUTO,
 ) -> None:
-    """Start the gateway and stay until Ctrl-C or SIGTERM.
+    """Start the gateway and run until Ctrl-C or SIGTERM.
 
-    Where the configuration names a PBX it is used. Otherwise the gateway brings one of its own, plays a
-    recorded call now and then, and delivers the work orders to a demo receiver.
+    If the configuration names a PBX, that one is used. Otherwise the gateway starts its own, plays a recorded
+    call now and then, and delivers the work orders to a demo receiver.
     """
     settings = read_settings(config)
     configure(settings.log.level, settings.log.format)
@@ -58,16 +58,16 @@ def run(
 @app.command()
 def demo(
     calls: Annotated[int, typer.Option(min=1, max=1000, help="How many calls to play.")] = 3,
-    exit_: Annotated[bool, typer.Option("--exit", help="Stop when they are delivered.")] = False,
+    exit_: Annotated[bool, typer.Option("--exit", help="Exit once their orders are delivered.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on standard output.")
+        bool, typer.Option("--json", help="One JSON object per line on standard output.")
     ] = False,
     config: ConfigOption = None,
-    pbx: Annotated[PbxKind, typer.Option(help="The PBX to bring.")] = PbxKind.AUTO,
+    pbx: Annotated[PbxKind, typer.Option(help="The PBX to start.")] = PbxKind.AUTO,
 ) -> None:
-    """Play recorded calls through a gateway of its own and print each delivered work order.
+    """Play recorded calls through a separate gateway and print each delivered work order.
 
-    Exit code 1 if an order is missing after a while. Progress goes to standard error.
+    Exit code 1 if an order has not arrived after a while. Progress goes to standard error.
     """
     settings = read_settings(config)
     configure("WARNING" if settings.log.level == "INFO" else settings.log.level, settings.log.format)
@@ -78,7 +78,7 @@ def demo(
 
 
 def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work`; a data file or an address of ours that cannot be had ends in words, not in a traceback."""
+    """Run `work`; report an unusable data file or an address in use in words rather than a traceback."""
     try:
         return asyncio.run(work)
     except (ReferenceDataError, ClassifierError) as error:
@@ -124,7 +124,7 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
         out.print(
             f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/  ({standalone.kind})"
         )
-        out.print("demo accounts (password the same for all):")
+        out.print("demo accounts (all with the same password):")
         for username, password in standalone.accounts:
             out.print(f"  {username:<10} {password}")
         every = settings.demo.call_every_s
@@ -148,7 +148,7 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
 async def _demo(settings: Settings, kind: PbxKind, wanted: int, leave: bool, as_json: bool) -> int:
     from gateway.standalone import CALLS, run_standalone
 
-    # A demo run is its own: it shares neither ports nor data with a gateway that is running.
+    # A demo run stands alone: it shares neither ports nor data with a running gateway.
     http = settings.http.model_copy(update={"port": 0, "stream_port": 0})
     own = settings.model_copy(
         update={"http": http, "data_dir": settings.data_dir / "demo", "workorders": [], "pbx": []}

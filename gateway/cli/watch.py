@@ -15,15 +15,13 @@ from gateway.cli.main import app, err
 @app.command()
 def watch(
     url: Annotated[str, typer.Option(help="The gateway's address.")] = "http://127.0.0.1:8600",
-    user: Annotated[str, typer.Option(help="Who signs in.")] = "",
-    once: Annotated[bool, typer.Option("--once", help="Print the board as it is now and stop.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line and frame, for programs.")
-    ] = False,
+    user: Annotated[str, typer.Option(help="Username to sign in with.")] = "",
+    once: Annotated[bool, typer.Option("--once", help="Print the current board and exit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per frame and line.")] = False,
 ) -> None:
-    """Show queues, agents and calls live, as the account may see them; stop with Ctrl-C.
+    """Show queues, agents and calls live, as far as the account may see them. Stop with Ctrl-C.
 
-    The password is asked for, or taken from HOTLINE_PASSWORD; never from the command line.
+    The password is prompted for, or taken from HOTLINE_PASSWORD; never from the command line.
     """
     from gateway.client import SignedOut, SignInError
 
@@ -35,7 +33,7 @@ def watch(
         err.print(str(error))
         raise typer.Exit(1) from None
     except BrokenPipeError:
-        # Who read our output, `head` say, has gone.
+        # Whoever read our output (`head`, say) has gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -51,7 +49,7 @@ async def _watch(url: str, user: str, password: str, once: bool, as_json: bool) 
 
     console = Console()
     if not (once or as_json or console.is_terminal):
-        raise ValueError("no terminal to draw on: --once prints the board, --json every change")
+        raise ValueError("not a terminal: use --once to print the board once, or --json for every change")
     topics = ("calls", "queues", "agents", "pbx")
     async with (
         sign_in(url, user, password) as session,

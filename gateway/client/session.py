@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Sign in to the gateway."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,14 +11,14 @@ COOKIE = "hotline_session"
 
 
 class SignInError(Exception):
-    """The text says why, and the fix."""
+    """Signing in failed; the message says why, and the fix."""
 
 
 class Session(Struct, frozen=True):
-    """Who one is to the gateway. `token` and `csrf` are secrets."""
+    """A signed-in session. `token` and `csrf` are secrets."""
 
     url: str
-    """Of the gateway's HTTP API."""
+    """Base URL of the gateway's HTTP API."""
     stream_url: str
     token: str
     csrf: str
@@ -31,19 +31,19 @@ class Session(Struct, frozen=True):
 
 @asynccontextmanager
 async def sign_in(url: str, username: str, password: str) -> AsyncIterator[Session]:
-    """A session that is ended with the block. `url`: `http://host:8600`.
+    """Sign in; the session ends with the block. `url` is like `http://host:8600`.
 
     Raises:
-        SignInError: it is not to be had.
+        SignInError: signing in failed.
     """
     base = url.rstrip("/")
     if urlsplit(base).scheme not in ("http", "https"):
-        raise SignInError(f"{url} is no address of a gateway: write http://HOST:8600")
+        raise SignInError(f"{url} is not a gateway address: write http://HOST:8600")
     async with aiohttp.ClientSession() as http:
         try:
             session = await _sign_in(http, base, username, password)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise SignInError(f"no gateway answers at {base} ({error}): is `hotline run` up?") from None
+            raise SignInError(f"no gateway answers at {base} ({error}): is `hotline run` running?") from None
         try:
             yield session
         finally:
@@ -52,16 +52,16 @@ async def sign_in(url: str, username: str, password: str) -> AsyncIterator[Sessi
                 async with http.delete(f"{base}/api/v1/session", headers=headers):
                     pass
             except (aiohttp.ClientError, TimeoutError):
-                pass  # the session ends by itself
+                pass  # the session expires by itself
 
 
 async def _sign_in(http: aiohttp.ClientSession, base: str, username: str, password: str) -> Session:
     account = {"username": username, "password": password}
     async with http.post(f"{base}/api/v1/session", json=account) as answer:
         if answer.status == 429:
-            raise SignInError("too many tries: wait a while")
+            raise SignInError("too many attempts: wait a while")
         if answer.status != 200:
-            raise SignInError(f"{username} is not let in at {base}: check the user's name and the password")
+            raise SignInError(f"{username} cannot sign in at {base}: check username and password")
         told = await answer.json()
         token = answer.cookies[COOKIE].value
     return Session(base, told["stream"], token, told["csrf"])

@@ -1,4 +1,4 @@
-"""The stream, followed: reconnects and resumes by itself, folds what it gets, sends commands."""
+"""Follow the stream: reconnect and resume automatically, keep a view up to date, send commands."""
 
 import asyncio
 import random
@@ -19,11 +19,11 @@ _decode = msgspec.json.Decoder(ServerFrame).decode
 
 
 class SignedOut(Exception):  # noqa: N818 - named for what happened
-    """The session is over, or never was: sign in again."""
+    """The session has ended or never existed: sign in again."""
 
 
 class View:
-    """What is to be seen now: `items[topic][key]` is the latest value. Pure."""
+    """What the stream shows now: `items[topic][key]` is the latest value. Pure."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
@@ -48,7 +48,7 @@ class View:
                 self.seq = frame.seq
 
     def of(self, topic: str) -> dict[str, Any]:
-        """The items of one topic, by key."""
+        """Return the items of one topic, by key."""
         return self.items.get(topic, {})
 
     def _put(self, items: list[AnyItem]) -> None:
@@ -58,9 +58,9 @@ class View:
 
 
 class StreamClient:
-    """`async with StreamClient(...) as stream: async for frame in stream: …`; `view` is kept up to date.
+    """Use as `async with StreamClient(...) as stream: async for frame in stream: …`; keeps `view` current.
 
-    The connection is made anew whenever it is lost; what was missed comes as one delta, or as a snapshot.
+    A lost connection is re-established; what was missed comes as one delta, or as a snapshot.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class StreamClient:
         retry_max_s: float = 15.0,
         command_timeout_s: float = 15.0,
     ) -> None:
-        """`cookie`: `Session.cookie`; `topics`: only these, all by default."""
+        """Set up the client. `cookie` is `Session.cookie`; `topics` limits the topics, all by default."""
         self._url = url
         self._cookie = cookie
         self._topics = topics
@@ -94,10 +94,11 @@ class StreamClient:
             await self._connection.close()
 
     async def __aiter__(self) -> AsyncIterator[ServerFrame]:
-        """Every frame, folded into `view` already.
+        """Yield every frame, after folding it into `view`.
 
         Raises:
-            SignedOut: the session is over. ValueError: the gateway refuses us for good (its words).
+            SignedOut: the session has ended.
+            ValueError: the gateway refuses us for good (in its words).
         """
         attempt = 0
         while True:
@@ -145,12 +146,12 @@ class StreamClient:
         return f"{self._url}?{urlencode(query)}" if query else self._url
 
     async def command(self, name: str, args: dict[str, Any] | None = None, *, command_id: str = "") -> Result:
-        """Ask for something and wait for the answer, while somebody reads the frames.
+        """Send a command and wait for the answer; something else must be reading the frames meanwhile.
 
         Raises:
-            ConnectionError: it was lost before the answer; asked again with the same `command_id`,
-                it is done once.
-            TimeoutError: no answer in time; likewise.
+            ConnectionError: the connection was lost before the answer; it is safe to retry with the same
+                `command_id`, since it is carried out only once.
+            TimeoutError: there was no answer in time; likewise.
         """
         command_id = command_id or str(uuid4())
         connection = self._connection

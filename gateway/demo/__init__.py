@@ -1,4 +1,4 @@
-"""The demo PBX and its calls: real wire protocols, recorded voices."""
+"""The demo PBX and its recorded calls, over real wire protocols."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ CALLS = Path(__file__).parent / "calls"
 
 
 def install_calls(sounds: Path) -> None:
-    """Put the recorded legs where Asterisk's Playback finds them: `<sounds>/hotline-demo/<name>-<side>`.
+    """Install the recorded legs for Asterisk's Playback: `<sounds>/hotline-demo/<name>-<side>`.
 
-    Asterisk plays headerless A-law as it is, but does not know A-law in WAV: the header is cut off.
+    Asterisk plays headerless A-law as it is but cannot read A-law in WAV, so the header is removed.
     """
     target = sounds / "hotline-demo"
     target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The demo PBX's side of FastAGI: connects as Asterisk does and executes what it is told."""
+"""The demo PBX's side of FastAGI: connects as Asterisk does and executes the commands it gets."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ PROMPT_S = 1.0
 
 
 class AgiCaller:
-    """A caller in the IVR: hears prompts for a moment each, presses the key they came with when asked."""
+    """A caller in the IVR: listens to each prompt for a moment, and presses the given key when asked."""
 
     def __init__(
         self, digit: str, variables: dict[str, str], on_set: Callable[[str, str], None], speed: float
@@ -24,7 +24,7 @@ class AgiCaller:
         self._speed = speed
 
     async def run(self, address: tuple[str, int], environment: dict[str, str]) -> bool:
-        """One AGI session; False if nobody is there, as when Asterisk's AGI application fails."""
+        """Run one AGI session; return False if nobody answers, just as Asterisk's AGI application fails."""
         try:
             async with asyncio.timeout(CONNECT_S):
                 reader, writer = await asyncio.open_connection(*address)
@@ -74,7 +74,7 @@ class AgiCaller:
 
 
 def _words(line: str) -> list[str]:
-    """An AGI command's words: quotes hold one together, a backslash takes the next character as it is."""
+    """Split an AGI command into words: quotes group, a backslash escapes the next character."""
     words: list[str] = []
     current, quoted, begun = "", False, False
     position = 0

@@ -1,4 +1,4 @@
-"""A-law (ITU-T G.711) and the WAV files that hold it, which the standard library does not read."""
+"""A-law (ITU-T G.711), and WAV files that contain it, which the standard library cannot read."""
 
 import struct
 from pathlib import Path
@@ -24,15 +24,15 @@ TABLE = _table()
 
 
 def decode(alaw: bytes) -> Samples:
-    """16-bit samples of A-law bytes."""
+    """Decode A-law bytes to 16-bit samples."""
     return TABLE[np.frombuffer(alaw, np.uint8)]
 
 
 def alaw_of(path: Path) -> bytes:
-    """The A-law bytes of an 8 kHz mono A-law WAV file.
+    """Return the A-law bytes of an 8 kHz mono A-law WAV file.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is not such a file.
     """
     data = path.read_bytes()
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":

@@ -1,4 +1,4 @@
-"""The demo PBX's AMI: the real wire protocol, on a socket. Its `QueueState` says what the PBX is doing."""
+"""The demo PBX's AMI: the real wire protocol on a socket. Its `Backend` is the PBX itself."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ MAX_ACTION = 64 * 1024
 VERSION = "22.0.0-demo"
 
 
-class QueueState(Protocol):
+class Backend(Protocol):
     """What the AMI server asks and tells the PBX behind it."""
 
     def channel_rows(self) -> Iterable[Headers]: ...
@@ -30,17 +30,17 @@ class QueueState(Protocol):
 class AmiServer:
     """Serves any number of clients; `emit` sends an event to all who are logged in."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str, queue_state: QueueState) -> None:
+    def __init__(self, host: str, port: int, username: str, secret: str, backend: Backend) -> None:
         self._host, self._wanted = host, port
         self._username, self._secret = username, secret
-        self._queue_state = queue_state
+        self._backend = backend
         self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = time.time()
         self.port = 0
 
     async def start(self) -> None:
-        """Listen."""
+        """Start listening."""
         self._server = await asyncio.start_server(self._accept, self._host, self._wanted, limit=MAX_ACTION)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -53,13 +53,13 @@ class AmiServer:
         await self._server.wait_closed()
 
     def emit(self, event: str, headers: Headers) -> None:
-        """Tell every client."""
+        """Send an event to every client."""
         stamped = [("Event", event), ("Privilege", "call,all"), ("Timestamp", f"{time.time():.6f}"), *headers]
         for writer in list(self._clients):
             _write(writer, stamped)
 
     def feed(self, wire: bytes) -> None:
-        """Tell every client what is ready for the wire (a capture, for one)."""
+        """Send bytes that are ready for the wire (such as a capture) to every client."""
         for writer in list(self._clients):
             if not writer.is_closing():
                 writer.write(wire)
@@ -123,17 +123,17 @@ class AmiServer:
             "corestatus": self._core_status,
             "coresettings": self._core_settings,
             "coreshowchannels": lambda *a: self._list(
-                a, "CoreShowChannels", self._queue_state.channel_rows(), "Channels will follow"
+                a, "CoreShowChannels", self._backend.channel_rows(), "Channels will follow"
             ),
             "bridgelist": lambda *a: self._list(
-                a, "BridgeList", self._queue_state.bridge_rows(), "Bridge listing will follow"
+                a, "BridgeList", self._backend.bridge_rows(), "Bridge listing will follow"
             ),
             "bridgeinfo": self._bridge_info,
             "queuestatus": lambda *a: self._list(
-                a, "QueueStatus", self._queue_state.queue_rows(), "Queue status will follow"
+                a, "QueueStatus", self._backend.queue_rows(), "Queue status will follow"
             ),
             "devicestatelist": lambda *a: self._list(
-                a, "DeviceStateList", self._queue_state.device_rows(), "Device State Changes will follow"
+                a, "DeviceStateList", self._backend.device_rows(), "Device State Changes will follow"
             ),
             "originate": self._originate,
             "hangup": self._hang_up,
@@ -190,7 +190,7 @@ class AmiServer:
     ) -> None:
         rows = [
             [("Event", "BridgeInfoChannel"), ("Uniqueid", uniqueid)]
-            for uniqueid in self._queue_state.bridge_members(fields.get("bridgeuniqueid", ""))
+            for uniqueid in self._backend.bridge_members(fields.get("bridgeuniqueid", ""))
         ]
         await self._list((fields, variables, action_id, answer, writer), "BridgeInfo", rows, "Bridge")
 
@@ -202,7 +202,7 @@ class AmiServer:
         answer: Callable[..., None],
         _w: object,
     ) -> None:
-        refused = await self._queue_state.originate(fields, variables)
+        refused = await self._backend.originate(fields, variables)
         if refused:
             answer("Error", refused)
         else:
@@ -211,7 +211,7 @@ class AmiServer:
     async def _hang_up(
         self, fields: dict[str, str], _v: object, _id: str, answer: Callable[..., None], _w: object
     ) -> None:
-        if self._queue_state.hang_up(fields.get("channel", "")):
+        if self._backend.hang_up(fields.get("channel", "")):
             answer("Success", "Channel Hungup")
         else:
             answer("Error", "No such channel")
@@ -220,7 +220,7 @@ class AmiServer:
         self, fields: dict[str, str], _v: object, _id: str, answer: Callable[..., None], _w: object
     ) -> None:
         paused = fields.get("paused", "").lower() in ("true", "1", "yes")
-        if self._queue_state.queue_pause(fields.get("interface", ""), paused, fields.get("reason", "")):
+        if self._backend.queue_pause(fields.get("interface", ""), paused, fields.get("reason", "")):
             answer(
                 "Success", "Interface paused successfully" if paused else "Interface unpaused successfully"
             )
@@ -233,14 +233,14 @@ def _id(action_id: str) -> Headers:
 
 
 def _write(writer: asyncio.StreamWriter, headers: Headers) -> None:
-    # As Asterisk does: no header can begin a second one.
+    # As in Asterisk, no header value can start another header.
     lines = (f"{key}: {value}".replace("\r", " ").replace("\n", " ") for key, value in headers)
     if not writer.is_closing():
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
 
 def _parse(block: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Header fields by lower-case name, and the variables of all `Variable` headers."""
+    """Return header fields by lower-case name, and the variables from all `Variable` headers."""
     fields: dict[str, str] = {}
     variables: dict[str, str] = {}
     for line in block.split("\r\n"):

@@ -1,4 +1,4 @@
-"""One recorded call on the demo PBX, from the first ring to the hang-up, told in AMI events."""
+"""One recorded call on the demo PBX, from the first ring to hang-up, reported as AMI events."""
 
 import asyncio
 import uuid
@@ -21,7 +21,7 @@ Headers = list[tuple[str, str]]
 
 
 class DemoChannel:
-    """One channel: what it says can be heard from `position` on."""
+    """One channel; its audio can be heard from `position` on."""
 
     def __init__(self, name: str, uniqueid: str, number: str, caller_name: str) -> None:
         self.name, self.uniqueid = name, uniqueid
@@ -34,7 +34,7 @@ class DemoChannel:
         self.bridge = ""
 
     def next_frame(self) -> Samples:
-        """The next 20 ms of what this channel says."""
+        """Return the next 20 ms of this channel's audio."""
         frame = np.zeros(FRAME, np.int16)
         if self.speaking:
             part = self.audio[self.position : self.position + FRAME]
@@ -44,7 +44,7 @@ class DemoChannel:
 
 
 class DemoCall:
-    """Plays itself; the PBX is told what happens."""
+    """Plays itself and reports to the PBX what happens."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class DemoCall:
 
     # -- events --------------------------------------------------------------------------------------------
     def headers(self, channel: DemoChannel, prefix: str = "") -> Headers:
-        """The channel block of an AMI event."""
+        """Return the channel headers of an AMI event."""
         return [
             (f"{prefix}Channel", channel.name),
             (f"{prefix}ChannelState", channel.state[0]),
@@ -105,9 +105,9 @@ class DemoCall:
         channel.state = (number, words)
         self.tell("Newstate", channel)
 
-    # -- the story -------------------------------------------------------------------------------------------
+    # -- the course of the call ------------------------------------------------------------------------------
     async def play(self) -> None:
-        """The whole call."""
+        """Play the whole call."""
         self.caller.state = ("4", "Ring")
         self.tell("Newchannel", self.caller)
         for name in ("HOTLINE_LINE", "HOTLINE_QUEUE"):
@@ -235,9 +235,9 @@ class DemoCall:
         channel.over.set()
         self.tell("Hangup", channel, ("Cause", "16"), ("Cause-txt", "Normal Clearing"))
 
-    # -- sound -----------------------------------------------------------------------------------------
+    # -- audio -----------------------------------------------------------------------------------------------
     def listen(self, channel: str) -> tuple[DemoChannel, asyncio.Queue[Samples]] | None:
-        """Hear one channel from now on."""
+        """Listen to one channel from now on."""
         for one in self.channels:
             if one.name == channel and not one.over.is_set():
                 frames: asyncio.Queue[Samples] = asyncio.Queue()
@@ -246,7 +246,7 @@ class DemoCall:
         return None
 
     async def _media(self) -> None:
-        """The clock of the call's sound: 20 ms after 20 ms, recorded and handed to who listens."""
+        """Drive the call's audio: every 20 ms, record a frame and pass it to the listeners."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         self.recording.parent.mkdir(parents=True, exist_ok=True)
@@ -267,7 +267,7 @@ class DemoCall:
 async def feed(
     address: tuple[str, int], stream: UUID, channel: DemoChannel, frames: "asyncio.Queue[Samples]"
 ) -> None:
-    """AudioSocket, as Asterisk's application speaks it: who we are, 20 ms after 20 ms, goodbye."""
+    """Speak AudioSocket as Asterisk's application does: our id, a frame every 20 ms, goodbye."""
     try:
         reader, writer = await asyncio.open_connection(*address)
     except OSError:

@@ -22,7 +22,7 @@ STATUS = {"NOT_INUSE": "1", "INUSE": "2", "UNAVAILABLE": "5", "RINGING": "6"}
 
 @dataclass(frozen=True)
 class DemoPbxConfig:
-    """What the demo PBX is told; addresses are (host, port)."""
+    """Configuration of the demo PBX; addresses are (host, port)."""
 
     username: str
     secret: str
@@ -33,7 +33,7 @@ class DemoPbxConfig:
     audiosocket: tuple[str, int]
     recordings_dir: Path
     speed: float = 1.0
-    """Time runs so many times faster; only for tests."""
+    """Speed-up factor for time; only for tests."""
     host: str = "127.0.0.1"
     ami_port: int = 0
 
@@ -54,7 +54,7 @@ class DemoAgent:
 
 
 class DemoPbx:
-    """`async with DemoPbx(config) as pbx:`; `pbx.ami_port` is where to log in."""
+    """Runs inside `async with DemoPbx(config) as pbx:`; log in at `pbx.ami_port`."""
 
     def __init__(self, config: DemoPbxConfig) -> None:
         self.config = config
@@ -90,7 +90,10 @@ class DemoPbx:
         digit: str = "",
         patience_s: float | None = None,
     ) -> str:
-        """Play a recorded call through; its Linkedid, when it is over. `patience_s`: gives up waiting."""
+        """Play a recorded call and return its Linkedid when it is over.
+
+        With `patience_s` the caller gives up waiting after so many seconds.
+        """
         number = did or self.config.lines[0].numbers[0]
         call = DemoCall(self, name, caller_number, caller_name, number, digit, patience_s)
         self.calls.append(call)
@@ -100,31 +103,31 @@ class DemoPbx:
             self.calls.remove(call)
         return call.linkedid
 
-    # -- what calls ask ------------------------------------------------------------------------------------
+    # -- used by calls ---------------------------------------------------------------------------------------
     def next_serial(self) -> int:
-        """The next number of a channel."""
+        """Return the next channel number."""
         return next(self._serials)
 
     def line_of(self, did: str) -> Line:
-        """The line a number reaches; the first for any other."""
+        """Return the line a number reaches; the first line for any other number."""
         return next((line for line in self.config.lines if did in line.numbers), self.config.lines[0])
 
     def line_by_id(self, line_id: str) -> Line:
-        """The line of that id; the first for any other."""
+        """Return the line with that id; the first line for any other id."""
         return next((line for line in self.config.lines if line.id == line_id), self.config.lines[0])
 
     def waiting_in(self, queue: str) -> int:
-        """How many callers wait."""
+        """Count the callers waiting."""
         return sum(1 for call in self.calls if call.waiting and call.queue == queue)
 
     def free_agent(self, queue: str) -> DemoAgent | None:
-        """Who takes the next call: lowest penalty, then longest idle."""
+        """Return who takes the next call: lowest penalty, then longest idle."""
         line = next(line.id for line in self.config.lines if line.queue == queue)
         free = [agent for agent in self.agents if line in agent.lines and not agent.call and not agent.paused]
         return min(free, key=lambda agent: (agent.lines[line], agent.last), default=None)
 
     def member_changed(self, agent: DemoAgent, device: str) -> None:
-        """The agent's phone is in another state."""
+        """Report a change in the state of the agent's phone."""
         agent.device = device
         if device == "NOT_INUSE":
             agent.last = time.time()
@@ -153,7 +156,7 @@ class DemoPbx:
             ("Ringinuse", "0"),
         ]
 
-    # -- what AMI asks ------------------------------------------------------------------------------------
+    # -- used by AMI -----------------------------------------------------------------------------------------
     def _live(self) -> Iterable[tuple[DemoCall, DemoChannel]]:
         return [(call, one) for call in self.calls for one in call.channels if not one.over.is_set()]
 
@@ -211,7 +214,7 @@ class DemoPbx:
             yield [("Event", "DeviceStateChange"), ("Device", agent.phone), ("State", agent.device)]
 
     async def originate(self, action: dict[str, str], variables: dict[str, str]) -> str:
-        """Only listeners can be originated here; why not, or nothing."""
+        """Originate a listener, the only thing possible here; return why not, or nothing."""
         if action.get("context") != "hotline-listen" or action.get("exten") != "feed":
             return "Extension does not exist."
         try:
@@ -228,7 +231,7 @@ class DemoPbx:
         return "No such channel"
 
     def hang_up(self, channel: str) -> bool:
-        """End the call of that channel."""
+        """End the call that has that channel."""
         for call, one in self._live():
             if one.name == channel:
                 call.abandoned.set()
@@ -237,7 +240,7 @@ class DemoPbx:
         return False
 
     def queue_pause(self, interface: str, paused: bool, reason: str) -> bool:
-        """Pause an agent in all queues."""
+        """Pause or unpause an agent in all queues."""
         agent = next((agent for agent in self.agents if agent.phone == interface), None)
         if agent is None:
             return False

@@ -1,4 +1,4 @@
-"""`hotline doctor`: is everything the gateway needs there? Each failure says the fix."""
+"""`hotline doctor`: check everything the gateway needs; each failure names its fix."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ MAX_SKEW_S = 2.0
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at everything, one finding after another."""
+    """Check everything, yielding one finding after another."""
     yield _model(settings)
     yield _disk(settings.data_dir)
     yield await _database(settings)
@@ -123,7 +123,7 @@ async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
 
 
 async def _privileges(pbx: PbxSettings, link: PbxLink) -> list[Finding]:
-    """Each action is tried on something that is not there: "no such" means that we may."""
+    """Try each action on something that does not exist: "no such …" means that we have the privilege."""
     nothing = "hotline-doctor/none"
     tries: list[tuple[str, str, dict[str, str]]] = [
         ("originate", "Originate", {"Channel": nothing, "Context": "hotline-listen", "Exten": "none"}),

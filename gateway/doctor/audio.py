@@ -1,4 +1,4 @@
-"""Does live audio come through? The PBX is asked to send a known tone the way it sends a caller's voice.
+"""Check live audio: have the PBX send a known tone the way it sends a caller's voice.
 
 The tone goes PBX → `[hotline-listen]` in the dialplan → AudioSocket → network → here, and is measured.
 """
@@ -18,7 +18,7 @@ from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import Settings
 
 TONE_HZ = 1004.0
-"""Asterisk's Milliwatt application."""
+"""The tone of Asterisk's Milliwatt application."""
 WANTED_S = 1.0
 DEADLINE_S = 8.0
 
@@ -46,7 +46,7 @@ class _Ear:
 
 
 def tone_share(pcm: bytes, rate: int, hertz: float = TONE_HZ) -> float:
-    """How much of the sound's energy lies within 20 Hz of `hertz`, 0..1; 0 for silence."""
+    """Return the share of the energy within 20 Hz of `hertz`, 0..1; 0 for silence."""
     samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float64)
     if samples.size < rate // 10 or math.sqrt(float(np.mean(samples**2))) < 50:
         return 0.0
@@ -65,7 +65,7 @@ async def examine_audio(pbx: str, settings: Settings, link: PbxLink) -> Finding:
     def accept(stream: UUID) -> _Ear | None:
         return ear if stream == feed else None
 
-    # With any port (0) the gateway's own is not known here: the PBX is told ours, for this one stream.
+    # If the port is 0 (any), the gateway's own is unknown here: tell the PBX our port for this stream.
     server, own = AudioSocketServer(address.host, address.port, accept), address.port != 0
     try:
         await server.__aenter__()
@@ -73,7 +73,7 @@ async def examine_audio(pbx: str, settings: Settings, link: PbxLink) -> Finding:
         if error.errno != errno.EADDRINUSE:
             trouble = detail("audio_port", address=held, text=str(error))
             return Finding(about, False, trouble, fix("audio_address"))
-        # A gateway runs here already: the PBX is told another port for this one stream.
+        # A gateway is already running here: tell the PBX another port for this stream.
         server, own = AudioSocketServer(address.host, 0, accept), False
         await server.__aenter__()
     told = (address.advertise or held) if own else f"{address.host}:{server.port}"

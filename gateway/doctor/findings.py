@@ -1,7 +1,7 @@
-"""What the doctor says of one thing, and all that he can say.
+"""One finding of the doctor, and all the sentences it may use.
 
-The browser app has it in Chinese (`web/src/i18n/zh/doctor.ts`); its English is these very sentences, taken
-over by `make stream-types`.
+The browser app has them in Chinese (`web/src/i18n/zh/doctor.ts`); its English is generated from this module
+by `make stream-types`.
 """
 
 from typing import Any
@@ -29,28 +29,28 @@ DETAIL = {
     "agents_missing": "agents not logged in: {agents}",
     "agents_there": "{count} agents",
     "asterisk": "Asterisk {version} as {username}",
-    "audio_beside": "tone heard (a gateway holds {held}; tried {address})",
+    "audio_beside": "tone heard at {address} (a running gateway holds {held})",
     "audio_heard": "the test tone arrived at {address}",
     "audio_none": "nothing arrived at {address}",
     "audio_port": "cannot listen at {address}: {text}",
-    "audio_short": "the stream stayed short",
-    "audio_share": "{percent}% of what arrived is the test tone",
-    "clock_skew": "{seconds} s from ours",
-    "database_new": "{url}: made at the first start",
+    "audio_short": "the stream was too short",
+    "audio_share": "{percent}% of the received audio is the test tone",
+    "clock_skew": "differs from ours by {seconds} s",
+    "database_new": "{url}: created at first start",
     "database_trouble": "{url}: {text}",
     "disk_free": "{gib} GiB free at {path}",
     "endpoint_answers": "{host} answers (HTTP {status})",
     "endpoint_silent": "no answer in {seconds} s",
-    "endpoints_none": "no endpoint configured: orders stay here",
+    "endpoints_none": "no endpoint configured: orders are kept here",
     "granted": "granted",
     "model_at": "{model} at {url}",
-    "model_fetched": "{model}: fetched from the hub at the first start",
-    "model_missing": "{path} holds no model.bin",
+    "model_fetched": "{model}: downloaded from the hub at first start",
+    "model_missing": "{path} contains no model.bin",
     "model_off": "speech recognition is switched off",
-    "out_of_time": "nothing more within {seconds} s after: {after}",
-    "pbx_none": "none configured: `hotline run` brings one of its own",
+    "out_of_time": "no further result within {seconds} s after: {after}",
+    "pbx_none": "none configured: `hotline run` starts its own",
     "pbx_silent": "no answer from {address}",
-    "queue_missing": "line {line} has no such queue there",
+    "queue_missing": "the queue of line {line} does not exist there",
     "unreadable": "{path} cannot be read here",
     "unwritable": "{path} cannot be written",
     "words": "{text}",
@@ -59,16 +59,16 @@ FIX = {
     "ask_pbx_log": "look at the PBX's log",
     "audio_address": "set audiosocket.host and audiosocket.port to an address of this machine",
     "audio_load": "check the PBX's codecs and its load",
-    "audio_originate": "see the privilege originate, and load chan_local",
+    "audio_originate": "check the originate privilege, and load chan_local",
     "audio_reach": (
         "can the PBX reach {address} (audiosocket.advertise, firewall)? Are app_audiosocket and app_milliwatt"
         " loaded, and is [{context}] in its dialplan?"
     ),
-    "database_upgrade": "is it running? then `hotline db upgrade`",
+    "database_upgrade": "if it is running, run `hotline db upgrade`",
     "disk_free_some": "free some space, or move data_dir",
     "disk_writable": "make it writable for this user",
-    "endpoint_secret": "name a file that holds the secret, mode 0600",
-    "endpoint_way": "check the URL, the certificate and the way there",
+    "endpoint_secret": "set secret_file to a file (mode 0600) that contains the secret",
+    "endpoint_way": "check the URL, the certificate and the network",
     "login_settings": (
         "check the user, secret and permit lines in the PBX's manager.conf against the gateway's settings"
     ),
@@ -85,7 +85,7 @@ FINDINGS = {"what": WHAT, "detail": DETAIL, "fix": FIX}
 
 
 class Finding(Struct, frozen=True):
-    """One thing looked at. `fix` is what to do where `ok` is false; `warning`: it works, but not well."""
+    """The result of one check. `fix` is what to do if not `ok`; `warning`: it works, but not well."""
 
     what: Message
     ok: bool
@@ -95,12 +95,12 @@ class Finding(Struct, frozen=True):
 
 
 def what(code: str, /, **params: Any) -> Message:
-    """What was looked at."""
+    """What was checked."""
     return say(WHAT, code, params)
 
 
 def detail(code: str, /, **params: Any) -> Message:
-    """How it is. `words`: in those of the system, a library or the PBX."""
+    """The state it is in. `words` quotes the system, a library or the PBX."""
     return say(DETAIL, code, params)
 
 

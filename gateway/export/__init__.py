@@ -1,1 +1,1 @@
-"""Tables for other programs: what stands in them (`tables`), and how they are written (CSV, XLSX)."""
+"""Tables for other programs: their contents (`tables`) and their file formats (CSV, XLSX)."""

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 T = TypeVar("T")
 Cell = str | int | float | datetime | None
-"""A `datetime` is naive: the wall clock of the time zone the table is written in."""
+"""A `datetime` is naive: local time in the time zone the table is written in."""
 
 
 class Column(Struct, Generic[T], frozen=True):
-    """One column: its header, what stands in it for a row, its width in characters."""
+    """One column: its header, how to get its value from a row, its width in characters."""
 
     header: str
     value: Callable[[T], Cell]
@@ -23,16 +23,16 @@ class Table(Struct, Generic[T], frozen=True):
     """One kind of table."""
 
     name: str
-    """As the sheet and the file are called."""
+    """The name of the sheet and the file."""
     columns: tuple[Column[T], ...]
 
     @property
     def headers(self) -> list[str]:
-        """The first line."""
+        """The header row."""
         return [column.header for column in self.columns]
 
     def rows(self, items: Iterable[T]) -> list[list[Cell]]:
-        """The cells of some items."""
+        """Return the cells of some items."""
         return [[column.value(item) for column in self.columns] for item in items]
 
 

@@ -1,4 +1,4 @@
-"""CSV for spreadsheet programs: UTF-8 with a byte order mark, no cell that they would calculate. Pure."""
+"""CSV for spreadsheet programs: UTF-8 with a byte order mark, and no cell they would evaluate. Pure."""
 
 import csv
 import io
@@ -8,18 +8,18 @@ from datetime import datetime
 from gateway.export.cells import Cell
 
 BOM = "\ufeff"
-# What spreadsheet programs take for the beginning of a formula, full-width forms too (they are folded by
-# programs set to Chinese or Japanese), and what may stand unseen before it.
+# What spreadsheet programs take as the start of a formula, including full-width forms (which programs set to
+# Chinese or Japanese fold), and what may precede it unseen.
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def harmless(text: str) -> str:
-    """The text so that no spreadsheet program calculates it: an apostrophe before what would be a formula."""
+    """Return text no spreadsheet program evaluates: an apostrophe goes before anything like a formula."""
     return f"'{text}" if text.startswith(RISKY) else text
 
 
 def lines(rows: Iterable[Iterable[Cell]]) -> bytes:
-    """Rows as CSV (RFC 4180) in UTF-8. The first of a file comes after `BOM`."""
+    """Encode rows as CSV (RFC 4180) in UTF-8. Write `BOM` before a file's first rows."""
     out = io.StringIO()
     csv.writer(out).writerows([_shown(cell) for cell in row] for row in rows)
     return out.getvalue().encode("utf-8", "replace")

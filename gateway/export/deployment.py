@@ -1,4 +1,4 @@
-"""Tables of the deployment: who may sign in, how deliveries fare, where orders are about. Pure."""
+"""Tables on the deployment itself: accounts, work-order endpoints, where orders come from. Pure."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from gateway.export.words import ALL, OPEN, ROLES, UNCATEGORISED
 
 
 class AccountRow(Struct, frozen=True):
-    """Who may sign in."""
+    """An account that may sign in."""
 
     username: str
     role: str
@@ -20,7 +20,7 @@ class AccountRow(Struct, frozen=True):
 
 
 def accounts(context: TableContext) -> Table[AccountRow]:
-    """Who may sign in; nothing of how."""
+    """The accounts, without anything secret."""
     column, of = context.column, context.words.of
     return context.table(
         "accounts",
@@ -34,7 +34,7 @@ def accounts(context: TableContext) -> Table[AccountRow]:
 
 
 def places(context: TableContext) -> Table[Place]:
-    """Where the orders of some hours are about, and what they say."""
+    """Where the orders of the last few hours come from, and what they are about."""
     column = context.column
 
     def told(categories: Mapping[str, int]) -> str:
@@ -53,7 +53,7 @@ def places(context: TableContext) -> Table[Place]:
 
 
 def endpoints(context: TableContext) -> Table[EndpointState]:
-    """Work-order systems, and how deliveries to them fare."""
+    """Work-order systems, and how deliveries to them are going."""
     at, column = context.at, context.column
 
     def lines(one: EndpointState) -> str:

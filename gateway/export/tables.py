@@ -1,4 +1,4 @@
-"""The tables of what happened: calls, orders, deliveries, the audit; agents and queues now. Pure."""
+"""Tables of what happened (calls, orders, deliveries, audit), and agents and queues now. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -33,16 +33,16 @@ T = TypeVar("T")
 
 
 class AgentNow(Struct, frozen=True):
-    """An agent and the figures of their day so far."""
+    """An agent and their figures for the day so far."""
 
     agent: AgentStatus
     figures: AgentFigures | None
 
 
 class TableContext:
-    """What all tables share: names and time zones of lines, labels of fields, names of agents, the language.
+    """What all tables of a deployment share: line names and time zones, field labels, agent names, language.
 
-    Lines, fields and reasons are called as the configuration calls them.
+    Names configured by the deployment (lines, fields, reasons) are used as they are.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TableContext:
         agents: Mapping[str, str],
         words: Words,
     ) -> None:
-        """`timezone` is for what belongs to no line; `agents` maps ids to names."""
+        """Set up the tables. `timezone` is for what belongs to no line; `agents` maps ids to names."""
         self._names = {line.id: line.name for line in lines}
         self._zones = {line.id: ZoneInfo(line.timezone) for line in lines}
         self._usual = ZoneInfo(timezone)
@@ -62,31 +62,31 @@ class TableContext:
         self.words = words
 
     def table(self, name: str, columns: Sequence[Column[T]]) -> Table[T]:
-        """The table of that name (a key of `SHEETS`)."""
+        """Build the table with that name (a key of `SHEETS`)."""
         return Table(self.words(SHEETS[name]), tuple(columns))
 
     def column(self, name: str, value: Callable[[T], Cell], width: int = 14) -> Column[T]:
-        """A column by its key in `HEADERS`."""
+        """Build a column from its key in `HEADERS`."""
         return Column(self.words(HEADERS[name]), value, width)
 
     def at(self, instant: float | None, line: str | None = None) -> datetime | None:
-        """An instant on the wall clock of the line."""
+        """Convert an instant to the line's local time."""
         if instant is None:
             return None
         zone = self._zones.get(line or "", self._usual)
         return datetime.fromtimestamp(int(instant), zone).replace(tzinfo=None)
 
     def line(self, line: str | None) -> str:
-        """A line's name."""
+        """Return a line's name."""
         return self._names.get(line or "", line or "")
 
     def agent(self, agent: str | None) -> str:
-        """`王芳(1001)`."""
+        """Format an agent as `王芳(1001)`."""
         name = self._agents.get(agent or "")
         return f"{name}({agent})" if name else agent or ""
 
     def listed(self, parts: Sequence[str]) -> str:
-        """Several in one cell."""
+        """Join several values in one cell."""
         return self.words(COMMA).join(parts)
 
 
@@ -138,7 +138,7 @@ def orders(context: TableContext) -> Table[OrderOfCall]:
 
 
 def deliveries(context: TableContext) -> Table[DeliveryView]:
-    """The outbox."""
+    """The delivery outbox."""
     at, column, of = context.at, context.column, context.words.of
     return context.table(
         "deliveries",
@@ -158,7 +158,7 @@ def deliveries(context: TableContext) -> Table[DeliveryView]:
 
 
 def audit(context: TableContext) -> Table[AuditEntry]:
-    """Who did what."""
+    """The audit log."""
     column, of = context.column, context.words.of
     return context.table(
         "audit",
@@ -179,7 +179,7 @@ def audit(context: TableContext) -> Table[AuditEntry]:
 
 
 def agents(context: TableContext) -> Table[AgentNow]:
-    """Agents now, and their day."""
+    """Agents as they are now, with their day."""
     at, column, of = context.at, context.column, context.words.of
     return context.table(
         "agents",
@@ -207,7 +207,7 @@ def agents(context: TableContext) -> Table[AgentNow]:
 
 
 def queues(context: TableContext) -> Table[QueueFigures]:
-    """Queues' figures: the day so far, and its intervals."""
+    """Queue figures: the day so far, and its intervals."""
     at, column = context.at, context.column
     return context.table(
         "queues",

@@ -1,6 +1,6 @@
-"""What tables, columns and values are called, in the app's two languages. Pure.
+"""Names of tables, columns and values in the app's two languages. Pure.
 
-Each word stands beside its other: (Chinese, English).
+Each entry is (Chinese, English).
 """
 
 from collections.abc import Mapping
@@ -171,7 +171,7 @@ CUT: Both = (
 
 
 class Words:
-    """The words of one language."""
+    """The wording in one language."""
 
     def __init__(self, language: Language = "zh") -> None:
         self._place = LANGUAGES.index(language)
@@ -180,6 +180,6 @@ class Words:
         return both[self._place]
 
     def of(self, words: Mapping[K, Both], value: K) -> str:
-        """What a value is called; one without a word of its own is told as it is."""
+        """Return what a value is called; a value without a name of its own is returned as it is."""
         both = words.get(value)
         return str(value) if both is None else self(both)

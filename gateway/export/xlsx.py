@@ -1,4 +1,4 @@
-"""XLSX, row by row: memory stays the same however many rows there are. Blocking: run it in a thread."""
+"""Write XLSX row by row, in constant memory. Blocking, so run it in a thread."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,9 +10,9 @@ from xlsxwriter import Workbook
 from gateway.export.cells import AnyTable, Cell
 
 MAX_ROWS = 1_048_575
-"""What a sheet holds beside its header."""
+"""Rows a sheet can hold besides its header."""
 MAX_TEXT = 32_767
-"""What a cell holds."""
+"""Characters a cell can hold."""
 INSTANT = "yyyy-mm-dd hh:mm:ss"
 
 
@@ -20,7 +20,7 @@ class XlsxFile:
     """One sheet being written. Text is always text: never a formula, a number or a link."""
 
     def __init__(self, out: IO[bytes], table: AnyTable, scratch: Path) -> None:
-        """The rows lie in `scratch` until `close` writes the file to `out`."""
+        """Start a sheet; the rows are kept in `scratch` until `close` writes the file to `out`."""
         self._book = Workbook(
             out,
             {

@@ -1,1 +1,1 @@
-"""`hotline replay`: a captured log folded into the same picture, and its calls' timelines."""
+"""`hotline replay`: fold a captured log into call timelines, just as the live gateway would."""

@@ -1,6 +1,6 @@
-"""AMI messages out of lines of text, whatever stands between them. Pure.
+"""Extract AMI messages from lines of text, whatever is between them. Pure.
 
-Anything that is no AMI message is passed over: prompts, commands typed, packet headers, binary rubbish.
+Anything that is not an AMI message is skipped: prompts, typed commands, packet headers, binary junk.
 """
 
 import re
@@ -16,32 +16,34 @@ MAX_HEADERS = 2000
 
 
 class Counts(Struct):
-    """What was found."""
+    """Statistics on what was found."""
 
     messages: int = 0
     events: int = 0
     passed_over: int = 0
     """Lines that belong to no message."""
     repeated: int = 0
-    """Events left out because another connection in the same capture had carried them already."""
+    """Events left out because another connection in the same capture had already carried them."""
     torn: int = 0
     """Places where packets of a connection are missing."""
     dateless: bool = False
-    """The capture tells the time of day only."""
+    """The capture has only times of day, no dates."""
     stamped: bool = False
-    """The PBX tells when its events happened."""
+    """The PBX reports when its events happened."""
 
 
 class Messages:
-    """Lines in, one at a time; a message out when it is complete. Repeated headers are joined by a newline,
-    as on a live link."""
+    """Takes lines one at a time and returns each message when it is complete.
+
+    Repeated headers are joined by a newline, as on a live link.
+    """
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._current: Headers | None = None
 
     def feed(self, raw: str) -> Headers | None:
-        """The message that this line completes, if it does."""
+        """Take a line and return the message it completes, if any."""
         line = raw.rstrip("\r\n")
         if self._current is None:
             begin = _BEGIN.search(line)
@@ -53,7 +55,7 @@ class Messages:
             return self.end()
         header = _HEADER.match(line)
         if header is None:
-            # Junk in between; a message that begins in the middle of it ends the one before.
+            # Junk in between; a message that begins in the middle of it ends the previous one.
             begin = _BEGIN.search(line)
             header = _HEADER.match(line[begin.start() :]) if begin else None
             if header is None:
@@ -71,18 +73,18 @@ class Messages:
         return complete
 
     def end(self) -> Headers | None:
-        """There is nothing more; the message that was begun."""
+        """End the input and return the unfinished message, if any."""
         complete, self._current = self._current, None
         self._counts.messages += bool(complete)
         return complete or None
 
     def tear(self) -> None:
-        """Something is missing here: forget the message that was begun."""
+        """Discard the unfinished message: something is missing here."""
         self._current = None
 
 
 def messages(lines: Iterable[str], counts: Counts) -> Iterator[Headers]:
-    """Each message's headers."""
+    """Yield each message's headers."""
     reader = Messages(counts)
     for line in lines:
         if message := reader.feed(line):

@@ -1,4 +1,4 @@
-"""The replay itself: messages through the very fold of the live gateway."""
+"""Replay messages through the same fold as the live gateway."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,15 +16,15 @@ from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from gateway.replay import printed
 from gateway.replay.capture import Counts, Headers, messages
-from gateway.replay.packets import Segment, conversations
+from gateway.replay.packets import Segment, timed_messages
 
 Timed = tuple[float | None, Headers]
 _PEEK = 200
-"""Lines looked at to tell what a file is."""
+"""Lines inspected to detect the kind of file."""
 
 
 class ReplayError(Exception):
-    """The file cannot be replayed; the text names the cause and the fix."""
+    """The file cannot be replayed; the message names the cause and the fix."""
 
 
 def facts_of(
@@ -34,10 +34,10 @@ def facts_of(
     profiles: Iterable[AgentProfile],
     counts: Counts,
 ) -> Iterator[AnyFact]:
-    """The facts of a file: an AMI log in any of its dresses, or our journal as JSON lines.
+    """Yield the facts of a file: an AMI log in any supported form, or our journal as JSON lines.
 
     Raises:
-        ReplayError: a line of the journal that is no fact, or a file in which nothing of the kind is found.
+        ReplayError: a journal line is not a fact, or the file contains nothing that can be replayed.
     """
     source = iter(lines)
     first: list[str] = []
@@ -52,9 +52,9 @@ def facts_of(
     else:
         found: Iterable[Timed]
         if any(printed.is_followed(line) for line in first):
-            found = conversations(printed.followed(whole), counts)
+            found = timed_messages(printed.followed(whole), counts)
         elif any(printed.is_tcpdump(line) for line in first):
-            found = conversations(printed.tcpdump(whole, counts), counts)
+            found = timed_messages(printed.tcpdump(whole, counts), counts)
         else:
             found = ((None, headers) for headers in messages(whole, counts))
         yield from _folded(found, pbx, configured, profiles, counts)
@@ -68,12 +68,12 @@ def facts_of_packets(
     profiles: Iterable[AgentProfile],
     counts: Counts,
 ) -> Iterator[AnyFact]:
-    """The facts of captured packets.
+    """Yield the facts of captured packets.
 
     Raises:
-        ReplayError: nothing of the kind is found.
+        ReplayError: they contain nothing that can be replayed.
     """
-    yield from _folded(conversations(segments, counts), pbx, configured, profiles, counts)
+    yield from _folded(timed_messages(segments, counts), pbx, configured, profiles, counts)
     _require(counts)
 
 
@@ -93,7 +93,7 @@ def _journal(lines: Iterable[str], counts: Counts) -> Iterator[AnyFact]:
         counts.messages += 1
         try:
             data = json.loads(line.lstrip("\ufeff"))
-            # A row of the table, exported with its columns, holds the fact in `data`.
+            # A table row exported with its columns has the fact in `data`.
             inner = data.get("data", data)
             fact: AnyFact = msgspec.convert(json.loads(inner) if isinstance(inner, str) else inner, AnyFact)
         except (ValueError, AttributeError, msgspec.ValidationError) as error:
@@ -118,7 +118,7 @@ def _folded(
     for at, headers in found:
         if "Event" not in headers or "EventList" in headers:
             continue
-        # The PBX's own clock, once it has told its time, else that of who captured.
+        # The PBX's own clock, once it has reported the time; otherwise that of the capture.
         counts.stamped = counts.stamped or "Timestamp" in headers
         event = normalise(headers, pbx, last if counts.stamped or at is None else at)
         if event is None:
@@ -129,7 +129,7 @@ def _folded(
             down = True
         elif isinstance(event, FullyBooted):
             if down or event.uptime_s == 0:
-                # The PBX began anew: what was going on is no more.
+                # The PBX was restarted: calls in progress are gone.
                 yield from resync(tracker, PbxSnapshot(pbx=pbx, at=last), [])
             down = False
         else:

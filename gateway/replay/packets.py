@@ -1,8 +1,8 @@
-"""TCP segments of a capture put together again: each direction of each connection a stream of its own. Pure.
+"""Reassemble a capture's TCP segments into one stream per direction of each connection. Pure.
 
-A capture has segments twice (taken on every interface, or sent again), out of order, or not at all. And it
-often has more than one connection to the same PBX: Asterisk tells each of them the same, so what one has
-told is not folded a second time from another.
+A capture may have segments twice (seen on every interface, or retransmitted), out of order, or not at all. It
+often has several connections to the same PBX too: Asterisk tells each the same, so an event seen on one is
+not folded again from another.
 """
 
 from collections import OrderedDict
@@ -14,18 +14,21 @@ from gateway.replay.capture import Counts, Headers, Messages
 
 _HALF = 1 << 31
 _AFRESH = 1 << 24
-"""A leap of the sequence number as big as this is another way of counting, not a gap."""
+"""A jump in sequence numbers this big means they are counted differently, not that data is missing."""
 _EARLY = 256
-"""Segments kept while one before them is missing."""
+"""Segments kept while an earlier one is missing."""
 _LONGEST_LINE = 1 << 20
 _ALIKE_S = 30.0
-"""Connections to one PBX hear of the same thing within this time."""
+"""Connections to one PBX report the same event within this time."""
 _ALIKE = 100_000
 
 
 class Segment(Struct, frozen=True):
-    """`flow` names the direction of one connection. `seq` is None where the capture does not tell it;
-    `at` is POSIX seconds, or None. `begins`: the connection is new."""
+    """A TCP segment; `flow` identifies one direction of one connection.
+
+    `seq` is None if the capture does not include it; `at` is POSIX seconds, or None. `begins`: the connection
+    is new.
+    """
 
     flow: str
     data: bytes
@@ -65,13 +68,13 @@ class _Flow:
                 yield from self._over_the_gap()
             return
         if ahead + len(segment.data) <= 0:
-            return  # had already
+            return  # duplicate
         self._next = segment.seq + len(segment.data) & 0xFFFFFFFF
         yield from self._stream(segment.data[-ahead:])
         yield from self._catch_up()
 
     def _catch_up(self) -> Iterator[Headers]:
-        """What came early and is next now."""
+        """Process segments that came early and are next now."""
         while self._early and self._next is not None:
             seq = min(self._early, key=lambda one: (one - (self._next or 0) + _HALF) % (2 * _HALF))
             ahead = (seq - self._next + _HALF) % (2 * _HALF) - _HALF
@@ -83,7 +86,7 @@ class _Flow:
                 yield from self._stream(data)
 
     def _over_the_gap(self) -> Iterator[Headers]:
-        """What is missing will not come any more."""
+        """Give up on the missing data and continue after it."""
         self._counts.torn += 1
         self._rest = b""
         self.messages.tear()
@@ -101,7 +104,7 @@ class _Flow:
                 yield message
 
     def end(self) -> Iterator[Headers]:
-        """The connection is over, or the capture is."""
+        """End the connection or the capture."""
         while self._early:
             yield from self._over_the_gap()
         if self._rest:
@@ -112,14 +115,14 @@ class _Flow:
             yield message
 
 
-class _Told:
-    """What has been told, by whom and how often, of late."""
+class _Seen:
+    """Recent events: which connection reported them, and how often."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[int, tuple[float, dict[str, int]]] = OrderedDict()
 
-    def anew(self, flow: str, at: float | None, headers: Headers) -> bool:
-        """Whether that is news: no other connection has told it as often as this one now has."""
+    def is_new(self, flow: str, at: float | None, headers: Headers) -> bool:
+        """Whether the event is new: no other connection has reported it as often as this one now has."""
         now, key = at or 0.0, hash(tuple(headers.items()))
         while self._seen and (len(self._seen) > _ALIKE or self._oldest() < now - _ALIKE_S):
             self._seen.popitem(last=False)
@@ -132,14 +135,14 @@ class _Told:
         return next(iter(self._seen.values()))[0]
 
 
-def conversations(segments: Iterable[Segment], counts: Counts) -> Iterator[tuple[float | None, Headers]]:
-    """Each message once, and when it was on the wire."""
+def timed_messages(segments: Iterable[Segment], counts: Counts) -> Iterator[tuple[float | None, Headers]]:
+    """Yield each message once, with the time it was on the wire."""
     flows: dict[str, _Flow] = {}
-    told, at = _Told(), None
+    seen, at = _Seen(), None
 
     def news(name: str, found: Iterable[Headers]) -> Iterator[tuple[float | None, Headers]]:
         for headers in found:
-            if "Event" not in headers or told.anew(name, at, headers):
+            if "Event" not in headers or seen.is_new(name, at, headers):
                 yield at, headers
             else:
                 counts.repeated += 1

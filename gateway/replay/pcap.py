@@ -1,4 +1,4 @@
-"""A capture file of tcpdump or Wireshark (pcap, pcapng), read by dpkt."""
+"""Capture files of tcpdump or Wireshark (pcap, pcapng), read with dpkt."""
 
 import socket
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ _RAW = (12, 14, 101, 228, 229)
 
 
 def segments(file: "BufferedReader[Any]") -> Iterator[Segment]:
-    """The TCP segments of the file, up to where it is cut off.
+    """Yield the TCP segments in the file, up to where it is cut off.
 
     Raises:
-        ValueError: no capture, or of a kind of network that is not read here; the text says which.
+        ValueError: not a capture, or of an unsupported link type; the message says which.
     """
     reader: Any
     try:
@@ -48,7 +48,7 @@ def segments(file: "BufferedReader[Any]") -> Iterator[Segment]:
         try:
             at, frame = next(rows)
         except (StopIteration, dpkt.UnpackError, ValueError):
-            return  # a capture that was stopped hard ends in the middle of a packet
+            return  # a capture that was killed ends in the middle of a packet
         try:
             packet = _internet(frame) if link in _RAW else _LINKS[link](frame).data
         except (dpkt.UnpackError, ValueError, IndexError, KeyError):

@@ -1,4 +1,4 @@
-"""Packets as people have them in text: `tcpdump -A`, `-X` and `-x`, tshark's "follow" of a stream. Pure."""
+"""Parse packets printed as text: `tcpdump -A`, `-X` and `-x`, and tshark's "follow". Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,17 @@ _CHUNK = re.compile(r"(\t?)(\d+)$")
 
 
 def is_tcpdump(line: str) -> bool:
-    """Whether that is how tcpdump announces a packet."""
+    """Whether the line is tcpdump's header of a packet."""
     return _PACKET.search(line) is not None
 
 
 def is_followed(line: str) -> bool:
-    """Whether that is how tshark begins a stream it follows."""
+    """Whether the line is tshark's header of a followed stream."""
     return _FOLLOWED.match(line.rstrip("\r\n")) is not None
 
 
 class _Clock:
-    """When a packet was seen; times of day alone go on rising over midnight, from 1970-01-01."""
+    """When packets were seen; mere times of day continue past midnight, starting from 1970-01-01."""
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
@@ -59,9 +59,9 @@ class _Clock:
 
 
 def tcpdump(lines: Iterable[str], counts: Counts) -> Iterator[Segment]:
-    """The segments that tcpdump printed, as ASCII, as hexadecimal, or as both.
+    """Yield the segments tcpdump printed in ASCII, hexadecimal, or both.
 
-    A packet's text ends with its payload, whose length the announcement tells.
+    A packet's text ends with its payload, whose length is in the packet's header line.
     """
     clock = _Clock(counts)
     at: float | None = None
@@ -75,12 +75,12 @@ def tcpdump(lines: Iterable[str], counts: Counts) -> Iterator[Segment]:
         length = int(packet["plain"] or packet["length"] or 0)
         data = bytes(octets[-length:]) if octets and length else _tail("".join(text), length)
         begins = "S" in (packet["flags"] or "")
-        # Of the packet that begins a connection tcpdump tells the number itself, from then on the distance.
+        # tcpdump prints the absolute number for a connection's first packet, and relative ones after that.
         seq = None if begins else packet["seq"]
         yield Segment(
             flow=f"{packet['source']}>{packet['target']}",
             data=data,
-            # Truncated packets leave a hole behind them.
+            # Truncated packets are followed by a gap.
             seq=None if seq is None else int(seq) + length - len(data) & 0xFFFFFFFF,
             at=at,
             begins=begins,
@@ -93,7 +93,7 @@ def tcpdump(lines: Iterable[str], counts: Counts) -> Iterator[Segment]:
         elif found is None and not (_VERBOSE.search(line.rstrip()) and _OPENING.match(line)):
             text.append(line if line.endswith("\n") else line + "\n")
         else:
-            # With -v the announcement takes two lines, the time on the first.
+            # With -v the header takes two lines, with the time on the first.
             yield from taken()
             moment = clock.at(line)
             at = moment if moment is not None or not line[:1].isspace() else at
@@ -103,7 +103,7 @@ def tcpdump(lines: Iterable[str], counts: Counts) -> Iterator[Segment]:
 
 
 def _tail(text: str, length: int) -> bytes:
-    """The payload at the end of a packet's text; tcpdump prints CR LF as LF, all else as one sign each."""
+    """Return the payload at the end of a packet's text; tcpdump prints CR LF as LF."""
     body = text[:-1] if text.endswith("\n") else text
     size, at = 0, len(body)
     while at and size < length:
@@ -114,9 +114,9 @@ def _tail(text: str, length: int) -> bytes:
 
 
 def followed(lines: Iterable[str]) -> Iterator[Segment]:
-    """The segments of `tshark -z follow,tcp,ascii,N`: after each count of octets so many of them.
+    """Yield the segments of `tshark -z follow,tcp,ascii,N`: each byte count is followed by that many bytes.
 
-    What the second node sent has a tab before its count.
+    Counts of what the second node sent are indented by a tab.
     """
     stream, left = 0, 0
     flow, chunk = "", ""

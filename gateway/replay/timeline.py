@@ -1,4 +1,4 @@
-"""Facts into calls' timelines, in plain words. Pure."""
+"""Turn facts into call timelines in plain words. Pure."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ END = {
 
 
 class Entry(Struct, frozen=True):
-    """One thing that happened. `at`: POSIX seconds; `offset`: seconds since the call began."""
+    """One event. `at` is POSIX seconds; `offset` is seconds since the call began."""
 
     at: float
     offset: float
@@ -31,20 +31,20 @@ class Entry(Struct, frozen=True):
 
 
 class Timeline(Struct):
-    """One call and what happened on it, in order."""
+    """One call and its events, in order."""
 
     call: Call
     entries: list[Entry] = field(default_factory=list)
 
 
 class Timelines:
-    """Takes facts; `calls` are the timelines, in the order in which the calls began."""
+    """Collects facts; `calls` holds the timelines, in the order in which the calls began."""
 
     def __init__(self) -> None:
         self.calls: dict[str, Timeline] = {}
 
     def add(self, fact: AnyFact) -> Timeline | None:
-        """Take one fact; the timeline that is complete with it, if one is."""
+        """Take one fact; return the timeline it completes, if any."""
         if isinstance(fact, f.UtteranceHeard):
             line = self.calls.get(fact.utterance.call_id)
             if line is not None and fact.utterance.final:
@@ -67,11 +67,11 @@ class Timelines:
         return line if isinstance(fact, f.CallEnded) else None
 
     def take(self, call_id: str) -> None:
-        """Forget a call whose timeline was printed."""
+        """Drop a call whose timeline has been printed."""
         self.calls.pop(call_id, None)
 
     def open(self) -> Iterator[Timeline]:
-        """Those that had not ended."""
+        """Yield the timelines of calls that have not ended."""
         yield from self.calls.values()
 
     def _enter(self, line: Timeline, at: float, kind: str, text: str) -> None:
@@ -79,7 +79,7 @@ class Timelines:
 
 
 def words(fact: f.CallFact) -> str:
-    """What happened, in a person's words; "" for what nobody would ask about."""
+    """Describe a fact in plain words; "" for what nobody would ask about."""
     call = fact.call
     match fact:
         case f.CallStarted():
@@ -95,7 +95,7 @@ def words(fact: f.CallFact) -> str:
         case f.CallHeld():
             return "保持 on hold" if fact.held else "恢复通话 off hold"
         case f.ConversationEnded():
-            return f"通话段结束 talk with {fact.agent or '?'} is over"
+            return f"通话段结束 conversation with {fact.agent or '?'} ended"
         case f.CallParked():
             return f"驻留 parked at {fact.space}"
         case f.CallsMerged():
@@ -110,7 +110,7 @@ def words(fact: f.CallFact) -> str:
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
         case f.CallUpdated(what=f.RECOVERED):
-            return "话机接回 the agent's phone took the call back"
+            return "话机接回 the agent's phone recovered the call"
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__

@@ -1,4 +1,4 @@
-"""Lines, agents, and what is watched on the queue_state."""
+"""Lines, agents and their desks, privacy, and alarm rules."""
 
 from itertools import pairwise
 from typing import Annotated, Literal, Self, get_args
@@ -24,11 +24,11 @@ from gateway.settings.base import (
 PHONE = r"^(PJSIP|SIP|IAX2|Local)/[A-Za-z0-9][A-Za-z0-9_.@/-]{0,95}$"
 
 FIRST_PENALTY = 1
-"""Who is rung before any overflow. Not 0: as an upper limit, Asterisk takes 0 for none."""
+"""Penalty limit before any overflow. Not 0: as an upper limit, Asterisk takes 0 to mean none."""
 
 
 class OverflowStep(Section):
-    """From `after_s` seconds of waiting on, agents with a penalty up to `max_penalty` are rung."""
+    """After `after_s` seconds of waiting, agents with a penalty up to `max_penalty` are rung."""
 
     after_s: Annotated[int, Field(ge=0, le=86400)]
     max_penalty: Annotated[int, Field(ge=FIRST_PENALTY, le=100)]
@@ -42,37 +42,37 @@ class LineSettings(Section):
     digit: Annotated[str, Field(pattern=r"^[0-9*#]?$")] = ""
     service_level_s: Annotated[float, Field(gt=0)] = 15.0
     service_level_target: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.8, description="share of callers to be answered within service_level_s: the wall's target"
+        default=0.8, description="share of callers to answer within service_level_s: the wall's target"
     )
     connection_target: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.95, description="share of callers to be answered at all (接通率): the wall's target"
+        default=0.95, description="share of callers to answer at all (接通率): the wall's target"
     )
     abandon_after_s: Annotated[float, Field(ge=0)] = Field(
-        default=5.0, description="who hangs up earlier is a short abandon (短时放弃), counted apart"
+        default=5.0, description="a hang-up before this is a short abandon (短时放弃), counted separately"
     )
     wrap_up_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         default=0.0, description="wrap-up (话后处理) after each call; 0: none"
     )
     wrap_up_max_s: Annotated[float, Field(gt=0, le=14400)] = Field(
-        default=300.0, description="wrap-up with all its extensions"
+        default=300.0, description="longest wrap-up, including extensions"
     )
     timezone: Annotated[str, AfterValidator(zone)] = Field(
-        default="Asia/Shanghai", description="whose midnight its figures begin at"
+        default="Asia/Shanghai", description="its figures start at midnight here"
     )
     priority: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=0, description="an agent of several lines gets the line of the highest priority first"
+        default=0, description="an agent with several lines gets calls of the highest priority first"
     )
     overflow: list[OverflowStep] = Field(
-        default_factory=list, description="who is rung after how long; empty: all at once, by penalty"
+        default_factory=list, description="whom to ring after how long; empty: all at once, by penalty"
     )
     ring_timeout_s: Annotated[int, Field(ge=1, le=300)] = Field(
-        default=20, description="how long one agent's phone rings for a call of the queue"
+        default=20, description="how long an agent's phone rings for a queue call"
     )
-    queue_timeout_s: Annotated[int, Field(ge=0)] = Field(default=0, description="0: wait without end")
+    queue_timeout_s: Annotated[int, Field(ge=0)] = Field(default=0, description="0: wait without limit")
     form: Literal["general", "enterprise", "talent"] = "general"
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1677ff"
     submit: Literal["on_hangup", "agent"] = Field(
-        default="on_hangup", description="who sends the order off: the gateway at hang-up, or the agent"
+        default="on_hangup", description="who submits the order: the gateway at hang-up, or the agent"
     )
 
     @field_validator("overflow")
@@ -85,13 +85,13 @@ class LineSettings(Section):
 
     @property
     def overflow_steps(self) -> list[OverflowStep]:
-        """The steps from the first second on; what is not said begins with penalties 0 and 1 alone."""
+        """The steps from the first second on; unless configured, only penalties 0 and 1 are rung at first."""
         if self.overflow and self.overflow[0].after_s > 0:
             return [OverflowStep(after_s=0, max_penalty=FIRST_PENALTY), *self.overflow]
         return self.overflow
 
     def model(self) -> Line:
-        """The pure form that the rooms use."""
+        """Return the plain form used by the other packages."""
         return Line(
             id=self.id,
             name=self.name,
@@ -111,19 +111,19 @@ class LineSettings(Section):
 
 
 class AgentSettings(SecretHolder):
-    """An agent and their phone. `secret` is the phone's SIP password, where `phones_file` has none."""
+    """An agent and their phone. `secret` is the phone's SIP password, if not in `phones_file`."""
 
     id: Identifier
     name: Text
     phone: Annotated[str, Field(pattern=PHONE)]
-    softphone: bool = Field(default=False, description="that phone is the browser (WebRTC), no desk phone")
+    softphone: bool = Field(default=False, description="the phone is the browser (WebRTC), not a desk phone")
     desk_phone: Annotated[str, Field(pattern=r"^PJSIP/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = Field(
         default=None,
-        description="a phone on the desk beside the browser: which of the two rings, the agent chooses",
+        description="a desk phone besides the browser; the agent chooses which one rings",
     )
     pbx: Identifier | None = Field(default=None, description="default: the first")
     lines: dict[Identifier, Annotated[int, Field(ge=0, le=100)]] = Field(
-        default_factory=dict, description="line id -> penalty (0 first)"
+        default_factory=dict, description="line id -> penalty (0 is rung first)"
     )
 
     @property
@@ -132,27 +132,27 @@ class AgentSettings(SecretHolder):
 
     @property
     def sip_user(self) -> str | None:
-        """The SIP account of the phone; `None`: not a PJSIP phone."""
+        """SIP account of the phone; `None` if it is not a PJSIP phone."""
         return self.sip_users.get(self.kind)
 
     @property
     def kind(self) -> PhoneKind:
-        """What `phone` is; a `desk_phone` comes beside it."""
+        """The kind of `phone`; a `desk_phone` comes in addition."""
         return PhoneKind.BROWSER if self.softphone else PhoneKind.DESK
 
     @property
     def phones(self) -> dict[PhoneKind, str]:
-        """Every phone the agent has."""
+        """All phones the agent has."""
         return {self.kind: self.phone, **({PhoneKind.DESK: self.desk_phone} if self.desk_phone else {})}
 
     @property
     def sip_users(self) -> dict[PhoneKind, str]:
-        """The SIP account of each PJSIP phone."""
+        """SIP account of each PJSIP phone."""
         split = {kind: phone.partition("/") for kind, phone in self.phones.items()}
         return {kind: user for kind, (technology, _, user) in split.items() if technology == "PJSIP"}
 
     def model(self) -> AgentProfile:
-        """The pure form."""
+        """Return the plain form used by the other packages."""
         return AgentProfile(self.id, self.name, self.phone, self.kind, self.desk_phone or "")
 
     @model_validator(mode="after")
@@ -161,35 +161,37 @@ class AgentSettings(SecretHolder):
             raise ValueError(f'agent {self.id}: a browser phone needs phone = "PJSIP/…", not {self.phone}')
         if self.desk_phone and not self.softphone:
             raise ValueError(
-                f"agent {self.id}: desk_phone comes beside a browser phone;"
+                f"agent {self.id}: desk_phone is for agents who also have a browser phone;"
                 " set softphone = true, or name it as phone"
             )
         return self
 
 
 class DeskSettings(Section):
-    """What agents may do and what is done for them."""
+    """What agents may do, and what the desk does for them."""
 
     pause_reasons: list[Annotated[str, Field(min_length=1, max_length=20), AfterValidator(one_line)]] = Field(
         default=["小休", "培训", "会议", "用餐"], min_length=1, description="offered for a pause (置忙)"
     )
     login: Literal["always", "desk"] = Field(
-        default="always", description="always: in their queues by configuration; desk: agents log in and out"
+        default="always", description="always: in the queues by configuration; desk: agents log in and out"
     )
     missed_limit: Annotated[int, Field(ge=0, le=100)] = Field(
-        default=3, description="queue calls in a row not answered, after which the agent is paused; 0: never"
+        default=3, description="unanswered queue calls in a row that pause the agent; 0: never"
     )
 
     repeat_calls: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=3, description="from so many calls of a number on, the screen-pop warns; 0: never"
+        default=3, description="calls from one number that make the screen-pop warn; 0: never"
     )
-    repeat_days: Annotated[int, Field(ge=1, le=366)] = Field(default=7, description="within so many days")
+    repeat_days: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=7, description="counted over this many days"
+    )
 
     @field_validator("pause_reasons")
     @classmethod
     def _free(cls, reasons: list[str]) -> list[str]:
         if taken := [reason for reason in reasons if reserved_reason(reason)]:
-            raise ValueError(f"{', '.join(taken)}: the gateway's own reason; choose another word")
+            raise ValueError(f"{', '.join(taken)}: reserved by the gateway; choose another reason")
         if len(set(reasons)) < len(reasons):
             raise ValueError("a reason is given twice; make each one unique")
         return reasons
@@ -200,17 +202,17 @@ EVERYBODY: list[Viewer] = ["agent", "supervisor", "admin"]
 
 
 class PrivacySettings(Section):
-    """Who sees whole what is known of callers, wherever it is shown; `screen`: the wall's big screen."""
+    """Who sees callers' data unmasked, wherever it is shown; `screen` is the wall's big screen."""
 
-    whole_numbers: list[Viewer] = Field(default=EVERYBODY, description="who sees callers' whole numbers")
-    whole_names: list[Viewer] = Field(default=EVERYBODY, description="who sees people's whole names")
-    whole_addresses: list[Viewer] = Field(default=EVERYBODY, description="who sees whole addresses")
+    whole_numbers: list[Viewer] = Field(default=EVERYBODY, description="who sees callers' numbers unmasked")
+    whole_names: list[Viewer] = Field(default=EVERYBODY, description="who sees names unmasked")
+    whole_addresses: list[Viewer] = Field(default=EVERYBODY, description="who sees addresses unmasked")
     whole_transcripts: list[Viewer] = Field(
-        default=EVERYBODY, description="who reads what was said, names and addresses in it included"
+        default=EVERYBODY, description="who reads transcripts, including names and addresses in them"
     )
 
     def model(self) -> Privacy:
-        """The pure form."""
+        """Return the plain form used by the other packages."""
         return Privacy(
             {
                 viewer: Visibility(
@@ -225,19 +227,21 @@ class PrivacySettings(Section):
 
 
 class AlarmSettings(Section):
-    """A threshold rule: supervisors are alarmed while `measure` is beyond it."""
+    """A threshold rule: supervisors are alerted while `measure` is beyond the threshold."""
 
     id: Identifier
     name: Text
     measure: Measure
     above: float | None = None
     below: float | None = None
-    for_s: Annotated[float, Field(ge=0, le=86400)] = Field(default=0.0, description="and was so long")
+    for_s: Annotated[float, Field(ge=0, le=86400)] = Field(
+        default=0.0, description="and has been for this long"
+    )
     level: Level = Level.WARNING
     lines: list[Identifier] = Field(default_factory=list, description="empty: all lines")
-    reasons: list[str] = Field(default_factory=list, description='of "paused"; empty: all reasons')
+    reasons: list[str] = Field(default_factory=list, description='for "paused"; empty: all reasons')
     min_offered: Annotated[int, Field(ge=0)] = Field(
-        default=10, description="rates of the day: only from so many calls on"
+        default=10, description="daily rates: evaluate only from this many calls on"
     )
 
     @model_validator(mode="after")
@@ -245,16 +249,16 @@ class AlarmSettings(Section):
         if (self.above is None) == (self.below is None):
             raise ValueError(f"alarm {self.id}: give either above or below")
         if self.lines and self.measure not in LINE_MEASURES:
-            raise ValueError(f"alarm {self.id}: {self.measure} is not of a line; leave lines out")
+            raise ValueError(f"alarm {self.id}: {self.measure} is not measured per line; leave lines out")
         if self.reasons and self.measure is not Measure.PAUSED:
-            raise ValueError(f'alarm {self.id}: reasons belong to measure "paused" only')
+            raise ValueError(f'alarm {self.id}: reasons only apply to measure "paused"')
         limit = self.above if self.above is not None else self.below
         if self.measure in DAY_MEASURES and not 0 <= (limit or 0) <= 1:
             raise ValueError(f"alarm {self.id}: {self.measure} is a share, 0 to 1")
         return self
 
     def model(self) -> AlarmRule:
-        """The pure form."""
+        """Return the plain form used by the other packages."""
         return AlarmRule(
             id=self.id,
             name=self.name,

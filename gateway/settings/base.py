@@ -1,4 +1,4 @@
-"""What every section of the configuration is made of."""
+"""Base classes for all sections of the configuration."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-# Ids, queues and phones end up in Asterisk's configuration and in AMI actions: the alphabet is closed.
+# Ids, queues and phones end up in Asterisk's configuration and in AMI actions, so the alphabet is restricted.
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 DIALLED = r"^\+?[0-9*#]{1,32}$"
@@ -27,7 +27,7 @@ def zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("not a time zone known here; write it as in Asia/Shanghai") from error
+        raise ValueError("unknown time zone; write it like Asia/Shanghai") from error
     return name
 
 
@@ -41,13 +41,13 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Section(BaseModel):
-    """Unknown keys are errors: a typo must not be a silent default."""
+    """A section; unknown keys are errors, so that a typo cannot silently become a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def read_secret_file(key: str, path: Path) -> str:
-    """The secret in the file that the configuration names under `key`.
+    """Read the secret from the file that the configuration names under `key`.
 
     Raises:
         ValueError: it cannot be read.
@@ -59,21 +59,21 @@ def read_secret_file(key: str, path: Path) -> str:
 
 
 class SecretHolder(Section):
-    """A secret comes from `secret_file` or from the environment, never from the TOML file's own text."""
+    """A section with a secret, from `secret_file` or the environment, never from the TOML file itself."""
 
     @property
     def secret_variable(self) -> str:
-        """The environment variable that holds this secret; it wins over `secret_file`."""
+        """The environment variable for this secret; it takes precedence over `secret_file`."""
         raise NotImplementedError
 
     secret: SecretStr | None = Field(default=None, description="from the environment only")
     secret_file: Path | None = None
 
     def read_secret(self) -> str:
-        """The secret.
+        """Return the secret.
 
         Raises:
-            ValueError: there is none, or its file cannot be read; the text says the fix.
+            ValueError: there is none, or its file cannot be read; the message names the fix.
         """
         if self.secret is not None:
             return self.secret.get_secret_value()

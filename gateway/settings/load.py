@@ -1,4 +1,4 @@
-"""Reading the configuration, and saying what is wrong with it in words that lead to the fix."""
+"""Load the configuration, and report what is wrong with it in words that lead to the fix."""
 
 import os
 import re
@@ -32,12 +32,12 @@ class SettingsError(Exception):
 
 
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
-    """Read `path`, or `$HOTLINE_CONFIG`, or ./hotline.toml where it exists; else the defaults.
+    """Load `path`, or `$HOTLINE_CONFIG`, or ./hotline.toml if it exists; otherwise use the defaults.
 
-    Environment variables win over the file, `overrides` (whole sections) over both.
+    Environment variables override the file; `overrides` (whole sections) override both.
 
     Raises:
-        SettingsError: the file is missing, not TOML, or holds a wrong key or value.
+        SettingsError: the file is missing, is not TOML, or has a wrong key or value.
     """
     if path is None and (named := os.environ.get("HOTLINE_CONFIG")):
         path = Path(named)
@@ -69,7 +69,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(
             str(path),
             [
-                f"{key}: a secret must not stand in this file; put it in a file of mode 0600 and name that"
+                f"{key}: secrets must not be in this file; put it in a file of mode 0600 and name that"
                 " as secret_file, or set it in the environment"
                 for key in written
             ],
@@ -94,7 +94,7 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
 
 RENAMED_KEYS = {"district": "reference"}
 RENAMED_MEASURES = {"unsent": "unsubmitted"}
-"""What version 0.1 called otherwise: the error says the new name."""
+"""Measures renamed since version 0.1: the error names the new one."""
 
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
@@ -103,7 +103,7 @@ PATH_KEYS = frozenset(
 
 
 def _anchored(data: Any, base: Path) -> Any:
-    """Relative paths in the file are meant from the file's own directory."""
+    """Resolve relative paths against the directory of the file."""
     if isinstance(data, Mapping):
         return {
             key: str(base / value) if key in PATH_KEYS and isinstance(value, str) else _anchored(value, base)
@@ -115,7 +115,7 @@ def _anchored(data: Any, base: Path) -> Any:
 
 
 class _FileFirst(Settings):
-    """pydantic-settings with the environment above the file: init values are the file's."""
+    """Settings with the environment above the file: pydantic-settings treats the file as init values."""
 
     @classmethod
     def settings_customise_sources(
@@ -138,7 +138,7 @@ def _build(source: str, data: dict[str, Any], overrides: dict[str, Any]) -> Sett
 
 
 def _with_secrets(settings: Settings) -> Settings:
-    """Each PBX's and endpoint's secret from its own variable, where that is set."""
+    """Read the secret of each PBX and endpoint from its own variable, if set."""
 
     def filled(holder: Holder) -> Holder:
         secret = os.environ.get(holder.secret_variable)
@@ -182,7 +182,7 @@ def _say(error: Any) -> str:
 
 
 def masked(settings: Settings) -> dict[str, Any]:
-    """The configuration as plain data with every secret shown as stars, passwords in URLs too."""
+    """Return the configuration as plain data with all secrets masked, including passwords in URLs."""
     data: dict[str, Any] = settings.model_dump(mode="python")
 
     def mask(value: Any, key: str = "") -> Any:

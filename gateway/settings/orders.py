@@ -1,4 +1,4 @@
-"""Listening, understanding, and delivering what was understood."""
+"""Speech recognition, extraction, and delivery of work orders."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,7 +9,7 @@ from gateway.settings.base import Identifier, SecretHolder, Section, shell
 
 
 class AsrSettings(SecretHolder):
-    """Speech recognition. `secret` is the HTTP endpoint's key, if it wants one."""
+    """Speech recognition. `secret` is the HTTP endpoint's key, if it needs one."""
 
     engine: Literal["faster-whisper", "http", "none"] = "faster-whisper"
     model: str = Field(default="", description="a directory or a hub name; empty: the offline default")
@@ -17,21 +17,23 @@ class AsrSettings(SecretHolder):
     compute_type: str = "int8"
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="per worker; 0: cores / workers")
     workers: Annotated[int, Field(ge=0, le=64)] = Field(
-        default=0, description="processes, each with the model; 0: one a core up to 4, on a GPU 1"
+        default=0, description="processes, each with the model; 0: one per core up to 4, on a GPU 1"
     )
     batch: Annotated[int, Field(ge=0, le=256)] = Field(
-        default=0, description="utterances of any calls computed together; 0: 1 on the CPU, 16 elsewhere"
+        default=0, description="utterances from any calls computed together; 0: 1 on the CPU, 16 elsewhere"
     )
     beam_size: Annotated[int, Field(ge=1, le=10)] = 1
     initial_prompt: str = "以下是政务服务便民热线的通话，使用简体中文和标点。"
     hotwords: str = Field(default="", description="names to expect on every line, separated by spaces")
     full_window: bool = Field(
-        default=False, description="compute 30 s for every utterance, however short (slower; large models)"
+        default=False, description="encode 30 s for every utterance, however short (slower; large models)"
     )
-    url: AnyHttpUrl | None = Field(default=None, description="engine http: …/v1 of the endpoint")
+    url: AnyHttpUrl | None = Field(
+        default=None, description="engine http: the endpoint's base URL, up to /v1"
+    )
     timeout_s: Annotated[float, Field(gt=0)] = Field(default=30.0, description="engine http: per request")
-    partials: bool = Field(default=True, description="text while an utterance is spoken")
-    live: bool = Field(default=True, description="listen while the call runs; else only afterwards")
+    partials: bool = Field(default=True, description="show text while an utterance is spoken")
+    live: bool = Field(default=True, description="transcribe during the call; otherwise only afterwards")
 
     @property
     def secret_variable(self) -> str:
@@ -45,7 +47,7 @@ class AsrSettings(SecretHolder):
 
 
 class WorkOrderEndpoint(SecretHolder):
-    """A work-order system. `secret` signs the deliveries (Standard Webhooks)."""
+    """A work-order system. `secret` signs its deliveries (Standard Webhooks)."""
 
     id: Identifier
     url: AnyHttpUrl
@@ -61,38 +63,41 @@ class WorkOrderEndpoint(SecretHolder):
 
 
 class ReferenceSettings(Section):
-    """Data files that extraction matches against; the shipped example district where not given.
+    """Reference data files used by extraction; by default the example district that ships with the package.
 
-    The formats are told in docs/workorders.md.
+    The formats are described in docs/workorders.md.
     """
 
     places: Path | None = Field(default=None, description="towns, streets, villages, communities")
     units: Path | None = Field(default=None, description="units that handle requests")
     enterprises: Path | None = Field(default=None, description="the enterprise directory")
-    contacts: Path | None = Field(default=None, description="people known by their number; VIPs, black list")
-    glossary: Path | None = Field(default=None, description="policies and other words of the lines")
+    contacts: Path | None = Field(default=None, description="people known by number; VIPs, blacklist")
+    glossary: Path | None = Field(default=None, description="policies and other terms used on the lines")
     taxonomy: Path | None = Field(default=None, description="request categories, three levels")
     knowledge: Path | None = Field(default=None, description="a folder of articles for agents")
     classifier: Path | None = Field(default=None, description="a folder made by scripts/train_classifier.py")
     related_days: Annotated[int, Field(ge=0)] = Field(
-        default=90, description="how far back related orders go"
+        default=90, description="how far back to look for related orders"
     )
-    hot_words: bool = Field(default=False, description="tell the recogniser the names of this district")
+    hot_words: bool = Field(
+        default=False, description="give the recogniser the reference data's names in advance"
+    )
 
 
 class LlmSettings(SecretHolder):
-    """A local model that also fills fields, through any OpenAI-compatible endpoint. Off where `url` is
-    empty.
+    """A local language model that also fills fields, on any OpenAI-compatible endpoint.
+
+    Off if `url` is empty.
     """
 
     url: AnyHttpUrl | None = Field(default=None, description="base URL, e.g. http://127.0.0.1:8000/v1")
     model: str = "local"
     timeout_s: Annotated[float, Field(gt=0)] = 8.0
     finish_wait_s: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="how long a finished order waits for an answer that is under way"
+        default=1.0, description="how long after hang-up to wait for a pending answer"
     )
     every_s: Annotated[float, Field(gt=0)] = Field(
-        default=5.0, description="at most one question a call in so long"
+        default=5.0, description="at most one request per call in this time"
     )
 
     @property

@@ -1,4 +1,4 @@
-"""What can be configured. `gateway/settings/hotline.example.toml` is the documented form of this file."""
+"""The root of the configuration, documented in `gateway/settings/hotline.example.toml`."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -22,7 +22,7 @@ from gateway.settings.telephony import OutboundSettings, PbxSettings
 
 
 class Settings(BaseSettings):
-    """Everything. Environment: `HOTLINE_` + section + `__` + key, e.g. `HOTLINE_HTTP__PORT=9000`."""
+    """All settings. Environment: `HOTLINE_` + section + `__` + key, such as `HOTLINE_HTTP__PORT=9000`."""
 
     model_config = SettingsConfigDict(
         env_prefix="HOTLINE_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     timezone: Annotated[str, AfterValidator(zone)] = Field(
-        default="Asia/Shanghai", description="whose midnight agents' days begin at; lines may have their own"
+        default="Asia/Shanghai", description="agents' days start at midnight here; lines may have their own"
     )
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
 
     def _nobody_kept_idle(self) -> None:
-        """Asterisk keeps agents for a caller of the weightier queue, even where it may not ring them yet."""
+        """Asterisk keeps agents for the weightier queue, even if its callers may not ring them yet."""
         for line in self.lines:
             limit = line.overflow_steps[0].max_penalty if line.overflow else 100
             for agent in self.agents:
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
                     raise ValueError(
                         f"lines.priority: {line.id} (priority {line.priority}) rings agent {agent.id}"
                         " only after its overflow, yet would keep them from callers of"
-                        f" {', '.join(lesser)} all the while: give {line.id} no priority,"
+                        f" {', '.join(lesser)} all that time: give {line.id} no priority,"
                         f" or take {line.id} from the lines of agent {agent.id}"
                     )
 
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
 
     @property
     def source(self) -> str:
-        """The file these were read from; empty: none."""
+        """The file these settings were read from; empty if none."""
         return self._source
 
     @property
@@ -140,5 +140,5 @@ class Settings(BaseSettings):
         return self.database.url or f"sqlite+aiosqlite:///{self.data_dir / 'hotline.db'}"
 
     def line(self, line_id: str | None) -> LineSettings | None:
-        """The line of that id."""
+        """Return the line with that id."""
         return next((line for line in self.lines if line.id == line_id), None)

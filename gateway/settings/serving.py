@@ -1,4 +1,4 @@
-"""Where the gateway itself listens, and where it keeps things."""
+"""Where the gateway itself listens, and where it stores data."""
 
 from typing import Annotated, Literal
 
@@ -14,12 +14,12 @@ class HttpSettings(Section):
     public_stream_url: str | None = Field(
         default=None, description="what browsers use behind a proxy, e.g. wss://desk.example/stream"
     )
-    allowed_origins: list[str] = Field(default_factory=list, description="besides our own")
+    allowed_origins: list[str] = Field(default_factory=list, description="in addition to our own")
     secure_cookies: bool = Field(default=False, description="true behind HTTPS")
     session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
-    max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="followers of the stream")
+    max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="clients following the stream")
     export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=500_000, description="an export (CSV, XLSX) holds at most so many rows"
+        default=500_000, description="most rows in an export (CSV, XLSX)"
     )
     deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
 
@@ -31,7 +31,7 @@ class DatabaseSettings(Section):
     )
     password: SecretStr | None = Field(default=None, description="from the environment only")
     keep_commands_days: Annotated[float, Field(ge=1)] = Field(
-        default=30.0, description="how long a command's id is known, so that asking again does nothing twice"
+        default=30.0, description="how long command ids are kept, so that a repeated command is not run twice"
     )
 
     @field_validator("url")
@@ -68,7 +68,7 @@ class MediaSocketSettings(Section):
 
 class DemoSettings(Section):
     enabled: bool = Field(default=False, description="demo PBX calls and demo accounts")
-    call_every_s: Annotated[float, Field(ge=0)] = Field(default=60.0, description="0: none by itself")
+    call_every_s: Annotated[float, Field(ge=0)] = Field(default=60.0, description="0: no automatic calls")
 
 
 class LogSettings(Section):

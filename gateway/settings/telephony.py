@@ -1,4 +1,4 @@
-"""PBXs, and the calls that may go out by them."""
+"""PBXs, and outbound calls through them."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,23 +24,23 @@ class SoftphoneSettings(Section):
     """How browser phones reach a PBX: SIP over websocket, media by DTLS-SRTP."""
 
     url: Annotated[str, Field(pattern=WEBSOCKET_URL)] | None = Field(
-        default=None, description="as browsers reach it, e.g. wss://pbx.example.cn:8089/ws"
+        default=None, description="as seen by browsers, e.g. wss://pbx.example.cn:8089/ws"
     )
     domain: Annotated[str, Field(pattern=HOST)] | None = Field(
-        default=None, description="of the phones' SIP addresses; default: the host in url"
+        default=None, description="domain of the phones' SIP addresses; default: the host in url"
     )
     ice_servers: list[Annotated[str, Field(pattern=ICE_URL)]] = Field(
         default_factory=list, description="stun: or turn: URLs; needed only across NAT"
     )
     turn_secret: SecretStr | None = Field(default=None, description="from the environment only")
     turn_secret_file: Path | None = Field(
-        default=None, description="what the TURN servers share with us (use-auth-secret, static-auth-secret)"
+        default=None, description="secret shared with the TURN servers (use-auth-secret, static-auth-secret)"
     )
     turn_ttl_s: Annotated[int, Field(ge=600, le=604_800)] = Field(
-        default=43_200, description="how long TURN credentials hold; browsers ask anew at half that time"
+        default=43_200, description="lifetime of TURN credentials; browsers renew them at half that time"
     )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(
-        default=8089, description="where Asterisk itself takes wss, if it has a certificate"
+        default=8089, description="Asterisk's own wss port, if it has a certificate"
     )
     certificate: Annotated[str, Field(pattern=PBX_PATH)] | None = Field(
         default=None, description="PEM file with the chain, as the PBX names it"
@@ -86,14 +86,14 @@ class PbxSettings(SecretHolder):
 
     @property
     def turn_variable(self) -> str:
-        """The environment variable that holds the TURN secret; it wins over `turn_secret_file`."""
+        """The environment variable for the TURN secret; it takes precedence over `turn_secret_file`."""
         return f"HOTLINE_PBX_{shell(self.name)}_TURN_SECRET"
 
     def read_turn_secret(self) -> str:
-        """The secret shared with the TURN servers.
+        """Return the secret shared with the TURN servers.
 
         Raises:
-            ValueError: there is none, or its file cannot be read; the text says the fix.
+            ValueError: there is none, or its file cannot be read; the message names the fix.
         """
         if self.softphone.turn_secret is not None:
             return self.softphone.turn_secret.get_secret_value()
@@ -113,29 +113,29 @@ def _dial_pattern(text: str) -> str:
 
 
 class OutboundRule(Section):
-    """Numbers that may be dialled outside. No rule, no call: the trunk is closed unless opened here."""
+    """Outside numbers that may be dialled. The trunk is closed to any number no rule allows."""
 
     patterns: list[Annotated[str, AfterValidator(_dial_pattern)]] = Field(
-        min_length=1, description="Asterisk's X Z N [1-5], without . and !: each has a fixed length"
+        min_length=1, description="Asterisk patterns X Z N [1-5] without . and !: each of fixed length"
     )
     roles: list[RoleName] = Field(
-        default_factory=list, description="empty: all, and from the phone's own keys too"
+        default_factory=list, description="empty: everybody, also when dialling on the phone itself"
     )
     lines: list[Identifier] = Field(default_factory=list, description="only agents of these lines")
 
     def model(self) -> DialRule:
-        """The pure form."""
+        """Return the plain form used by the other packages."""
         return DialRule(tuple(self.patterns), frozenset(self.roles), frozenset(self.lines))
 
 
 class OutboundSettings(Section):
-    """Calls to numbers outside, through the trunk."""
+    """Outbound calls through the trunk."""
 
     allow: list[OutboundRule] = Field(default_factory=list)
-    trunk: Identifier = Field(default="trunk", description="PJSIP endpoint that calls go out by")
+    trunk: Identifier = Field(default="trunk", description="PJSIP endpoint for outbound calls")
     contact: Annotated[str, Field(pattern=SIP_URI)] | None = Field(
-        default=None, description="where the carrier takes calls, e.g. sip:sbc.carrier.example:5060"
+        default=None, description="where the carrier accepts calls, e.g. sip:sbc.carrier.example:5060"
     )
     context: Identifier | None = Field(
-        default=None, description="the PBX's own context for outside calls (FreePBX: from-internal)"
+        default=None, description="the PBX's own context for outbound calls (FreePBX: from-internal)"
     )

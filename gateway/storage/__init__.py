@@ -1,1 +1,1 @@
-"""Durable truth: tables, migrations, repositories."""
+"""Persistence: tables, migrations, repositories."""

@@ -1,4 +1,4 @@
-"""Accounts and sessions: the ports of `agents.accounts.service` in SQL."""
+"""Accounts and sessions: implements the ports of `agents.accounts.service` in SQL."""
 
 from msgspec import structs
 from sqlalchemy import delete, insert, select, update

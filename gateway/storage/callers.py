@@ -1,4 +1,4 @@
-"""What is known of a caller's number: earlier calls and their orders."""
+"""What is known about a caller's number: earlier calls and their orders."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from gateway.storage.tables import calls, orders
 
 
 class CallerRepository:
-    """Calls by the number that called; `numbers` are its forms (`domain.numbers`)."""
+    """Finds calls by the caller's number; `numbers` are the ways it may be written (`domain.numbers`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -20,7 +20,7 @@ class CallerRepository:
     async def earlier(
         self, numbers: Sequence[str], but: str, limit: int = 20
     ) -> list[tuple[Call, Order | None]]:
-        """Calls from these numbers with the order of each, newest first; without the call `but`."""
+        """Return calls from these numbers with their orders, newest first, except the call `but`."""
         query = (
             select(calls.c.data, orders.c.data.label("order_data"))
             .outerjoin(orders, orders.c.call_id == calls.c.id)
@@ -39,7 +39,7 @@ class CallerRepository:
         ]
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int:
-        """How many calls came from these numbers since then; without the call `but`."""
+        """Count the calls from these numbers since then, except the call `but`."""
         query = (
             select(func.count())
             .select_from(calls)

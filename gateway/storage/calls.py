@@ -1,4 +1,4 @@
-"""Calls, what was said on them, their recordings, and what is left to do after the hang-up."""
+"""Calls, their utterances and recordings, and the processing left to do after hang-up."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -15,13 +15,13 @@ from gateway.storage.tables import calls, heard, journal, recordings, utterances
 
 
 class CallRepository:
-    """Reads calls; writes only what the journal does not (spans heard, recordings, finishing)."""
+    """Reads calls; writes only what the journal does not (spans heard, recordings, post-call state)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get_call(self, call_id: str) -> Call | None:
-        """The call of that id."""
+        """Return the call with that id."""
         async with self._database.reading() as connection:
             data = await connection.scalar(select(calls.c.data).where(calls.c.id == call_id))
         return None if data is None else msgspec.json.decode(data, type=Call)
@@ -29,7 +29,7 @@ class CallRepository:
     async def list_calls(
         self, *, agent: str | None = None, before: float | None = None, limit: int = 50
     ) -> Sequence[Call]:
-        """Newest first by `started_at`; only those that began before `before`; only `agent`'s, if given."""
+        """Return calls, newest first by `started_at`, optionally only those before `before` or of `agent`."""
         query = select(calls.c.data).order_by(calls.c.started_at.desc(), calls.c.id).limit(limit)
         if agent is not None:
             query = query.where(calls.c.agent == agent)
@@ -39,13 +39,13 @@ class CallRepository:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
     async def open_calls(self, pbx: str) -> list[Call]:
-        """Calls of that PBX which, as far as the database knows, have not ended."""
+        """Return the calls of that PBX which have not ended as far as the database knows."""
         query = select(calls.c.data).where(calls.c.pbx == pbx, calls.c.ended_at.is_(None))
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
     async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
-        """Final utterances in order of start."""
+        """Return the final utterances in order of their start."""
         query = (
             select(utterances.c.data)
             .where(utterances.c.call_id == call_id)
@@ -55,13 +55,13 @@ class CallRepository:
             return [msgspec.json.decode(data, type=Utterance) for data in await connection.scalars(query)]
 
     async def facts_of(self, call_id: str) -> list[AnyFact]:
-        """The journal of one call, oldest first."""
+        """Return the journal of one call, oldest first."""
         query = select(journal.c.data).where(journal.c.call_id == call_id).order_by(journal.c.seq)
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
 
     async def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
-        """The journal's facts of those kinds since then (POSIX seconds), oldest first."""
+        """Yield the journal's facts of those kinds since then (POSIX seconds), oldest first."""
         first = select(func.min(journal.c.seq)).where(journal.c.at >= at)
         decode = msgspec.json.Decoder(AnyFact).decode
         async with self._database.reading() as connection:
@@ -73,7 +73,7 @@ class CallRepository:
                 .where(journal.c.seq >= begin, journal.c.kind.in_(kinds))
                 .order_by(journal.c.seq)
             )
-            # A day may be long: never all of it in memory at once.
+            # A day can be long: never load all of it into memory at once.
             rows = await connection.stream(query.execution_options(yield_per=1000))
             async for data in rows.scalars():
                 yield decode(data)
@@ -93,15 +93,15 @@ class CallRepository:
             spans = await connection.scalar(query)
         return [] if spans is None else msgspec.json.decode(spans, type=list[Span])
 
-    # -- finishing ---------------------------------------------------------------------------------
+    # -- post-call processing --------------------------------------------------------------------------------
     async def unfinished(self) -> list[Call]:
-        """Calls that ended and still wait for their recording, transcript and order; oldest first."""
+        """Return ended calls still waiting for their recording, transcript and order, oldest first."""
         query = select(calls.c.data).where(calls.c.finish == "pending").order_by(calls.c.ended_at)
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
     async def set_finished(self, call_id: str, error: str | None = None) -> None:
-        """Nothing is left to do; `error` says what could not be done."""
+        """Mark post-call processing as finished; `error` says what could not be done."""
         async with self._database.writing() as connection:
             await connection.execute(
                 update(calls)
@@ -110,7 +110,7 @@ class CallRepository:
             )
 
     async def finish_state(self, call_id: str) -> tuple[str, str | None]:
-        """(`""`, `pending`, `done` or `failed`; what went wrong)."""
+        """Return (`""`, `pending`, `done` or `failed`; what went wrong)."""
         query = select(calls.c.finish, calls.c.finish_error).where(calls.c.id == call_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
@@ -118,21 +118,21 @@ class CallRepository:
 
     # -- recordings --------------------------------------------------------------------------------
     async def add_recording(self, recording: StoredRecording) -> None:
-        """Note a recording taken over; the same id again replaces it."""
+        """Store a recording that was taken over; an existing one with the same id is replaced."""
         row = msgspec.structs.asdict(recording)
         statement = upsert(self._database, recordings, ["id"], [name for name in row if name != "id"])
         async with self._database.writing() as connection:
             await connection.execute(statement, [row])
 
     async def get_recording(self, recording_id: str) -> StoredRecording | None:
-        """The recording of that id."""
+        """Return the recording with that id."""
         query = select(recordings).where(recordings.c.id == recording_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else StoredRecording(**row)
 
     async def list_recordings(self, call_id: str) -> list[StoredRecording]:
-        """The recordings of a call, by offset."""
+        """Return the recordings of a call, by offset."""
         query = select(recordings).where(recordings.c.call_id == call_id).order_by(recordings.c.offset)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()

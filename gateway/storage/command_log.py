@@ -1,4 +1,4 @@
-"""Commands by id, and the audit: implements `CommandStore` of `gateway.call_control.service`."""
+"""Commands by id, and the audit log: implements `CommandStore` of `gateway.call_control.service`."""
 
 import time
 
@@ -13,13 +13,13 @@ from gateway.storage.tables import audit, commands
 
 
 class CommandRepository:
-    """Claims ids, keeps answers, writes and reads the audit."""
+    """Claims ids, keeps answers, writes and reads the audit log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, command_id: str, username: str, digest: str) -> Claim | None:
-        """Take the id for oneself: `None`; or who had it first, with the answer if there is one already."""
+        """Claim the id: return `None`, or who claimed it first, with the answer if there is one already."""
         row = {"id": command_id, "at": time.time(), "username": username, "digest": digest}
         try:
             async with self._database.writing() as connection:
@@ -32,7 +32,7 @@ class CommandRepository:
         return None
 
     async def forget(self, before: float, at_once: int = 2000) -> int:
-        """Delete commands asked before that instant, some in a transaction; how many. The audit stays."""
+        """Delete commands requested before then, `at_once` per transaction; return how many."""
         old = select(commands.c.id).where(commands.c.at < before).limit(at_once)
         forgotten = 0
         while True:
@@ -43,7 +43,7 @@ class CommandRepository:
                 return forgotten
 
     async def finish(self, answer: Answered, entry: AuditEntry) -> None:
-        """Keep the answer and append to the audit, both or neither."""
+        """Store the answer and append to the audit log, in one transaction."""
         async with self._database.writing() as connection:
             await connection.execute(
                 update(commands)
@@ -53,7 +53,7 @@ class CommandRepository:
             await connection.execute(insert(audit), [_row(entry)])
 
     async def note(self, entry: AuditEntry) -> None:
-        """Append to the audit only."""
+        """Append to the audit log only."""
         async with self._database.writing() as connection:
             await connection.execute(insert(audit), [_row(entry)])
 
@@ -66,7 +66,7 @@ class CommandRepository:
         before: int | None = None,
         limit: int = 100,
     ) -> list[AuditEntry]:
-        """Newest first; only those with `seq < before`, `since <= at < until`, of `username`, where given."""
+        """Return entries, newest first; where given, `seq < before`, `since <= at < until`, `username`."""
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
         if username is not None:
             query = query.where(audit.c.username == username)

@@ -1,4 +1,4 @@
-"""The database engine: SQLite (WAL) or PostgreSQL behind one SQLAlchemy async engine, and its migrations."""
+"""The database engine: SQLite (WAL) or PostgreSQL behind one async SQLAlchemy engine, with migrations."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,14 +18,14 @@ SQLITE_BUSY_S = 15.0
 
 
 class DatabaseError(Exception):
-    """The database cannot be used as it is; the text names the fix."""
+    """The database cannot be used as it is; the message names the fix."""
 
 
 class Database:
-    """One engine. Reads go through `reading()`, writes through `writing()`, each one transaction."""
+    """One engine. Read through `reading()` and write through `writing()`; each is one transaction."""
 
     def __init__(self, url: str | URL, password: str | None = None) -> None:
-        """`url` is SQLAlchemy's (`sqlite+aiosqlite:///PATH`, `postgresql+asyncpg://…`)."""
+        """Create the engine; `url` is SQLAlchemy's (`sqlite+aiosqlite:///PATH`, `postgresql+asyncpg://…`)."""
         parsed = make_url(url)
         if password is not None:
             parsed = parsed.set(password=password)
@@ -41,13 +41,13 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a read transaction."""
+        """Open a connection in a read transaction."""
         async with self.engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a write transaction: committed at the end, rolled back on an exception."""
+        """Open a connection in a write transaction: committed at the end, rolled back on an exception."""
         async with self.engine.connect() as connection:
             # SQLite: take the write lock at once, so that two writers queue up instead of failing half-way.
             writer = await connection.execution_options(hotline_write=True)
@@ -55,7 +55,7 @@ class Database:
                 yield writer
 
     async def upgrade(self) -> tuple[str | None, str]:
-        """Bring the schema to the newest revision; returns (before, after)."""
+        """Upgrade the schema to the newest revision; return (before, after)."""
         before = await self.revision()
         async with self.engine.connect() as connection:
             await connection.run_sync(_upgrade)
@@ -63,7 +63,7 @@ class Database:
         return before, newest_revision()
 
     async def revision(self) -> str | None:
-        """The schema's revision; `None` for an empty database."""
+        """Return the schema's revision; `None` for an empty database."""
 
         def current(connection: Connection) -> str | None:
             return MigrationContext.configure(connection).get_current_revision()
@@ -72,7 +72,7 @@ class Database:
             return await connection.run_sync(current)
 
     async def require_newest(self) -> None:
-        """Raises DatabaseError unless the schema is the newest this program knows."""
+        """Raise DatabaseError unless the schema is the newest this program knows."""
         revision, newest = await self.revision(), newest_revision()
         if revision != newest:
             raise DatabaseError(
@@ -81,12 +81,12 @@ class Database:
             )
 
     async def close(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         await self.engine.dispose()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own transaction handling is switched off: `_begin_sqlite` says when one begins.
+    # The driver's own transaction handling is off: `_begin_sqlite` decides when one begins.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -108,7 +108,7 @@ def _config() -> Config:
 
 
 def newest_revision() -> str:
-    """The newest schema revision this program knows."""
+    """Return the newest schema revision this program knows."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head

@@ -1,9 +1,9 @@
 """The history of calls and orders: filtered and searched in steps, newest first.
 
-A search walks back in time over an index, a bounded window of rows at a time, and compares what little of
-each row the filters need; texts lie apart from the rest (`call_texts`, `order_texts`). So any filter works
-alike on SQLite and PostgreSQL, and no statement runs long. docs/history.md tells what that costs, and why
-no trigram index: words of two characters, the usual length in Chinese, are below what one can find.
+A search walks back in time along an index, one bounded window of rows at a time, and compares only what the
+filters need; texts are stored separately (`call_texts`, `order_texts`). So any filter works the same way on
+SQLite and PostgreSQL, and no statement runs long. docs/history.md explains the cost, and why there is no
+trigram index: two-character words, the usual length in Chinese, are too short for one.
 """
 
 import time
@@ -41,24 +41,24 @@ FIRST_WINDOW = 500
 LAST_WINDOW = 16_000
 BUDGET_S = 2.0
 LEAST_ASKED = 7
-"""Digits that make a whole number; visibility that see numbers masked ask for all of it, or for its end."""
+"""Digits of a whole number; anyone who sees numbers masked must search for all of it, or its end."""
 LEAST_SHOWN, TAIL_SHOWN = 11, 4
-"""Of a number so long everybody sees so many digits at its end."""
+"""Of numbers at least this long, everyone sees this many digits at the end."""
 BATCH = 200
-"""Rows read at once: decoding them takes the event loop some milliseconds."""
+"""Rows read at once: decoding them takes the event loop a few milliseconds."""
 
 
 class Walk(Struct, frozen=True):
-    """How to walk one table: its rows by instant, the filters, and how found rows are read."""
+    """How to walk one table: its rows by time, the filters, and how matching rows are selected."""
 
     table: Table
     instant: ColumnElement[float]
     since: float | None
     until: float | None
     narrowed: Callable[[Subquery], Select[Any]]
-    """From a window (columns `at`, `id`) to the statement that keeps what fits."""
+    """Turns a window (columns `at`, `id`) into the statement that keeps matching rows."""
     filtered: bool
-    """Whether anything but time is filtered by: else the first rows are the page."""
+    """Whether there are filters other than time; without any, the first rows are the page."""
 
 
 class HistoryRepository:
@@ -77,7 +77,7 @@ class HistoryRepository:
         *,
         visibility: Visibility = WHOLE,
     ) -> Page[CallSummary]:
-        """A page of calls, newest first by (start, id), each with its order."""
+        """Return a page of calls, newest first by (start, id), each with its order."""
         keys, following = await self._page(self._calls(wanted, visibility), before, limit, budget_s)
         return Page(await self._read_calls(keys, visibility), following)
 
@@ -90,29 +90,29 @@ class HistoryRepository:
         *,
         visibility: Visibility = WHOLE,
     ) -> Page[OrderOfCall]:
-        """A page of orders, newest first by (begun, id), each with its call."""
+        """Return a page of orders, newest first by (created, id), each with its call."""
         keys, following = await self._page(self._orders(wanted, visibility), before, limit, budget_s)
         return Page(await self._read_orders(keys, visibility), following)
 
-    # -- everything, for exports: in batches, no transaction longer than one ------------------------------
+    # -- exports: everything, in batches of one transaction each ---------------------------------------------
     async def every_call(
         self, wanted: CallFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[CallSummary]]:
-        """All calls that fit, newest first."""
+        """Yield all matching calls, newest first."""
         async for keys in self._every(self._calls(wanted, visibility)):
             yield await self._read_calls(keys, visibility)
 
     async def every_order(
         self, wanted: OrderFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[OrderOfCall]]:
-        """All orders that fit, newest first."""
+        """Yield all matching orders, newest first."""
         async for keys in self._every(self._orders(wanted, visibility)):
             yield await self._read_orders(keys, visibility)
 
     async def every_delivery(
         self, wanted: DeliveryFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[DeliveryView]]:
-        """All deliveries that fit, newest first."""
+        """Yield all matching deliveries, newest first."""
         c = deliveries.c
         bounds = _bounds(c.created_at, wanted.since, wanted.until)
         if wanted.state is not None:
@@ -133,7 +133,7 @@ class HistoryRepository:
     async def every_entry(
         self, wanted: AuditFilter, *, visibility: Visibility = WHOLE
     ) -> AsyncIterator[list[AuditEntry]]:
-        """All entries of the audit that fit, newest first."""
+        """Yield all matching audit entries, newest first."""
         bounds = _bounds(audit.c.at, wanted.since, wanted.until)
         if wanted.username is not None:
             bounds.append(audit.c.username == wanted.username)
@@ -209,7 +209,7 @@ class HistoryRepository:
     async def _page(
         self, walk: Walk, before: Key | None, limit: int, budget_s: float
     ) -> tuple[list[Key], Key | None]:
-        """The keys of a page, and where the next one begins."""
+        """Return the keys of a page, and where the next one begins."""
         found: list[Key] = []
         size, end = FIRST_WINDOW, time.monotonic() + budget_s
         while True:
@@ -235,7 +235,7 @@ class HistoryRepository:
     async def _step(
         self, walk: Walk, before: Key | None, size: int, limit: int
     ) -> tuple[list[Key], Key | None]:
-        """What fits within the next `size` rows, and the last of these rows (`None`: nothing is behind)."""
+        """Return matches in the next `size` rows, and the last of these rows (`None`: no more rows)."""
         identity = walk.table.c.id
         newest = (
             select(walk.instant.label("at"), identity.label("id"))
@@ -256,9 +256,9 @@ class HistoryRepository:
         return [self._holds(calls.c.agents, f" {agent} ") for agent in agents if agent is not None]
 
     def _calls_from(self, digits: str, visibility: Visibility) -> ColumnElement[bool]:
-        """Whether the caller's number holds the digits; visibility that see it masked find by what they see.
+        """Whether the caller's number contains the digits, limited to the digits the user may see.
 
-        Else they could find out a number, digit by digit.
+        Otherwise masked numbers could be guessed digit by digit.
         """
         number = calls.c.caller_number
         if visibility.numbers:
@@ -270,7 +270,7 @@ class HistoryRepository:
         return and_(length >= LEAST_SHOWN, self._holds(behind, digits))
 
     def _holds(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-        """Whether the column's text holds `part`, letter by letter: no pattern, nothing to escape."""
+        """Whether the column contains `part` literally: not a pattern, so nothing to escape."""
         place = func.instr(column, part) if self._database.sqlite else func.strpos(column, part)
         return place > 0
 
@@ -336,7 +336,7 @@ def _bounds(
 def _beyond(
     instant: ColumnElement[float], identity: ColumnElement[str], before: Key | None
 ) -> list[ColumnElement[bool]]:
-    """Rows after `before` in the order newest first; the first condition is what the index is entered by."""
+    """Select rows after `before` in newest-first order; the first condition lets the index be used."""
     if before is None:
         return []
     at, last = before

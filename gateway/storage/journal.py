@@ -1,7 +1,7 @@
-"""The journal: every fact, in order, in batches. What is committed here is what survives.
+"""The journal: every fact in order, written in batches. What is committed here survives.
 
-Facts are queued without waiting (`put`) and written by one task in batches, each one transaction: the
-journal rows and the working copies (`calls`, `utterances`, `orders`) together, so that they never differ.
+Facts are queued without waiting (`put`) and written by one task in batches. Each batch is one transaction for
+the journal rows and the working copies (`calls`, `utterances`, `orders`), so they never differ.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ RETRY_S = (0.1, 0.5, 2.0, 5.0)
 
 
 def upsert(database: Database, table: Table, keys: Sequence[str], changing: Sequence[str]) -> Any:
-    """An INSERT that updates `changing` where the row of `keys` exists; SQLite and PostgreSQL alike."""
+    """Build an INSERT that updates `changing` if the row with `keys` exists, for SQLite and PostgreSQL."""
     make = sqlite_insert if database.sqlite else postgresql_insert
     statement = make(table)
     return statement.on_conflict_do_update(
@@ -41,7 +41,7 @@ def upsert(database: Database, table: Table, keys: Sequence[str], changing: Sequ
 
 
 def call_row(call: Call) -> dict[str, Any]:
-    """The working copy of a call, without what finishing it needs."""
+    """Return the working copy of a call, without its post-call state."""
     return {
         "id": call.id,
         "pbx": call.pbx,
@@ -59,7 +59,7 @@ def call_row(call: Call) -> dict[str, Any]:
 
 
 def order_row(order: Order) -> dict[str, Any]:
-    """The working copy of an order."""
+    """Return the working copy of an order."""
     return {
         "id": order.id,
         "call_id": order.call_id,
@@ -74,7 +74,7 @@ def order_row(order: Order) -> dict[str, Any]:
 
 
 def order_text_row(order: Order) -> dict[str, Any]:
-    """What an order is searched by: some fields as they are, all of them in searchable form."""
+    """Return the columns an order is searched by: some fields as they are, all in searchable form."""
     return {
         "order_id": order.id,
         "category": text_of(order, "category")[:100] or None,
@@ -87,7 +87,7 @@ def order_text_row(order: Order) -> dict[str, Any]:
 
 
 def put_call_text(database: Database) -> Any:
-    """An INSERT that appends to what was said on the call before."""
+    """Build an INSERT that appends to the call's searchable text."""
     make = sqlite_insert if database.sqlite else postgresql_insert
     statement = make(call_texts)
     return statement.on_conflict_do_update(
@@ -96,12 +96,12 @@ def put_call_text(database: Database) -> Any:
 
 
 def put_order_text(database: Database) -> Any:
-    """An INSERT of `order_text_row`, or an update where the order has one."""
+    """Build an INSERT of `order_text_row` that updates an existing row."""
     return upsert(database, order_texts, ["order_id"], ORDER_TEXT_COLUMNS[1:])
 
 
 async def put_order(database: Database, connection: AsyncConnection, order: Order) -> None:
-    """Store the working copy of an order as it is, and its searchable text."""
+    """Store the working copy of an order and its searchable text."""
     await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [order_row(order)])
     await connection.execute(put_order_text(database), [order_text_row(order)])
 
@@ -122,7 +122,7 @@ class Prepared:
 
 
 class JournalWriter:
-    """Writes facts in the background. `async with` it; `flush()` is the barrier before irrevocable acts."""
+    """Writes facts in the background, inside `async with`; call `flush()` before irrevocable actions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -163,11 +163,11 @@ class JournalWriter:
         return self._queue.qsize()
 
     def put(self, fact: AnyFact) -> None:
-        """Queue one fact; never waits."""
+        """Queue one fact without waiting."""
         self._queue.put_nowait(fact)
 
     async def flush(self) -> None:
-        """Return when everything put before is committed."""
+        """Wait until everything put so far is committed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(done)
         await done
@@ -191,7 +191,7 @@ class JournalWriter:
                 async with self._database.writing() as connection:
                     await self._write(connection, facts)
             except (SQLAlchemyError, OSError) as error:
-                # Nothing is dropped: the facts wait in memory until the database takes them.
+                # Nothing is dropped: facts wait in memory until the database takes them.
                 delay = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
                 log.error("journal_write_failed", error=str(error), facts=len(facts), retry_in_s=delay)
@@ -248,7 +248,7 @@ def _call_text_rows(heard: dict[str, dict[str, Any]], texts: dict[str, str]) -> 
 
 
 def call_row_columns() -> list[str]:
-    """The columns `call_row` fills, `id` first."""
+    """Return the columns `call_row` fills, `id` first."""
     return [
         "id", "pbx", "line", "direction", "state", "end_reason", "agent", "agents", "caller_number",
         "started_at", "ended_at", "data",
@@ -256,12 +256,12 @@ def call_row_columns() -> list[str]:
 
 
 def order_row_columns() -> list[str]:
-    """The columns `order_row` fills, `id` first."""
+    """Return the columns `order_row` fills, `id` first."""
     return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "matter", "data"]
 
 
 def journal_row(fact: AnyFact) -> dict[str, Any]:
-    """A fact as the journal keeps it."""
+    """Return a fact as a journal row."""
     call_id: str | None = None
     if isinstance(fact, CallFact):
         call_id = fact.call.id
@@ -280,9 +280,9 @@ def journal_row(fact: AnyFact) -> dict[str, Any]:
 
 
 async def read_journal(database: Database, since: float, call: str = "") -> AsyncIterator[AnyFact]:
-    """The facts from `since` (POSIX seconds) on, in the order in which they were written.
+    """Yield the facts from `since` (POSIX seconds) on, in the order they were written.
 
-    `call`: only those of calls whose id contains it; by default all.
+    With `call`, only those of calls whose id contains it.
     """
     query = select(journal.c.data).where(journal.c.at >= since).order_by(journal.c.seq)
     if call:

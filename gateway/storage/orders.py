@@ -1,4 +1,4 @@
-"""Orders and the delivery outbox: the port `workorders.delivery.outbox.OutboxStore` in SQL."""
+"""Orders and the delivery outbox: implements `workorders.delivery.outbox.OutboxStore` in SQL."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -33,23 +33,23 @@ class _PlaceFields(Struct):
 
 
 class _Placed(Struct):
-    """What of an order is read where only places are counted."""
+    """The part of an order that is read to count places."""
 
     fields: _PlaceFields
 
 
 class OrderRepository:
-    """Orders by id and by call; submission is one transaction: the order's state and its deliveries."""
+    """Orders by id and by call. Submission is one transaction: the order's state and its deliveries."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get_order(self, order_id: str) -> Order | None:
-        """The order of that id."""
+        """Return the order with that id."""
         return await self._one(orders.c.id == order_id)
 
     async def order_of_call(self, call_id: str) -> Order | None:
-        """The order of that call."""
+        """Return the order of that call."""
         return await self._one(orders.c.call_id == call_id)
 
     async def _one(self, condition: ColumnElement[bool]) -> Order | None:
@@ -58,7 +58,7 @@ class OrderRepository:
         return None if data is None else msgspec.json.decode(data, type=Order)
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
-        """Newest first."""
+        """Return orders, newest first."""
         query = select(orders.c.data).order_by(orders.c.created_at.desc(), orders.c.id).limit(limit)
         if state is not None:
             query = query.where(orders.c.state == state.value)
@@ -66,7 +66,7 @@ class OrderRepository:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
 
     async def unsubmitted_orders(self, limit: int = 1000) -> list[UnsubmittedOrder]:
-        """Drafts that are not sent off, newest first, with whose call each is of and when it ended."""
+        """Return drafts that were not submitted, newest first, with their call's agent and end."""
         query = (
             select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
             .join(calls, calls.c.id == orders.c.call_id)
@@ -80,8 +80,9 @@ class OrderRepository:
     async def related(
         self, call_id: str, numbers: Sequence[str], matter: str | None, since: float, limit: int = 5
     ) -> list[RelatedOrder]:
-        """Earlier orders of the same caller (`numbers`: the forms of the number), then of the same place and
-        matter; newest first.
+        """Return earlier orders of the same caller, then of the same place and matter, newest first.
+
+        `numbers` are the ways the caller's number may be written.
         """
         found: dict[str, RelatedOrder] = {}
         same_caller = select(calls.c.id).where(calls.c.caller_number.in_(numbers))
@@ -114,7 +115,7 @@ class OrderRepository:
         return list(found.values())[:limit]
 
     async def places(self, since: float) -> list[tuple[str, str | None, str]]:
-        """(town, village, category or "") of the orders made from `since` on that name a town."""
+        """Return (town, village, category or "") of the orders created from `since` on that name a town."""
         query = select(orders.c.data).where(orders.c.created_at >= since)
         decode = msgspec.json.Decoder(_Placed).decode
         found: list[tuple[str, str | None, str]] = []
@@ -130,9 +131,10 @@ class OrderRepository:
         return found
 
     async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
-        """Store the submitted order and one delivery for each endpoint, together or not at all.
+        """Store the submitted order and one delivery per endpoint, together or not at all.
 
-        `bodies` maps endpoint id to the exact bytes to deliver. The same revision again adds nothing.
+        `bodies` maps endpoint id to the exact bytes to deliver. Submitting the same revision again adds
+        nothing.
         """
         key = f"{order.id}.{order.revision}"
         rows = [
@@ -162,7 +164,7 @@ class OrderRepository:
             await put_order(self._database, connection, order)
 
     async def pending_deliveries(self, order_id: str) -> int:
-        """How many deliveries of the order are not yet delivered."""
+        """Count the order's deliveries that are not yet delivered."""
         query = (
             select(func.count())
             .select_from(deliveries)
@@ -173,13 +175,13 @@ class OrderRepository:
 
 
 class SqlOutbox:
-    """The delivery outbox. A claimed row is leased: two workers do not send the same one at once."""
+    """The delivery outbox. A claimed row is leased, so that two workers never send it at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
-        """The endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
+        """Claim the endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
         query = (
             select(deliveries)
             .where(
@@ -203,7 +205,7 @@ class SqlOutbox:
         return [_delivery(row) for row in rows]
 
     async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None:
-        """The endpoint has it."""
+        """Record that the endpoint has the order."""
         await self._settle(
             delivery_id,
             at,
@@ -219,7 +221,7 @@ class SqlOutbox:
     async def retry(
         self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None:
-        """It did not work; again at `next_attempt_at`."""
+        """Record a failed attempt; the next one is at `next_attempt_at`."""
         await self._settle(
             delivery_id,
             at,
@@ -229,7 +231,7 @@ class SqlOutbox:
         )
 
     async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None:
-        """Given up; an operator must look at it."""
+        """Give the delivery up; an operator must look at it."""
         await self._settle(delivery_id, at, state="dead", status=status, **_failure(why))
 
     async def _settle(self, delivery_id: str, at: float, **values: object) -> None:
@@ -241,10 +243,10 @@ class SqlOutbox:
             )
 
     async def next_due(self, endpoint: str) -> float | None:
-        """When the endpoint's next pending delivery is due (or its lease ends); `None`: none is pending."""
+        """Return when the next pending delivery is due (or its lease ends); `None` if none is pending."""
         query = select(
             func.min(
-                # A leased row comes back when its lease ends, if its worker has died.
+                # If its worker died, a leased row becomes due again when the lease ends.
                 _later(deliveries.c.next_attempt_at, deliveries.c.leased_until, self._database.sqlite)
             )
         ).where(deliveries.c.state == "pending", deliveries.c.endpoint == endpoint)
@@ -252,9 +254,9 @@ class SqlOutbox:
             due = await connection.scalar(query)
         return None if due is None else float(due)
 
-    # -- for people -----------------------------------------------------------------------------------
+    # -- for operators ---------------------------------------------------------------------------------------
     async def list_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[DeliveryView]:
-        """Newest first."""
+        """Return deliveries, newest first."""
         query = select(deliveries).order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
         if state is not None:
             query = query.where(deliveries.c.state == state)
@@ -262,7 +264,7 @@ class SqlOutbox:
             return [delivery_view(row) for row in (await connection.execute(query)).mappings()]
 
     async def retry_delivery(self, delivery_id: str) -> DeliveryView | None:
-        """Make it due now, dead or waiting; one already delivered is left alone. `None`: no such."""
+        """Make a dead or waiting delivery due now; leave a delivered one alone. `None`: not found."""
         async with self._database.writing() as connection:
             await connection.execute(
                 update(deliveries)
@@ -277,7 +279,7 @@ class SqlOutbox:
         return None if row is None else delivery_view(row)
 
     async def by_endpoint(self) -> dict[str, EndpointState]:
-        """How deliveries fare, by endpoint; `host` and `lines` are not known here."""
+        """Return delivery statistics per endpoint; `host` and `lines` are not known here."""
         column = deliveries.c
         counted = select(
             column.endpoint,
@@ -310,7 +312,7 @@ class SqlOutbox:
         }
 
     async def counts(self) -> dict[str, int]:
-        """How many deliveries are in each state."""
+        """Count deliveries by state."""
         query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
         async with self._database.reading() as connection:
             return {state: int(count) for state, count in (await connection.execute(query)).all()}

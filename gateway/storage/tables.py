@@ -1,7 +1,7 @@
-"""The tables. Instants are POSIX seconds (double precision); structs are kept as their JSON text.
+"""The tables. Instants are POSIX seconds (double precision); structs are stored as JSON text.
 
-The journal is append-only and the truth of what happened; the other tables are its working copies and the
-state of work in progress. Columns exist for what is looked up by; everything else is in `data`.
+The journal is append-only and the source of truth; the other tables are its working copies and the state of
+work in progress. There are columns for whatever rows are looked up by; everything else is in `data`.
 """
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite numbers rows by itself only for INTEGER keys.
+# SQLite assigns row numbers by itself only for INTEGER keys.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 journal = Table(
@@ -51,12 +51,12 @@ calls = Table(
     Column("state", String(16), nullable=False),
     Column("end_reason", String(32)),
     Column("agent", String(64)),
-    # Everybody who talked, each between spaces: " 1001 1002 ".
+    # Everyone who talked, each id surrounded by spaces: " 1001 1002 ".
     Column("agents", Text, nullable=False, server_default=""),
     Column("caller_number", String(64), nullable=False, index=True),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
-    # What is left to do after the hang-up: "", "pending" (recording, transcript, order), "done", "failed".
+    # Post-call processing: "", "pending" (recording, transcript, order), "done", "failed".
     Column("finish", String(16), nullable=False, server_default=""),
     Column("finish_error", Text),
     Column("data", Text, nullable=False),
@@ -75,8 +75,8 @@ utterances = Table(
     Column("data", Text, nullable=False),
 )
 
-# What was said on each call, and what stands in each order, in searchable form (domain.search):
-# small rows apart from `data`, so that a search reads nothing else.
+# What was said on each call and entered in each order, in searchable form (domain.search): small rows apart
+# from `data`, so that a search reads nothing else.
 call_texts = Table(
     "call_texts",
     metadata,
@@ -113,13 +113,13 @@ orders = Table(
     Column("revision", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    # Place and category, where both are known: what earlier orders of the same matter are found by.
+    # Place and category, if both are known: used to find earlier orders on the same matter.
     Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
     Index("ix_orders_created", "created_at", "id"),
 )
 
-# What is typed into a field but not (yet) valid: a desk that is loaded anew shows it again.
+# Field input that is not (yet) valid: a reloaded desk shows it again.
 order_drafts = Table(
     "order_drafts",
     metadata,
@@ -147,7 +147,7 @@ deliveries = Table(
     Column("tried_at", Double),
     Column("delivered_at", Double),
     Column("status", Integer),
-    # Why the last try failed, in English, and as a code with parameters (JSON).
+    # Why the last attempt failed, in English and as a code with parameters (JSON).
     Column("error", Text),
     Column("reason", String(40), nullable=False, server_default=""),
     Column("params", Text, nullable=False, server_default="{}"),
@@ -191,19 +191,19 @@ sessions = Table(
     Column("expires_at", Double, nullable=False, index=True),
 )
 
-# Commands by their client-made id: who asked for what, and the answer once there is one (idempotency).
+# Commands by client-generated id: who asked for what, and the answer once there is one (idempotency).
 commands = Table(
     "commands",
     metadata,
     Column("id", String(36), primary_key=True),
     Column("at", Double, nullable=False, index=True),
     Column("username", String(64), nullable=False),
-    # SHA-256 of name and arguments: the same id with another meaning is refused.
+    # SHA-256 of name and arguments: reusing the id for anything else is refused.
     Column("digest", String(64), nullable=False),
     Column("answer", Text),
 )
 
-# Who did what, when, and what came of it. Append-only: triggers refuse to change or delete a row.
+# Who did what, when, and the result. Append-only: triggers refuse to change or delete a row.
 audit = Table(
     "audit",
     metadata,

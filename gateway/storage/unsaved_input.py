@@ -27,7 +27,7 @@ class UnsavedInputRepository:
             return {row.field: row.text for row in await connection.execute(query)}
 
     async def keep_unsaved(self, order_id: str, texts: Mapping[str, str | None], *, by: str) -> None:
-        """Keep these texts, together; `None` lets that field's go. The last to write counts."""
+        """Keep these texts, together; `None` deletes that field's. The last write wins."""
         now = time.time()
         kept = [
             {"order_id": order_id, "field": field, "text": text, "username": by, "at": now}

@@ -1,4 +1,4 @@
-"""The stream as an AsyncAPI 3 document, made from the frames' types, so that it says what they say."""
+"""The stream as an AsyncAPI 3 document, generated from the frame types so that the two always agree."""
 
 from typing import Any, get_args
 
@@ -16,7 +16,7 @@ CLOSE_CODES = {
 
 
 def document() -> dict[str, Any]:
-    """The document, ready for JSON."""
+    """Return the document, ready for JSON."""
     server, client = get_args(frames.ServerFrame), get_args(frames.ClientFrame)
     _, schemas = msgspec.json.schema_components(
         [*server, *client], ref_template="#/components/schemas/{name}"
@@ -87,14 +87,14 @@ def document() -> dict[str, Any]:
 
 
 def _plain(schema: Any) -> Any:
-    """Without OpenAPI's `discriminator`, an object that AsyncAPI does not know; tags are constants."""
+    """Drop OpenAPI's `discriminator` object, which AsyncAPI does not have; tags become constants."""
     if isinstance(schema, dict):
         return {key: _plain(value) for key, value in schema.items() if key != "discriminator"}
     return [_plain(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def name(frame: type[Any]) -> str:
-    """A frame's name on the wire."""
+    """Return a frame's name on the wire."""
     return str(frame.__struct_config__.tag)
 
 

@@ -1,4 +1,4 @@
-"""Command frames of the stream: answered in their own time, without holding up other frames."""
+"""Command frames of the stream, answered in their own time without holding up other frames."""
 
 import asyncio
 from contextlib import suppress
@@ -14,14 +14,14 @@ from domain.frames import Fault
 from domain.refusals import refusal
 
 MAX_RUNNING = 8
-"""Commands of one connection at a time."""
+"""Commands one connection may have running at a time."""
 
 
 class CommandPort(Protocol):
-    """Port: commands of the desk."""
+    """Port for the desk's commands."""
 
     async def command(self, who: Identity, command_id: str, name: str, args: Any) -> Answered:
-        """Do it once and answer; asked again with the same id, the first answer. Never raises."""
+        """Carry out the command once and answer; the same id gets the first answer again. Never raises."""
         ...
 
 
@@ -33,7 +33,7 @@ class CommandFrames:
         self._tasks: dict[asyncio.Task[None], ServerConnection] = {}
 
     def take(self, connection: ServerConnection, who: Identity, frame: dict[str, Any]) -> str | None:
-        """Begin one command; what is wrong with the frame, if anything."""
+        """Start one command; return what is wrong with the frame, if anything."""
         match frame:
             case {"id": str(command_id), "name": str(name)}:
                 args = frame.get("args", {})

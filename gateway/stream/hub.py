@@ -1,13 +1,13 @@
-"""Who follows the live view, and how far each has come. A client is a cursor, not a queue.
+"""Who follows the live view, and how far each client has come. A client is a cursor, not a queue.
 
-Clients that keep up share one cursor and are grouped by audience. What concerns one agent alone (a
-screen-pop) goes to that agent at once (`own`); what concerns everybody goes round (`share`), some clients at
-a time, the same bytes to all alike. Who has not had their turn is `pending` with the place they are at; when
-something of their own comes first, they get both in one frame.
+Clients that keep up share one cursor and are grouped by audience. Changes for one agent (a screen-pop) go to
+that agent at once (`own`). Changes for everybody are sent in rounds (`share`), to some clients at a time,
+with the same bytes for all alike. A client whose turn is still to come is `pending`, with its position; if
+something of its own comes first, it gets both in one frame.
 
-A client that takes nothing for a while falls behind: what it has missed is computed when it is ready again,
-each changed key once, in its latest state. It costs no memory, loses only states that are no longer true, and
-is never waited for.
+A client that stops reading falls behind. When it is ready again, what it missed is computed: each changed key
+once, in its latest state. That costs no memory, loses only states that are no longer current, and nobody ever
+waits for the client.
 """
 
 from collections import OrderedDict
@@ -27,27 +27,27 @@ class Client:
         self.audience = audience
         self.cursor = cursor
         self.alike: Alike | None = None
-        """Set while it keeps up."""
+        """Set while the client keeps up."""
 
 
 class Alike:
-    """Whom the same bytes tell what concerns everybody: `audience` without the agent."""
+    """Clients that get the same bytes for everybody's changes: `audience` without the agent."""
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
 
 
 Sending = tuple[list[Client], int, bytes]
-"""Clients, the place they were at, and the frame that brings them on."""
+"""Clients, the position they were at, and the frame that brings them up to date."""
 Entries = list[tuple[Key, Item]]
 
 
 class _Round(Struct):
-    """One going round of what concerns everybody, up to `seq`."""
+    """One round of sending everybody's changes, up to `seq`."""
 
     seq: int
     frames: dict[tuple[int, Alike], bytes | None]
-    """By the clients' place; `None`: nothing in it concerns them."""
+    """Keyed by the clients' position; `None`: nothing in the round concerns them."""
 
 
 class Hub:
@@ -56,23 +56,23 @@ class Hub:
     def __init__(
         self, view: LiveView, *, queue_interval_s: float = 0.25, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Queues concern everybody: each is shown at most once per `queue_interval_s`, as it then is."""
+        """Set up the hub; each queue is shown at most once per `queue_interval_s`, in its latest state."""
         self.view = view
         self.clients: set[Client] = set()
         self.behind: set[Client] = set()
         """Clients with a cursor of their own."""
         self.on_news: Callable[[], None] = lambda: None
-        """Called when there is something to send, or will be when `held_for` is over."""
+        """Called when there is something to send, or will be once `held_for` has passed."""
         self._sent = view.seq
         self._public = view.seq
         """The newest change that concerns everybody."""
         self._groups: dict[Audience, set[Client]] = {}
         self._by_agent: dict[str | None, set[Audience]] = {}
         self._seeing_all: dict[Audience, set[Client]] = {}
-        """Those of the groups that everything concerns."""
+        """The subset of groups that see everything."""
         self._alike: dict[Audience, Alike] = {}
         self.pending: OrderedDict[Client, int] = OrderedDict()
-        """Clients that keep up and have yet to be told what concerns everybody, with their place."""
+        """Clients that keep up but have not yet been sent everybody's changes, with their position."""
         self._round: _Round | None = None
         self._clock = clock
         self._interval = queue_interval_s
@@ -82,7 +82,7 @@ class Hub:
     # -- facts in
 
     def publish(self, fact: AnyFact) -> None:
-        """Fold a fact into the view, now or soon; never waits."""
+        """Fold a fact into the view, now or soon, without waiting."""
         if isinstance(fact, QueueChanged) and self._interval:
             queue = (fact.queue.pbx, fact.queue.name)
             now = self._clock()
@@ -96,13 +96,13 @@ class Hub:
         self.on_news()
 
     def tick(self, now: float) -> None:
-        """Let ended calls leave the view; call about once a second."""
+        """Remove calls that ended a while ago from the view; call about once a second."""
         self.release()
         self.view.tick(now)
         self.on_news()
 
     def release(self) -> None:
-        """Show the queues whose time has come."""
+        """Show the held queues whose time has come."""
         now = self._clock()
         for queue in [one for one in self._held if now - self._shown_at[one] >= self._interval]:
             self._shown_at[queue] = now
@@ -110,7 +110,7 @@ class Hub:
 
     @property
     def held_for(self) -> float | None:
-        """Seconds until the next held queue is due; `None`: none is held."""
+        """Seconds until the next held queue is due; `None` if none is held."""
         if not self._held:
             return None
         return max(0.0, self._interval + min(self._shown_at[one] for one in self._held) - self._clock())
@@ -118,33 +118,33 @@ class Hub:
     # -- clients
 
     def join(self, client: Client) -> None:
-        """A client begins to follow, from its own cursor."""
+        """Add a client, starting from its own cursor."""
         self.clients.add(client)
         self.behind.add(client)
         self.on_news()
 
     def leave(self, client: Client) -> None:
-        """A client is gone."""
+        """Remove a client."""
         self._ungroup(client)
         self.clients.discard(client)
         self.behind.discard(client)
 
     def restart(self, client: Client, cursor: int | None, audience: Audience | None = None) -> None:
-        """Go on from another place, or as another audience."""
+        """Continue from another position, or as another audience."""
         self._ungroup(client)
         client.cursor, client.audience = cursor, audience or client.audience
         self.behind.add(client)
         self.on_news()
 
     def fall_behind(self, client: Client, cursor: int | None) -> None:
-        """The client was not ready for what came after `cursor`, or needs a snapshot."""
+        """Mark the client as behind: it was not ready for what came after `cursor`, or needs a snapshot."""
         self._ungroup(client)
         client.cursor = cursor
         self.behind.add(client)
 
     @property
     def sent(self) -> int:
-        """The place of all who keep up, but for those who are pending."""
+        """The position of all who keep up, except those pending."""
         return self._sent
 
     def _ungroup(self, client: Client) -> None:
@@ -165,13 +165,13 @@ class Hub:
     # -- frames out
 
     def own(self) -> Iterator[Sending]:
-        """What is new for single agents, to be sent now; take all of it without waiting in between.
+        """Yield changes for single agents, to be sent now; consume it without awaiting in between.
 
-        What is new for everybody, or for those who see all, makes them pending.
+        Changes for everybody, or for those who see all, make their clients pending.
         """
         before, tail = self._sent, self.view.changed(self._sent)
         if tail is None:
-            # More was forgotten at once than is kept: everybody begins anew.
+            # More changes were dropped at once than are kept: everybody needs a snapshot.
             self._sent = self._public = self.view.seq
             for client in [one for group in self._groups.values() for one in group]:
                 self.fall_behind(client, None)
@@ -216,17 +216,17 @@ class Hub:
 
     @property
     def sharing(self) -> bool:
-        """Whether a round is under way."""
+        """Whether a round is in progress."""
         return self._round is not None
 
     def share(self, most: int) -> Iterator[Sending]:
-        """Go round among those pending, `most` of them now; take all of it without waiting in between."""
+        """Continue the round with up to `most` pending clients; consume it without awaiting in between."""
         going = self._round = self._round or _Round(self._sent, {})
         turns: dict[tuple[int, Alike], list[Client]] = {}
         for _ in range(most):
             client = next(iter(self.pending), None)
             if client is None or self.pending[client] >= going.seq:
-                self._round = None  # Whoever is pending has had their turn, and waits for the next round.
+                self._round = None  # Those still pending had their turn and wait for the next round.
                 break
             assert client.alike is not None
             turns.setdefault((self.pending.pop(client), client.alike), []).append(client)
@@ -248,7 +248,7 @@ class Hub:
         return None if tail is None else [entry for entry in tail if entry[1].public]
 
     def catch_up(self, client: Client) -> bytes | None:
-        """The frame that brings a client that was behind to where all are (`own` having been taken)."""
+        """Return the frame that brings a client up to date (once `own` has been consumed)."""
         cursor = client.cursor
         news = None if cursor is None else self.view.since(cursor, client.audience)
         if news is None:

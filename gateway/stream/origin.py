@@ -1,4 +1,4 @@
-"""Whether a browser's request comes from one of our own pages (the `Origin` header)."""
+"""Check whether a browser's request comes from one of our own pages (the `Origin` header)."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 def own_origin(
     origin: str | None, host: str | None, *, allowed: Collection[str] = (), page_port: int | None = None
 ) -> bool:
-    """Whether `origin` is `host` itself (also by the page's port), or among `allowed`.
+    """Whether `origin` is `host` itself (also with the page's port), or is in `allowed`.
 
-    A missing Origin is allowed: browsers always send it with websockets and unsafe requests, other
+    A missing Origin is allowed: browsers always send it with websockets and unsafe requests, and other
     programs need the cookie anyway.
     """
     if origin is None or origin in allowed:

@@ -1,10 +1,10 @@
-"""The writing half of the stream: one task for all clients, because 5,000 wake-ups cost more than the bytes.
+"""The writing half of the stream: one task for all clients, as 5,000 wake-ups cost more than the bytes.
 
-What is an agent's own goes out at once; what concerns everybody is written to some clients at a time, and
-whatever else there is to do comes between: a screen-pop is never behind 1,000 copies of a queue.
+An agent's own changes go out at once. Everybody's changes are written to a few clients at a time, with other
+work in between, so a screen-pop never waits behind 1,000 copies of a queue.
 
-Whoever has taken all it was sent gets the next delta; whoever has not falls behind (see `hub.py`), is looked
-at again a little later, and is given up when nothing moves for `send_timeout_s`.
+A client that has taken everything it was sent gets the next delta. Any other falls behind (see `hub.py`), is
+checked again a little later, and is dropped if nothing moves for `send_timeout_s`.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ CLOSE_TOO_SLOW = 4408
 MIN_INTERVAL_S = 0.002
 LOOK_AGAIN_S = 0.05
 LOOKING_SHARE = 0.02
-"""Of the time, what goes into looking at clients that take nothing: those that do must not feel them."""
+"""Share of time spent checking clients that read nothing, so that the others do not notice them."""
 SLICE = 64
-"""Clients written to before looking at the time."""
+"""Clients written to between looks at the clock."""
 SLICE_S = 0.002
-"""As long is written without anything else coming between."""
+"""Longest time spent writing before other work gets a turn."""
 
 
 class Follower(Client):
-    """A client with its connection. Instants are the loop's."""
+    """A client with its connection. Instants are in the event loop's time."""
 
     def __init__(self, connection: ServerConnection, client: Client) -> None:
         super().__init__(client.audience, client.cursor)
@@ -45,19 +45,19 @@ class Follower(Client):
         self.last_sent = 0.0
         self.stuck_at = 0.0
         self.stuck_bytes = 0
-        """What it had still to take when it was last looked at; it is stuck where this does not shrink."""
+        """What was unsent when it was last checked; it is stuck as long as this does not shrink."""
 
     def waiting_bytes(self) -> int:
-        """What it was sent and its connection has not taken yet."""
+        """Return the bytes it was sent that its connection has not taken yet."""
         size: int = self.transport.get_write_buffer_size()
         return size
 
 
 class Sender:
-    """`run()` writes until it is cancelled."""
+    """Writes until `run()` is cancelled."""
 
     def __init__(self, hub: Hub, *, heartbeat_s: float, batch_s: float, send_timeout_s: float) -> None:
-        """Writes at most every `batch_s` under load, and at once when little is going on."""
+        """Set up the sender: writes at once when idle, at most every `batch_s` under load."""
         self._hub = hub
         self._heartbeat_s = heartbeat_s
         self._batch_s = batch_s
@@ -65,11 +65,11 @@ class Sender:
         self._news = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
         self.dropped = 0
-        """Clients given up as too slow."""
+        """Clients dropped for being too slow."""
         self._next_round = 0.0
         self._round_took = 0.0
         self._late: deque[Client] = deque()
-        """Of those behind, who has not been looked at this time."""
+        """Clients that are behind and have not been checked in this pass."""
         self._next_look = 0.0
         self._look_took = 0.0
         hub.on_news = self._news.set
@@ -94,11 +94,11 @@ class Sender:
             except Exception:
                 log.exception("stream_write_failed")
                 own = loop.time() - began
-            # Writing takes a part of the time only; where few clients follow, nothing waits for a batch.
+            # Writing takes only part of the time; with few clients, nothing waits for a batch.
             await asyncio.sleep(0 if self._hub.sharing or self._late else self._pause(own))
 
     async def _something(self, most: float) -> None:
-        """Wait until there is something to do, `most` seconds."""
+        """Wait until there is something to do, at most `most` seconds."""
         hub = self._hub
         if hub.sharing or self._late:
             return
@@ -139,7 +139,7 @@ class Sender:
         if not self._late:
             if now < self._next_look or not hub.behind:
                 return
-            # In order, so that nobody waits for those who take nothing.
+            # In order, so that nobody has to wait for those who read nothing.
             self._late.extend(hub.behind)
             self._look_took = 0.0
         began = done = loop.time()
@@ -158,7 +158,7 @@ class Sender:
             self._next_look = done + min(LOOK_AGAIN_S, self._look_took / LOOKING_SHARE)
 
     def _deliver(self, clients: Iterable[Client], before: int, frame: bytes, now: float) -> None:
-        """To whoever has taken all it was sent; the others fall behind."""
+        """Write to the clients that have taken everything they were sent; the others fall behind."""
         ready = []
         for client in clients:
             assert isinstance(client, Follower)
@@ -169,7 +169,7 @@ class Sender:
         self._broadcast(ready, frame, now)
 
     def _broadcast(self, clients: list[Follower], frame: bytes, now: float) -> None:
-        # A server's frames are not masked: without extensions all clients get the very same bytes, and making
+        # Server frames are not masked: without extensions all clients get the very same bytes. Serialising
         # them once is what makes 5,000 clients cheap. We never send fragments that could be interrupted.
         wire = Frame(Opcode.TEXT, frame).serialize(mask=False)
         deflated = []
@@ -185,7 +185,7 @@ class Sender:
             broadcast(deflated, frame.decode())
 
     def _judge(self, client: Follower, waiting: int, now: float) -> None:
-        """Give a client up when what waits for it has not shrunk for too long."""
+        """Drop a client if its unsent data has not shrunk for too long."""
         if not client.stuck_bytes or waiting < client.stuck_bytes:
             client.stuck_at, client.stuck_bytes = now, waiting
         elif now - client.stuck_at > self._send_timeout_s:
@@ -210,7 +210,7 @@ class Sender:
     def close(
         self, connection: ServerConnection, code: int, reason: str, *, abort_after_s: float | None = None
     ) -> None:
-        """Close in the background; a connection that takes nothing is cut after `abort_after_s`."""
+        """Close in the background; if the client reads nothing, abort after `abort_after_s`."""
 
         async def closing() -> None:
             with suppress(ConnectionClosed, TimeoutError):

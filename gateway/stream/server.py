@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class StreamServer:
-    """`async with StreamServer(...) as server`: serves on `server.port` until the block is left."""
+    """Serves on `server.port` inside `async with StreamServer(...) as server`."""
 
     def __init__(
         self,
@@ -58,15 +58,16 @@ class StreamServer:
         deflate: bool = False,
         privacy: Privacy = OPEN,
     ) -> None:
-        """`authenticate(token)` is AccountService.authenticate; `page_port` the web's bound port.
+        """Set up the server. `authenticate(token)` is AccountService.authenticate.
 
-        `deflate`: offer permessage-deflate; off, because it was measured (docs/stream.md).
+        `page_port` returns the web server's bound port. `deflate` offers permessage-deflate, which is off
+        because it was measured (docs/stream.md).
         """
         self.hub = hub
         self.host = host
         self.port = port
         self.epoch = secrets.token_hex(8)
-        """Names this run: sequence numbers of another run mean nothing here."""
+        """Identifies this run: sequence numbers from another run mean nothing here."""
         self._authenticate = authenticate
         self._page_port = page_port
         self._origins = allowed_origins
@@ -99,7 +100,8 @@ class StreamServer:
             server_header=None,
         )
         for listener in self._server.sockets:
-            # Each connection inherits it: a client that takes nothing holds no more of the kernel's memory.
+            # Inherited by every connection: a client that reads nothing ties up no more kernel memory than
+            # this.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         self._writing = asyncio.create_task(self.sender.run(), name="stream")
@@ -116,7 +118,7 @@ class StreamServer:
             await asyncio.gather(self._writing, return_exceptions=True)
 
     def revoke(self, token_hash: str) -> None:
-        """Close every connection of that session with 4401; give it to AccountService.on_revoked."""
+        """Close all connections of that session with 4401; pass this to AccountService.on_revoked."""
         for connection, (_, identity) in list(self._who.items()):
             if identity.token_hash == token_hash:
                 self.sender.close(connection, CLOSE_SIGNED_OUT, "signed out")
@@ -181,7 +183,7 @@ class StreamServer:
         )
 
     def _resumed(self, epoch: Any, since: Any) -> int | None:
-        """The cursor a client comes back with; `None` (a snapshot) if it means nothing here."""
+        """Return the cursor a returning client gave; `None` (a snapshot) if it means nothing here."""
         if epoch != self.epoch or isinstance(since, bool):
             return None
         try:
@@ -190,17 +192,17 @@ class StreamServer:
             return None
 
     async def _send(self, connection: ServerConnection, frame: bytes) -> None:
-        """Send one client something of its own."""
+        """Send something to one client alone."""
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 await connection.send(frame, text=True)
         except TimeoutError:
-            # It takes nothing any more, not even a close frame.
+            # It reads nothing any more, not even a close frame.
             log.warning("stream_client_too_slow", seconds=self._send_timeout_s)
             connection.transport.abort()
 
     async def _watch(self, connection: ServerConnection, token: str, identity: Identity) -> None:
-        """Close when the session is over, also when it was ended by another process."""
+        """Close the connection when the session ends, even if another process ended it."""
         while (left := identity.expires_at - time()) > 0:
             await asyncio.sleep(min(left, self._recheck_s))
             now = await self._authenticate(token)
@@ -222,7 +224,7 @@ class StreamServer:
                 return
 
     async def _take(self, connection: ServerConnection, client: Client, message: str | bytes) -> str | None:
-        """Act on one client frame; what is wrong with it, if anything."""
+        """Handle one client frame; return what is wrong with it, if anything."""
         try:
             frame = json.loads(message)
         except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
 """The live view: what screens show now, as keyed JSON with one rising sequence number. Pure.
 
-Every item is keyed by (topic, key) and encoded at most once per state, when somebody is to see it. A change
+Every item is keyed by (topic, key) and encoded at most once per state, when somebody first needs it. A change
 moves its key to the end of an index ordered by `seq`, so "everything since N" is the tail of that index, each
-key once in its latest state: resume and conflation are the same walk. Removed keys leave tombstones; only
-these are ever forgotten, and whoever is older than the oldest forgotten one needs a new snapshot.
+key once in its latest state: resuming and conflation are the same walk. Removed keys leave tombstones. Only
+these are ever dropped, and a client older than the last dropped one needs a new snapshot.
 """
 
 from collections import OrderedDict
@@ -39,13 +39,13 @@ from domain.visibility.redact import redact
 TOPICS: tuple[str, ...] = get_args(Topic)
 Key = tuple[str, str]
 PERSONAL = frozenset({"calls", "queues", "transcripts", "orders", "alerts"})
-"""Topics that tell something of callers."""
+"""Topics that contain callers' personal data."""
 
 _encoder = msgspec.json.Encoder()
 
 
 class Audience(Struct, frozen=True):
-    """What one client may see. Clients of equal audience get the very same bytes."""
+    """What one client may see. Clients with equal audiences get the very same bytes."""
 
     sees_all: bool
     agent: str | None
@@ -56,7 +56,7 @@ class Audience(Struct, frozen=True):
 def audience_of(
     identity: Identity, privacy: Privacy, topics: Collection[str] = TOPICS, *, screen: bool = False
 ) -> Audience:
-    """The audience a signed-in person belongs to; `screen`: everybody who looks at their big screen."""
+    """Return a signed-in user's audience; with `screen`, that of everyone looking at their big screen."""
     return Audience(
         sees_all=identity.may(Permission.SEE_ALL),
         agent=identity.agent_id,
@@ -71,14 +71,14 @@ class Item(Struct):
     seq: int
     value: Any
     public: bool
-    """Everyone signed in may see it; else only `agent` and supervisors."""
+    """Visible to everyone signed in; otherwise only to `agent` and supervisors."""
     agent: str | None = None
     former: frozenset[str] = frozenset()
-    """Agents who could see it once: they are told when they no longer can."""
+    """Agents who could see it before: they are told when they no longer can."""
     call_id: str | None = None
     json: bytes | None = None
     masked: dict[tuple[Visibility, bool], bytes] | None = None
-    """The JSON for visibility that do not see it whole, and whether they see all."""
+    """The JSON as masked for each (visibility, sees all) that may not see it whole."""
 
 
 class LiveView:
@@ -92,7 +92,7 @@ class LiveView:
         utterances_per_call: int = 3000,
         tombstones: int = 10_000,
     ) -> None:
-        """Ended calls leave after `linger_s`; the `recent_orders` newest orders of left calls stay."""
+        """Ended calls are removed after `linger_s`, except for their `recent_orders` newest orders."""
         self.seq = 0
         self._linger_s = linger_s
         self._recent_orders = recent_orders
@@ -100,7 +100,8 @@ class LiveView:
         self._tombstones_kept = tombstones
         self._items: OrderedDict[Key, Item] = OrderedDict()
         self._tombstones: OrderedDict[Key, None] = OrderedDict()
-        self._queue_state = 0
+        self._floor = 0
+        """`seq` of the newest tombstone dropped; older positions cannot be resumed."""
         self._of_call: dict[str, OrderedDict[Key, None]] = {}
         self._ended: dict[str, float] = {}
         self._left_orders: OrderedDict[Key, None] = OrderedDict()
@@ -109,7 +110,7 @@ class LiveView:
 
     @singledispatchmethod
     def apply(self, fact: Fact | AnyFact) -> None:
-        """Fold one fact in. Facts that show nothing are ignored."""
+        """Fold one fact in. Facts that change nothing on screen are ignored."""
 
     @apply.register
     def _(self, fact: CallFact) -> None:
@@ -117,7 +118,7 @@ class LiveView:
         key = ("calls", call.id)
         if call.state is CallState.ENDED:
             if call.id not in self._of_call and not self._known(key):
-                return  # old news, as after a reconciliation: it was never on a screen
+                return  # old news, for example after a resync: it was never on a screen
             self._ended.setdefault(call.id, fact.at)
         else:
             self._ended.pop(call.id, None)
@@ -185,7 +186,7 @@ class LiveView:
     @apply.register
     def _(self, fact: LifeSafetyAlert) -> None:
         alert = fact.alert
-        # It leaves with its call; one that comes after the call has left is in the order.
+        # Removed together with its call; one that comes later is in the order.
         if alert.call_id in self._of_call:
             self._put(("alerts", alert.call_id), alert, agent=alert.agent, call_id=alert.call_id)
 
@@ -198,7 +199,7 @@ class LiveView:
             self._remove(key)
 
     def tick(self, now: float) -> None:
-        """Let calls that ended `linger_s` ago leave, with their transcripts; `now` in POSIX seconds."""
+        """Remove calls that ended `linger_s` ago, with their transcripts; `now` is in POSIX seconds."""
         for call_id in [c for c, ended in self._ended.items() if now - ended >= self._linger_s]:
             del self._ended[call_id]
             for key in self._of_call.pop(call_id):
@@ -211,7 +212,7 @@ class LiveView:
     # frames out
 
     def snapshot(self, audience: Audience) -> list[tuple[Key, Raw]]:
-        """Everything `audience` may see now, oldest change first, each value as ready JSON."""
+        """Return all `audience` may see now, oldest change first, with each value as encoded JSON."""
         return [
             (key, Raw(self.redacted(key, item, audience)))
             for key, item in self._items.items()
@@ -219,12 +220,12 @@ class LiveView:
         ]
 
     def values(self, topic: str) -> list[tuple[str, Any]]:
-        """Everything of one topic: (key, value)."""
+        """Return everything in one topic as (key, value)."""
         return [(key[1], one.value) for key, one in self._items.items() if key[0] == topic and one.value]
 
     def changed(self, seq: int) -> list[tuple[Key, Item]] | None:
-        """All that changed after `seq`, in order of change; `None` as in `since`."""
-        if seq > self.seq or seq < self._queue_state:
+        """Return all that changed after `seq`, in order of change; `None` as in `since`."""
+        if seq > self.seq or seq < self._floor:
             return None
         tail: list[tuple[Key, Item]] = []
         for key in reversed(self._items):
@@ -236,9 +237,9 @@ class LiveView:
         return tail
 
     def since(self, seq: int, audience: Audience) -> tuple[list[tuple[Key, Raw]], list[Key]] | None:
-        """What changed after `seq`: (changes, removals), each key once, in order of change.
+        """Return what changed after `seq`: (changes, removals), each key once, in order of change.
 
-        `None` where `seq` is too old or from the future: the client needs a snapshot.
+        `None` if `seq` is too old or in the future: the client needs a snapshot.
         """
         tail = self.changed(seq)
         return None if tail is None else self.select(tail, audience)
@@ -246,7 +247,7 @@ class LiveView:
     def select(
         self, tail: Iterable[tuple[Key, Item]], audience: Audience
     ) -> tuple[list[tuple[Key, Raw]], list[Key]]:
-        """What of `tail` (from `changed`) concerns `audience`: (changes, removals)."""
+        """Return what of `tail` (from `changed`) concerns `audience`: (changes, removals)."""
         changes: list[tuple[Key, Raw]] = []
         removals: list[Key] = []
         for key, item in tail:
@@ -262,7 +263,7 @@ class LiveView:
         return changes, removals
 
     def redacted(self, key: Key, item: Item, audience: Audience) -> bytes:
-        """The value's JSON as `audience` may see it."""
+        """Return the value's JSON as `audience` may see it."""
         visibility = audience.visibility
         if key[0] in PERSONAL and not (visibility.whole and (audience.sees_all or key[0] != "queues")):
             item.masked = item.masked or {}
@@ -323,11 +324,11 @@ class LiveView:
         self._tombstones.move_to_end(key)
         while len(self._tombstones) > self._tombstones_kept:
             forgotten, _ = self._tombstones.popitem(last=False)
-            self._queue_state = max(self._queue_state, self._items.pop(forgotten).seq)
+            self._floor = max(self._floor, self._items.pop(forgotten).seq)
 
 
 def _seen(value: Any, audience: Audience) -> Any:
-    """What `audience` may see of it. Who waits is nobody's caller yet; of a long line agents see the head."""
+    """Redact for `audience`. Waiting callers are strangers to agents, who only see the head of the queue."""
     if isinstance(value, Queue) and not audience.sees_all:
         return redact(structs.replace(value, waiting=value.waiting[:SHOWN_TO_AGENTS]), STRANGERS)
     return redact(value, audience.visibility)
@@ -347,12 +348,12 @@ def visible(key: Key, item: Item, audience: Audience) -> bool:
 
 
 def snapshot_frame(view: LiveView, audience: Audience) -> bytes:
-    """Everything `audience` may see, as a `snapshot` frame."""
+    """Build a `snapshot` frame of everything `audience` may see."""
     return b'{"type":"snapshot","seq":%d,"items":[%b]}' % (view.seq, _joined(view.snapshot(audience)))
 
 
 def delta_frame(seq: int, changes: list[tuple[Key, Raw]], removals: list[Key]) -> bytes | None:
-    """A `delta` frame; `None` where there is nothing to say."""
+    """Build a `delta` frame; `None` if it would be empty."""
     if not changes and not removals:
         return None
     gone = _encoder.encode([{"topic": topic, "key": key} for topic, key in removals])
@@ -360,7 +361,7 @@ def delta_frame(seq: int, changes: list[tuple[Key, Raw]], removals: list[Key]) -
 
 
 def _joined(changes: list[tuple[Key, Raw]]) -> bytes:
-    """Changes as the frames carry them; the values are JSON already."""
+    """Join changes as frames carry them; the values are JSON already."""
     return b",".join(
         b'{"topic":"%b","key":%b,"value":%b}' % (topic.encode(), _encoder.encode(key), value)
         for (topic, key), value in changes

@@ -1,1 +1,1 @@
-"""Reference data of a district: places, units, enterprises, glossary; found by sound."""
+"""Reference data (places, units, enterprises, glossary), searchable by sound."""

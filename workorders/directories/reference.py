@@ -1,9 +1,8 @@
-"""What extraction matches against: places, units, enterprises, glossary, taxonomy; data files, replaceable.
+"""The replaceable data files that extraction matches against: places, units, enterprises and so on.
 
-The formats are told in docs/workorders.md: UTF-8, tab-separated, `#` begins a comment line, the first other
-line names
-the columns, a list within a cell is separated by 、. Nothing is guessed: a faulty line is named with its
-fix.
+The formats are described in docs/workorders.md: UTF-8, tab-separated; `#` begins a comment line, the first
+other line names the columns, and a list within a cell is separated by 、. Nothing is guessed: an error names
+the faulty line and its fix.
 """
 
 import tomllib
@@ -18,11 +17,11 @@ from workorders.directories.sound import SoundIndex
 DATA = Path(__file__).parents[1] / "data"
 MAX_CELL = 4000
 PLACE_FLOOR = 0.4
-"""镇 and 村 tell places from other words, though not from each other."""
+"""镇 and 村 distinguish places from other words, though not from each other."""
 
 
 class ReferenceDataError(ValueError):
-    """A data file cannot be used; the text names file, line and fix."""
+    """A data file cannot be used; the message names file, line and fix."""
 
 
 class Place(Struct, frozen=True):
@@ -34,7 +33,7 @@ class Place(Struct, frozen=True):
 
 
 class Enterprise(Struct, frozen=True):
-    """A company; `code`: unified social credit code (GB 32100)."""
+    """A company; `code` is its unified social credit code (GB 32100)."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -43,7 +42,10 @@ class Enterprise(Struct, frozen=True):
 
 
 class Unit(Struct, frozen=True):
-    """A unit that handles requests; `towns`: only there (empty: anywhere); `phone`: takes calls passed on."""
+    """A unit that handles requests.
+
+    `towns` limits where it does so (empty: everywhere); `phone` takes transferred calls.
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -54,14 +56,14 @@ class Unit(Struct, frozen=True):
 
 
 class Term(Struct, frozen=True):
-    """A word of the line's own: `policy` (an answer may name it) or any other kind."""
+    """A term used on the lines; `kind` is `policy` (an answer may name it) or anything else."""
 
     term: str
     kind: str = ""
 
 
 class Function(Struct, frozen=True):
-    """What some kind of public body does: how such bodies are named, the words of their matters."""
+    """What one kind of public body does: what such bodies are called, and the words for their matters."""
 
     id: str
     names: tuple[str, ...]
@@ -70,7 +72,7 @@ class Function(Struct, frozen=True):
 
 
 class Words(Struct, frozen=True):
-    """Lists of telling words; see data/words.toml."""
+    """Lists of key words; see data/words.toml."""
 
     urgent: tuple[str, ...]
     life_safety: tuple[str, ...]
@@ -81,23 +83,23 @@ class Words(Struct, frozen=True):
     category: dict[str, tuple[str, ...]]
     category_of_form: dict[str, str]
     below: dict[str, tuple[str, ...]]
-    """`level2/level3` of the taxonomy → what callers say of it."""
+    """`level2/level3` of the taxonomy → words callers use for it."""
 
 
 class Named:
-    """A list whose members go by several names, searchable by sound."""
+    """A list whose members each have several names, searchable by sound."""
 
-    def __init__(self, names: list[tuple[str, int]], *, queue_state: float = 0.12) -> None:
-        self.index = SoundIndex([name for name, _ in names], queue_state=queue_state)
+    def __init__(self, names: list[tuple[str, int]], *, floor: float = 0.12) -> None:
+        self.index = SoundIndex([name for name, _ in names], floor=floor)
         self._owner = [owner for _, owner in names]
 
     def owner(self, index: int) -> int:
-        """The position in the list of the member that name `index` belongs to."""
+        """Return the list position of the member that has name number `index`."""
         return self._owner[index]
 
 
 class Reference:
-    """All reference data, loaded once and shared; indexes are made when first used."""
+    """All reference data, loaded once and shared; indexes are built on first use."""
 
     def __init__(
         self,
@@ -118,12 +120,12 @@ class Reference:
 
     @cached_property
     def towns(self) -> tuple[str, ...]:
-        """The towns and streets, each once, in file order."""
+        """Towns and streets without duplicates, in file order."""
         return tuple(dict.fromkeys(place.town for place in self.places))
 
     @cached_property
     def villages(self) -> tuple[Place, ...]:
-        """Villages and communities; the same name may stand in two towns."""
+        """Villages and communities; a name may occur in two towns."""
         return tuple(place for place in self.places if place.village)
 
     @cached_property
@@ -131,14 +133,14 @@ class Reference:
         aliases = {place.town: place.aliases for place in self.places if not place.village}
         return Named(
             [(name, at) for at, town in enumerate(self.towns) for name in (town, *aliases.get(town, ()))],
-            queue_state=PLACE_FLOOR,
+            floor=PLACE_FLOOR,
         )
 
     @cached_property
     def village_index(self) -> Named:
         return Named(
             [(name, at) for at, one in enumerate(self.villages) for name in (one.village, *one.aliases)],
-            queue_state=PLACE_FLOOR,
+            floor=PLACE_FLOOR,
         )
 
     @cached_property
@@ -152,7 +154,7 @@ class Reference:
         return Named([(name, at) for at, one in enumerate(self.units) for name in spoken_names(one)])
 
     def hot_words(self, limit: int = 60) -> tuple[str, ...]:
-        """Names worth telling the recogniser beforehand: glossary first, then towns, units, enterprises."""
+        """Return names worth giving the recogniser in advance: glossary, then towns, units, enterprises."""
         names = [term.term for term in self.glossary]
         names += self.towns
         names += [unit.name for unit in self.units if len(self.units) <= limit]
@@ -161,7 +163,7 @@ class Reference:
 
 
 def spoken_names(unit: Unit) -> tuple[str, ...]:
-    """A unit's name and how people shorten it: without the district before it."""
+    """Return a unit's name and its common short forms, without the district in front."""
     bare = unit.name.removeprefix("区")
     return tuple(dict.fromkeys((unit.name, bare, *unit.aliases)))
 
@@ -173,7 +175,7 @@ def load_reference(
     glossary: Path | None = None,
     taxonomy: Path | None = None,
 ) -> Reference:
-    """Load the data; the shipped example district where no file is given.
+    """Load the data; for files not given, the example district that ships with the package.
 
     Raises:
         ReferenceDataError: a file is missing or malformed.
@@ -261,7 +263,7 @@ def _unique(path: Path, columns: tuple[str, ...], optional: tuple[str, ...]) -> 
         if not name:
             raise ReferenceDataError(f"{path}:{number}: {key} is empty; fill it in or take the line out")
         if name not in seen:
-            # A name that stands twice does no harm: the first is meant.
+            # A duplicate name is harmless: the first one wins.
             seen.add(name)
             rows.append(row)
     return rows
@@ -274,10 +276,10 @@ def _split(text: str) -> tuple[str, ...]:
 def read_rows(
     path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> list[tuple[int, dict[str, str]]]:
-    """(line number, row) of a data file; columns it lacks that are `optional` are empty.
+    """Read a data file as (line number, row) pairs; missing `optional` columns are empty.
 
     Raises:
-        ReferenceDataError: it is missing, not UTF-8, lacks a column, or a line does not fit.
+        ReferenceDataError: the file is missing, not UTF-8, lacks a column, or has a malformed line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

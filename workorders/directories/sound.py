@@ -1,11 +1,9 @@
-"""Names found by their sound: what the recogniser wrote against lists of thousands of names. Pure and fast.
+"""Find names by sound: match recognised text against lists of thousands of names, fast. Pure.
 
-Two steps. A bound, for all names at once: no name can be more alike than the mean of its syllables' best
-likeness
-anywhere in the text. Then, for the few that pass, the best alignment with any stretch of the text, where
-syllables
-may be lost or added. A name's syllables weigh by how much they tell: 村 and 有限公司 little, what is rare
-much.
+It works in two steps. First, a bound for all names at once: a name cannot match better than the mean of the
+best similarity each of its syllables has anywhere in the text. Then, for the few names that pass, the best
+alignment with any part of the text, where syllables may be lost or added. Syllables are weighted by how
+distinctive they are: 村 and 有限公司 count little, rare ones much.
 """
 
 from collections import Counter, defaultdict
@@ -19,13 +17,14 @@ from msgspec import Struct
 from workorders.directories.syllables import INVENTORY, sounds
 
 LOST, ADDED = 0.9, 0.55
-"""Cost of a syllable of the name that was not heard, and of one heard within it that is not its own."""
+"""Cost of a syllable of the name that was not heard, and of one heard that is not part of the name."""
 
 
 class Heard(Struct, frozen=True):
-    """A name found: characters `start` to `end` of the text sound like it by `likeness` (0..1).
+    """A match: characters `start` to `end` of the text sound like the name by `likeness` (0..1).
 
-    `telling`: how much that likeness says, in bits or so: long and rare names tell more. `exact`: by letters.
+    `telling` says how much that means, roughly in bits: long and rare names say more. `exact`: spelt the
+    same.
     """
 
     index: int
@@ -38,15 +37,16 @@ class Heard(Struct, frozen=True):
 
 
 class SoundIndex:
-    """A list of names, ready to be searched for."""
+    """A searchable list of names."""
 
-    def __init__(self, names: Sequence[str], *, queue_state: float = 0.12) -> None:
-        """`floor`: what the least telling syllable weighs at least, against the most telling one."""
+    def __init__(self, names: Sequence[str], *, floor: float = 0.12) -> None:
+        """Build the index. `floor` is the least weight of a syllable, relative to the name's heaviest one."""
         self.names = tuple(names)
         self.search = lru_cache(maxsize=1024)(self._search)
-        """`search(text, least, limit=20)`: names at least so alike somewhere in the text, the most telling
-        first.
-        What was said before stays said: a growing transcript costs only its new utterance."""
+        """`search(text, least, limit=20)`: names at least this similar to part of the text, best first.
+
+        Cached because earlier utterances do not change: a growing transcript costs only its new utterance.
+        """
         spelt = [sounds(name)[0] for name in self.names]
         seen = Counter(number for syllables in spelt for number in {int(one) for one in syllables})
         total = len(spelt) + 1
@@ -60,9 +60,10 @@ class SoundIndex:
             weights = np.array(
                 [[0.15 + np.log(total / seen[int(one)]) for one in spelt[index]] for index in members]
             )
-            # In a short list every syllable is rare: how common a syllable is in speech bounds what it tells.
+            # In a short list every syllable is rare, so cap the weight: syllables are common in speech all
+            # the same.
             weights = np.minimum(weights, 5.0)
-            weights = np.maximum(weights, queue_state * weights.max(axis=1, keepdims=True))
+            weights = np.maximum(weights, floor * weights.max(axis=1, keepdims=True))
             self._groups.append((np.array(members), syllables, weights, weights.sum(axis=1)))
 
     def _search(self, text: str, least: float, limit: int = 20) -> list[Heard]:
@@ -96,7 +97,7 @@ class SoundIndex:
 
 
 def syllables_alike(one: str, other: str) -> float:
-    """How alike two single characters sound; 0 where one makes no sound."""
+    """How similar two single characters sound; 0 if either has no sound."""
     a, b = sounds(one)[0], sounds(other)[0]
     return float(INVENTORY.matrix[int(a[0]), int(b[0])]) if len(a) and len(b) else 0.0
 
@@ -107,10 +108,10 @@ Numbers = npt.NDArray[np.float64]
 def _align(
     alike: npt.NDArray[np.float32], share: Numbers
 ) -> tuple[Numbers, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Least cost of each name against any stretch; (cost, first, last syllable heard) a name.
+    """Align each name with its best part of the text; return (cost, first, last syllable heard) per name.
 
-    `alike`: (names, syllables of the name, syllables heard); `share`: weight of each syllable of a name,
-    sum 1.
+    `alike`: (names, syllables of the name, syllables heard). `share`: the weights of a name's syllables,
+    which sum to 1.
     """
     names, length, width = alike.shape
     cost = np.zeros((names, width + 1))
@@ -126,7 +127,7 @@ def _align(
         here[:, 1:] = np.where(better, matched, here[:, 1:])
         came[:, 1:] = np.where(better, start[:, :-1], came[:, 1:])
         if step > 0:
-            # One syllable too many may stand between two of the name's.
+            # One extra syllable may stand between two of the name's.
             added = here[:, :-1] + ADDED * mean
             better = added < here[:, 1:]
             here[:, 1:] = np.where(better, added, here[:, 1:])

@@ -1,10 +1,8 @@
-"""Mandarin syllables as numbers, and how easily telephone speech takes one for another. Pure.
+"""Mandarin syllables as numbers, and how easily telephone speech confuses them. Pure.
 
-A syllable is an initial and a final (medial, nucleus, coda). Likeness is 1 for the same, near 1 for what
-the line and
-the accent do not keep apart (zh/z, ch/c, sh/s, n/l, f/h, r/l, -n/-ng), and falls with what differs
-otherwise. Tones are
-dropped: recognisers that err, err in tones first.
+A syllable is an initial and a final (medial, nucleus, coda). The similarity of two syllables is 1 if they are
+the same, near 1 if telephone lines and accents blur the difference (zh/z, ch/c, sh/s, n/l, f/h, r/l, -n/-ng),
+and lower for other differences. Tones are dropped: they are what recognisers get wrong first.
 """
 
 from functools import lru_cache
@@ -64,7 +62,7 @@ def _pair(table: dict[str, float], one: str, other: str, otherwise: float) -> fl
 
 
 def parts(syllable: str) -> Parts | None:
-    """A pinyin syllable without tone, taken apart; `None` where it is none."""
+    """Split a pinyin syllable without tone into its parts; `None` if it is not one."""
     initial = ""
     final = _ZERO.get(syllable, "")
     if not final:
@@ -94,29 +92,30 @@ def _alike(one: Parts, other: Parts) -> float:
     initials = _pair(_CLOSE, one[0], other[0], 0.1)
     medials = 1.0 if one[1] == other[1] else 0.6 if {one[1], other[1]} in ({"i", "v"}, {"u", "v"}) else 0.35
     nuclei = _pair(_NUCLEI, one[2], other[2], 0.15)
-    # ian ~ in, uen ~ un: a glide before a weak vowel is half heard.
+    # ian ~ in, uen ~ un: a glide before a weak vowel is barely heard.
     codas = _pair(_CODAS, one[3], other[3], 0.15)
     finals = 0.25 * medials + 0.45 * nuclei + 0.3 * codas
     return 0.45 * initials + 0.55 * finals if initials > 0.2 or finals > 0.8 else 0.3 * (initials + finals)
 
 
 class Inventory:
-    """Numbers of syllables and the matrix of their likeness; grows with what is met."""
+    """Numbers for syllables and the matrix of their similarities; grows as syllables are met."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._parts: list[Parts | None] = []
         self._size = 0
         self.matrix: npt.NDArray[np.float32] = np.zeros((1024, 1024), np.float32)
-        """Likeness of syllable i to syllable j."""
+        """Similarity of syllable i to syllable j."""
 
     def number(self, syllable: str) -> int:
-        """The number of a syllable, or of any other token (alike to itself only)."""
+        """Return the number of a syllable, or of any other token (similar only to itself)."""
         known = self._numbers.get(syllable)
         if known is not None:
             return known
         if self._size == len(self.matrix):
-            # Foreign words could grow it without end: past this they share the last number, alike to nothing.
+            # Foreign words could make it grow for ever: past this size they share the last number, similar to
+            # none.
             return self._size - 1
         mine = parts(syllable) if syllable.isascii() and syllable.islower() else None
         number = self._size
@@ -138,9 +137,9 @@ Sounds = npt.NDArray[np.int16]
 
 @lru_cache(maxsize=4096)
 def sounds(text: str) -> tuple[Sounds, npt.NDArray[np.int16]]:
-    """Syllables of a text and the character each came from; punctuation and spaces make no sound.
+    """Return a text's syllables and the character each came from; punctuation and spaces have none.
 
-    Digits are read one by one; a Latin letter is a token of its own.
+    Digits are read one by one; each Latin letter is a token of its own.
     """
     kept = [(at, _DIGITS.get(char, char)) for at, char in enumerate(text) if char.isalnum()]
     read = lazy_pinyin("".join(char for _, char in kept), style=Style.NORMAL, errors=list)  # type: ignore[arg-type]
@@ -150,10 +149,9 @@ def sounds(text: str) -> tuple[Sounds, npt.NDArray[np.int16]]:
 
 
 def typed_forms(text: str) -> str:
-    """What a person may type to find `text`: itself, its pinyin without tones, its initials; lower case.
+    """Return what may be typed to find `text`: itself, toneless pinyin and initials, in lower case.
 
-    >>> typed_forms("王芳")
-    '王芳 wangfang wf'
+    >>> typed_forms("王芳") '王芳 wangfang wf'
     """
     read = lazy_pinyin(text, style=Style.NORMAL)
     first = [syllable[0] for syllable in read if syllable]

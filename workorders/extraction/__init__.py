@@ -1,10 +1,8 @@
-"""Pre-fill: from what was said to the fields of the order, each with confidence and evidence. Pure.
+"""Pre-fill: extract the order's fields from the transcript, each with confidence and evidence. Pure.
 
-`extract` reads the whole transcript each time: nothing depends on the order in which utterances arrived,
-and a
-correction takes back what stood before it. Searches are remembered by utterance, so that a growing
-transcript costs
-only what is new.
+`extract` reads the whole transcript each time, so nothing depends on the order in which utterances arrived,
+and a correction replaces what was said before it. Searches are cached by utterance, so a growing transcript
+costs only its new part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,27 +28,27 @@ from workorders.extraction.units import unit
 
 
 class ExtractionContext(Struct, frozen=True):
-    """What is known beside the transcript. `form`: `general`, `enterprise` or `talent`."""
+    """What is known besides the transcript. `form` is `general`, `enterprise` or `talent`."""
 
     form: str
     caller: Party
     reference: Reference
     classifier: Classifier | None = None
     started_at: float | None = None
-    """When the call began (POSIX seconds): 昨天 is meant from there."""
+    """When the call began (POSIX seconds): the reference point for 昨天."""
     calibrate: bool = True
-    """Confidences as measured; else as the rules state them, which calibration is made from."""
+    """Use measured confidences; otherwise those stated by the rules, from which calibration is fitted."""
 
 
 class Extraction(Struct, frozen=True):
-    """Fields, and for some of them what else was heard that contradicts, best first."""
+    """The fields found and, for some, conflicting alternatives, best first."""
 
     fields: dict[str, FieldValue]
     offers: dict[str, tuple[FieldValue, ...]]
 
 
 def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> Extraction:
-    """All fields that the transcript supports; utterances in order of time, partial ones left out."""
+    """Extract all fields the transcript supports. Utterances are in time order; partials are ignored."""
     said = [one for one in utterances if one.final and one.text.strip()]
     if not said:
         return Extraction({}, {})
@@ -81,7 +79,7 @@ def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> Extr
 
 
 def warm_up(reference: Reference) -> None:
-    """Make the indexes before the first call needs them: a second or two with thousands of names."""
+    """Build the indexes before the first call needs them: a second or two with thousands of names."""
     said = [
         Utterance(id=side.value, call_id="", side=side, start=0.0, end=1.0, text="刘桥镇，我姓王，要投诉。")
         for side in Side
@@ -101,7 +99,7 @@ def _learned(mine: Sequence[Utterance], classifier: Classifier | None) -> dict[s
 
 
 def _settled(found: Mapping[str, Found], calibrate: bool) -> Extraction:
-    """Fields and offers apart, with the confidences they were measured to deserve."""
+    """Separate fields from offers, with calibrated confidences."""
     if not calibrate:
         return Extraction({name: one.value for name, one in found.items()}, {})
     fields = {name: _sure(name, one.value) for name, one in found.items()}

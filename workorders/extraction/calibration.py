@@ -1,8 +1,7 @@
-"""From a rule's own idea of how sure it is to how often it is right. Pure.
+"""Map a rule's stated confidence to how often it is right. Pure.
 
-`data/calibration.json` holds, a field, points of a rising line: stated → measured;
-benchmarks/field_accuracy makes it.
-A field without points keeps what was stated.
+`data/calibration.json`, made by benchmarks/field_accuracy, holds points of a rising line (stated → measured)
+per field. A field without points keeps the stated value.
 """
 
 import json
@@ -11,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 CERTAIN = 0.99
-"""What a rule that is wholly sure deserves, however little it was measured."""
+"""The confidence of a rule that is completely sure, however rarely it was measured."""
 TABLE = Path(__file__).parents[1] / "data" / "calibration.json"
 
 
@@ -24,7 +23,7 @@ def _table() -> dict[str, list[tuple[float, float]]]:
 
 
 def calibrated(name: str, stated: float) -> float:
-    """How often a field of this name is right when its rule says `stated`; 0..1."""
+    """How often a field of this name is right when its rule states `stated`; 0..1."""
     points = _table().get(name)
     if not points:
         return stated

@@ -1,8 +1,7 @@
-"""What a text is about, by a small linear model: category, the kind of body that answers, request type. Pure.
+"""Classify a text with a small linear model: category, kind of body that answers, request type. Pure.
 
 The model is data (`data/classifier/`): a vocabulary of character 1-3-grams, their weights, and a card that
-says what it
-was trained on and how well it does. Loading runs no code of the file's; training is
+describes its training data and accuracy. Loading it runs no code from the files. It is trained by
 scripts/train_classifier.py.
 """
 
@@ -17,18 +16,18 @@ import numpy.typing as npt
 MODEL = Path(__file__).parents[1] / "data" / "classifier"
 FORMAT = "hotline-classifier/1"
 MAX_TEXT = 700
-"""Characters read: people say first what it is about."""
+"""Characters read: people say early on what it is about."""
 
 
 class ClassifierError(ValueError):
-    """The model's files cannot be used; the text says the fix."""
+    """The model's files cannot be used; the message names the fix."""
 
 
 class Classifier:
-    """Reads only: safe to share between threads."""
+    """Read-only, so safe to share between threads."""
 
     def __init__(self, directory: Path = MODEL) -> None:
-        """Raises ClassifierError."""
+        """Load the model. Raises ClassifierError."""
         try:
             self.card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
             grams: list[str] = json.loads((directory / "vocabulary.json").read_text(encoding="utf-8"))
@@ -54,7 +53,7 @@ class Classifier:
             raise ClassifierError(f"{directory}: vocabulary and weights do not fit; `make classifier`")
 
     def predict(self, text: str, head: str = "category") -> dict[str, float]:
-        """Class → probability, sum 1, likeliest first."""
+        """Return class → probability, likeliest first; they sum to 1."""
         numbers, values = self._features(text[:MAX_TEXT])
         weights, bias = self._weights[head]
         score = (weights[numbers] * values[:, None]).sum(axis=0) + bias
@@ -79,10 +78,10 @@ class Classifier:
 
 @lru_cache(maxsize=2)
 def load_classifier(directory: Path = MODEL) -> Classifier:
-    """The model of a directory, loaded once. Raises ClassifierError."""
+    """Load the model in a directory, once. Raises ClassifierError."""
     return Classifier(directory)
 
 
 def message_text(subject: str, text: str) -> str:
-    """A written message as the model reads it: the subject weighs three times."""
+    """Return a written message as the model reads it, with the subject counted three times."""
     return (subject + "。") * 3 + text

@@ -1,4 +1,4 @@
-"""Telling words, by letters and by sound, with what they tell. Pure."""
+"""Cues: key words, found by spelling or by sound, and what they indicate. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -9,7 +9,7 @@ from domain.transcripts import Utterance
 from workorders.directories.sound import SoundIndex
 from workorders.extraction.spoken import Span
 
-# Short words have many homophones: the shorter, the more alike they must be.
+# Short words have many homophones: the shorter the word, the closer the match must be.
 LEAST = {1: 2.0, 2: 0.97, 3: 0.93}
 LEAST_LONG = 0.86
 BY_SOUND = {2: 0.45, 3: 0.75}
@@ -17,7 +17,7 @@ BY_SOUND_LONG = 0.85
 
 
 class Cue(Struct, frozen=True):
-    """A telling word heard; `weight` 1 by letters, less by sound."""
+    """A key word that was heard; `weight` is 1 if spelt the same, less if matched by sound."""
 
     tag: str
     phrase: str
@@ -30,7 +30,7 @@ class Cue(Struct, frozen=True):
 
 
 class CueBook:
-    """Tags with their phrases; a phrase may tell several tags."""
+    """Tags with their phrases; a phrase may stand for several tags."""
 
     def __init__(self, phrases: Mapping[str, Iterable[str]]) -> None:
         self._tags: dict[str, list[str]] = {}
@@ -38,15 +38,13 @@ class CueBook:
             for phrase in several:
                 self._tags.setdefault(phrase, []).append(tag)
         self._index = SoundIndex(list(self._tags))
-        # Letters first: the index finds a phrase once an utterance, which is enough to weigh it.
+        # Exact spelling first; the index finds a phrase once per utterance, which is enough to weigh it.
         self._phrases = tuple(self._tags)
-        # What was said before stays said: a growing transcript costs only its new utterance.
+        # Earlier utterances do not change: a growing transcript costs only its new utterance.
         self._of = lru_cache(maxsize=1024)(self._in)
 
     def hear(self, utterances: Sequence[Utterance]) -> list[Cue]:
-        """Every phrase heard, once an utterance, in order of time; a phrase within a longer one is left
-        out.
-        """
+        """Return the phrases heard, once per utterance, in time order; none within a longer one."""
         found = []
         for said in utterances:
             mine = self._of(said)

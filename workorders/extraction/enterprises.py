@@ -1,4 +1,4 @@
-"""Which enterprise: from the directory by sound, else as it was written down. Pure."""
+"""Find the enterprise: by sound in the directory, else as it was written down. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ COMPANY = re.compile(
     r"([\u4e00-\u9fff（）()A-Za-z0-9]{2,26}?(?:有限责任公司|股份有限公司|有限公司|有线公司|集团公司|合作社|个体工商户))"
 )
 FORM = re.compile(r"有[限线]|公司|集团|厂|合作社|店|中心|商行|有闲|工司|公私")
-# A name begins where it says which city it is of.
+# A name begins with the city it belongs to.
 CITY = re.compile(
     r"(?:江苏|南通|上海|苏州|无锡|常州|扬州|泰州|盐城|南京|北京|浙江|杭州|通州|海门|启东|如东|海安|如皋|中国|深圳|广东)"
 )
@@ -25,7 +25,7 @@ BEFORE = re.compile(
 
 
 def enterprise(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
-    """`enterprise` (and, from the directory, `credit_code`)."""
+    """Extract `enterprise` and, from the directory, `credit_code`."""
     ranked: dict[int, tuple[float, float, Span, bool]] = {}
     index = reference.enterprise_index
     for said in utterances:
@@ -35,7 +35,7 @@ def enterprise(utterances: Sequence[Utterance], reference: Reference) -> dict[st
             formed = FORM.search(said.text[heard.start : heard.end + 2]) is not None
             if not heard.exact and not formed and heard.likeness < 0.9:
                 continue
-            # Ends do not tell companies apart: what is alike must go beyond 有限公司.
+            # Endings do not distinguish companies: the match must extend beyond 有限公司.
             score = heard.likeness * (1.0 if formed else 0.93) + 0.004 * heard.telling
             score += 0.2 * heard.exact + 0.01 * (said.side is Side.AGENT)
             held = ranked.get(at)

@@ -1,4 +1,4 @@
-"""What it is about: type, category, urgency, confidentiality, title, summary, wish, keywords. Pure."""
+"""What the call is about: type, category, urgency, confidentiality, title, summary, wish, keywords. Pure."""
 
 import re
 from collections import Counter, defaultdict
@@ -50,7 +50,7 @@ def _books(reference: Reference) -> dict[str, CueBook]:
 def request_type(
     utterances: Sequence[Utterance], form: str, reference: Reference, classifier: Classifier | None
 ) -> dict[str, Found]:
-    """What callers say outright outweighs what their words suggest; both are weighed with the learned."""
+    """Determine the request type: explicit statements outweigh hints; the classifier adds to both."""
     mine = of(utterances, Side.CALLER)
     books = _books(reference)
     scores: dict[str, float] = defaultdict(float)
@@ -59,7 +59,7 @@ def request_type(
         stated = books["outright"].hear([said])
         for order, cue in enumerate(sorted(stated, key=lambda one: one.span.start)):
             early = 1.0 if cue.span.start < 25 and place < 2 else 0.6
-            # In passing people "reflect" whatever it is: a weak word beside 投诉 and 举报.
+            # People say 反映 in passing whatever they want: a weak word beside 投诉 and 举报.
             weak = 0.45 if cue.tag in (RequestType.HELP, RequestType.CONSULTATION) else 1.0
             scores[cue.tag] += 6.0 * cue.weight * early * weak * (1.0 if order == 0 else 0.5)
             spans[cue.tag].insert(0, cue.span)
@@ -69,7 +69,7 @@ def request_type(
             if (cue.tag, cue.phrase) in seen:
                 continue
             seen.add((cue.tag, cue.phrase))
-            # People say early what they want.
+            # People say early on what they want.
             scores[cue.tag] += (1.5 if place < 2 else 0.7) * cue.weight * (len(cue.phrase) - 1) ** 0.4
             spans[cue.tag].append(cue.span)
     if classifier is not None and "request_type" in classifier.heads and mine:
@@ -81,7 +81,7 @@ def request_type(
     elif form == "enterprise":
         scores[RequestType.CONSULTATION] += 0.4
     for cue in books["urgent"].hear(mine):
-        # Who cries for help asks for help, however it is put.
+        # A cry for help is a request for help, however it is phrased.
         if cue.tag == "urgent" and cue.weight > 0.8:
             scores[RequestType.HELP] += 1.5
             spans[RequestType.HELP].append(cue.span)
@@ -101,7 +101,7 @@ def request_type(
 def category(
     utterances: Sequence[Utterance], form: str, reference: Reference, classifier: Classifier | None
 ) -> dict[str, Found]:
-    """`category`, and of the taxonomy's lower levels `category2` and `category3` where words lead there."""
+    """Extract `category`, and where words lead there the taxonomy's lower levels `category2`, `category3`."""
     mine = of(utterances, Side.CALLER)
     words = reference.words
     scores: dict[str, float] = defaultdict(float)
@@ -148,15 +148,16 @@ def category(
 
 
 def flags(utterances: Sequence[Utterance], reference: Reference, kind: str | None = None) -> dict[str, Found]:
-    """`urgent`, `life_safety` and `confidential`; said not to be is as good an answer as said to be.
+    """Extract `urgent`, `life_safety` and `confidential`; an explicit "no" counts as much as a "yes".
 
-    `kind`: the request type. Who suggests or asks calls dangerous what may become so, not what is happening.
+    `kind` is the request type. In a suggestion or question, "dangerous" means what may happen, not what is
+    happening.
     """
     mine = of(utterances, Side.CALLER)
     books = _books(reference)
     danger = [cue for cue in books["urgent"].hear(mine) if cue.exact or len(cue.phrase) > 2]
     if not any(cue.exact or len(cue.phrase) > 3 for cue in danger) and len({c.phrase for c in danger}) < 2:
-        danger = []  # three syllables, once, by sound alone: 有微信 is soon heard as 有危险
+        danger = []  # three syllables, once, by sound alone: 有微信 is easily heard as 有危险
     if kind in CALM and all("危险" in cue.phrase for cue in danger):
         danger = []
     urgent = [cue for cue in danger if cue.tag == "urgent"]
@@ -170,7 +171,7 @@ def flags(utterances: Sequence[Utterance], reference: Reference, kind: str | Non
     if life:
         found["life_safety"] = Found(rule(True, 0.5 + 0.45 * strongest, *life))
     secrets = books["secret"].hear(mine)
-    # 需要保密 sounds much like 不需要保密: a "no" must be there by letters.
+    # 需要保密 sounds much like 不需要保密: a "no" only counts if spelt out.
     no = [cue for cue in secrets if cue.tag == "no" and cue.span.text[0] in "不无可"]
     yes = [
         cue
@@ -191,7 +192,7 @@ def flags(utterances: Sequence[Utterance], reference: Reference, kind: str | Non
     if yes:
         found["confidential"] = Found(rule(True, 0.5 + 0.46 * best, *(cue.span for cue in yes)))
     else:
-        # Asked, and no answer understood: it may have been a yes.
+        # It was asked, but no answer was understood: it may have been a yes.
         unanswered = any(said.side is Side.AGENT and "保密吗" in said.text for said in utterances) and not no
         sure = 0.7 if unanswered else 0.96 if no else 0.93
         found["confidential"] = Found(rule(False, sure, *(cue.span for cue in no)))
@@ -199,13 +200,13 @@ def flags(utterances: Sequence[Utterance], reference: Reference, kind: str | Non
 
 
 def _asked_secret(utterances: Sequence[Utterance], answer: Utterance) -> bool:
-    """Whether confidentiality was the last thing the agent asked before this answer."""
+    """Whether confidentiality was the last thing the agent asked about before this answer."""
     before = [one for one in utterances if one.side is Side.AGENT and one.start < answer.start]
     return bool(before) and "保密" in before[-1].text[-14:]
 
 
 def texts(utterances: Sequence[Utterance], reference: Reference, where: str) -> dict[str, Found]:
-    """`title`, `summary`, `wish`, `keywords`, in the caller's own words; `where` leads the title."""
+    """Extract `title` (led by `where`), `summary`, `wish` and `keywords`, in the caller's own words."""
     mine = of(utterances, Side.CALLER)
     found: dict[str, Found] = {}
     told = [

@@ -1,9 +1,8 @@
-"""Telephone numbers as they are spoken: digit by digit, with corrections and read back. Pure.
+"""Spoken telephone numbers: digit by digit, with corrections and read-backs. Pure.
 
-A number that lacks digits is offered as incomplete; none is ever padded. Recognisers swallow doubled digits
-and write
-a digit at the end of a phrase as a homophone (起 for 七): such a homophone is read, and the number trusted
-less.
+A number with missing digits is offered as incomplete; none is ever padded. Recognisers swallow doubled digits
+and write a digit at the end of a phrase as a homophone (起 for 七): such a homophone is read as the digit,
+and the number trusted less.
 """
 
 import re
@@ -46,7 +45,7 @@ CORRECTION = re.compile(r"不对|错了|说错|更正|不是[，,]|我重新说|
 TAIL = re.compile(r"(?:后|最后|尾号|末)[面]?(?:[两三四五六]位)?(?:应该)?是?[，,]?$")
 MOBILE = re.compile(r"1[3-9]\d{9}")
 ASSIGNED = re.compile(r"1(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])|0|[2-8]")
-"""How numbers begin that somebody has: prefixes of carriers, area codes, local numbers."""
+"""How assigned numbers begin: carrier prefixes, area codes, local numbers."""
 LANDLINE = re.compile(r"0(?:10|2\d)\d{8}|0[3-9]\d{2}\d{7,8}|[2-8]\d{7}")
 THIS_ONE = CueBook(
     {"this": [
@@ -62,15 +61,15 @@ ASKED = ("电话", "号码", "联系方式", "手机")
 YES = re.compile(r"^(?:对|是|嗯|没错|好)")
 LEAST = 7
 UNCLEAR = 0.6
-"""Of an utterance recognised less surely than this, a digit is soon wrong."""
+"""In an utterance recognised with less confidence than this, a digit is easily wrong."""
 MOST_GAPS = 3
 PAUSE_S = 2.5
 LOCAL = 8
-"""Digits of a fixed number without area code."""
+"""Number of digits of a landline number without area code."""
 
 
 class Number(Struct, frozen=True):
-    """A run of digits heard; `guessed`: how many were homophones."""
+    """A run of digits heard; `guessed` says how many were homophones."""
 
     span: Span
     digits: str
@@ -82,7 +81,7 @@ class Number(Struct, frozen=True):
 
 
 def runs(said: Utterance, least: int = LEAST) -> list[Number]:
-    """Sequences of at least so many spoken digits."""
+    """Find sequences of at least this many spoken digits."""
     found = []
     for match in RUN.finditer(said.text):
         kept = [char for char in match.group() if char in DIGITS or char in LIKE_DIGITS]
@@ -94,7 +93,7 @@ def runs(said: Utterance, least: int = LEAST) -> list[Number]:
         if before in ("要", "腰", "妖") and len(digits) == 10 and complete("1" + digits):
             digits, guessed = "1" + digits, guessed + 1
         if len(digits) == 22 and digits.startswith("1"):
-            # Said twice in one breath.
+            # The number was said twice in one breath.
             digits = digits[11:] if complete(digits[11:]) else digits
         if len(digits) >= least:
             end = match.end()
@@ -103,19 +102,19 @@ def runs(said: Utterance, least: int = LEAST) -> list[Number]:
 
 
 def complete(digits: str) -> bool:
-    """Whether this is a whole Chinese mobile or fixed number."""
+    """Whether this is a complete Chinese mobile or landline number."""
     return bool(MOBILE.fullmatch(digits) or LANDLINE.fullmatch(digits))
 
 
 def phone(utterances: Sequence[Utterance], caller: Party) -> dict[str, Found]:
-    """The number to call back: `phone`, and `phone_incomplete` for one that lacks digits or has too many."""
+    """Extract the call-back number as `phone`, or `phone_incomplete` with too few or too many digits."""
     asked = {said.id for said in answers(utterances, ASKED)}
     mine = [number for said in utterances if said.side is Side.CALLER for number in runs(said)]
     mine = _tails(utterances, mine)
     if not any(one.whole for one in mine):
         mine = _pieces(utterances) or mine
     back = [number for said in utterances if said.side is Side.AGENT for number in runs(said) if number.whole]
-    # Between numbers said one after another, the last is meant: people correct themselves.
+    # Of several numbers in a row the last is meant: people correct themselves.
     last = mine[-1] if mine else None
     found: dict[str, Found] = {}
     if last is not None and last.whole:
@@ -147,12 +146,12 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
     if last.guessed:
         sure = 0.72
     if len(re.findall(r"\d(?=[^\d]+\d)", last.span.text)) > MOST_GAPS:
-        # Written in scraps: not one number the recogniser recognised.
+        # Pieced together: the recogniser did not hear it as one number.
         sure = min(sure, 0.75)
     if not ASSIGNED.match(last.digits):
         sure = min(sure, 0.75)
     if ECHOED.search(last.digits) and 0.0 < said.confidence < 0.97:
-        # One number in a hundred ends so; a recogniser that lost the thread says the last digits again.
+        # One number in a hundred ends like this, but a recogniser that loses the thread also repeats digits.
         sure = min(sure, 0.75)
     others = [one for one in mine[:-1] if one.digits != last.digits]
     between = said.text[: last.span.start]
@@ -162,27 +161,27 @@ def _whole(last: Number, mine: list[Number], back: list[Number], asked: set[str]
     if others and not corrected:
         sure = 0.6
     elif (others or CORRECTION.search(between)) and 0.0 < said.confidence < 0.97:
-        # A recogniser that has just written a number writes the next one alike.
+        # After writing one number, a recogniser tends to write the next one like it.
         sure = min(sure, 0.75)
     if len(last.digits) == LOCAL and 0.0 < said.confidence < 0.97:
-        # As likely a mobile number that lost three digits as one without its area code.
+        # As likely a mobile number with three digits lost as a landline number without area code.
         sure = min(sure, 0.5)
     if CORRECTION.search(said.text[last.span.end :]):
-        sure = 0.4  # taken back, and what came instead was not understood
+        sure = 0.4  # it was withdrawn, and its replacement was not understood
     if any(one.digits == last.digits for one in back):
         sure = 0.97
     elif any(_near(one.digits, last.digits) for one in back):
         sure = min(sure, 0.6)
         others += [one for one in back if _near(one.digits, last.digits)]
     if sum(one.digits == last.digits for one in mine) > 1:
-        # Said twice it is sure; "corrected" to the same, one of the two was misheard.
+        # Said twice, it is certain; "corrected" to the same number, one of the two was misheard.
         sure = 0.5 if CORRECTION.search(between) else max(sure, 0.96)
     offers = tuple(field(one.digits, 0.2, Method.RULE, one.span) for one in others if one.whole)
     return Found(field(last.digits, sure, Method.RULE, last.span), offers[:2])
 
 
 def _pieces(utterances: Sequence[Utterance]) -> list[Number]:
-    """A number said with pauses, heard as several utterances of the caller."""
+    """Join a number said with pauses, heard as several utterances of the caller."""
     mine = [said for said in utterances if said.side is Side.CALLER]
     for one, other in pairwise(mine):
         left, right = runs(one, 3), runs(other, 3)
@@ -196,7 +195,7 @@ def _pieces(utterances: Sequence[Utterance]) -> list[Number]:
 
 
 def _tails(utterances: Sequence[Utterance], mine: list[Number]) -> list[Number]:
-    """A correction of only the last digits is put behind what stood before it."""
+    """Apply corrections that repeat only the last digits to the number before them."""
     whole = [one for one in mine if one.whole]
     if not whole:
         return mine

@@ -1,4 +1,4 @@
-"""A value with what else it might be: what each part of the extraction hands back. Pure."""
+"""The result type of every part of extraction: a value and its alternatives. Pure."""
 
 from msgspec import Struct
 
@@ -9,14 +9,14 @@ MAX_EVIDENCE = 3
 
 
 class Found(Struct, frozen=True):
-    """A field's value and, best first, what contradicts it."""
+    """A field's value and, best first, the values that conflict with it."""
 
     value: FieldValue
     others: tuple[FieldValue, ...] = ()
 
 
 def field(value: object, confidence: float, method: Method, *spans: Span) -> FieldValue:
-    """A field's value; evidence in order given, each span once."""
+    """Make a field value; evidence keeps the given order, each span once."""
     unique = list(dict.fromkeys((span.utterance.id, span.start, span.end) for span in spans))
     known = {(span.utterance.id, span.start, span.end): span for span in spans}
     return FieldValue(
@@ -28,5 +28,5 @@ def field(value: object, confidence: float, method: Method, *spans: Span) -> Fie
 
 
 def rule(value: object, confidence: float, *spans: Span) -> FieldValue:
-    """A value that a rule read off the words."""
+    """Make a field value that a rule found in the words."""
     return field(value, confidence, Method.RULE, *spans)

@@ -1,8 +1,8 @@
-"""Who calls: name or surname and form of address. Only what callers say of themselves. Pure.
+"""Who is calling: name or surname, and form of address; only what callers say about themselves. Pure.
 
-Surnames are single syllables, and recognisers write them as any homophone, so several signs are weighed
-together: what stands where the surname is due (我姓曹 heard as 我信朝, 免贵姓林 as 连跪线林), the words that
-tell it apart (陆地的陆), and what the agent then calls the person (顾女士, heard as 故女婿).
+Surnames are single syllables, which recognisers write as any homophone, so several signs are weighed
+together: what stands where the surname is expected (我姓曹 heard as 我信朝, 免贵姓林 as 连跪线林), the words
+that distinguish it (陆地的陆), and what the agent then calls the person (顾女士, heard as 故女婿).
 """
 
 import re
@@ -39,10 +39,10 @@ QUESTION = CueBook(
     }
 )
 NO_SURNAME = ("", "贵")
-"""What a beginning is heard to go on with that is no surname: 姓贵 of 免贵姓…"""
+"""What may be heard after a beginning although it is not a surname: 姓贵 of 免贵姓…"""
 BARE = SoundIndex(["您贵姓", "贵姓"])
 BARE_ALIKE = 0.79
-"""An utterance of three syllables that is so alike can be nothing else: 民贵秀."""
+"""A three-syllable utterance this similar can be nothing else: 民贵秀."""
 FULL = re.compile(
     r"(?:我叫|名字叫|名字是|姓名是|我的名字叫做?|本人叫?|我是叫)([\u4e00-\u9fff]{2,4}?)"
     r"(?=[，,。.、；;！!？?\s]|$|电话|手机|住|今年|是|家住)"
@@ -50,19 +50,19 @@ FULL = re.compile(
 ADDRESS = re.compile(r"([\u4e00-\u9fff]{1,2})(先生|女士|小姐|师傅|老师|阿姨|大爷|同志)")
 MYSELF = re.compile(r"(?:我是|叫我|我就是)([\u4e00-\u9fff]{1,2})(?:先生|女士|小姐)")
 NAME_QUESTION = "请问您贵姓？"
-"""The question for the name, as it is usually put."""
+"""The usual wording of the question for the name."""
 BEGINNINGS = ("我姓", "免贵姓", "姓", "我叫", "我的名字叫")
 """How answers to it begin, before the surname."""
 DOUBT = 2e-5
-"""What answers otherwise (a number, a refusal) seldom begins so more probably; what does seldom less."""
+"""Other answers (a number, a refusal) rarely score above this for such a beginning, names rarely below."""
 UNASKED_DOUBT = 2e-4
 NOBODY = frozenset("位的名个这那有些是好您女老男")
 HEARD_RIGHT = 0.87
-"""How often a recogniser's syllable is at all like what was said."""
+"""How often a recognised syllable is at all similar to what was said."""
 TITLE = {"先生": "先生", "女士": "女士", "小姐": "女士"}
 OF = re.compile(r"([\u4e00-\u9fff])([\u4e00-\u9fff])[的地得]([\u4e00-\u9fff])")
 CLAUSE = re.compile(r"[^，。,.！!？?；;、《》﹑﹐\s]+")
-# Where the caller may begin: 我信朝, 我是姓…, 嗯我…
+# Where the caller's answer may begin: 我信朝, 我是姓…, 嗯我…
 BEFORE = re.compile(r"(?:嗯|喂|啊|哦|好的?|那|是|我|我是|我的|叫|免贵)*$")
 
 
@@ -75,13 +75,13 @@ TITLES = [(_number(one), _number(other)) for one, other in ("先生", "女士")]
 
 
 def name_beginnings(said: Utterance) -> tuple[str, ...]:
-    """How the answer to what an agent said may begin: not at all, unless it asked for the name."""
+    """Return how the answer to this utterance may begin; empty unless the agent asked for the name."""
     asks = any(word in said.text for word in ASKED) or _asks(said)
     return BEGINNINGS if asks else ()
 
 
 def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
-    """`caller_name` and `form_of_address`."""
+    """Extract `caller_name` and `form_of_address`."""
     surnames = Surnames.of(reference)
     asked = {said.id for said in answers(utterances, ASKED)} | _answered(utterances)
     posed = any(
@@ -98,7 +98,7 @@ def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[s
             full = named
             signs.append(_sign(named[1], surnames.head(named[0]), 0.95))
         weighed = _weighed(said, said.id in asked)
-        # The recogniser's own doubts tell more than its text, which is the likeliest of them.
+        # The recogniser's weighed alternatives say more than its text, which is only the likeliest of them.
         mine = [weighed] if weighed is not None else list(_surname(said, surnames, said.id in asked))
         signs += mine
         due = bool(mine) or named is not None or said.id in asked
@@ -118,7 +118,7 @@ def caller_name(utterances: Sequence[Utterance], reference: Reference) -> dict[s
     if written and sure > 0.75:
         sure = 0.95
     elif len(value) > len(best):
-        sure *= 0.8  # a given name is two more syllables to mishear, and nothing checks them
+        sure *= 0.8  # a given name is two more syllables to mishear, with nothing to check them against
     others = tuple(rule(name, share, *spans[:1]) for name, share in ranked[1:3])
     found = {"caller_name": Found(rule(value, sure, *spans), others)}
     if address is not None:
@@ -133,7 +133,7 @@ def _sign(span: Span, heard: str, trust: float) -> Sign:
 
 
 def _weighed(said: Utterance, asked: bool) -> Sign | None:
-    """What an answer to the question for the name began with, where the recogniser was asked to weigh it."""
+    """Return how an answer to the name question began, if the recogniser was asked to weigh it."""
     others = (SOMEBODY_ELSE.search(said.text[: match.start()]) for match in SURNAME.finditer(said.text))
     if any(other is not None for other in others) and "我姓" not in said.text:
         return None
@@ -152,7 +152,7 @@ def _weighed(said: Utterance, asked: bool) -> Sign | None:
 
 
 def _full(said: Utterance, surnames: Surnames, asked: bool) -> tuple[str, Span] | None:
-    """A whole name: 我叫王建国."""
+    """Find a full name: 我叫王建国."""
     found = None
     for match in FULL.finditer(said.text):
         name = match.group(1)
@@ -162,7 +162,7 @@ def _full(said: Utterance, surnames: Surnames, asked: bool) -> tuple[str, Span] 
 
 
 def _surname(said: Utterance, surnames: Surnames, asked: bool) -> Iterator[Sign]:
-    """What the caller says after 姓, or after what was heard for it; the surest place of an utterance."""
+    """Find what the caller says after 姓, or what was heard as 姓; the likeliest place comes first."""
     text = said.text
     found = False
     for match in SURNAME.finditer(text):
@@ -185,7 +185,7 @@ def _surname(said: Utterance, surnames: Surnames, asked: bool) -> Iterator[Sign]
 
 
 def _blurred(said: Utterance, surnames: Surnames, asked: bool) -> Sign | None:
-    """我信朝, 连跪线林, 我认识: 姓 by sound. Only where a name is due or the clause can be nothing else."""
+    """Find 姓 by sound (我信朝, 连跪线林, 我认识), only where a name is expected or nothing else fits."""
     numbers, where = sounds(said.text)
     alike = INVENTORY.matrix
     best: Sign | None = None
@@ -217,7 +217,7 @@ def _blurred(said: Utterance, surnames: Surnames, asked: bool) -> Sign | None:
 
 
 def _modest(text: str, numbers: Sounds, where: Sounds, at: int) -> bool:
-    """Whether 免贵, or what was heard for it, stands before syllable `at` and begins its clause."""
+    """Whether 免贵, or what was heard as it, precedes syllable `at` and begins its clause."""
     if at < 2:
         return False
     alike = INVENTORY.matrix
@@ -227,15 +227,15 @@ def _modest(text: str, numbers: Sounds, where: Sounds, at: int) -> bool:
 
 
 def _told_apart(said: Utterance, surnames: Surnames, due: bool, apart: bool) -> Iterator[Sign]:
-    """陆地的陆, 耳东陈: said where a name is due, and of nothing but a name (保护的保)."""
+    """Find 陆地的陆, 耳东陈; where no name is expected, only if it can be nothing else (保护的保)."""
     text = said.text
     for match in OF.finditer(text):
         one, other, meant = match.groups()
         span = Span(said, match.start(), match.end())
-        # Not of the matter (公司的公司): the surname itself stands before the word that tells it.
+        # Not the matter itself (公司的公司): the surname precedes the word that distinguishes it.
         led = match.start() > 0 and syllables_alike(text[match.start() - 1], meant) > 0.85
         if (due or (apart and led)) and meant in (one, other) and meant in surnames.known:
-            # The word was written with the very character: 保护的保.
+            # The word was written with that very character: 保护的保.
             yield Sign(span, trust=0.8, told=meant)
         elif due and max(syllables_alike(one, meant), syllables_alike(other, meant)) > 0.85:
             yield _sign(span, meant, 0.8)
@@ -245,14 +245,14 @@ def _told_apart(said: Utterance, surnames: Surnames, due: bool, apart: bool) -> 
 
 
 def _asks(said: Utterance) -> bool:
-    """A question that sounded like one for the name: 您贵行."""
+    """Whether this sounds like a question for the name: 您贵行."""
     if QUESTION.hear([said]):
         return True
     return len(sounds(said.text)[0]) <= 3 and bool(BARE.search(said.text, BARE_ALIKE, 1))
 
 
 def _answered(utterances: Sequence[Utterance]) -> set[str]:
-    """What the caller says right after such a question."""
+    """Return the ids of what the caller says right after such a question."""
     found = set()
     open_ = False
     for said in utterances:
@@ -266,7 +266,7 @@ def _answered(utterances: Sequence[Utterance]) -> set[str]:
 def _addressed(
     utterances: Sequence[Utterance], surnames: Surnames, posed: bool
 ) -> tuple[list[Sign], tuple[str, Span] | None]:
-    """What the agent calls the caller: counts for the surname too."""
+    """Find what the agent calls the caller; this counts as a sign of the surname too."""
     signs: list[Sign] = []
     address = None
     for said in utterances:
@@ -291,7 +291,7 @@ def _addressed(
 
 
 def _blurred_address(said: Utterance) -> Sign | None:
-    """好的故女婿, 号地毛险圣: a surname and a title by their sound, right after the agent's 好的."""
+    """Find surname and title by sound right after the agent's 好的: 好的故女婿, 号地毛险圣."""
     numbers, where = sounds(said.text)
     alike = INVENTORY.matrix
     if len(numbers) < 4 or alike[int(numbers[0]), HAO] < 0.9:

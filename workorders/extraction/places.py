@@ -1,8 +1,7 @@
-"""Where: town or street, village or community, and the place as said. Pure.
+"""Where: town or street, village or community, and the place as described. Pure.
 
-Both voices count: the agent repeats the place, and is heard better. Town and village are chosen together: a
-village
-that lies in the town named is likelier than one that sounds a little more alike and lies elsewhere.
+Both sides count: the agent repeats the place and is easier to recognise. Town and village are chosen
+together: a village in the named town is likelier than one that sounds a little closer but lies elsewhere.
 """
 
 import re
@@ -22,8 +21,8 @@ from workorders.extraction.spoken import Span, answers, sentence_of
 TOWN_LEAST, VILLAGE_LEAST = 0.72, 0.76
 AGAIN = 0.35
 LEAST_SURE = 0.34
-"""Less is a guess that the agent would only have to take out again."""
-# Words of every call: names are not made of them.
+"""Anything less is a guess the agent would only have to remove."""
+# Words found in every call; they do not occur in place names.
 COMMON = re.compile(
     r"请问|您好|你好|希望|通州|什么|怎么|我想|咨询|再见|电话|谢谢|一下|我们|你们|他们|公司|请您|请你|帮您|记录|有限|号码|反映|反应|工程|姓名|手机|保密|处理|好的"
 )
@@ -39,7 +38,7 @@ WHERE = re.compile(r"门口|路口|路|街|大道|小区|广场|市场|大桥|�
 
 
 class Mention(Struct):
-    """A place heard once."""
+    """One mention of a place."""
 
     heard: Heard
     span: Span
@@ -47,7 +46,7 @@ class Mention(Struct):
 
 
 def place(utterances: Sequence[Utterance], reference: Reference) -> dict[str, Found]:
-    """`town`, `village`, `location`."""
+    """Extract `town`, `village` and `location`."""
     if utterances and utterances[0].side is Side.AGENT and utterances[0].text[:2] in ("您好", "你好"):
         utterances = utterances[1:]  # the greeting names the hotline's place, not the caller's
     towns = _towns(utterances, reference)
@@ -102,12 +101,12 @@ def _towns(utterances: Sequence[Utterance], reference: Reference) -> list[Town]:
                 mentions.append((name, Mention(heard, Span(said, at, at + len(short)), 3.2)))
         taken: list[Span] = []
         for name, mention in sorted(mentions, key=lambda one: -one[1].score):
-            # What was understood as one place is not another as well.
+            # Text understood as one place cannot be another as well.
             if any(span.start < mention.span.end and mention.span.start < span.end for span in taken):
                 continue
             taken.append(mention.span)
             held = best.get(name)
-            # Said again counts, less than being heard well once.
+            # Repetition counts, but less than being heard well once.
             scores[name] += AGAIN * mention.score
             if held is None or mention.score > held.score:
                 best[name] = mention
@@ -170,7 +169,7 @@ def _villages(utterances: Sequence[Utterance], reference: Reference, towns: Sequ
                 )
                 and not heard.exact
             ):
-                continue  # that stretch named the town
+                continue  # this text named the town
             if SUFFIX.search(span.text[-2:]):
                 score += 1.0
                 signs += 1
@@ -205,7 +204,7 @@ def _villages(utterances: Sequence[Utterance], reference: Reference, towns: Sequ
 
 
 def _likely(heard: Heard, text: str, ending: float) -> bool:
-    """Whether the stretch may be a place at all: it ends like one, and no pause or number goes through it."""
+    """Whether this may be a place: it ends like one, and no pause or number interrupts it."""
     stretch = text[heard.start : heard.end]
     if re.search(r"[，。！？、；,.!?;]", stretch) or len(NUMERAL.findall(stretch)) > 1:
         return False
@@ -217,8 +216,9 @@ def _likely(heard: Heard, text: str, ending: float) -> bool:
 
 
 def _spelt(utterances: Sequence[Utterance], towns: Sequence[Town], asked: set[str]) -> Village | None:
-    """A village the gazetteer lacks, as it was written down: after its town, or in answer to "which
-    village".
+    """Find a village that is not in the gazetteer, as written down.
+
+    It follows its town, or answers "which village".
     """
     for said in utterances:
         if said.side is not Side.CALLER:
@@ -236,7 +236,7 @@ def _spelt(utterances: Sequence[Utterance], towns: Sequence[Town], asked: set[st
 
 
 def _location(utterances: Sequence[Utterance], near: list[Span]) -> Span | None:
-    """The fullest sentence about the place: one that holds a found place and says more, or names a road."""
+    """Find the fullest sentence about the place: it says more than a found place, or names a road."""
     for span in near:
         sentence = sentence_of(span)
         if WHERE.search(sentence.text):

@@ -1,4 +1,4 @@
-"""Fields of the enterprise and talent forms: headcount, credit code, policy asked, degree, employer. Pure."""
+"""Fields of the enterprise and talent forms: headcount, credit code, policy, degree, employer. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ CODE_DIGITS = str.maketrans("零幺一二两三四五六七八九", "01122345678
 
 
 def special(utterances: Sequence[Utterance], form: str, reference: Reference) -> dict[str, Found]:
-    """Fields that only this form has."""
+    """Extract the fields that only this form has."""
     mine = of(utterances, Side.CALLER)
     found: dict[str, Found] = {}
     if form == "enterprise":
@@ -49,7 +49,7 @@ def special(utterances: Sequence[Utterance], form: str, reference: Reference) ->
 
 
 def _code(mine: Sequence[Utterance]) -> dict[str, Found]:
-    """`credit_code`: only one whose check digit is right; any other is offered as incomplete."""
+    """Extract `credit_code` if its check digit is right; otherwise it is offered as incomplete."""
     incomplete: dict[str, Found] = {}
     for said in mine:
         for match in CODE.finditer(said.text):

@@ -1,4 +1,4 @@
-"""Text as heard, with the way back: from a span of characters to utterance, seconds and quote. Pure."""
+"""Transcript text with the way back from characters to utterance, time and quote. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ class Span(Struct, frozen=True):
         return self.utterance.text[self.start : self.end]
 
     def evidence(self) -> Evidence:
-        """Audio times are interpolated: speech within an utterance is taken as even."""
+        """Return the quote and its time, interpolated as if speech were evenly paced in the utterance."""
         said = self.utterance
         rate = (said.end - said.start) / max(1, len(said.text))
         return Evidence(
@@ -38,7 +38,7 @@ class Span(Struct, frozen=True):
 
 
 def find(utterances: Iterable[Utterance], words: Sequence[str]) -> list[Span]:
-    """Every occurrence of any of the words, in order of time."""
+    """Find every occurrence of any of the words, in time order."""
     found = []
     for said in utterances:
         for word in words:
@@ -50,7 +50,7 @@ def find(utterances: Iterable[Utterance], words: Sequence[str]) -> list[Span]:
 
 
 def clause_of(span: Span) -> Span:
-    """The clause (between commas) that holds the span."""
+    """Return the clause (between commas) that contains the span."""
     text = span.utterance.text
     start = max(text.rfind(mark, 0, span.start) for mark in "，。！？,;；") + 1
     ends = [at for mark in "，。！？,;；" if (at := text.find(mark, span.end)) >= 0]
@@ -58,7 +58,7 @@ def clause_of(span: Span) -> Span:
 
 
 def sentence_of(span: Span) -> Span:
-    """The sentence that holds the span."""
+    """Return the sentence that contains the span."""
     for match in SENTENCE.finditer(span.utterance.text):
         if match.start() <= span.start < match.end():
             return Span(span.utterance, match.start(), match.end())
@@ -66,7 +66,7 @@ def sentence_of(span: Span) -> Span:
 
 
 def answers(utterances: Sequence[Utterance], questions: Sequence[str]) -> list[Utterance]:
-    """What the caller says right after the agent asked something with one of these words in it."""
+    """Return what the caller says right after the agent asked something with one of these words."""
     found = []
     asked = False
     for said in utterances:
@@ -78,5 +78,5 @@ def answers(utterances: Sequence[Utterance], questions: Sequence[str]) -> list[U
 
 
 def of(utterances: Iterable[Utterance], side: Side) -> list[Utterance]:
-    """One side's utterances."""
+    """Return one side's utterances."""
     return [said for said in utterances if said.side is side]

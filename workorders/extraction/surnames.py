@@ -1,7 +1,7 @@
-"""Surnames by sound: which is meant by what was heard, how common it is, what tells it apart. Pure.
+"""Surnames by sound: which one is likely, given what was heard and how common it is. Pure.
 
-Signs are weighed as evidence, not as votes: a sign says what was heard where a surname is due, and how
-far it may be trusted to be one. How common a surname is counts once.
+Signs are weighed as evidence, not counted as votes: a sign says what was heard where a surname is expected,
+and how far it can be trusted to be one. How common a surname is counts once.
 """
 
 from collections.abc import Iterable
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from workorders.directories.reference import Reference
 
 SHARPNESS = 10.0
-"""How fast a surname loses with every bit its sound differs."""
+"""How fast a surname loses likelihood as its sound differs."""
 TONE, LETTER = 1.5, 2.0
-"""How much likelier what was heard is with the surname's own tone, and with its own character."""
+"""How much likelier the text becomes if the surname has the same tone, and the same character."""
 WRITTEN = 60.0
-"""The same for a character of text that was not recognised but written."""
+"""The latter for text that was typed rather than recognised."""
 WEIGHED_SHARPNESS, WEIGHED_TONE, WEIGHED_LETTER = 40.0, 1.5, 2.0
-"""The same three where the recogniser weighed what it heard: its doubt is in the shares, not in the sound."""
+"""The same three for weighed alternatives, where doubt is in the shares rather than in the sound."""
 RARER = 250.0
-"""Past the first hundred, surnames grow rare faster than words do: so many ranks make one e times rarer."""
+"""Beyond the first hundred, surnames thin out faster than words: this many ranks make one e times rarer."""
 _WEIGHED = (WEIGHED_SHARPNESS, WEIGHED_TONE, WEIGHED_LETTER)
 READ_AS = {
     "曾": "zeng1", "单": "shan4", "任": "ren2", "解": "xie4", "仇": "qiu2", "华": "hua4",
@@ -37,7 +37,7 @@ READ_AS = {
     "尉": "yu4", "区": "ou1", "乐": "yue4", "葛": "ge3", "宁": "ning4", "纪": "ji3",
     "燕": "yan1", "应": "ying1", "卜": "bu3", "冼": "xian3", "种": "chong2", "召": "shao4",
 }  # fmt: skip
-"""Surnames that are not read as the word is."""
+"""Surnames pronounced differently from the word."""
 ALSO = {
     "长": "chang2",
     "行": "hang2",
@@ -47,12 +47,15 @@ ALSO = {
     "调": "diao4",
     "藏": "zang4",
 }
-"""Words of two readings, both common: the one pypinyin does not give."""
+"""Characters with two common readings: the one pypinyin does not return."""
 
 
 class Sign(Struct, frozen=True):
-    """A surname may have been heard. `heard`: the character, or a compound surname; `trust`: how likely one
-    stands there at all. Or words that tell one apart: `told`, the surname, `trust` by their likeness.
+    """A sign that a surname was heard.
+
+    `heard` is the character or compound surname, `trust` the probability that it is a surname at all. For
+    words that distinguish a surname (陆地的陆), `told` is that surname and `trust` reflects how well the
+    words match.
     """
 
     span: Span
@@ -60,12 +63,12 @@ class Sign(Struct, frozen=True):
     trust: float = 1.0
     told: str = ""
     shares: tuple[tuple[str, float], ...] = ()
-    """Instead of `heard`: each character it may have been, with its share of 1."""
+    """Instead of `heard`: the characters it may have been, with shares that sum to 1."""
     written: bool = False
 
 
 class Surnames:
-    """The list, ready to be asked. Commonness falls with the rank, as word counts do."""
+    """The list of surnames, ready to query. Frequency falls with the rank, as word counts do."""
 
     def __init__(self, reference: "Reference") -> None:
         self.known = frozenset(reference.surnames)
@@ -78,7 +81,7 @@ class Surnames:
         self._tone = np.array([int(one[-1]) for one in read])
         self._compound = np.array([len(name) > 1 for name in self._names])
         told = [(name, word) for name, words in reference.surname_words.items() for word in words]
-        # Both ways of telling: 陆地的陆, and 耳东陈.
+        # Both ways to distinguish one: 陆地的陆, and 耳东陈.
         phrases = [(name, f"{word}的{name}") for name, word in told]
         phrases += [(name, f"{word}{name}") for name, word in told if name not in word]
         self._told = [name for name, _ in phrases]
@@ -86,15 +89,15 @@ class Surnames:
 
     @classmethod
     def of(cls, reference: "Reference") -> "Surnames":
-        """The one of a reference; made once."""
+        """Return the surnames of a reference; built once."""
         return _made(reference)
 
     def head(self, name: str) -> str:
-        """The surname a full name begins with, as written."""
+        """Return the surname a full name begins with, as written."""
         return name[:2] if name[:2] in self.known and len(name) > 1 else name[:1]
 
     def weigh(self, signs: Iterable[Sign]) -> list[tuple[str, float]]:
-        """The likeliest surnames with their probabilities, best first; none for no sign."""
+        """Return the likeliest surnames with their probabilities, best first; none without signs."""
         score = self._prior.copy()
         any_ = False
         for sign in signs:
@@ -108,7 +111,7 @@ class Surnames:
         return [(self._names[int(at)], float(share[at])) for at in best if share[at] > 0.01]
 
     def _likelihood(self, sign: Sign) -> npt.NDArray[np.float64]:
-        """How much likelier the sign is for each surname than for any."""
+        """How much likelier the sign is for each surname than on average."""
         if sign.told:
             likely = np.full(len(self._names), 0.02)
             likely[self._at[sign.told]] = 300.0
@@ -139,7 +142,7 @@ class Surnames:
         return likely
 
     def told_apart(self, text: str) -> list[tuple[str, float, int, int]]:
-        """(surname, likeness, start, end) of the words that tell a surname apart."""
+        """Find words that distinguish a surname: (surname, likeness, start, end)."""
         return [
             (self._told[one.index], one.likeness, one.start, one.end)
             for one in self._index.search(text, 0.9, 3)
@@ -147,7 +150,7 @@ class Surnames:
 
 
 def _read(char: str) -> str:
-    """Syllable and tone, `wang2`; what makes no sound is a syllable of its own."""
+    """Return syllable and tone, such as `wang2`; what has no sound is a syllable of its own."""
     known = READ_AS.get(char)
     if known:
         return known
@@ -155,7 +158,7 @@ def _read(char: str) -> str:
 
 
 def _readings(char: str) -> set[str]:
-    """How a character heard may have sounded: 单 as the surname it is, and as the word."""
+    """Return how a heard character may have sounded: 单 as a surname, and as a word."""
     word = _toned(lazy_pinyin(char, style=Style.TONE3, neutral_tone_with_five=True)[0])
     return {word, READ_AS.get(char, word), ALSO.get(char, word)}
 

@@ -1,6 +1,4 @@
-"""When it happened: relative dates (昨天晚上, 上个月十五号) resolved against the instant the call began.
-Pure.
-"""
+"""When it happened: relative dates (昨天晚上, 上个月十五号), resolved against the start of the call. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ SPAN_DAYS = {"天": 1, "周": 7, "星期": 7, "礼拜": 7, "月": 30, "年": 365
 
 
 def number(text: str) -> int | None:
-    """A Chinese or Arabic whole number; `None` where it is none."""
+    """Parse a Chinese or Arabic whole number; `None` if it is not one."""
     try:
         return int(cn2an.cn2an(text.replace("两", "二"), "smart"))
     except (ValueError, KeyError):
@@ -38,7 +36,7 @@ def number(text: str) -> int | None:
 
 
 def occurred(utterances: Sequence[Utterance], started_at: float | None) -> dict[str, Found]:
-    """`occurred`: `2026-11-23（昨天晚上）`; only the words where the call's start is not known."""
+    """Extract `occurred`: `2026-11-23（昨天晚上）`; only the words if the call's start is unknown."""
     today = datetime.fromtimestamp(started_at, UTC).astimezone(CHINA).date() if started_at else None
     for said in utterances:
         if said.side is not Side.CALLER:
@@ -55,7 +53,7 @@ def occurred(utterances: Sequence[Utterance], started_at: float | None) -> dict[
 
 
 def _day(match: re.Match[str], today: date) -> tuple[date | None, bool]:
-    """(day, whether only about)."""
+    """Return the day, and whether it is approximate."""
     got = match.groupdict()
     try:
         if got["rel"]:
@@ -82,5 +80,5 @@ def _day(match: re.Match[str], today: date) -> tuple[date | None, bool]:
             day = date(today.year, number(got["since"]) or 0, 1)
             return (day if day <= today else day.replace(year=today.year - 1)), True
     except ValueError:
-        return None, False  # the thirty-second of a month: misheard
+        return None, False  # the 32nd of a month: misheard
     return today, False

@@ -1,11 +1,8 @@
-"""Which unit should handle it: what the matter is, who does such things, which unit of the directory that
-is. Pure.
+"""Suggest the unit that should handle the request: what is it about, who does that, which unit is it? Pure.
 
-Three steps, so that any directory works: the matter's words and the classifier (taught by who answered
-thousands of
-messages) choose a function (职能); the function chooses, by names, a unit of the directory; a unit named in
-the call
-(我转给人社局) outweighs both.
+There are three steps, so that any directory works. The matter's words and the classifier (trained on who
+answered thousands of messages) choose a function (职能); the function selects a unit of the directory by
+name; a unit named in the call (我转给人社局) outweighs both.
 """
 
 from collections import defaultdict
@@ -26,7 +23,7 @@ LOWER = ("镇", "街道", "村", "社区", "学校", "分局", "所", "站", "�
 
 @lru_cache(maxsize=4)
 def matter_books(reference: Reference) -> tuple[CueBook, CueBook]:
-    """What leads to a function, and what leads straight to a unit of the directory."""
+    """Cue books that lead to a function, and straight to a unit of the directory."""
     functions = CueBook({one.id: one.words for one in reference.functions})
     units = CueBook({one.name: one.words for one in reference.units if one.words})
     return functions, units
@@ -34,7 +31,7 @@ def matter_books(reference: Reference) -> tuple[CueBook, CueBook]:
 
 @lru_cache(maxsize=4)
 def _by_function(reference: Reference) -> dict[str, tuple[Unit, ...]]:
-    """Function → units of the directory that have it, those of the whole district first."""
+    """Map each function to the units that have it, those of the whole district first."""
     found: dict[str, tuple[Unit, ...]] = {}
     for function in reference.functions:
         mine = [(_fit(unit, function, reference), unit) for unit in reference.units]
@@ -73,7 +70,7 @@ def unit(
     town: Found | None,
     praised: bool,
 ) -> dict[str, Found]:
-    """`unit`: the one suggested, with the next likeliest beside it."""
+    """Suggest the `unit`, with the next likeliest as alternatives."""
     scores: dict[str, float] = defaultdict(float)
     spans: dict[str, list[Span]] = defaultdict(list)
     named: set[str] = set()
@@ -119,7 +116,7 @@ def unit(
             named.add(one.name)
     result: list[tuple[str, float, list[Span]]] = []
     if town is not None and praised and not named:
-        # Its own people are praised: nobody else is to hear of it.
+        # The caller praises the town's own people: no other unit is concerned.
         result.append((str(town.value.value), 0.9 * town.value.confidence, []))
     total = sum(sorted(scores.values())[-4:]) + 1.0
     for name in sorted(scores, key=lambda one: -scores[one])[:4]:
@@ -139,7 +136,7 @@ def unit(
 
 
 def _near(units: tuple[Unit, ...], town: Found | None) -> tuple[Unit, ...]:
-    """Units that serve the place first; those of other towns not at all."""
+    """Return the units that serve the place first, and none of other towns."""
     where = str(town.value.value) if town is not None else None
     own = tuple(one for one in units if where is not None and where in one.towns)
     rest = tuple(one for one in units if not one.towns)

@@ -99,7 +99,7 @@ def test_doctor_says_the_fix(config: Path) -> None:
     config.write_text(text.replace("[asr]", '[asr]\nmodel = "/nowhere/model"'), encoding="utf-8")
     answer = RUNNER.invoke(app, ["doctor", "-c", str(config)])
     assert answer.exit_code == 1
-    assert "/nowhere/model holds no model.bin" in answer.output
+    assert "/nowhere/model contains no model.bin" in answer.output
     assert "PBX main: login" in answer.output
     assert "manager.conf" in answer.output
     assert "work orders to main" in answer.output

@@ -21,7 +21,7 @@ from gateway.cli import app
 from gateway.replay import pcap, printed
 from gateway.replay.capture import Counts, Headers
 from gateway.replay.fold import facts_of, facts_of_packets
-from gateway.replay.packets import Segment, conversations
+from gateway.replay.packets import Segment, timed_messages
 
 CAPTURES = Path(__file__).parents[3] / "data" / "captures"
 LINES = [Line("12345", "政务服务便民热线", ("12345",), "q12345")]
@@ -101,7 +101,7 @@ def stream() -> bytes:
 
 
 STREAM = stream()
-WHOLE = [headers for _, headers in conversations([Segment("x", STREAM)], Counts())]
+WHOLE = [headers for _, headers in timed_messages([Segment("x", STREAM)], Counts())]
 
 
 def pieces(chance: random.Random, first: int) -> list[tuple[int, bytes]]:
@@ -119,7 +119,7 @@ def pieces(chance: random.Random, first: int) -> list[tuple[int, bytes]]:
 
 
 def read(segments: list[Segment], counts: Counts | None = None) -> list[Headers]:
-    return [headers for _, headers in conversations(segments, counts or Counts())]
+    return [headers for _, headers in timed_messages(segments, counts or Counts())]
 
 
 @pytest.mark.parametrize("seed", range(8))

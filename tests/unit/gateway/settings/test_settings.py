@@ -40,7 +40,7 @@ def test_wrong_values_name_key_value_and_fix(tmp_path: Path) -> None:
         ),
         ('[[pbx]]\nname = "main"\nsecret = "hunter2"\n', "secret_file"),
         ('[database]\nurl = "mysql://x"\n', "sqlite+aiosqlite"),
-        ('[database]\nurl = "postgresql+asyncpg://u:hunter2@h/d"\n', "database.url: a secret must not stand"),
+        ('[database]\nurl = "postgresql+asyncpg://u:hunter2@h/d"\n', "database.url: secrets must not"),
         ('[[agents]]\nid = "1"\nname = "a"\nphone = "PJSIP/1"\nlines = { nope = 0 }\n', "unknown line nope"),
         ('[[pbx]]\nname = "a"\n[[pbx]]\nname = "a"\n', "given twice"),
         ('[[lines]]\nid = "a"\nname = "x\\ny"\nqueue = "q"\n', "one line"),
@@ -70,7 +70,7 @@ def test_wrong_values_name_key_value_and_fix(tmp_path: Path) -> None:
         ),
         (
             '[[alarms]]\nid = "a"\nname = "x"\nmeasure = "paused"\nabove = 1\nlines = ["nope"]\n',
-            "paused is not of a line",
+            "paused is not measured per line",
         ),
     ],
 )

@@ -176,7 +176,7 @@ async def test_turn_credentials_end_and_their_secret_is_never_told(
     assert (await turn()).credential != one.credential
     monkeypatch.delenv("HOTLINE_PBX_MAIN_TURN_SECRET")
     config.write_text(text % 'softphone.turn_secret = "inline"\n', encoding="utf-8")
-    with pytest.raises(SettingsError, match="turn_secret: a secret must not stand in this file"):
+    with pytest.raises(SettingsError, match="turn_secret: secrets must not be in this file"):
         load_settings(config)
 
 
