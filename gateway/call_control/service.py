@@ -25,7 +25,6 @@ from domain.commands import (
 )
 from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost
 from domain.refusals import refusal
-from domain.text import find_unstorable
 from gateway.asterisk.protocol import HeaderValue, Response
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
@@ -98,8 +97,6 @@ class CommandService:
         """
         if not re.fullmatch(COMMAND_ID, command_id):
             return refused(ascii(command_id[:40])[1:-1], "bad_args", refusal("command_id"))
-        if (place := find_unstorable([name, args], "args")) is not None:
-            return refused(command_id, "bad_args", refusal("text_unstorable", place=place))
         try:
             text = json.dumps(args, sort_keys=True)
             digest = hashlib.sha256(json.dumps([name, text]).encode()).hexdigest()

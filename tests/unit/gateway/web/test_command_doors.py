@@ -91,7 +91,7 @@ async def test_over_http(store: Any, tmp_path: Path) -> None:
         assert (status, body["reason"]) == (422, "text_unstorable")
         assert (await it.ask("GET", "/api/v1/audit", headers=zhang))[0] == 403
         status, _, rows = await it.ask("GET", "/api/v1/audit?username=zhang", headers=ban)
-        assert (status, len(rows)) == (200, 6)
+        assert (status, len(rows)) == (200, 5)
         assert [(row["reason"], json.loads(row["params"])) for row in reversed(rows)][:3] == [
             ("", {}),
             ("not_supervisor", {}),
