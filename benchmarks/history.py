@@ -34,7 +34,7 @@ from gateway.export.words import Words
 from gateway.export.xlsx import XlsxFile
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
-from gateway.storage.journal import call_row, order_row, order_text_row
+from gateway.storage.rows import call_row, order_row, order_text_row
 from gateway.storage.tables import call_texts, calls, order_texts, orders
 
 MESSAGES = Path(__file__).resolve().parents[1] / "workorders" / "data" / "training" / "messages.tsv"

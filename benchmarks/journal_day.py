@@ -18,7 +18,7 @@ from gateway.asterisk.normalise import normalise
 from gateway.calls.tracker import CallTracker
 from gateway.replay.capture import Counts, messages
 from gateway.storage.database import Database
-from gateway.storage.journal import journal_row
+from gateway.storage.rows import journal_row
 from gateway.storage.tables import journal
 
 UTTERANCES, REVISIONS = 40, 20

@@ -5,7 +5,7 @@ from sqlalchemy import delete, insert, select, update
 
 from agents.accounts.identity import Account, Role, Session
 from gateway.storage.database import Database
-from gateway.storage.journal import upsert
+from gateway.storage.rows import upsert
 from gateway.storage.tables import accounts, sessions
 
 

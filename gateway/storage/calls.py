@@ -10,7 +10,7 @@ from domain.facts import AnyFact
 from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
 from gateway.storage.database import Database
-from gateway.storage.journal import upsert
+from gateway.storage.rows import upsert
 from gateway.storage.tables import calls, heard, journal, recordings, utterances
 
 

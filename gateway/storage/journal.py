@@ -2,136 +2,92 @@
 
 Facts are queued without waiting (`put`) and written by one task in batches. Each batch is one transaction for
 the journal rows and the working copies (`calls`, `utterances`, `orders`), so they never differ.
+
+Every fact has an id, so that a batch whose COMMIT was not answered is looked up instead of written twice. A
+fact that no database can store is set aside in `rejected_facts`, and the others go on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import itertools
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Table, insert, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import Call
-from domain.facts import AnyFact, CallEnded, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
-from domain.history import text_of
+from domain.facts import AnyFact, CallEnded, CallFact, OrderChanged, UtteranceHeard
 from domain.orders import Order
-from domain.search import searchable
 from gateway.storage.database import Database
-from gateway.storage.tables import call_texts, calls, journal, order_texts, orders, utterances
+from gateway.storage.faults import is_of_the_value
+from gateway.storage.rows import (
+    ORDER_TEXT_COLUMNS,
+    Prepared,
+    call_row,
+    call_row_columns,
+    call_text_rows,
+    journal_row,
+    order_row,
+    order_row_columns,
+    order_text_row,
+    put_call_text,
+    put_order_text,
+    upsert,
+)
+from gateway.storage.spool import Numbered, read_spool, write_spool
+from gateway.storage.tables import calls, journal, orders, rejected_facts, utterances
 
 log = structlog.get_logger(__name__)
 
 BATCH = 2000
-ORDER_TEXT_COLUMNS = ["order_id", "category", "town", "unit", "text"]
 RETRY_S = (0.1, 0.5, 2.0, 5.0)
+GRACE_S = 5.0
+"""At the end, the database has so long to take what is left; then it goes into the spool."""
+STALE_S = 5.0
+"""Facts that wait longer than this mean that the database does not keep up."""
+MAX_REJECTED = 20_000
+"""Characters of a rejected fact that are kept."""
+
+OnRejected = Callable[[AnyFact, str], None]
+"""Called with each fact that was set aside, and why."""
 
 
-def upsert(database: Database, table: Table, keys: Sequence[str], changing: Sequence[str]) -> Any:
-    """Build an INSERT that updates `changing` if the row with `keys` exists, for SQLite and PostgreSQL."""
-    make = sqlite_insert if database.sqlite else postgresql_insert
-    statement = make(table)
-    return statement.on_conflict_do_update(
-        index_elements=list(keys), set_={name: statement.excluded[name] for name in changing}
-    )
+class FactIds:
+    """Ids for facts: 31 random bits for this run, then a counter, so that no two runs share one."""
 
+    def __init__(self) -> None:
+        self._run = secrets.randbits(31) << 32
+        self._counter = itertools.count()
 
-def call_row(call: Call) -> dict[str, Any]:
-    """Return the working copy of a call, without its post-call state."""
-    return {
-        "id": call.id,
-        "pbx": call.pbx,
-        "line": call.line,
-        "direction": call.direction.value,
-        "state": call.state.value,
-        "end_reason": call.end_reason.value if call.end_reason is not None else None,
-        "agent": call.agent,
-        "agents": f" {' '.join(agents)} " if (agents := call.agents) else "",
-        "caller_number": call.caller.number[:64],
-        "started_at": call.started_at,
-        "ended_at": call.ended_at,
-        "data": msgspec.json.encode(call).decode(),
-    }
-
-
-def order_row(order: Order) -> dict[str, Any]:
-    """Return the working copy of an order."""
-    return {
-        "id": order.id,
-        "call_id": order.call_id,
-        "line": order.line,
-        "state": order.state.value,
-        "revision": order.revision,
-        "created_at": order.created_at,
-        "updated_at": order.updated_at,
-        "matter": order.matter,
-        "data": msgspec.json.encode(order).decode(),
-    }
-
-
-def order_text_row(order: Order) -> dict[str, Any]:
-    """Return the columns an order is searched by: some fields as they are, all in searchable form."""
-    return {
-        "order_id": order.id,
-        "category": text_of(order, "category")[:100] or None,
-        "town": text_of(order, "town")[:100] or None,
-        "unit": text_of(order, "unit")[:200] or None,
-        "text": searchable(
-            text_of(order, name) for name, field in order.fields.items() if not isinstance(field.value, bool)
-        ),
-    }
-
-
-def put_call_text(database: Database) -> Any:
-    """Build an INSERT that appends to the call's searchable text."""
-    make = sqlite_insert if database.sqlite else postgresql_insert
-    statement = make(call_texts)
-    return statement.on_conflict_do_update(
-        index_elements=["call_id"], set_={"text": call_texts.c.text + statement.excluded["text"]}
-    )
-
-
-def put_order_text(database: Database) -> Any:
-    """Build an INSERT of `order_text_row` that updates an existing row."""
-    return upsert(database, order_texts, ["order_id"], ORDER_TEXT_COLUMNS[1:])
-
-
-async def put_order(database: Database, connection: AsyncConnection, order: Order) -> None:
-    """Store the working copy of an order and its searchable text."""
-    await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [order_row(order)])
-    await connection.execute(put_order_text(database), [order_text_row(order)])
-
-
-class Prepared:
-    """A statement compiled once: the driver gets plain rows, many at a time."""
-
-    def __init__(self, database: Database, statement: Any, columns: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=database.engine.dialect, column_keys=list(columns))
-        self._sql = str(compiled)
-        self._order = list(compiled.positiontup or ())
-
-    async def many(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute it for each row."""
-        order = self._order
-        values = [tuple([row[name] for name in order]) for row in rows]
-        await connection.exec_driver_sql(self._sql, values)
+    def next(self) -> int:
+        """A new id; positive, of at most 63 bits."""
+        return self._run | (next(self._counter) & 0xFFFFFFFF)
 
 
 class JournalWriter:
     """Writes facts in the background, inside `async with`; call `flush()` before irrevocable actions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, spool: Path | None = None, on_rejected: OnRejected = lambda *_: None
+    ) -> None:
+        """`spool`: file for facts that the database does not take before the end; read at the next start."""
         self._database = database
-        self._queue: asyncio.Queue[AnyFact | asyncio.Future[None]] = asyncio.Queue()
+        self._spool = spool
+        self._on_rejected = on_rejected
+        self._queue: asyncio.Queue[Numbered | asyncio.Future[None]] = asyncio.Queue()
+        self._ids = FactIds()
+        self._batch: list[Numbered] = []
+        """What is being written, and not known to be committed."""
         self._task: asyncio.Task[None] | None = None
-        journalled = ["at", "kind", "call_id", "data"]
         heard = ["id", "call_id", "side", "start", "data"]
         over = [*call_row_columns(), "finish"]
-        self._journal = Prepared(database, insert(journal), journalled)
+        self._journal = Prepared(database, insert(journal), ["id", "at", "kind", "call_id", "data"])
         # An update leaves `finish` alone; only the end of a call sets it.
         self._calls = Prepared(
             database, upsert(database, calls, ["id"], call_row_columns()[1:]), call_row_columns()
@@ -145,26 +101,57 @@ class JournalWriter:
         self._call_texts = Prepared(database, put_call_text(database), ["call_id", "text"])
         self.written = 0
         """Facts committed since the start."""
+        self.rejected = 0
+        """Facts set aside since the start."""
+        self.trouble = ""
+        """Why the last write failed; empty while the database takes what is written."""
+        self._waiting_since: float | None = None
 
     async def __aenter__(self) -> "JournalWriter":
+        left = read_spool(self._spool) if self._spool is not None else []
         self._task = asyncio.create_task(self._run(), name="journal")
+        if left:
+            log.warning("spooled_facts_taken_up", facts=len(left))
+            await self._write_surely(left, known=True)
+            assert self._spool is not None
+            self._spool.unlink()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Commit what is left; what the database does not take within the grace goes into the spool."""
         assert self._task is not None
-        if not self._task.done():
-            await self.flush()
+        try:
+            if not self._task.done():
+                await asyncio.wait_for(self.flush(), GRACE_S)
+        except TimeoutError:
+            log.error("journal_not_flushed", facts=self.backlog, trouble=self.trouble)
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        # A driver that is waiting for its server may not hear of it.
+        await asyncio.wait([self._task], timeout=1.0)
+        left = [*self._batch, *(item for item in self._drained() if not isinstance(item, asyncio.Future))]
+        if left and self._spool is not None:
+            kept = await asyncio.to_thread(write_spool, self._spool, left)
+            log.warning("facts_spooled", facts=kept, file=str(self._spool))
+
+    def _drained(self) -> list[Numbered | asyncio.Future[None]]:
+        items = []
+        while not self._queue.empty():
+            items.append(self._queue.get_nowait())
+        return items
 
     @property
     def backlog(self) -> int:
         """Facts not yet committed."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._batch)
+
+    @property
+    def stale_s(self) -> float:
+        """For how long the batch being written has waited, in seconds; 0.0: there is none."""
+        return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
 
     def put(self, fact: AnyFact) -> None:
         """Queue one fact without waiting."""
-        self._queue.put_nowait(fact)
+        self._queue.put_nowait((self._ids.next(), fact))
 
     async def flush(self) -> None:
         """Wait until everything put so far is committed."""
@@ -177,36 +164,86 @@ class JournalWriter:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            facts = [item for item in batch if not isinstance(item, asyncio.Future)]
-            if facts:
-                await self._write_surely(facts)
+            self._batch = [item for item in batch if not isinstance(item, asyncio.Future)]
+            if self._batch:
+                await self._write_surely(self._batch)
+                self._batch = []
             for item in batch:
                 if isinstance(item, asyncio.Future) and not item.done():
                     item.set_result(None)
 
-    async def _write_surely(self, facts: list[AnyFact]) -> None:
+    async def _write_surely(self, facts: list[Numbered], *, known: bool = False) -> None:
+        """Commit the facts, however long it takes; a fact whose fault it is that it fails is set aside.
+
+        `known`: some of them may have been committed before.
+        """
         attempt = 0
+        self._waiting_since = time.monotonic()
         while True:
             try:
-                async with self._database.writing() as connection:
-                    await self._write(connection, facts)
-            except (SQLAlchemyError, OSError) as error:
+                if known or attempt:
+                    facts = await self._without_committed(facts)
+                if facts:
+                    async with self._database.writing() as connection:
+                        await self._write(connection, facts)
+            except Exception as error:
+                if is_of_the_value(error):
+                    await self._split(facts, error)
+                    break
                 # Nothing is dropped: facts wait in memory until the database takes them.
                 delay = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
-                log.error("journal_write_failed", error=str(error), facts=len(facts), retry_in_s=delay)
+                self.trouble = f"{type(error).__name__}: {error}"[:300]
+                log.error("journal_write_failed", error=self.trouble, facts=len(facts), retry_in_s=delay)
                 await asyncio.sleep(delay)
             else:
                 self.written += len(facts)
-                return
+                break
+        self.trouble, self._waiting_since = "", None
 
-    async def _write(self, connection: AsyncConnection, facts: list[AnyFact]) -> None:
-        await self._journal.many(connection, [journal_row(fact) for fact in facts])
+    async def _split(self, facts: list[Numbered], error: Exception) -> None:
+        """Find out whose fault it is: halves are written apart, one alone is set aside."""
+        if len(facts) > 1:
+            middle = len(facts) // 2
+            await self._write_surely(facts[:middle])
+            await self._write_surely(facts[middle:])
+            return
+        ((identity, fact),) = facts
+        why = f"{type(error).__name__}: {error}"[:1000]
+        log.error("fact_rejected", id=identity, kind=type(fact).__name__, error=ascii(why))
+        self.rejected += 1
+        try:
+            async with self._database.writing() as connection:
+                row = {
+                    "id": identity,
+                    "at": fact.at,
+                    "kind": type(fact).__name__,
+                    "data": as_ascii(fact)[:MAX_REJECTED],
+                    "error": ascii(why),
+                }
+                await connection.execute(insert(rejected_facts), [row])
+        except Exception as second:
+            log.error("rejected_fact_not_kept", fact=ascii(fact)[:MAX_REJECTED], error=ascii(str(second)))
+        self._on_rejected(fact, why)
+
+    async def _without_committed(self, facts: list[Numbered]) -> list[Numbered]:
+        """Those that are not in the journal yet: the answer to an earlier COMMIT may have been lost."""
+        there: set[int] = set()
+        async with self._database.reading() as connection:
+            for start in range(0, len(facts), 500):
+                ids = [identity for identity, _ in facts[start : start + 500]]
+                there.update(await connection.scalars(select(journal.c.id).where(journal.c.id.in_(ids))))
+        return [one for one in facts if one[0] not in there]
+
+    async def _write(self, connection: AsyncConnection, facts: Sequence[Numbered]) -> None:
+        await self._journal.many(
+            connection, [{"id": identity, **journal_row(fact)} for identity, fact in facts]
+        )
         newest_calls: dict[str, tuple[Call, bool]] = {}
         newest_orders: dict[str, Order] = {}
         heard: dict[str, dict[str, Any]] = {}
         texts: dict[str, str] = {}
-        for fact in facts:
+        for _, fact in facts:
             if isinstance(fact, CallFact):
                 ended = isinstance(fact, CallEnded) or newest_calls.get(fact.call.id, (None, False))[1]
                 newest_calls[fact.call.id] = (fact.call, ended)
@@ -237,46 +274,12 @@ class JournalWriter:
             await self._order_texts.many(connection, [order_text_row(one) for one in newest_orders.values()])
         if heard:
             await self._utterances.many(connection, list(heard.values()))
-            await self._call_texts.many(connection, _call_text_rows(heard, texts))
+            await self._call_texts.many(connection, call_text_rows(heard, texts))
 
 
-def _call_text_rows(heard: dict[str, dict[str, Any]], texts: dict[str, str]) -> list[dict[str, Any]]:
-    of_call: dict[str, list[str]] = {}
-    for identity, row in heard.items():
-        of_call.setdefault(row["call_id"], []).append(texts[identity])
-    return [{"call_id": call_id, "text": searchable(said)} for call_id, said in of_call.items()]
-
-
-def call_row_columns() -> list[str]:
-    """Return the columns `call_row` fills, `id` first."""
-    return [
-        "id", "pbx", "line", "direction", "state", "end_reason", "agent", "agents", "caller_number",
-        "started_at", "ended_at", "data",
-    ]  # fmt: skip
-
-
-def order_row_columns() -> list[str]:
-    """Return the columns `order_row` fills, `id` first."""
-    return ["id", "call_id", "line", "state", "revision", "created_at", "updated_at", "matter", "data"]
-
-
-def journal_row(fact: AnyFact) -> dict[str, Any]:
-    """Return a fact as a journal row."""
-    call_id: str | None = None
-    if isinstance(fact, CallFact):
-        call_id = fact.call.id
-    elif isinstance(fact, UtteranceHeard):
-        call_id = fact.utterance.call_id
-    elif isinstance(fact, OrderChanged):
-        call_id = fact.order.call_id
-    elif isinstance(fact, LifeSafetyAlert):
-        call_id = fact.alert.call_id
-    return {
-        "at": fact.at,
-        "kind": type(fact).__name__,
-        "call_id": call_id,
-        "data": msgspec.json.encode(fact).decode(),
-    }
+def as_ascii(fact: AnyFact) -> str:
+    """The fact as JSON of ASCII alone: with every character in it that cannot be stored still to be seen."""
+    return json.dumps({"kind": type(fact).__name__, **msgspec.to_builtins(fact)}, ensure_ascii=True)
 
 
 async def read_journal(database: Database, since: float, call: str = "") -> AsyncIterator[AnyFact]:

@@ -14,7 +14,7 @@ from domain.deployment import EndpointState
 from domain.messages import Message
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
 from gateway.storage.database import Database
-from gateway.storage.journal import put_order
+from gateway.storage.rows import put_order
 from gateway.storage.tables import calls, deliveries, orders
 from workorders.delivery.outbox import Delivery
 

@@ -31,29 +31,49 @@ metadata = MetaData(
 # SQLite assigns row numbers by itself only for INTEGER keys.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
+
+def outside(length: int) -> Text:
+    """The type of a name from outside, of any length. SQLite minds no lengths: its own stay."""
+    return Text().with_variant(String(length), "sqlite")
+
+
 journal = Table(
     "journal",
     metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
+    # The fact's own: a write that is repeated adds nothing. None before version 0.2.
+    Column("id", BigInteger),
     Column("at", Double, nullable=False, index=True),
     Column("kind", String(40), nullable=False),
-    Column("call_id", String(160), index=True),
+    Column("call_id", outside(160), index=True),
     Column("data", Text, nullable=False),
+    Index("uq_journal_id", "id", unique=True),
+)
+
+# Facts that the journal could not take, as plain ASCII: whatever is in them, it can be looked at.
+rejected_facts = Table(
+    "rejected_facts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("error", Text, nullable=False),
 )
 
 calls = Table(
     "calls",
     metadata,
-    Column("id", String(160), primary_key=True),
-    Column("pbx", String(64), nullable=False),
-    Column("line", String(64)),
+    Column("id", outside(160), primary_key=True),
+    Column("pbx", outside(64), nullable=False),
+    Column("line", outside(64)),
     Column("direction", String(16), nullable=False, server_default="inbound"),
     Column("state", String(16), nullable=False),
     Column("end_reason", String(32)),
-    Column("agent", String(64)),
+    Column("agent", outside(64)),
     # Everyone who talked, each id surrounded by spaces: " 1001 1002 ".
     Column("agents", Text, nullable=False, server_default=""),
-    Column("caller_number", String(64), nullable=False, index=True),
+    Column("caller_number", outside(64), nullable=False, index=True),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     # Post-call processing: "", "pending" (recording, transcript, order), "done", "failed".
@@ -68,8 +88,8 @@ calls = Table(
 utterances = Table(
     "utterances",
     metadata,
-    Column("id", String(200), primary_key=True),
-    Column("call_id", String(160), nullable=False, index=True),
+    Column("id", outside(200), primary_key=True),
+    Column("call_id", outside(160), nullable=False, index=True),
     Column("side", String(8), nullable=False),
     Column("start", Double, nullable=False),
     Column("data", Text, nullable=False),
@@ -80,7 +100,7 @@ utterances = Table(
 call_texts = Table(
     "call_texts",
     metadata,
-    Column("call_id", String(160), primary_key=True),
+    Column("call_id", outside(160), primary_key=True),
     Column("text", Text, nullable=False),
 )
 
@@ -97,7 +117,7 @@ order_texts = Table(
 heard = Table(
     "heard",
     metadata,
-    Column("call_id", String(160), primary_key=True),
+    Column("call_id", outside(160), primary_key=True),
     Column("side", String(8), primary_key=True),
     # JSON list of [start, end] in call time that has been transcribed.
     Column("spans", Text, nullable=False),
@@ -107,8 +127,8 @@ orders = Table(
     "orders",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("call_id", String(160), nullable=False, unique=True),
-    Column("line", String(64), nullable=False),
+    Column("call_id", outside(160), nullable=False, unique=True),
+    Column("line", outside(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -160,8 +180,8 @@ deliveries = Table(
 recordings = Table(
     "recordings",
     metadata,
-    Column("id", String(200), primary_key=True),
-    Column("call_id", String(160), nullable=False, index=True),
+    Column("id", outside(200), primary_key=True),
+    Column("call_id", outside(160), nullable=False, index=True),
     Column("path", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("bytes", BigInteger, nullable=False),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy import delete, select
 
 from gateway.storage.database import Database
-from gateway.storage.journal import upsert
+from gateway.storage.rows import upsert
 from gateway.storage.tables import order_drafts
 
 

@@ -1,0 +1,27 @@
+"""Whose fault a failed write is: the database's, which may be well again soon, or the value's."""
+
+import msgspec
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+
+DATA_FAULTS = ("22", "23", "54")
+"""SQLSTATE classes: data exception, integrity violation, program limit exceeded (too long to index)."""
+SQLITE_DATA_FAULTS = ("DataError", "IntegrityError", "InterfaceError", "ProgrammingError", "OverflowError")
+
+
+def is_of_the_value(error: BaseException) -> bool:
+    """Whether the value itself cannot be stored, so that trying again is of no use.
+
+    Anything else (no connection, locked, disk full, a missing table) is the database's, and is tried again.
+    """
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return False
+        state = getattr(error.orig, "sqlstate", None)
+        if state is not None:
+            return str(state).startswith(DATA_FAULTS)
+        return type(error.orig).__name__ in SQLITE_DATA_FAULTS
+    if isinstance(error, StatementError):
+        return isinstance(error.orig, ValueError | TypeError | OverflowError)
+    if isinstance(error, SQLAlchemyError | OSError | TimeoutError):
+        return False
+    return isinstance(error, ValueError | TypeError | OverflowError | RecursionError | msgspec.MsgspecError)

@@ -1,0 +1,56 @@
+"""Facts that could not be committed before the process had to end, kept in a file for the next start."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from domain.facts import AnyFact
+
+log = structlog.get_logger(__name__)
+
+Numbered = tuple[int, AnyFact]
+"""A fact with its id."""
+
+
+class _Line(msgspec.Struct):
+    id: int
+    fact: AnyFact
+
+
+def write_spool(path: Path, facts: Iterable[Numbered]) -> int:
+    """Append the facts to the file, readable by its owner only; how many. What has no JSON form is logged."""
+    lines: list[bytes] = []
+    for identity, fact in facts:
+        try:
+            lines.append(msgspec.json.encode(_Line(identity, fact)))
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            log.error("fact_not_spooled", fact=ascii(fact)[:2000], error=str(error))
+    if lines:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(b"\n".join(lines) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    return len(lines)
+
+
+def read_spool(path: Path) -> list[Numbered]:
+    """The facts in the file, in order; none where there is no file. A line cut short is left out, loudly."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    found: list[Numbered] = []
+    decode = msgspec.json.Decoder(_Line).decode
+    for line in content.splitlines():
+        try:
+            one = decode(line)
+        except msgspec.MsgspecError as error:
+            log.error("spooled_fact_unreadable", line=line[:500].decode(errors="replace"), error=str(error))
+            continue
+        found.append((one.id, one.fact))
+    return found
