@@ -96,7 +96,7 @@ async def test_login_session_and_its_end() -> None:
 async def test_wrong_name_and_wrong_password_are_not_told_apart(name: str, password: str) -> None:
     accounts = service(Memory(), Clock())
     await accounts.create_account("wang", "long enough", Role.AGENT)
-    with pytest.raises(LoginRefusedError, match="name or password is wrong"):
+    with pytest.raises(LoginRefusedError, match="wrong user name or password"):
         await accounts.login(name, password, "127.0.0.1")
 
 
