@@ -1,4 +1,4 @@
-"""Accounts over in-memory ports: who gets in, who does not, and how often they may try."""
+"""Accounts on in-memory ports: who can sign in, who cannot, and how often they may try."""
 
 import asyncio
 

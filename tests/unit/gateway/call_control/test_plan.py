@@ -1,4 +1,4 @@
-"""Planning with plain data: who may, what is possible, and what exactly is asked of the PBX."""
+"""Planning on plain data: who may do what, what is possible, and which actions are sent to the PBX."""
 
 from typing import Any
 
