@@ -1,1 +1,1 @@
-"""Agents at work: states, queues, phones, timers, figures, alarms, the screen-pop; and who may sign in."""
+"""Agents: states, queues, phones, timers, figures, alarms, screen-pops and accounts."""

@@ -1,4 +1,4 @@
-"""Agents' phones: whose each is, which of two the agent has chosen, which of them are there. Pure."""
+"""Agents' phones: who each belongs to, which one the agent has chosen, whether it is reachable. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ UNKNOWN = "UNKNOWN"
 
 
 class Phones:
-    """Of the agents of one PBX, folded from its device states."""
+    """The phones of one PBX's agents, folded from its device states."""
 
     def __init__(self, profiles: Iterable[AgentProfile]) -> None:
         self.profiles = {profile.id: profile for profile in profiles}
@@ -21,20 +21,20 @@ class Phones:
         }
         self._states: dict[str, str] = {}
         self._at_desk: set[str] = set()
-        """Of the agents with two phones, those who chose the one on the desk."""
+        """Agents with two phones who have chosen the desk phone."""
 
     def agent_of(self, phone: str) -> str | None:
-        """The agent whose phone that is."""
+        """Return the agent whose phone that is."""
         return self._agent_of.get(phone)
 
     def met(self, agent: str, phone: str) -> None:
-        """An agent is logged in at that phone: nobody configured, or one who has another."""
+        """Register a phone at which an agent is logged in but that is not configured for them."""
         if agent not in self.profiles:
             self.profiles[agent] = AgentProfile(id=agent, name=agent, phone=phone)
         self._agent_of.setdefault(phone, agent)
 
     def profile(self, agent: str) -> AgentProfile:
-        """The agent's, or an empty one."""
+        """Return the agent's profile, or an empty one."""
         return self.profiles.get(agent) or AgentProfile(id=agent, name=agent, phone="")
 
     # -- the choice ------------------------------------------------------------------------------------
@@ -43,39 +43,39 @@ class Phones:
         return bool(self.profile(agent).desk_phone)
 
     def choose(self, agent: str, desk: bool) -> None:
-        """The agent has chosen the phone on the desk, or the other."""
+        """Record that the agent has chosen the desk phone, or the other one."""
         if desk and self.choosing(agent):
             self._at_desk.add(agent)
         else:
             self._at_desk.discard(agent)
 
     def chosen(self, agent: str) -> str:
-        """The phone that rings for the agent."""
+        """Return the phone that rings for the agent."""
         profile = self.profile(agent)
         return profile.desk_phone if agent in self._at_desk else profile.phone
 
     def kind(self, agent: str) -> PhoneKind:
-        """What that phone is."""
+        """Return the kind of the chosen phone."""
         return PhoneKind.DESK if agent in self._at_desk else self.profile(agent).kind
 
     # -- whether they are there --------------------------------------------------------------------------
     def changed(self, phone: str, state: str) -> None:
-        """Asterisk's device state of that phone is now so."""
+        """Record Asterisk's device state of a phone."""
         self._states[phone] = state
 
     def state(self, phone: str) -> str:
-        """As it was told last."""
+        """Return the last known device state of a phone."""
         return self._states.get(phone, UNKNOWN)
 
     def desk_reachable(self, agent: str) -> bool | None:
-        """Whether the agent's phone on the desk is there; `None`: not known, or there is none."""
+        """Whether the agent's desk phone is reachable; `None` if unknown or there is none."""
         profile = self.profile(agent)
         desk = profile.desk_phone or (profile.phone if profile.kind is PhoneKind.DESK else "")
         state = self.state(desk)
         return None if state == UNKNOWN else state not in UNREACHABLE
 
     def relearn(self, states: Mapping[str, str]) -> None:
-        """All device states of the PBX; none at all: it would not say, and what was known stands."""
+        """Replace all device states. An empty mapping means the PBX did not list any: nothing changes."""
         if not states:
             return
         self._states = {phone: states[phone] for phone in self._agent_of if phone in states}

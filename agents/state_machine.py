@@ -1,8 +1,8 @@
-"""The agent state machine: what the PBX, the calls and the agent say in, state and effects out. Pure.
+"""The agent state machine: takes input from PBX, calls and agent, returns state and effects. Pure.
 
-What keeps queue calls away is always a pause in the PBX itself, so that it holds though the gateway dies.
-Wrap-up (话后处理) is a pause under a reserved reason that carries its end. Every transition is a function
-from `Seen` to `Seen` and the effects that the edge must carry out; docs/agents.md tells states and rules.
+Queue calls are always held off by a pause in the PBX itself, which lasts even if the gateway dies. Wrap-up
+(话后处理) is a pause with a reserved reason that carries its end. Every transition is a function from
+`Seen` to `Seen` and the effects that the caller must carry out; docs/agents.md describes states and rules.
 """
 
 import re
@@ -13,31 +13,31 @@ from domain.calls import Direction
 from domain.queues import MISSED_REASON, WRAP_UP_REASON, AgentState
 
 RETRY_S = 5.0
-"""An unpause that the PBX did not follow is asked for again after so long."""
+"""Seconds after which an unpause that had no effect on the PBX is requested again."""
 
 
 class Seen(Struct, frozen=True):
-    """All that is known of an agent at one instant. Instants are POSIX seconds."""
+    """Everything known about an agent at one moment. Times are POSIX seconds."""
 
     logged_in: bool = False
-    """A member of at least one queue."""
+    """Whether the agent is a member of at least one queue."""
     paused: bool = False
-    """The PBX keeps calls of every queue away."""
+    """Whether the PBX holds off calls from every queue."""
     reason: str = ""
-    """Why, in the PBX's words."""
+    """The pause reason, as given by the PBX."""
     device: str = "UNKNOWN"
     """Asterisk's device state of the phone: `NOT_INUSE`, `INUSE`, `RINGING`, `UNAVAILABLE` …"""
     ringing: bool = False
-    """A call of ours is ringing there."""
+    """Whether a tracked call is ringing there."""
     talking: bool = False
     held: bool = False
     direction: Direction | None = None
-    """Of the call that rings or is talked on."""
+    """Direction of the call that is ringing or in progress."""
     wrap_up_from: float = 0.0
     wrap_up_until: float = 0.0
-    """After a call the agent is left in peace until then."""
+    """When wrap-up ends."""
     missed: int = 0
-    """Queue calls in a row that rang and were not answered."""
+    """Consecutive queue calls that rang without being answered."""
 
 
 class SetPause(Struct, frozen=True):
@@ -62,13 +62,13 @@ DEVICE_BY_STATUS = {
     7: "RINGINUSE",
     8: "ONHOLD",
 }
-"""AMI's numeric member status to the device state's name."""
+"""AMI's numeric member status → device state name."""
 
 UNREACHABLE = frozenset({"UNAVAILABLE", "INVALID"})
 
 
 def state_of(seen: Seen, now: float) -> AgentState:
-    """The state an agent is in. What is happening on the phone outranks what was arranged."""
+    """Return the agent's state. What happens on the phone takes precedence over login and pause."""
     if seen.talking:
         return AgentState.ON_HOLD if seen.held else AgentState.TALKING
     if seen.ringing:
@@ -77,7 +77,7 @@ def state_of(seen: Seen, now: float) -> AgentState:
         return AgentState.LOGGED_OUT
     if seen.device in UNREACHABLE:
         return AgentState.UNREACHABLE
-    # In use without a queue call: a call of the agent's own.
+    # In use without a tracked call: a call of the agent's own.
     if seen.device in ("INUSE", "BUSY", "ONHOLD", "RINGINUSE"):
         return AgentState.TALKING
     if seen.wrap_up_until > now or in_wrap_up_pause(seen):
@@ -91,12 +91,12 @@ def state_of(seen: Seen, now: float) -> AgentState:
 
 # -- wrap-up ---------------------------------------------------------------------------------------------
 def wrap_up_reason(until: float) -> str:
-    """The reserved pause reason of a wrap-up that ends then (whole seconds)."""
+    """Return the reserved pause reason of a wrap-up that ends at `until` (rounded to seconds)."""
     return f"{WRAP_UP_REASON}:{until:.0f}"
 
 
 def wrap_up_end(reason: str) -> float | None:
-    """When the wrap-up of that pause reason ends; `None` if it is another's reason."""
+    """Return when the wrap-up with that pause reason ends; `None` if it is not a wrap-up's reason."""
     found = re.fullmatch(rf"{WRAP_UP_REASON}:(\d{{1,12}})", reason)
     return float(found[1]) if found else None
 
@@ -107,7 +107,7 @@ def in_wrap_up_pause(seen: Seen) -> bool:
 
 
 def talk_over(agent: str, seen: Seen, at: float, wrap_up_s: float) -> Outcome:
-    """A queue call is over. Whoever paused during the call is in peace already; the pause comes after."""
+    """A queue call is over: start wrap-up, without another pause if the agent paused during the call."""
     if wrap_up_s <= 0 or not seen.logged_in:
         return seen, ()
     seen = structs.replace(seen, wrap_up_from=at, wrap_up_until=at + wrap_up_s)
@@ -117,7 +117,7 @@ def talk_over(agent: str, seen: Seen, at: float, wrap_up_s: float) -> Outcome:
 
 
 def extend_wrap_up(agent: str, seen: Seen, at: float, seconds: float, most_s: float) -> Outcome | None:
-    """Wrap-up lasts `seconds` longer, all in all no more than `most_s`; `None`: the agent is in none."""
+    """Extend wrap-up by `seconds`, to `most_s` in total at most; `None` if the agent is not in wrap-up."""
     if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
         return None
     until = min(max(seen.wrap_up_until, at) + seconds, max(seen.wrap_up_from + most_s, seen.wrap_up_until))
@@ -128,7 +128,7 @@ def extend_wrap_up(agent: str, seen: Seen, at: float, seconds: float, most_s: fl
 
 
 def finish_wrap_up(agent: str, seen: Seen, at: float) -> Outcome | None:
-    """Wrap-up is done; `None`: the agent is in none."""
+    """End wrap-up; `None` if the agent is not in wrap-up."""
     if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
         return None
     effects = () if seen.paused and not in_wrap_up_pause(seen) else (SetPause(agent, False),)
@@ -136,14 +136,14 @@ def finish_wrap_up(agent: str, seen: Seen, at: float) -> Outcome | None:
 
 
 def due(seen: Seen, now: float) -> float | None:
-    """When `time_passed` should next be told; `None`: never."""
+    """Return when `time_passed` should be called next; `None` for never."""
     if seen.wrap_up_until > now:
         return seen.wrap_up_until
     return now + RETRY_S if in_wrap_up_pause(seen) else None
 
 
 def time_passed(agent: str, seen: Seen, now: float) -> Outcome:
-    """End the wrap-up whose time is over."""
+    """End wrap-up if its time is over."""
     if seen.wrap_up_until > now:
         return seen, ()
     over = structs.replace(seen, wrap_up_from=0.0, wrap_up_until=0.0)
@@ -152,17 +152,17 @@ def time_passed(agent: str, seen: Seen, now: float) -> Outcome:
 
 # -- what the PBX says --------------------------------------------------------------------------------------
 def membership(seen: Seen, *, logged_in: bool, paused: bool, reason: str, device: str) -> Seen:
-    """The agent's memberships, all queues together, are now so."""
+    """The agent's memberships changed; the arguments combine all queues."""
     changes: dict[str, object] = {}
     if not logged_in:
         changes = {"wrap_up_from": 0.0, "wrap_up_until": 0.0, "missed": 0}
     elif (paused, reason) != (seen.paused, seen.reason):
         end = wrap_up_end(reason) if paused else None
         if end is not None:
-            # Also after a restart of the gateway: the PBX remembers until when.
+            # This also covers a restart of the gateway: the PBX remembers the end.
             changes = {"wrap_up_until": end if abs(end - seen.wrap_up_until) > 1 else seen.wrap_up_until}
         else:
-            # Somebody paused, or unpaused, instead: that ends the wrap-up.
+            # Somebody set another pause, or none: that ends the wrap-up.
             changes = {"wrap_up_from": 0.0, "wrap_up_until": 0.0}
         if not paused:
             changes["missed"] = 0
@@ -172,7 +172,7 @@ def membership(seen: Seen, *, logged_in: bool, paused: bool, reason: str, device
 
 
 def rang_unanswered(agent: str, seen: Seen, limit: int) -> Outcome:
-    """A queue call rang there and was not answered; the `limit`-th in a row pauses the agent (0: never)."""
+    """A queue call rang unanswered; the `limit`-th in a row pauses the agent (0: never)."""
     seen = structs.replace(seen, missed=seen.missed + 1)
     if limit and seen.missed >= limit and not seen.paused:
         return seen, (SetPause(agent, True, MISSED_REASON),)
@@ -185,7 +185,7 @@ def answered(seen: Seen) -> Seen:
 
 
 def rejoined(agent: str, seen: Seen, before: Seen, at: float) -> Outcome:
-    """After a loss of the link `seen` is what the PBX says; keep what only we know, fix what it missed."""
+    """Merge the state after a lost link: `seen` is the PBX's, `before` has what only the gateway knows."""
     seen = structs.replace(seen, missed=before.missed if seen.logged_in else 0)
     end = wrap_up_end(seen.reason) if seen.paused else None
     if end is not None:
@@ -193,6 +193,6 @@ def rejoined(agent: str, seen: Seen, before: Seen, at: float) -> Outcome:
         return structs.replace(seen, wrap_up_from=started, wrap_up_until=end), ()
     if before.wrap_up_until > at and seen.logged_in and not seen.talking:
         seen = structs.replace(seen, wrap_up_from=before.wrap_up_from, wrap_up_until=before.wrap_up_until)
-        # The pause never arrived; a person's own that came meanwhile stands.
+        # The wrap-up pause never arrived; if somebody paused the agent meanwhile, that pause stays.
         return seen, () if seen.paused else (SetPause(agent, True, wrap_up_reason(seen.wrap_up_until)),)
     return seen, ()

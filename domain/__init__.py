@@ -1,4 +1,4 @@
-"""What every room speaks of: calls, queues, agents, orders, transcripts, commands, facts.
+"""The vocabulary every package shares: calls, queues, agents, orders, transcripts, commands and facts.
 
-Structs and rules, no I/O.
+Structs and pure rules; no I/O.
 """

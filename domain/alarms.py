@@ -1,4 +1,7 @@
-"""Alarms: a measured value beyond the threshold of a configured rule. Life safety has its own `Alert`."""
+"""Alarms: a measured value beyond the threshold of a configured rule.
+
+Danger to life is not an alarm; it has its own `domain.orders.Alert`.
+"""
 
 from enum import StrEnum
 
@@ -6,16 +9,16 @@ from msgspec import Struct
 
 
 class Measure(StrEnum):
-    """What a rule may watch; docs/metrics.md defines the figures."""
+    """What a rule can watch; docs/metrics.md defines the figures."""
 
     WAITING = "waiting"
-    """Callers who wait in the queue now."""
+    """Callers waiting in the queue now."""
     LONGEST_WAIT = "longest_wait"
-    """Seconds the first of them has waited."""
+    """Seconds the caller who has waited longest has been waiting."""
     AVAILABLE = "available"
-    """Agents of the queue who could take a call now."""
+    """Agents in the queue who could take a call now."""
     SERVICE_LEVEL = "service_level"
-    """Of the line's day, 0..1."""
+    """Over the line's day, 0..1; likewise the next two."""
     CONNECTION_RATE = "connection_rate"
     ABANDON_RATE = "abandon_rate"
     PAUSED = "paused"
@@ -24,9 +27,9 @@ class Measure(StrEnum):
     TALKING = "talking"
     ON_HOLD = "on_hold"
     UNREACHABLE = "unreachable"
-    """Seconds an agent's phone has not been registered."""
+    """Seconds an agent's phone has been unregistered."""
     UNSUBMITTED = "unsubmitted"
-    """Seconds since the end of a call whose order is still a draft."""
+    """Seconds since the end of a call whose work order is still a draft."""
     PBX_DOWN = "pbx_down"
     """Seconds without a link to the PBX."""
 
@@ -41,7 +44,7 @@ AGENT_MEASURES = frozenset(
 LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSUBMITTED}
 COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE})
 DURATIONS = frozenset(Measure) - COUNTS - DAY_MEASURES
-"""Seconds, which grow by themselves: from `latest` at `latest_at` on, one a second."""
+"""Measures in seconds, which grow by themselves: one per second, starting from `latest` at `latest_at`."""
 
 
 class Level(StrEnum):
@@ -50,23 +53,23 @@ class Level(StrEnum):
 
 
 class AlarmRule(Struct, frozen=True, kw_only=True):
-    """One rule: alarm when `measure` has been above (or below) a threshold for `for_s` seconds."""
+    """One rule: raise an alarm once `measure` has been above (or below) a threshold for `for_s` seconds."""
 
     id: str
     name: str
-    """As people call it."""
+    """Display name."""
     measure: Measure
     above: float | None = None
     below: float | None = None
-    """Exactly one of the two; the threshold itself does not alarm."""
+    """Exactly one of `above` and `below` is set; a value equal to the threshold does not break the rule."""
     for_s: float = 0.0
     level: Level = Level.WARNING
     lines: frozenset[str] = frozenset()
-    """Line ids; empty: all. Of queues, days and orders."""
+    """Line ids; empty means all. Applies to measures of queues, days and orders."""
     reasons: frozenset[str] = frozenset()
-    """Pause reasons; empty: all. Only for `paused`."""
+    """Pause reasons; empty means all. Only for `paused`."""
     min_offered: int = 0
-    """Rates of the day: only from so many calls on, since one call of two says nothing."""
+    """Minimum number of calls before a rate of the day is judged: one call out of two says nothing."""
 
     @property
     def threshold(self) -> float:
@@ -78,31 +81,31 @@ class AlarmRule(Struct, frozen=True, kw_only=True):
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
-    """A rule broken by one queue, agent, order or PBX."""
+    """A rule that one queue, agent, order or PBX has broken."""
 
     id: str
-    """`<rule>/<what it is about>`: the same trouble keeps its id."""
+    """`<rule>/<subject>`: the same problem keeps its id."""
     rule: str
     name: str
     measure: Measure
     level: Level
     value: float
-    """When it was raised."""
+    """The value when the alarm was raised."""
     latest: float = 0.0
-    """As last told while it is raised."""
+    """The most recently published value."""
     latest_at: float = 0.0
-    """When that was, POSIX seconds."""
+    """When `latest` was published, POSIX seconds."""
     threshold: float
     since: float
-    """When the threshold was crossed, POSIX seconds; it is raised `for_s` later."""
+    """When the threshold was crossed, POSIX seconds; the alarm is raised `for_s` later."""
     pbx: str
     queue: str | None = None
     line: str | None = None
     agent: str | None = None
-    """Of an order: whose call it was."""
+    """The agent; for an order, the agent who took its call."""
     call_id: str | None = None
-    """Of an order: the call it is of."""
+    """For an order, its call."""
 
     def expected(self, now: float) -> float:
-        """What whoever was told `latest` takes the value to be now."""
+        """Return the value a client extrapolates from `latest`: durations grow, other measures stay."""
         return self.latest + (now - self.latest_at) if self.measure in DURATIONS else self.latest

@@ -1,4 +1,4 @@
-"""The audit: who did what, when, and what came of it."""
+"""The audit log: who did what, when, and with what result."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from domain.commands import Answered
 from domain.messages import Message
 
 MAX_ARGS = 2000
-"""Characters of an entry's arguments that are kept."""
+"""How many characters of an entry's arguments are kept."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):
-    """One command as it was asked and answered, or one thing done through the API."""
+    """One command with its answer, or one action taken through the API."""
 
     seq: int = 0
-    """Given by the database."""
+    """Assigned by the database."""
     at: float
     username: str
     role: str
@@ -25,16 +25,16 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     command_id: str
     name: str
     args: str
-    """JSON, cut off at `MAX_ARGS`."""
+    """JSON, truncated to `MAX_ARGS` characters."""
     ok: bool
     code: str
-    """The kind of refusal; empty where `ok`."""
+    """The kind of refusal; empty if `ok`."""
     reason: str = ""
-    """Why refused (`domain.refusals`); empty where `ok`, and in entries older than these codes."""
+    """The refusal code (`domain.refusals`); empty if `ok`, and in entries older than these codes."""
     params: str = "{}"
-    """The reason's, as JSON."""
+    """The parameters of `reason`, as JSON."""
     message: str
-    """The reason in English."""
+    """`reason` as an English sentence."""
 
 
 def action_entry(
@@ -48,9 +48,10 @@ def action_entry(
     args: Mapping[str, Any],
     refused: Message | None,
 ) -> AuditEntry:
-    """The entry of something done that is no command of the desk; `refused`: why it was not; `None`: done.
+    """Return the entry for an action that is not a desk command.
 
-    `name` is `<resource>.<verb>`; `args` must hold no secret.
+    `name` is `<resource>.<verb>`. `args` must not contain secrets. `refused` says why the action was refused;
+    `None` means it was done.
     """
     return AuditEntry(
         at=at,
@@ -69,9 +70,9 @@ def action_entry(
 
 
 class Claim(Struct, frozen=True):
-    """Who used a command's id first."""
+    """The first use of a command id."""
 
     username: str
     digest: str
     answer: Answered | None
-    """`None`: it was never answered (or is being done)."""
+    """`None` while the command is running, or if it was never answered."""

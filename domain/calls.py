@@ -1,4 +1,4 @@
-"""Calls as people mean them: from the first ring to the last hang-up."""
+"""Calls as people understand them: from the first ring to the last hang-up."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ from msgspec import Struct
 
 
 class Side(StrEnum):
-    """Whose voice: the two legs of a conversation. The recording holds caller left, agent right."""
+    """The two sides of a conversation. In a stereo recording the caller is left and the agent right."""
 
     CALLER = "caller"
     AGENT = "agent"
 
 
 class CallState(StrEnum):
-    """Where a call is. The order is the usual way of a call; transfers lead back to QUEUED or RINGING."""
+    """The phase a call is in, in the usual order; transfers lead back to QUEUED or RINGING."""
 
     IVR = "ivr"
     QUEUED = "queued"
@@ -28,52 +28,52 @@ class EndReason(StrEnum):
     """Why a call ended."""
 
     COMPLETED = "completed"
-    """A conversation took place, and the call ended in it or right after it."""
+    """A conversation took place, and the call ended during it or right after it."""
     ABANDONED_IVR = "abandoned_ivr"
     ABANDONED_QUEUE = "abandoned_queue"
-    """Given up while waiting; `answered_at` tells whether it was a second wait, after a transfer."""
+    """The caller gave up while waiting; `answered_at` is set if this was a second wait, after a transfer."""
     ABANDONED_RINGING = "abandoned_ringing"
-    """Given up while a phone rang; likewise."""
+    """The caller gave up while a phone was ringing; `answered_at` as above."""
     ABANDONED_PARKED = "abandoned_parked"
-    """Given up while parked, or nobody answered when it went back to who had parked it."""
+    """The caller gave up while parked, or nobody answered when the call returned to the parker."""
     QUEUE_TIMEOUT = "queue_timeout"
-    """The queue let the caller go: timeout, empty queue or full queue."""
+    """The queue released the caller: timeout, empty queue or full queue."""
     FAILED = "failed"
     MERGED = "merged"
-    """It went on as part of another, `Call.merged_into`: a consultation that became a transfer, a pick-up."""
+    """It continued as part of `Call.merged_into`: a consultation that became a transfer, or a pick-up."""
     UNSEEN = "unseen"
     """The call ended while the gateway was not watching."""
 
 
 class Direction(StrEnum):
     INBOUND = "inbound"
-    """Somebody outside called: the only calls with a work order."""
+    """Somebody outside called; only these calls have a work order."""
     OUTBOUND = "outbound"
     """An agent called somebody outside."""
     INTERNAL = "internal"
-    """An agent called an agent, or a line."""
+    """An agent called another agent or a line."""
 
 
 class TransferType(StrEnum):
-    """How a call came to another party."""
+    """How a call moved to another party."""
 
     BLIND = "blind"
     ATTENDED = "attended"
     BLONDE = "blonde"
-    """Attended, but handed over while the target still rang."""
+    """Attended, but completed while the target was still ringing."""
     FORWARD = "forward"
-    """The phone that was called sent the call on."""
+    """The called phone forwarded the call."""
     PICKUP = "pickup"
-    """Somebody answered a call that rang elsewhere."""
+    """Somebody answered a call that was ringing elsewhere."""
     PARK = "park"
     RETRIEVE = "retrieve"
     """Somebody took a parked call."""
     RECALL = "recall"
-    """Nobody took a parked call in time: it went back to who had parked it."""
+    """Nobody took a parked call in time, so it returned to the parker."""
 
 
 class Party(Struct, frozen=True):
-    """A person on a call, as the network names them. Hostile input: never trusted, only shown as text."""
+    """A person on a call, as named by the network. Untrusted input: only ever shown as text."""
 
     number: str = ""
     name: str = ""
@@ -84,7 +84,7 @@ class Leg(Struct, frozen=True):
 
     uniqueid: str
     channel: str
-    """Channel name, e.g. `PJSIP/trunk-00000001`; changes on masquerade."""
+    """Channel name, e.g. `PJSIP/trunk-00000001`; changes on a masquerade."""
     side: Side
     party: Party
     created_at: float
@@ -96,21 +96,21 @@ class Leg(Struct, frozen=True):
     bridge: str | None = None
     held: bool = False
     muted: bool = False
-    """Not heard by the others, by the command `mute`; a phone's own mute key tells nobody."""
+    """Muted by the command `mute`; a phone's own mute key is invisible to the PBX."""
 
 
 class Recording(Struct, frozen=True):
-    """A recording the PBX is making or has made of a call, as the PBX names it."""
+    """A recording of a call that the PBX is making or has made."""
 
     path: str
-    """The file's path on the PBX."""
+    """Path of the file on the PBX."""
     channel: str
     started_at: float
     ended_at: float | None = None
 
 
 class Conversation(Struct, frozen=True):
-    """A stretch of conversation between the caller and one agent; what may be transcribed."""
+    """A period in which the caller and one agent talk; this is what can be transcribed."""
 
     agent: str | None
     channel: str
@@ -120,31 +120,31 @@ class Conversation(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
-    """A time one party was kept on hold by another."""
+    """A period in which one party kept the others on hold."""
 
     uniqueid: str
-    """The channel that held."""
+    """The channel that put the others on hold."""
     agent: str | None
-    """Whose channel it was, if an agent's."""
+    """The agent that channel belongs to, if any."""
     started_at: float
     ended_at: float | None = None
 
 
 class Transfer(Struct, frozen=True):
-    """One step of a call to another party."""
+    """One move of a call to another party."""
 
     at: float
     transfer_type: TransferType
     origin: str
-    """Agent id, else number, of the party the call came from; of a parked call, its place."""
+    """The party the call came from: agent id, else number; for a parked call, its parking space."""
     target: str
-    """Agent id or number of the party it went to; of a call being parked, the place."""
+    """The party the call went to: agent id, else number; for a call being parked, the parking space."""
     result: str
-    """Asterisk's: `success`, `fail`, `invalid`, `not permitted`."""
+    """Asterisk's result: `success`, `fail`, `invalid` or `not permitted`."""
 
 
 class Member(Struct, frozen=True):
-    """One party's stay in a conference."""
+    """One party's time in a conference."""
 
     uniqueid: str
     party: str
@@ -154,7 +154,7 @@ class Member(Struct, frozen=True):
 
 
 class Conference(Struct, frozen=True):
-    """A time three parties or more spoke with each other (三方通话)."""
+    """A period in which three or more parties talk with each other (三方通话)."""
 
     started_at: float
     members: tuple[Member, ...]
@@ -162,28 +162,28 @@ class Conference(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """One call and everything known of it. Instants are POSIX seconds; `None` is "not (yet)"."""
+    """One call and everything known about it. Times are POSIX seconds; `None` means "not (yet)"."""
 
     id: str
-    """`<pbx>-<linkedid>`: stable across restarts of the gateway."""
+    """`<pbx>-<linkedid>`; stable across restarts of the gateway."""
     pbx: str
     linkedid: str
     direction: Direction
     state: CallState
     caller: Party
     called: str
-    """The number dialled (DID)."""
+    """The dialled number (DID)."""
     started_at: float
     line: str | None = None
     queue: str | None = None
     agent: str | None = None
-    """The agent ringing or talking now, else the last who talked."""
+    """The agent ringing or talking now, else the last one who talked."""
     ivr: dict[str, str] = {}
     """What the caller chose and entered in the IVR."""
     queued_at: float | None = None
     ringing_at: float | None = None
     answered_at: float | None = None
-    """First answered by an agent."""
+    """When an agent first answered."""
     ended_at: float | None = None
     end_reason: EndReason | None = None
     legs: tuple[Leg, ...] = ()
@@ -193,9 +193,9 @@ class Call(Struct, frozen=True):
     transfers: tuple[Transfer, ...] = ()
     conferences: tuple[Conference, ...] = ()
     consults: str | None = None
-    """The call on hold for which this one was made (its id): a consultation (询问)."""
+    """Id of the call on hold for which this one was made, if this is a consultation (询问)."""
     monitors: str | None = None
-    """The call that this one listens to (its id): a supervisor's listening, whispering or barging in."""
+    """Id of the call this one monitors, if a supervisor is listening, whispering or barging in."""
     merged_into: str | None = None
 
     @property
@@ -205,25 +205,25 @@ class Call(Struct, frozen=True):
 
     @property
     def agents(self) -> tuple[str, ...]:
-        """Who talked on the call, in order, each once; and the agent it rings at."""
+        """The agents who talked on the call, in order and without repeats, then the current `agent`."""
         talked = [talk.agent for talk in self.conversations if talk.agent is not None]
         return tuple(dict.fromkeys([*talked, self.agent] if self.agent is not None else talked))
 
     @property
     def has_work_order(self) -> bool:
-        """Whether the public spoke with an agent: such a call has a work order and a transcript."""
+        """Whether an outside caller talked with an agent: such calls have a work order and a transcript."""
         return self.direction is Direction.INBOUND and bool(self.conversations)
 
     @property
     def needs_post_call(self) -> bool:
-        """Whether there is work after its end: recording and transcript, and the order of a served call."""
+        """Whether the ended call needs post-processing: its recording, transcript and work order."""
         return self.has_work_order or (bool(self.conversations) and bool(self.recordings))
 
     @property
     def talking(self) -> bool:
-        """Whether a conversation with an agent is going on, held or not."""
+        """Whether a conversation with an agent is in progress, on hold or not."""
         return any(talk.ended_at is None for talk in self.conversations)
 
     def leg(self, uniqueid: str) -> Leg | None:
-        """The leg on that channel."""
+        """Return the leg on that channel, if any."""
         return next((leg for leg in self.legs if leg.uniqueid == uniqueid), None)

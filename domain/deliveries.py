@@ -1,4 +1,4 @@
-"""A delivery of an order to one work-order system, as operators see it."""
+"""The delivery of a work order to one work-order system, as operators see it."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from domain.messages import Message
 
 
 class DeliveryView(Struct, frozen=True):
-    """One delivery. Instants are POSIX seconds."""
+    """One delivery. Times are POSIX seconds."""
 
     id: str
     order_id: str
@@ -17,7 +17,7 @@ class DeliveryView(Struct, frozen=True):
     created_at: float
     next_at: float | None = None
     tried_at: float | None = None
-    """When it was last tried; `None`: not yet."""
+    """Time of the last attempt; `None` before the first."""
     delivered_at: float | None = None
     last_error: Message | None = None
-    """Why the last try failed."""
+    """Why the last attempt failed."""

@@ -1,7 +1,7 @@
-"""Why an order did not reach its work-order system: every cause there is, by code.
+"""Why an order did not reach its work-order system: every possible cause, by code.
 
-The browser app has them in Chinese (`web/src/i18n/zh/failed.ts`); its English is these very sentences, taken
-over by `make stream-types`.
+The browser app translates them into Chinese (`web/src/i18n/zh/failed.ts`); its English is generated from
+these sentences by `make stream-types`.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from domain.messages import Message, say
 FAILURES = {
     "answered": "HTTP {status}",
     "answered_with": "HTTP {status}: {said}",
-    "no_answer": "no answer in {seconds} s",
+    "no_answer": "no answer within {seconds} s",
     "no_connection": "no connection ({kind}: {text})",
     "not_signed": "not sent, for it cannot be signed: {text}",
     "redirected": "HTTP {status} (redirects are not followed: configure the final URL)",
@@ -21,11 +21,11 @@ FAILURES = {
 
 
 def failure(cause: str, /, **params: Any) -> Message:
-    """Why a try failed. Parameters are plain values; what the other side said is hostile text."""
+    """Return why an attempt failed. `params` are plain values; text from the other side is untrusted."""
     return say(FAILURES, cause, params)
 
 
 def given_up(last: Message, tries: int) -> Message:
-    """The last try of so many: its cause, and `given_up_after` among the parameters."""
+    """Return `last`, the cause of the final attempt, with the number of attempts as `given_up_after`."""
     params = {**last.params, "given_up_after": tries}
     return structs.replace(last, params=params, text=f"given up after {tries} tries; the last: {last.text}")

@@ -1,4 +1,4 @@
-"""What an administrator is shown of the deployment, and where each part is configured."""
+"""What administrators see of the deployment, and where each part is configured."""
 
 from msgspec import Struct
 
@@ -8,21 +8,21 @@ from domain.messages import Message
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
-    """A work-order system and how deliveries to it fare. Instants are POSIX seconds."""
+    """A work-order system and the state of deliveries to it. Times are POSIX seconds."""
 
     id: str
     host: str
-    """Where it is, without path and query: these may hold secrets."""
+    """Host only, without path and query, which may contain secrets."""
     lines: tuple[str, ...] = ()
-    """Empty: all."""
+    """Line ids; empty means all."""
     pending: int = 0
     delivered: int = 0
     dead: int = 0
     last_error: Message | None = None
-    """Of the deliveries not yet delivered, the newest."""
+    """The most recent error among pending and dead deliveries."""
     last_success_at: float | None = None
     configured: bool = True
-    """False: deliveries wait for an endpoint that the configuration no longer has."""
+    """False if deliveries are waiting for an endpoint that is no longer in the configuration."""
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -32,10 +32,10 @@ class AgentView(Struct, frozen=True, kw_only=True):
     name: str
     phone: str
     desk_phone: str
-    """Beside the browser phone; empty: none."""
+    """The desk phone used alongside the browser phone; empty if there is none."""
     pbx: str
     lines: dict[str, int]
-    """Line id → penalty; 0 is rung first."""
+    """Line id → penalty; agents with penalty 0 are rung first."""
 
 
 class PbxView(Struct, frozen=True, kw_only=True):
@@ -45,12 +45,12 @@ class PbxView(Struct, frozen=True, kw_only=True):
     host: str
     up: bool
     reason: str
-    """Why it is down."""
+    """Why the link is down."""
     live_audio: str = ""
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """How many orders are about one place."""
+    """The number of orders about one place."""
 
     town: str
     village: str | None = None
@@ -59,10 +59,10 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """The deployment. `where` names the table of the configuration file for each part."""
+    """The deployment. `where` maps each part to its table in the configuration file."""
 
     source: str
-    """The configuration file; empty: defaults and environment only."""
+    """Path of the configuration file; empty if only defaults and environment variables are used."""
     lines: list[Line]
     agents: list[AgentView]
     pause_reasons: list[str]

@@ -1,4 +1,4 @@
-"""Which numbers may be dialled outside: an allow-list of fixed-length patterns. Pure."""
+"""Which outside numbers may be dialled: an allow-list of fixed-length patterns. Pure."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct
 
 NUMBER = r"^\+?[0-9*#]{1,32}$"
-"""A dialled number: digits, * and #, with one + in front at most. Nothing else reaches a PBX."""
+"""A dialled number: digits, `*` and `#`, with at most one leading `+`. Nothing else reaches a PBX."""
 
 _ATOM = re.compile(r"[0-9*#+XZN]|\[[0-9](?:-[0-9])?(?:[0-9](?:-[0-9])?)*\]")
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]"}
@@ -14,17 +14,17 @@ MAX_PATTERN = 32
 
 
 def dial_regex(pattern: str) -> re.Pattern[str]:
-    """Asterisk's extension pattern (without the leading `_`) as a regular expression for `fullmatch`.
+    """Compile an Asterisk extension pattern (without the leading `_`) to a regex for `fullmatch`.
 
-    `.` and `!` are refused: what they stand for has no bound, and a leak in the allow-list costs money.
+    `.` and `!` are rejected: they match any length, and a hole in the allow-list costs money.
 
     Raises:
-        ValueError: not such a pattern; the text says what may stand in one.
+        ValueError: the pattern is invalid; the message says what is allowed.
     """
     parts = _ATOM.findall(pattern)
     if not parts or "".join(parts) != pattern or len(parts) > MAX_PATTERN:
         raise ValueError(
-            f"{pattern!r} is no dial pattern: use 0-9 * # +, X (0-9), Z (1-9), N (2-9) and [1-5];"
+            f"{pattern!r} is not a dial pattern: use 0-9 * # +, X (0-9), Z (1-9), N (2-9) and [1-5];"
             " . and ! are not allowed, write one pattern for each length"
         )
     return re.compile(
@@ -33,7 +33,7 @@ def dial_regex(pattern: str) -> re.Pattern[str]:
 
 
 class DialRule(Struct, frozen=True):
-    """Numbers, and who may dial them. Empty roles or lines: no such condition."""
+    """Numbers and who may dial them. Empty `roles` or `lines` mean no such condition."""
 
     patterns: tuple[str, ...]
     roles: frozenset[str] = frozenset()
@@ -41,11 +41,11 @@ class DialRule(Struct, frozen=True):
 
     @property
     def for_everyone(self) -> bool:
-        """Whether the rule has no condition, so that a phone's own keys may dial it too."""
+        """Whether the rule has no conditions, so that the numbers can also be dialled on the phone itself."""
         return not self.roles and not self.lines
 
     def permits(self, number: str, role: str, lines: Collection[str]) -> bool:
-        """Whether somebody of `role` who serves `lines` may dial `number` by this rule."""
+        """Whether this rule lets a user with `role` who serves `lines` dial `number`."""
         return (
             (not self.roles or role in self.roles)
             and (not self.lines or not self.lines.isdisjoint(lines))
@@ -54,5 +54,5 @@ class DialRule(Struct, frozen=True):
 
 
 def permitted(rules: Iterable[DialRule], number: str, role: str, lines: Collection[str]) -> DialRule | None:
-    """The first rule that lets `number` be dialled; `None`: it may not be."""
+    """Return the first rule that permits dialling `number`, or `None` if it is forbidden."""
     return next((rule for rule in rules if rule.permits(number, role, lines)), None)

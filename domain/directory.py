@@ -1,4 +1,4 @@
-"""Whom a call can be passed to: what an agent searches when transferring or calling in."""
+"""The directory of possible targets, searched when transferring a call or adding a party."""
 
 from msgspec import Struct
 
@@ -6,25 +6,25 @@ from domain.queues import AgentState
 
 
 class DirectoryAgent(Struct, frozen=True):
-    """A colleague; `lines` are ids."""
+    """A colleague. `lines` are line ids."""
 
     id: str
     name: str
     state: AgentState
     lines: tuple[str, ...]
     search: str
-    """Name, pinyin and initials, lower case: what may be typed to find them."""
+    """Lower-case search text: name, pinyin and pinyin initials."""
 
 
 class DirectoryLine(Struct, frozen=True):
-    """A line, by its queue."""
+    """A line, reached through its queue."""
 
     id: str
     name: str
     queue: str
     waiting: int
     available: int
-    """Agents of it who could take a call now."""
+    """Agents of the line who could take a call now."""
     search: str
 
 

@@ -1,7 +1,7 @@
-"""Facts: what happened, as the tracker found it. They are journalled, published and shown.
+"""Facts: what happened, as established by the tracker. They are journalled, published and displayed.
 
-Each fact carries its instant (`at`, POSIX seconds, from the PBX where it says so) and the state after it,
-so that a reader needs no fold of its own. The JSON form is tagged by `kind`.
+Each fact carries its time (`at`, POSIX seconds, from the PBX if it sends one) and the resulting state, so
+that readers do not have to fold facts themselves. The JSON form is tagged by `kind`.
 """
 
 from typing import Any, Literal, Protocol
@@ -24,7 +24,7 @@ class Fact(Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name:
 
 
 class CallFact(Fact, frozen=True, kw_only=True):
-    """Something happened on a call; `call` is its state afterwards."""
+    """Something happened on a call; `call` is the state afterwards."""
 
     call: Call
 
@@ -34,11 +34,11 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
 
 
 RECOVERED = "recovered"
-"""`CallUpdated.what`: an agent's phone took the call back on a new channel."""
+"""`CallUpdated.what` after a call recovery: the agent's phone continued the call on a new channel."""
 
 
 class CallUpdated(CallFact, frozen=True, kw_only=True):
-    """A detail changed (caller ID, IVR answer, leg, recording) that has no name of its own."""
+    """A detail changed that has no fact of its own: caller ID, IVR answer, leg, recording."""
 
     what: str
 
@@ -49,14 +49,14 @@ class CallQueued(CallFact, frozen=True, kw_only=True):
 
 
 class AgentRinging(CallFact, frozen=True, kw_only=True):
-    """An agent's phone begins to ring with this call: the moment of the screen-pop."""
+    """An agent's phone started ringing with this call: the moment for the screen-pop."""
 
     agent: str
     channel: str
 
 
 class AgentMissed(CallFact, frozen=True, kw_only=True):
-    """The agent's phone rang and was not answered."""
+    """The agent's phone rang but was not answered."""
 
     agent: str
     rang: float
@@ -74,18 +74,18 @@ class CallAnswered(CallFact, frozen=True, kw_only=True):
 class CallHeld(CallFact, frozen=True, kw_only=True):
     held: bool
     by: str = ""
-    """Agent id of who held or resumed, else the number."""
+    """Who held or resumed the call: agent id, else number."""
 
 
 class ConversationEnded(CallFact, frozen=True, kw_only=True):
-    """One agent's stretch of the conversation is over (the call may go on with another)."""
+    """The conversation with one agent is over; the call may continue with another."""
 
     agent: str | None
     channel: str
 
 
 class CallTransferred(CallFact, frozen=True, kw_only=True):
-    """The fields are those of the last of `call.transfers`."""
+    """The call moved to another party; the fields repeat the last of `call.transfers`."""
 
     transfer_type: TransferType
     origin: str
@@ -98,14 +98,14 @@ class CallParked(CallFact, frozen=True, kw_only=True):
 
 
 class ConferenceChanged(CallFact, frozen=True, kw_only=True):
-    """Somebody joined or left; `call.conferences` tells who is in it."""
+    """Somebody joined or left a conference; see `call.conferences` for its members."""
 
 
 class CallsMerged(CallFact, frozen=True, kw_only=True):
-    """Another call became part of this one; it ends as `merged`."""
+    """Another call became part of this one; that call ended as `merged`."""
 
     merged: str
-    """The other's id."""
+    """Id of the other call."""
 
 
 class CallEnded(CallFact, frozen=True, kw_only=True):
@@ -113,27 +113,33 @@ class CallEnded(CallFact, frozen=True, kw_only=True):
 
 
 class QueueChanged(Fact, frozen=True, kw_only=True):
-    """A queue as it now is. Derived: published, not journalled; stays and agents' statuses tell the same."""
+    """A queue's current state.
+
+    Published but not journalled: it can be derived from queue entries and agent statuses.
+    """
 
     queue: Queue
 
 
 class QueueEntryChanged(Fact, frozen=True, kw_only=True):
-    """A caller's stay in a queue came one stage further; each stage is told once. Figures are their sum."""
+    """A queue entry reached its next stage; each stage is reported once. Queue figures are sums of these."""
 
     entry: QueueEntry
     stage: Literal["entered", "left", "served", "wrapped_up"]
-    """`left`: the wait is over, `entry.outcome` says how; `served`: the conversation is over."""
+    """`left`: the wait is over, and `entry.outcome` says how; `served`: the conversation is over."""
 
 
 class QueueFiguresChanged(Fact, frozen=True, kw_only=True):
-    """A queue's day or one of its intervals; at most once a second. Derived: published, not journalled."""
+    """Figures of a queue's day or one of its intervals, at most once a second.
+
+    Derived, therefore published but not journalled.
+    """
 
     figures: QueueFigures
 
 
 class AgentFiguresChanged(Fact, frozen=True, kw_only=True):
-    """An agent's day so far. Derived: published, not journalled."""
+    """Figures of an agent's day so far. Derived, therefore published but not journalled."""
 
     figures: AgentFigures
 
@@ -155,7 +161,7 @@ class UtteranceHeard(Fact, frozen=True, kw_only=True):
 
 
 class RecogniserChanged(Fact, frozen=True, kw_only=True):
-    """How speech recognition keeps up. Shown, never journalled."""
+    """The load of speech recognition changed. Published, never journalled."""
 
     recogniser: Recogniser
 
@@ -167,13 +173,13 @@ class OrderChanged(Fact, frozen=True, kw_only=True):
 
 
 class LifeSafetyAlert(Fact, frozen=True, kw_only=True):
-    """Danger to life was heard on a call; told once a call."""
+    """Danger to life was heard on a call; reported once per call."""
 
     alert: Alert
 
 
 class AlarmChanged(Fact, frozen=True, kw_only=True):
-    """A threshold rule was broken by something, or (`over`) is so no longer."""
+    """A threshold rule was broken, or, if `over`, no longer is."""
 
     alarm: Alarm
     over: bool
@@ -207,7 +213,7 @@ AnyFact = (
     | LifeSafetyAlert
     | AlarmChanged
 )
-"""Every fact there is; `msgspec.json.decode(data, type=AnyFact)` reads any of them back."""
+"""Any fact; `msgspec.json.decode(data, type=AnyFact)` decodes them."""
 
 DERIVED = (QueueChanged, QueueFiguresChanged, AgentFiguresChanged, RecogniserChanged)
 

@@ -1,10 +1,10 @@
-"""Figures over time, of queues and agents. docs/metrics.md defines each with formula and source."""
+"""Figures of queues and agents over time; docs/metrics.md gives the formula and source of each."""
 
 from msgspec import Struct
 
 
 class QueueCounts(Struct):
-    """What is counted of one queue in a span. Changed while counting; the figures given out are frozen."""
+    """What is counted for one queue in one span. Mutable while counting; published figures are frozen."""
 
     offered: int = 0
     answered: int = 0
@@ -13,36 +13,36 @@ class QueueCounts(Struct):
     short_abandoned: int = 0
     timeout: int = 0
     other: int = 0
-    """Let go by the queue for another reason: empty, full, a key."""
+    """Released by the queue for another reason: empty, full, or a key press."""
     withdrawn: int = 0
-    """Picked up from the queue."""
+    """Picked up from the queue by an agent."""
     unseen: int = 0
     transferred: int = 0
     missed: int = 0
-    """Times an agent's phone rang for a caller of this span and was not answered."""
+    """How often an agent's phone rang for a caller of this span without being answered."""
     served: int = 0
-    """Conversations that are over and whose length is known."""
+    """Conversations that have ended with a known length."""
     longest_wait_s: float = 0.0
     talk_s: float = 0.0
     wrap_up_s: float = 0.0
 
 
 class QueueFigures(QueueCounts, frozen=True, kw_only=True):  # type: ignore[misc]  # msgspec allows it
-    """One queue over one span: a day of its line, or one interval of it.
+    """One queue over one span: a day of its line, or an interval of that day.
 
-    A stay in the queue counts in the span in which the caller entered, so that the sums always agree:
+    A queue entry counts in the span in which the caller entered, so that the sums always agree:
     offered = answered + abandoned + short_abandoned + timeout + other + withdrawn + unseen + still waiting.
-    Ratios are 0..1, averages seconds; `None` where there is nothing to divide by.
+    Ratios are 0..1 and averages are seconds; `None` if there is nothing to divide by.
     """
 
     pbx: str
     queue: str
     line: str | None
     start: float
-    """POSIX seconds; `end` is not in it."""
+    """The span is [start, end), POSIX seconds."""
     end: float
     interval: int | None
-    """The how manieth of its day, from 0; `None`: the whole day since midnight."""
+    """Index of the interval within its day, from 0; `None` for the whole day since midnight."""
     service_level: float | None = None
     connection_rate: float | None = None
     abandon_rate: float | None = None
@@ -53,7 +53,7 @@ class QueueFigures(QueueCounts, frozen=True, kw_only=True):  # type: ignore[misc
 
 
 class AgentFigures(Struct, frozen=True):
-    """One agent's day so far, seconds in each state."""
+    """One agent's day so far, with the seconds spent in each state."""
 
     agent: str
     start: float
@@ -64,7 +64,7 @@ class AgentFigures(Struct, frozen=True):
     available_s: float = 0.0
     ringing_s: float = 0.0
     talk_s: float = 0.0
-    """All conversations, in, out and internal, without holds."""
+    """All conversations (inbound, outbound and internal), without holds."""
     hold_s: float = 0.0
     wrap_up_s: float = 0.0
     paused_s: float = 0.0

@@ -1,6 +1,6 @@
-"""The stream's frames, typed: what docs/stream.md tells, the AsyncAPI document and the clients are made of.
+"""Typed frames of the stream (docs/stream.md): the source of the AsyncAPI document and the clients' types.
 
-`type` tells a frame, `topic` an item.
+Frames are tagged by `type`, items by `topic`.
 """
 
 from typing import Any, Literal
@@ -30,7 +30,7 @@ class PbxLink(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True, tag_field="topic"):
-    """One thing that is to be seen; `key` names it within its topic."""
+    """One visible object; `key` identifies it within its topic."""
 
     key: str
 
@@ -61,7 +61,7 @@ class PbxItem(Item, frozen=True, tag="pbx"):
 
 class FiguresItem(Item, frozen=True, tag="figures"):
     value: dict[str, Any]
-    """QueueFigures or AgentFigures, by key: `<pbx>/<queue>/<span>`, `agent/<id>`."""
+    """QueueFigures if the key is `<pbx>/<queue>/<span>`, AgentFigures if it is `agent/<id>`."""
 
 
 class RecogniserItem(Item, frozen=True, tag="asr"):
@@ -92,7 +92,7 @@ Figures = QueueFigures | AgentFigures
 
 
 class Removal(Struct, frozen=True):
-    """Something is no longer to be seen."""
+    """An object is no longer visible."""
 
     topic: Topic
     key: str
@@ -107,24 +107,24 @@ class Hello(Frame, frozen=True, tag="hello", kw_only=True):
 
     version: int
     epoch: str
-    """Names this run of the gateway: a `seq` of another run means nothing here."""
+    """Identifies this run of the gateway: a `seq` from another run is meaningless here."""
     time: float
     user: str
     role: str
     agent: str | None
     heartbeat: float
-    """Seconds: something is sent at least every so often (and a quarter)."""
+    """Seconds: the server sends a frame at least this often, plus up to a quarter."""
 
 
 class Snapshot(Frame, frozen=True, tag="snapshot", kw_only=True):
-    """All that is to be seen now."""
+    """Everything visible now."""
 
     seq: int
     items: list[AnyItem]
 
 
 class Delta(Frame, frozen=True, tag="delta", kw_only=True):
-    """What changed since the last frame with a `seq`, each key once, in its latest state."""
+    """What changed since the last frame with a `seq`: each key once, in its latest state."""
 
     seq: int
     changes: list[AnyItem]
@@ -132,31 +132,31 @@ class Delta(Frame, frozen=True, tag="delta", kw_only=True):
 
 
 class Heartbeat(Frame, frozen=True, tag="heartbeat", kw_only=True):
-    """Nothing else was sent for a while."""
+    """Sent when nothing else has been sent for a while."""
 
     seq: int
     time: float
 
 
 class Pong(Frame, frozen=True, tag="pong", kw_only=True):
-    """Answer to `ping`."""
+    """The answer to `ping`."""
 
     time: float
 
 
 class Fault(Struct, frozen=True):
-    """Why a command was not done."""
+    """Why a command was refused."""
 
     code: str
     """The kind of refusal (docs/commands.md)."""
     reason: str
-    """Why exactly: a code of `domain.refusals`, said with `params`; `message` in English."""
+    """The exact reason: a code of `domain.refusals`, filled in with `params`; `message` has it in English."""
     params: dict[str, Any]
     message: str
 
 
 class Result(Frame, frozen=True, tag="result", kw_only=True, omit_defaults=True):
-    """Answer to the command of that id: `result` where `ok`, else `error`."""
+    """The answer to the command with that id: `result` if `ok`, else `error`."""
 
     id: str
     ok: bool
@@ -168,13 +168,13 @@ ServerFrame = Hello | Snapshot | Delta | Heartbeat | Pong | Result
 
 
 class Subscribe(Frame, frozen=True, tag="subscribe", kw_only=True):
-    """Only these topics from now on; a snapshot follows."""
+    """Receive only these topics from now on; a snapshot follows."""
 
     topics: list[Topic]
 
 
 class Resume(Frame, frozen=True, tag="resume", kw_only=True):
-    """Go on from there."""
+    """Continue after frame `since` of that epoch."""
 
     epoch: str
     since: int
@@ -185,7 +185,7 @@ class Ping(Frame, frozen=True, tag="ping", kw_only=True):
 
 
 class Command(Frame, frozen=True, tag="command", kw_only=True):
-    """Do something (docs/commands.md); the same `id` again is answered again, not done again."""
+    """Do something (docs/commands.md). Repeating an `id` repeats the answer, not the action."""
 
     id: str
     name: str

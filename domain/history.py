@@ -1,4 +1,4 @@
-"""Looking back: calls and orders as lists, filtered, newest first, page after page."""
+"""History queries: filtered, paginated lists of calls and orders, newest first."""
 
 from collections.abc import Sequence
 from typing import Generic, TypeVar
@@ -10,32 +10,32 @@ from domain.orders import Order, OrderState
 
 T = TypeVar("T")
 Key = tuple[float, str]
-"""Where a page ends: instant and id of its last item."""
+"""The cursor at the end of a page: time and id of its last item."""
 
 
 class CallFilter(Struct, frozen=True):
-    """Which calls. What is empty does not filter; instants are POSIX seconds."""
+    """Selects calls. Empty fields do not filter; times are POSIX seconds."""
 
     terms: tuple[str, ...] = ()
-    """Folded terms (`domain.search`), all in the transcript."""
+    """Folded terms (`domain.search`); the transcript must contain all of them."""
     since: float | None = None
     until: float | None = None
-    """Not included."""
+    """Exclusive."""
     line: str | None = None
     agent: str | None = None
-    """Who talked on the call, or whose phone rang last."""
+    """An agent who talked on the call, or whose phone rang last."""
     number: str | None = None
-    """Digits that the caller's number holds."""
+    """Digits contained in the caller's number."""
     end_reason: EndReason | None = None
     own: str | None = None
-    """Only what this agent may see."""
+    """Only calls this agent may see."""
 
 
 class OrderFilter(Struct, frozen=True):
-    """Which orders; as `CallFilter`, by the instant at which the order was begun."""
+    """Selects orders, like `CallFilter`; `since` and `until` refer to the order's creation."""
 
     terms: tuple[str, ...] = ()
-    """Folded terms, all in the order's fields."""
+    """Folded terms; the order's fields must contain all of them."""
     since: float | None = None
     until: float | None = None
     line: str | None = None
@@ -43,14 +43,14 @@ class OrderFilter(Struct, frozen=True):
     number: str | None = None
     state: OrderState | None = None
     category: str | None = None
-    """Of the first level."""
+    """First-level category."""
     town: str | None = None
     unit: str | None = None
     own: str | None = None
 
 
 class DeliveryFilter(Struct, frozen=True):
-    """Which deliveries, by the instant at which they were made."""
+    """Selects deliveries by creation time and state."""
 
     since: float | None = None
     until: float | None = None
@@ -58,7 +58,7 @@ class DeliveryFilter(Struct, frozen=True):
 
 
 class AuditFilter(Struct, frozen=True):
-    """Which entries of the audit."""
+    """Selects audit entries."""
 
     since: float | None = None
     until: float | None = None
@@ -66,7 +66,7 @@ class AuditFilter(Struct, frozen=True):
 
 
 class OrderBrief(Struct, frozen=True):
-    """An order beside its call."""
+    """The order shown next to its call."""
 
     id: str
     title: str
@@ -74,7 +74,7 @@ class OrderBrief(Struct, frozen=True):
 
 
 class CallSummary(Struct, frozen=True):
-    """One call in a list. Instants are POSIX seconds, spans seconds; `None` is "not (yet)"."""
+    """One call in a list. Times are POSIX seconds, durations seconds; `None` means "not (yet)"."""
 
     id: str
     direction: Direction
@@ -87,12 +87,12 @@ class CallSummary(Struct, frozen=True):
     queue: str | None
     agent: str | None
     agents: tuple[str, ...]
-    """Who talked on it, in order."""
+    """The agents who talked on the call, in order."""
     end_reason: EndReason | None
     waited: float | None
-    """From the queue (or the first ring) to the answer or the end."""
+    """From entering the queue (or the first ring) to the answer or the end."""
     talked: float
-    """In conversation, holds included; of a call in progress, up to its last change."""
+    """In conversation, holds included; for a call in progress, up to its last change."""
     held: float
     transfers: int
     recorded: bool
@@ -121,17 +121,17 @@ class OrderSummary(Struct, frozen=True):
 
 
 class OrderOfCall(Struct, frozen=True):
-    """An order and the call it is of (`None`: the call is not known any more)."""
+    """An order and its call; `None` if the call is no longer known."""
 
     order: Order
     call: Call | None
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some items, newest first.
+    """One page of items, newest first.
 
-    `next` is where the search goes on, `None` at its end. A page may be short, even empty, and still have a
-    `next`: the search was stopped there to answer in time.
+    `next` is the cursor of the next page, `None` at the end. A page may be short or even empty and still have
+    a `next`: the search stopped there to answer in time.
     """
 
     items: Sequence[T]
@@ -139,7 +139,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 def summary_of(call: Call, order: Order | None) -> CallSummary:
-    """The call as a list shows it."""
+    """Summarise a call for a list."""
     over = [(one.started_at, one.ended_at) for one in call.conversations]
     since = call.queued_at or call.ringing_at
     until = call.answered_at or call.ended_at
@@ -166,7 +166,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
 
 
 def order_summary_of(both: OrderOfCall) -> OrderSummary:
-    """The order as a list shows it."""
+    """Summarise an order for a list."""
     order, call = both.order, both.call
     urgent = order.fields.get("urgent")
     return OrderSummary(
@@ -189,7 +189,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
 
 
 def text_of(order: Order, name: str) -> str:
-    """A field's value as text; empty where it is not filled."""
+    """Return a field's value as text; empty if it is not filled in."""
     field = order.fields.get(name)
     if field is None:
         return ""

@@ -1,4 +1,4 @@
-"""Lines (热线): a public number with its queue, prompts, hours and form."""
+"""Lines (热线): a public number with its queue, service targets and order form."""
 
 from msgspec import Struct
 
@@ -7,29 +7,29 @@ class Line(Struct, frozen=True):
     """One line as configured."""
 
     id: str
-    """Short ASCII name, also the dialplan's: `12345`, `yiqilai`, `shangxian`."""
+    """Short ASCII name, also used in the dialplan: `12345`, `yiqilai`, `shangxian`."""
     name: str
-    """As people call it: 一企来."""
+    """Display name, e.g. 一企来."""
     numbers: tuple[str, ...]
-    """DIDs that reach it directly."""
+    """DIDs that reach the line directly."""
     queue: str
-    """The PBX's queue name."""
+    """Name of the queue on the PBX."""
     digit: str = ""
-    """The key that chooses it in the greeting menu; empty: not offered there."""
+    """The key that selects the line in the greeting menu; empty if it is not offered there."""
     service_level_s: float = 15.0
-    """Answered within so many seconds counts for the service level (GB/T 33358: 15 s)."""
+    """Calls answered within this many seconds count towards the service level (GB/T 33358: 15 s)."""
     service_level_target: float = 0.8
-    """The share of callers, 0..1, to be answered within `service_level_s`: what the wall measures by."""
+    """Target share of callers, 0..1, answered within `service_level_s`; the wallboard compares with it."""
     connection_target: float = 0.95
-    """The share of callers, 0..1, to be answered at all (GB/T 33358: 95 % of any 24 h)."""
+    """Target share of callers, 0..1, answered at all (GB/T 33358: 95 % of any 24 h)."""
     abandon_after_s: float = 5.0
-    """Who hangs up earlier is a short abandon (短时放弃), counted apart."""
+    """Callers who hang up earlier are short abandons (短时放弃), counted separately."""
     wrap_up_s: float = 0.0
-    """Wrap-up (话后处理) after each call, seconds; 0: none."""
+    """Wrap-up (话后处理) after each call, in seconds; 0 means none."""
     wrap_up_max_s: float = 300.0
-    """Wrap-up with all its extensions."""
+    """Maximum wrap-up including all extensions, in seconds."""
     timezone: str = "Asia/Shanghai"
-    """Whose midnight its day begins at."""
+    """The line's day begins at midnight in this time zone."""
     form: str = "general"
-    """Which fields its orders have: `general`, `enterprise`, `talent`."""
+    """The order form, which decides the fields: `general`, `enterprise` or `talent`."""
     colour: str = "#1677ff"

@@ -1,5 +1,5 @@
-"""What is told to people: a stable code with parameters, for whoever has words of their own for it (the
-browser app, in two languages), and the same as an English sentence, for everybody else."""
+"""Messages for people: a stable code with parameters, for clients with wording of their own such as the
+browser app, and the same message as an English sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from msgspec import Struct
 
 
 class Message(Struct, frozen=True):
-    """One thing told. `params` are plain values: text from outside among them is hostile and no sentence."""
+    """One message. `params` are plain values; those that come from outside are untrusted text."""
 
     code: str
     params: dict[str, Any] = {}
     text: str = ""
-    """In English."""
+    """The message as an English sentence."""
 
 
 def say(sentences: Mapping[str, str], code: str, params: Mapping[str, Any]) -> Message:
-    """The sentence of that code in a catalogue (code → English, with `{parameters}`), filled in."""
+    """Fill in the sentence for `code` from `sentences` (code → English with `{parameters}`)."""
     return Message(code, dict(params), sentences[code].format_map(params))

@@ -1,4 +1,4 @@
-"""Callers' numbers as trunks write them: the same subscriber in several forms. Pure."""
+"""Callers' numbers as trunks deliver them: the same subscriber appears in several forms. Pure."""
 
 import re
 
@@ -8,9 +8,10 @@ _SEPARATORS = re.compile(r"[\s().-]")
 
 
 def national(number: str) -> str | None:
-    """The number without what trunks put before it: `+86 138…`, `0086138…`, `0138…` → `138…`.
+    """Strip the prefixes trunks add: `+86 138…`, `0086138…`, `0138…` → `138…`.
 
-    A landline keeps the 0 of its area code. `None`: no number (withheld, `anonymous`, a SIP name).
+    A landline keeps the 0 of its area code. Returns `None` if there is no number (withheld, `anonymous`, a
+    SIP name).
     """
     bare = _SEPARATORS.sub("", number)
     if not _NUMBER.fullmatch(bare):
@@ -23,7 +24,7 @@ def national(number: str) -> str | None:
 
 
 def forms(number: str) -> tuple[str, ...]:
-    """Each way in which this subscriber may have been written down; empty for a withheld number."""
+    """Return every form in which this subscriber's number may be stored; empty for a withheld number."""
     bare = national(number)
     if bare is None:
         return ()

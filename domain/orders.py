@@ -1,4 +1,4 @@
-"""The work order (工单): a form of fields, each with its confidence and the evidence it came from."""
+"""The work order (工单): a form whose fields each carry a confidence and the evidence for their value."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,11 +7,11 @@ from msgspec import Struct
 
 
 class Evidence(Struct, frozen=True):
-    """The span of transcript (and so of audio) a value came from."""
+    """The span of transcript, and thus of audio, that a value came from."""
 
     utterance_id: str
     start: int
-    """First character in the utterance's text."""
+    """Offset of the first character in the utterance's text; `end` is exclusive."""
     end: int
     quote: str
     audio_start: float
@@ -20,10 +20,10 @@ class Evidence(Struct, frozen=True):
 
 
 class Method(StrEnum):
-    """How a value was had."""
+    """How a value was obtained."""
 
     AGENT = "agent"
-    """Typed or confirmed by the agent: never overwritten."""
+    """Typed or confirmed by the agent; never overwritten."""
     SIGNALLING = "signalling"
     """Known from the call itself (caller ID, DID, IVR digits)."""
     RULE = "rule"
@@ -37,25 +37,25 @@ class FieldValue(Struct, frozen=True):
 
     value: Any
     confidence: float
-    """0..1, calibrated: of fields at 0.8, four in five are right."""
+    """0..1, calibrated: four out of five fields at 0.8 are right."""
     method: Method
     evidence: tuple[Evidence, ...] = ()
 
 
 class OrderState(StrEnum):
-    """The life of an order on our side; the work-order system's own progress is kept beside it."""
+    """The life cycle of an order in the gateway; progress within the work-order system is separate."""
 
     DRAFT = "draft"
-    """Filling itself while the call runs."""
+    """Being filled in, automatically while the call is in progress."""
     SUBMITTED = "submitted"
-    """In the outbox: will be delivered, whatever is lost or restarted."""
+    """In the outbox: will be delivered, even across crashes and restarts."""
     DELIVERED = "delivered"
     DEAD = "dead"
-    """Refused for good or out of tries; waits for an operator."""
+    """Refused for good or out of attempts; needs an operator."""
 
 
 class RequestType(StrEnum):
-    """诉求类型."""
+    """Type of request (诉求类型)."""
 
     CONSULTATION = "咨询"
     HELP = "求助"
@@ -69,7 +69,7 @@ MATTER_CONFIDENCE = 0.4
 
 
 class RelatedOrder(Struct, frozen=True):
-    """An earlier order that may be about the same thing."""
+    """An earlier order that may be about the same matter."""
 
     order_id: str
     created_at: float
@@ -80,18 +80,18 @@ class RelatedOrder(Struct, frozen=True):
 
 
 class KnowledgeHit(Struct, frozen=True):
-    """An article of the knowledge base, found by what was said."""
+    """A knowledge-base article found from what was said."""
 
     id: str
     title: str
     score: float
-    """0..1, against the best article there could be."""
+    """0..1, relative to a perfect match."""
     passage: str
-    """The part that fits best."""
+    """The best-matching passage."""
 
 
 class Alert(Struct, frozen=True):
-    """Somebody's life or body is at risk, as far as was heard on a call: the supervisor must know at once."""
+    """A call suggests that somebody's life or health is at risk; supervisors must know at once."""
 
     call_id: str
     order_id: str
@@ -99,15 +99,15 @@ class Alert(Struct, frozen=True):
     agent: str | None
     at: float
     quote: str
-    """The words, as heard. Hostile input."""
+    """The words as transcribed. Untrusted input."""
     confidence: float
 
 
 class Order(Struct, frozen=True):
-    """One work order; a call that reached the queue has exactly one."""
+    """One work order. Every inbound call answered by an agent has exactly one."""
 
     id: str
-    """UUIDv5 of the call's id: making it twice makes the same order."""
+    """UUIDv5 of the call's id, so that creating an order twice yields the same one."""
     call_id: str
     line: str
     state: OrderState
@@ -118,19 +118,19 @@ class Order(Struct, frozen=True):
     submitted_at: float | None = None
     delivered_at: float | None = None
     external_id: str | None = None
-    """The work-order system's own number, from its reply."""
+    """The work-order system's own number for the order, from its reply."""
     offers: dict[str, tuple[FieldValue, ...]] = {}
-    """What was heard that contradicts a field's value, best first: for the agent to take over or leave."""
+    """Alternatives heard that contradict a field's value, best first; the agent accepts or ignores them."""
     related: tuple[RelatedOrder, ...] = ()
-    """Earlier orders of the same caller, or of the same place and matter."""
+    """Earlier orders from the same caller, or about the same place and category."""
     duplicate_of: str | None = None
-    """The order that this one repeats (重复工单), as the agent found: the receiver merges them."""
+    """The order this one duplicates (重复工单), as marked by the agent; the receiving system merges them."""
     knowledge: tuple[KnowledgeHit, ...] = ()
-    """Articles that may help the agent to answer; not delivered."""
+    """Articles that may help the agent; not delivered."""
 
     @property
     def matter(self) -> str | None:
-        """Place and category as one key; `None` where either is not known well enough."""
+        """Place and category as one key; `None` if either is not certain enough."""
         place = self.fields.get("village") or self.fields.get("town")
         about = self.fields.get("category")
         if place is None or about is None or min(place.confidence, about.confidence) < MATTER_CONFIDENCE:
@@ -139,7 +139,7 @@ class Order(Struct, frozen=True):
 
 
 class UnsubmittedOrder(Struct, frozen=True):
-    """A draft and what is known of its call."""
+    """A draft and what is known about its call."""
 
     order_id: str
     call_id: str
@@ -147,4 +147,4 @@ class UnsubmittedOrder(Struct, frozen=True):
     pbx: str = ""
     agent: str | None = None
     ended_at: float | None = None
-    """`None`: the call goes on."""
+    """`None` while the call is in progress."""

@@ -1,4 +1,4 @@
-"""An agent's phones: the browser, a phone on the desk, or both, of which the agent chooses one."""
+"""An agent's phones: a browser phone, a desk phone, or both, with a choice between them."""
 
 from enum import StrEnum
 
@@ -6,12 +6,12 @@ from msgspec import Struct
 
 
 class PhoneKind(StrEnum):
-    """What an agent telephones with."""
+    """The kind of phone an agent uses."""
 
     BROWSER = "browser"
-    """WebRTC: there only while the desk's page is open."""
+    """WebRTC phone, registered only while the desk page is open."""
     DESK = "desk"
-    """A SIP phone of its own."""
+    """A separate SIP phone."""
 
 
 class AgentProfile(Struct, frozen=True):
@@ -21,9 +21,9 @@ class AgentProfile(Struct, frozen=True):
     name: str
     phone: str
     kind: PhoneKind = PhoneKind.DESK
-    """What `phone` is."""
+    """The kind of `phone`."""
     desk_phone: str = ""
-    """The phone on the desk beside the browser; empty: there is no choice."""
+    """The desk phone used alongside the browser phone; empty if there is no choice."""
 
 
 CHOICE = "Custom:hotline-desk-"
@@ -31,14 +31,14 @@ DESK_CHOSEN, BROWSER_CHOSEN = "INUSE", "NOT_INUSE"
 
 
 def choice_device(agent: str) -> str:
-    """The PBX's device whose state says which phone the agent has chosen: in use, the one on the desk.
+    """Return the custom device whose state holds the agent's choice: `INUSE` means the desk phone.
 
-    The choice lives in the PBX: its dialplan reads it, with the gateway away too; it is kept over restarts of
-    either, told as an event, and listed when the picture is made anew.
+    The choice lives in the PBX, so that the dialplan can read it even while the gateway is away. It survives
+    restarts of either, changes arrive as events, and a resync lists it.
     """
     return CHOICE + agent
 
 
 def chooser(device: str) -> str | None:
-    """Whose choice that device's state is; `None`: nobody's."""
+    """Return the agent whose choice that device holds; `None` if it is another kind of device."""
     return device.removeprefix(CHOICE) if device.startswith(CHOICE) else None

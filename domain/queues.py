@@ -21,50 +21,51 @@ class AgentState(StrEnum):
 
 
 MISSED_REASON = "未接自动置忙"
-"""The pause reason after too many calls that rang and were not answered."""
+"""The pause reason set after too many missed calls."""
 WRAP_UP_REASON = "wrap-up"
-"""How the pause reason of a wrap-up begins; its end follows (`agents.state_machine`)."""
+"""Prefix of a wrap-up's pause reason; its end time follows (`agents.state_machine`)."""
 
 
 def reserved_reason(reason: str) -> bool:
-    """Whether a pause reason is the gateway's own: people may not choose it."""
+    """Whether a pause reason is reserved for the gateway, so that people may not choose it."""
     return reason == MISSED_REASON or reason.startswith(WRAP_UP_REASON)
 
 
 class AgentStatus(Struct, frozen=True):
-    """One agent, whatever number of queues they serve."""
+    """One agent, across all the queues they serve."""
 
     id: str
     name: str
     phone: str
-    """The PBX's name of the agent's phone, e.g. `PJSIP/1001`; of two, the one chosen."""
+    """The PBX's name for the agent's phone, e.g. `PJSIP/1001`; with two phones, the chosen one."""
     state: AgentState
     since: float
     reason: str = ""
-    """Why paused (小休, 培训, 会议 …)."""
+    """Pause reason (小休, 培训, 会议 …)."""
     call_id: str | None = None
     queues: tuple[str, ...] = ()
     direction: Direction | None = None
-    """Of the call that rings or is talked on; `None` also where the phone is in a call unknown to us."""
+    """Direction of the call ringing or in progress; also `None` if the gateway does not know the call."""
     wrap_up_until: float | None = None
-    """Wrap-up (话后处理) ends then, unless extended or done before."""
+    """When wrap-up (话后处理) ends, unless it is extended or finished earlier."""
     missed: int = 0
-    """Queue calls in a row that rang and were not answered."""
+    """Consecutive queue calls that rang but were not answered."""
     pbx: str = ""
     phones: tuple[str, ...] = ()
-    """The interfaces by which the agent is logged in: more than one only where the PBX was told so."""
+    """The interfaces by which the agent is logged in; more than one only if set up so on the PBX."""
     kind: PhoneKind = PhoneKind.DESK
-    """What the agent telephones with: calls ring there."""
+    """The kind of phone the agent uses; calls ring there."""
     desk_reachable: bool | None = None
-    """Whether the phone on the desk, chosen or not, is registered and answers; `None`: not known, or none."""
+    """Whether the desk phone, chosen or not, is registered; `None` if unknown or there is none."""
 
 
 SHOWN_TO_AGENTS = 20
-"""Callers who wait: as many of each queue are shown to every agent, often; supervisors see all."""
+"""How many waiting callers of each queue agents are shown, to keep frequent updates small; supervisors see
+all."""
 
 
 class Waiting(Struct, frozen=True):
-    """A caller who waits."""
+    """A waiting caller."""
 
     call_id: str
     uniqueid: str
@@ -74,16 +75,16 @@ class Waiting(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """A queue now; its figures over time are `domain.figures`."""
+    """The current state of a queue; for figures over time see `domain.figures`."""
 
     name: str
     pbx: str
     line: str | None
     waiting: tuple[Waiting, ...] = ()
-    """In order of position. Agents are shown the head of the line only (`SHOWN_TO_AGENTS`)."""
+    """Ordered by position. Agents are shown the first `SHOWN_TO_AGENTS` only."""
     waiting_total: int = 0
     agents: int = 0
-    """How many are logged in to it; who, their own status tells (`AgentStatus.queues`)."""
+    """How many agents are logged in; `AgentStatus.queues` tells which."""
 
 
 class QueueOutcome(StrEnum):
@@ -94,20 +95,20 @@ class QueueOutcome(StrEnum):
     """The caller hung up while waiting."""
     TIMEOUT = "timeout"
     EMPTY = "empty"
-    """Let go since no agent was there (JOINEMPTY, LEAVEEMPTY and the like)."""
+    """Released because no agent was available (JOINEMPTY, LEAVEEMPTY and the like)."""
     FULL = "full"
     WITHDRAWN = "withdrawn"
     """Picked up from the queue by an agent."""
     LEFT = "left"
-    """Left by a key, or by a dialplan that went on for a reason it did not say."""
+    """Left by a key press, or because the dialplan continued without giving a reason."""
     UNSEEN = "unseen"
     """The wait ended while the gateway was not watching."""
 
 
 class QueueEntry(Struct, frozen=True):
-    """One stay of one caller in one queue, with the conversation it led to. A call may make several.
+    """One caller's wait in one queue and the conversation it led to. A call may have several entries.
 
-    Seconds are app_queue's own (HoldTime, TalkTime), so that figures equal its queue_log.
+    Durations are app_queue's own (HoldTime, TalkTime) in seconds, so that figures agree with its queue_log.
     """
 
     pbx: str
@@ -118,16 +119,16 @@ class QueueEntry(Struct, frozen=True):
     """The caller's channel."""
     entered_at: float
     outcome: QueueOutcome | None = None
-    """`None`: still waiting."""
+    """`None` while the caller is waiting."""
     left_at: float | None = None
     waited: float | None = None
     agent: str | None = None
-    """Who answered."""
+    """The agent who answered."""
     talked: float | None = None
-    """Seconds with that agent, holds included; `None`: not yet over, or its end was not seen."""
+    """Seconds with that agent, holds included; `None` if not over yet, or if the end was missed."""
     transferred: bool = False
-    """The agent passed the caller on (转接)."""
+    """Whether the agent transferred the caller (转接)."""
     missed: int = 0
-    """Times an agent's phone rang for this caller and was not answered."""
+    """How often an agent's phone rang for this caller without being answered."""
     wrapped_up: float | None = None
-    """Seconds of wrap-up after it."""
+    """Seconds of wrap-up afterwards."""

@@ -1,4 +1,4 @@
-"""How speech recognition keeps up with the calls."""
+"""How well speech recognition keeps up with the calls."""
 
 from enum import StrEnum
 
@@ -6,13 +6,13 @@ from msgspec import Struct
 
 
 class Load(StrEnum):
-    """What gives when there is more speech than can be computed; sound is never lost."""
+    """What is given up when there is more speech than can be processed; audio is never lost."""
 
     NORMAL = "normal"
     NO_PARTIALS = "no_partials"
-    """Text comes when an utterance is over, not while it is spoken."""
+    """Text appears only after an utterance has ended."""
     DELAYED = "delayed"
-    """Text comes late."""
+    """Text appears late."""
 
 
 class Recogniser(Struct, frozen=True):
@@ -20,12 +20,12 @@ class Recogniser(Struct, frozen=True):
 
     load: Load
     ready: bool
-    """A worker with a loaded model is there."""
+    """Whether a worker with a loaded model is available."""
     waiting: int
-    """Utterances of live calls that wait."""
+    """Number of utterances of live calls waiting to be transcribed."""
     lag: float
-    """Seconds the oldest of them has waited."""
+    """Seconds the oldest of them has been waiting."""
     partials_dropped: int
-    """Since the start."""
+    """Since start-up."""
     fault: str | None = None
-    """Why no worker can be started, while that is so."""
+    """Why no worker can be started; `None` if there is no problem."""

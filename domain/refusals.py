@@ -1,7 +1,7 @@
-"""Why something asked for is not done: every reason there is, by code.
+"""Why a request is refused: every possible reason, by code.
 
-The browser app has them in Chinese (`web/src/i18n/zh/refused.ts`); its English is these very sentences, taken
-over by `make stream-types`. A code stays what it means; new ones may come.
+The browser app translates them into Chinese (`web/src/i18n/zh/refused.ts`); its English is generated from
+these sentences by `make stream-types`. Codes keep their meaning; new ones may be added.
 """
 
 from typing import Any
@@ -10,45 +10,46 @@ from domain.messages import Message, say
 
 COMMANDS = {
     "account_without_agent": (
-        "your account is no agent's: name one in `agent`, or give the account an agent"
+        "your account is not linked to an agent: name one in `agent`, or link the account to an agent"
     ),
     "agent_not_on_pbx": "no agent {agent} on PBX {pbx}",
     "agent_unknown": "no agent {agent}; agents are configured in hotline.toml",
     "agents_static": (
-        'here agents are in their queues by configuration; set login = "desk" under [desk] and deploy its'
-        " configuration again, or pause instead"
+        'agents here are in their queues by configuration; set login = "desk" under [desk] and redeploy'
+        " the PBX configuration, or pause instead"
     ),
-    "args_no_object": "args is an object of the command's own arguments",
+    "args_no_object": "args must be an object with the command's own arguments",
     "bad_args": "{name}: {text}",
     "begun_not_finished": (
-        "begun but never finished (the gateway stopped meanwhile): look, then ask with a new id"
+        "started but never finished (the gateway stopped meanwhile): check what happened, then send it again"
+        " with a new id"
     ),
     "call_not_waiting": "call {call} is not waiting in a queue",
-    "call_on_other_pbx": "call {call} is on PBX {pbx}, agent {agent} on {own}",
-    "caller_forbidden": "whoever called may not be called back by you; outbound.allow says which numbers may",
-    "caller_unknown": "call {call} has no number that could be called back, or is not yours",
-    "calls_unclear": "agent {agent} has {count} calls: say which by call_id",
-    "command_id": "id must be a UUID in lower case, a new one for each command",
-    "command_unknown": "no such command; known: {commands}",
-    "commands_none": "no commands here",
+    "call_on_other_pbx": "call {call} is on PBX {pbx}, but agent {agent} is on {own}",
+    "caller_forbidden": "you may not call this caller back; outbound.allow says who may dial which numbers",
+    "caller_unknown": "call {call} has no number to call back, or is not yours",
+    "calls_unclear": "agent {agent} has {count} calls: choose one with call_id",
+    "command_id": "id must be a lower-case UUID, a new one for each command",
+    "command_unknown": "no such command; known commands: {commands}",
+    "commands_none": "commands are not available here",
     "consult_digits_only": (
-        "this PBX's Asterisk can consult digits only, not {exten}: use transfer,"
-        " or Asterisk {version} or newer"
+        "this PBX's Asterisk can only consult numeric extensions, not {exten}: use transfer,"
+        " or upgrade to Asterisk {version} or newer"
     ),
-    "consult_of_two": "only a conversation of two can be consulted about",
-    "consulting": "a consultation is going on: complete_transfer or cancel_transfer",
-    "consulting_already": "a consultation is going on already",
-    "consulting_join": "a consultation is going on: conference without `to` joins it",
+    "consult_of_two": "a consultation can only start from a two-party conversation",
+    "consulting": "a consultation is in progress: use complete_transfer or cancel_transfer",
+    "consulting_already": "a consultation is already in progress",
+    "consulting_join": "a consultation is in progress: use conference without `to` to join it",
     "consulting_goes_on": "the PBX did not end the consultation; try again, or hang up",
-    "consulting_nobody": "agent {agent} is consulting nobody; begin with consult",
+    "consulting_nobody": "agent {agent} is not consulting anybody; start with consult",
     "held": "the call is on hold; resume it first",
-    "held_already": "the call is on hold already",
-    "id_reused": "this id was used for another command; make a new one",
+    "held_already": "the call is already on hold",
+    "id_reused": "this id was already used for another command; generate a new one",
     "line_not_served": "agent {agent} does not serve line {line}",
     "line_unknown": "no line {line}",
-    "lines_none": "agent {agent} serves no line; give some in agents.lines",
-    "lines_not_served": "agent {agent} does not serve {lines}; lines are given in agents.lines",
-    "no_call": "agent {agent} has no call now",
+    "lines_none": "agent {agent} does not serve any line; add lines in agents.lines",
+    "lines_not_served": "agent {agent} does not serve {lines}; lines are configured in agents.lines",
+    "no_call": "agent {agent} has no call at the moment",
     "no_call_to_hang_up": "agent {agent} has no call to hang up",
     "nobody_to_hold": "there is nobody to put on hold",
     "nobody_to_join": "there is no conversation to join",
@@ -56,96 +57,96 @@ COMMANDS = {
     "not_held": "the call is not on hold",
     "not_in_wrap_up": "agent {agent} is not in wrap-up",
     "not_listening": "agent {agent} is not listening to anybody",
-    "not_logged_in": "agent {agent} is in no queue; log in first",
-    "not_on_that_call": "agent {agent} has no part in call {call}",
-    "not_own": "an agent may command only their own calls and state",
-    "not_ringing": "the phone of agent {agent} does not ring",
+    "not_logged_in": "agent {agent} is not in any queue; log in first",
+    "not_on_that_call": "agent {agent} is not on call {call}",
+    "not_own": "agents may only control their own calls and state",
+    "not_ringing": "the phone of agent {agent} is not ringing",
     "not_supervisor": "only supervisors may do that",
-    "not_talking": "agent {agent} has no conversation now",
-    "number_forbidden": "{number} may not be dialled by you; outbound.allow says which numbers may",
+    "not_talking": "agent {agent} is not talking to anybody at the moment",
+    "number_forbidden": "you may not dial {number}; outbound.allow says who may dial which numbers",
     "on_call": "agent {agent} is on a call; end it first",
-    "own_seat": "that is the supervisor's own seat",
-    "pause_reason": "{reason} is no reason for a pause here; choose from {reasons}",
-    "pause_reason_reserved": "{reason}: the gateway's own reason; choose one of desk.pause_reasons",
+    "own_seat": "supervisors cannot supervise their own calls",
+    "pause_reason": "{reason} is not a configured pause reason; choose from {reasons}",
+    "pause_reason_reserved": "{reason} is reserved for the gateway; choose one of desk.pause_reasons",
     "pbx_down": "no link to the PBX: {text}",
     "pbx_refused": "the PBX refused: {text}",
-    "pbx_timeout": "the PBX did not answer: {text}; look before asking again",
-    "phone_by_hand": "{phone} is no PJSIP phone; answer it by hand",
-    "phone_none": "agent {agent} has no {phone} phone; phones are given in [[agents]]",
+    "pbx_timeout": "the PBX did not answer: {text}; check what happened before trying again",
+    "phone_by_hand": "{phone} is not a PJSIP phone; answer on the phone itself",
+    "phone_none": "agent {agent} has no {phone} phone; phones are configured in [[agents]]",
     "phone_unregistered": "the phone {phone} of agent {agent} is not registered",
     "queue_not_served": "agent {agent} does not serve {queue}",
     "queue_unknown": "no line or queue {queue}",
-    "supervised_on_other_pbx": "agent {target} is on PBX {pbx}, agent {agent} on {own}",
-    "take_over_of_two": "only a conversation of two on the supervisor's own PBX can be taken over",
+    "supervised_on_other_pbx": "agent {target} is on PBX {pbx}, but agent {agent} is on {own}",
+    "take_over_of_two": "only a two-party conversation on the supervisor's own PBX can be taken over",
     "target_busy": "agent {agent} is {state}; choose another, or the line's queue",
-    "target_self": "that is the agent who asks",
-    "unplanned": "{command} has no plan",
+    "target_self": "the target is the same agent; choose another",
+    "unplanned": "{command} is not supported",
 }
 ACCOUNTS = {
     "account_name": (
         "username {username}: use 1 to 64 letters, digits, '.', '_', '-' or '@',"
-        " beginning with a letter or digit"
+        " starting with a letter or digit"
     ),
-    "account_own": "one cannot lock oneself out; ask another administrator",
-    "account_taken": "there is an account {username} already; choose another name",
+    "account_own": "you cannot lock yourself out; ask another administrator",
+    "account_taken": "account {username} already exists; choose another name",
     "account_unknown": "no account {username}; create it first",
     "login_throttled": "too many attempts; try again in {seconds} s",
-    "login_wrong": "name or password is wrong, or the account is disabled",
-    "password_length": "a password has {least} to {most} characters; this one has {length}",
+    "login_wrong": "wrong user name or password, or the account is disabled",
+    "password_length": "a password must have {least} to {most} characters; this one has {length}",
 }
 ORDERS = {
-    "field_choice": "{field}: one of {choices} is wanted",
-    "field_code": "{field}: 18 characters are wanted, the last a check digit (GB 32100); look again",
-    "field_list": "{field}: a list of short texts is wanted",
-    "field_text": "{field}: a text of at most {most} characters is wanted",
-    "field_unknown": "form {form} has no field {field}; it has {fields}",
-    "field_yes_no": "{field}: true or false is wanted",
+    "field_choice": "{field}: must be one of {choices}",
+    "field_code": "{field}: must be 18 characters, the last a check digit (GB 32100); check for typos",
+    "field_list": "{field}: must be a list of short texts",
+    "field_text": "{field}: must be text of at most {most} characters",
+    "field_unknown": "form {form} has no field {field}; its fields are {fields}",
+    "field_yes_no": "{field}: must be true or false",
     "fields_unknown": "the form has no field {fields}",
-    "order_dead": "its delivery was given up; retry the delivery instead",
-    "order_itself": "an order cannot repeat itself",
-    "order_overtaken": "typed otherwise at another desk meanwhile: {fields}; look, then save again",
-    "order_stale": "the order is at revision {revision}, not {asked}: read it again",
+    "order_dead": "delivery of this order was given up; retry the delivery instead",
+    "order_itself": "an order cannot be a duplicate of itself",
+    "order_overtaken": "changed at another desk meanwhile: {fields}; check the values, then save again",
+    "order_stale": "the order is at revision {revision}, not {asked}: load it again",
     "order_submitted": "the order has been submitted; it can no longer be changed here",
     "order_unknown": "no order {order}",
 }
 HTTP = {
     "app_file_unknown": "no such file",
     "app_not_built": (
-        "the browser app was not built: run `make web` in the source tree (a released wheel brings it along);"
+        "the browser app has not been built: run `make web` in the source tree (released wheels include it);"
         " the API under /api/v1 works without it"
     ),
     "bad_request": "{text}",
-    "clip_none": "there is no audio of that time of the call",
+    "clip_none": "there is no audio for that part of the call",
     "clip_span": "to must be after from, by at most {most} seconds",
-    "digits_hidden": "your role sees numbers masked: search for the last four digits, or the whole number",
+    "digits_hidden": "your role sees masked numbers: search for the last four digits, or the whole number",
     "csrf": "send the session's csrf value as {header}",
-    "cursor": "before: send the `next` of an earlier answer as it was",
-    "exports_running": "{count} exports are running; wait for one to end, then ask again",
-    "internal": "internal error; the gateway's log says more",
+    "cursor": "before: send the `next` value of an earlier response unchanged",
+    "exports_running": "{count} exports are already running; wait for one to finish, then try again",
+    "internal": "internal error; see the gateway's log",
     "not_found": "no such {what}, or it is not yours",
     "not_json": "send application/json",
     "not_signed_in": "not signed in; POST /api/v1/session first",
     "origin": "origin not allowed; add it to http.allowed_origins",
     "permission": "your role lacks {permission}; ask a supervisor",
-    "recording_gone": "the recording's file is not in the archive any more",
+    "recording_gone": "the recording's file is no longer in the archive",
     "resource_unknown": "no such resource",
-    "softphone_none": "you have no browser phone; it is switched on by softphone = true in [[agents]]",
+    "softphone_none": "you have no browser phone; enable it with softphone = true in [[agents]]",
     "softphone_unavailable": "your browser phone is not set up; the gateway's log says how to fix it",
     "target_too_long": "path and query together have at most {most} bytes",
     "text_unstorable": "{place}: NUL, half a surrogate pair or bytes that are no UTF-8; leave it out",
-    "words_hidden": "your role does not read what was said: leave out q",
+    "words_hidden": "your role may not read transcripts: leave out q",
     "too_large": "send at most {most} bytes, with Content-Length",
 }
 REFUSALS = {**COMMANDS, **ACCOUNTS, **ORDERS, **HTTP}
 
 
 def refusal(reason: str, /, **params: Any) -> Message:
-    """Why something is refused. Parameters are plain values."""
+    """Return the message for a refusal. Parameters are plain values."""
     return say(REFUSALS, reason, params)
 
 
-class Refusal(Exception):  # noqa: N818 - what is refused is no fault of the gateway's
-    """Something is refused; the base of those that say what."""
+class Refusal(Exception):  # noqa: N818 - a refusal is not an error of the gateway
+    """A request was refused; base class of the specific refusals."""
 
     def __init__(self, reason: str, /, **params: Any) -> None:
         self.message = refusal(reason, **params)

@@ -1,4 +1,4 @@
-"""The screen-pop (来电弹屏): what an agent should know of a caller while the phone rings."""
+"""The screen-pop (来电弹屏): what an agent should know about a caller while the phone rings."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Level(StrEnum):
-    """How the contacts directory marks a number."""
+    """How the contacts directory classifies a number."""
 
     NONE = ""
     VIP = "vip"
@@ -20,7 +20,7 @@ class AlertKind(StrEnum):
 
 
 class Contact(Struct, frozen=True):
-    """A line of the contacts directory: whose number it is."""
+    """An entry of the contacts directory: who a number belongs to."""
 
     name: str = ""
     organisation: str = ""
@@ -29,17 +29,17 @@ class Contact(Struct, frozen=True):
 
 
 class PopCaller(Struct, frozen=True):
-    """Who calls, as far as the network tells. `name` is hostile input."""
+    """The caller, as far as the network tells. `name` is untrusted input."""
 
     number: str
     name: str
     place: str = ""
-    """Where the number belongs, e.g. 江苏省南通市; empty: not known."""
+    """Where the number is registered, e.g. 江苏省南通市; empty if unknown."""
     carrier: str = ""
 
 
 class PopEnterprise(Struct, frozen=True):
-    """An enterprise of the directory that the caller belongs to, or called about before."""
+    """An enterprise from the directory that the caller belongs to, or has called about before."""
 
     name: str
     credit_code: str = ""
@@ -47,13 +47,13 @@ class PopEnterprise(Struct, frozen=True):
 
 
 class PopEntry(Struct, frozen=True):
-    """What the caller entered in the IVR."""
+    """An input the caller made in the IVR."""
 
     label: str
-    """What people call it, in Chinese."""
+    """Display label, in Chinese."""
     value: str
     name: str = ""
-    """The IVR's variable."""
+    """The IVR variable."""
 
 
 class PopCall(Struct, frozen=True):
@@ -83,19 +83,19 @@ class PopOrder(Struct, frozen=True):
 
 
 class PopAlert(Struct, frozen=True):
-    """What the agent must see first."""
+    """A notice the agent must see first."""
 
     kind: AlertKind
     text: str
-    """For people, in Chinese."""
+    """Text for display, in Chinese."""
     count: int | None = None
-    """Repeat callers: the how manieth call this is."""
+    """For repeat callers: which call this is, counted within `days`."""
     days: int | None = None
-    """Repeat callers: within so many days."""
+    """For repeat callers: the period considered, in days."""
 
 
 class ScreenPop(Struct, frozen=True):
-    """The whole of it; lists are newest first."""
+    """The complete screen-pop; lists are newest first."""
 
     call_id: str
     caller: PopCaller

@@ -1,8 +1,8 @@
-"""The searchable form of a text: what is written and what is asked are folded alike. Pure.
+"""The searchable form of text: stored texts and queries are folded alike. Pure.
 
-Full-width and half-width forms are one (NFKC), case does not count, and neither do spaces and punctuation:
-「路灯，坏了」 is found by 「路灯坏了」. Parts are separated by a line break, which no term can hold, so that
-nothing is found across the border of two utterances or two fields.
+Folding ignores case, spaces, punctuation and the difference between full-width and half-width forms (NFKC):
+「路灯坏了」 finds 「路灯，坏了」. Parts are separated by a line break, which no term can contain, so that a
+match never spans two utterances or two fields.
 """
 
 import unicodedata
@@ -13,19 +13,19 @@ MAX_TERM = 64
 
 
 def fold(text: str) -> str:
-    """One part in its searchable form: letters, digits and characters only."""
+    """Fold one part: only letters, digits and Chinese characters remain."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
 def searchable(parts: Iterable[str]) -> str:
-    """Several parts as one searchable text; each ends with a line break."""
+    """Fold several parts into one searchable text; each part ends with a line break."""
     return "".join(f"{folded}\n" for part in parts if (folded := fold(part)))
 
 
 def terms(query: str) -> tuple[str, ...]:
-    """The terms of a query, which must all be found: its words, folded.
+    """Split a query into its folded words, all of which must be found.
 
-    At most `MAX_TERMS` terms of at most `MAX_TERM` characters count.
+    Returns at most `MAX_TERMS` terms, each cut to `MAX_TERM` characters.
     """
     found = dict.fromkeys(folded[:MAX_TERM] for word in query.split() if (folded := fold(word)))
     return tuple(found)[:MAX_TERMS]

@@ -1,4 +1,4 @@
-"""A browser phone: what an agent's browser needs to register at the PBX, and to be reached across NAT."""
+"""Browser phones: what an agent's browser needs to register with the PBX and to be reached through NAT."""
 
 import base64
 import hmac
@@ -8,12 +8,12 @@ from msgspec import Struct
 
 
 class IceServer(Struct, frozen=True, omit_defaults=True):
-    """STUN or TURN servers, in the form browsers take."""
+    """STUN or TURN servers, in the form browsers expect."""
 
     urls: tuple[str, ...]
     username: str = ""
     credential: str = ""
-    """A TURN server's password, for a while."""
+    """A TURN server's temporary password."""
 
     def __repr__(self) -> str:
         """Without the credential: this may be logged."""
@@ -21,18 +21,19 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 
 
 def is_turn(url: str) -> bool:
-    """Whether that server relays, and wants credentials; else it only tells addresses (STUN)."""
+    """Whether the server is a TURN relay, which needs credentials, rather than STUN, which does not."""
     return url.startswith("turn")
 
 
 def ice_servers(urls: Iterable[str], secret: str | None, agent: str, expires: float) -> tuple[IceServer, ...]:
-    """STUN servers as they are, TURN servers with credentials that end at `expires` (POSIX seconds).
+    """Return STUN servers as they are, TURN servers with credentials valid until `expires` (POSIX seconds).
 
-    The credentials are those a TURN server makes of the same secret itself (`use-auth-secret`): the user is
-    `<expiry>:<agent>`, the password the base64 of its HMAC-SHA1. Browsers refuse a TURN server without.
+    The TURN server derives the same credentials from the shared secret (`use-auth-secret`): the user name is
+    `<expiry>:<agent>`, the password is the base64 of its HMAC-SHA1. Browsers reject TURN servers without
+    credentials.
 
     Raises:
-        ValueError: a TURN server, but no secret.
+        ValueError: there is a TURN server but no secret.
     """
     servers, relays = [], []
     for url in urls:
@@ -55,12 +56,12 @@ class Softphone(Struct, frozen=True):
     username: str
     password: str
     domain: str
-    """Of the SIP address: `sip:<username>@<domain>`."""
+    """Domain of the SIP address `sip:<username>@<domain>`."""
     websocket: str
     display_name: str
     ice_servers: tuple[IceServer, ...] = ()
     ice_lasts_s: float | None = None
-    """After that, ask anew: TURN credentials end. `None`: there are none."""
+    """Seconds until the TURN credentials expire and must be requested again; `None` if there are none."""
 
     def __repr__(self) -> str:
         """Without the password: this may be logged."""

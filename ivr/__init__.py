@@ -1,1 +1,1 @@
-"""Interactive voice response: FastAGI server, declarative flows, prompts, business hours, survey."""
+"""Interactive voice response: FastAGI server, declarative flows and prompts."""

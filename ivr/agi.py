@@ -1,8 +1,8 @@
 """FastAGI server: Asterisk connects, sends its environment, then answers our commands one by one.
 
-Builds on panoramisk's `Application` and `Request`. Their connection handler and reply parser are overridden
-whole: the handler spins on an early end of file and knows no limits, the parser reads replies by regular
-expression and mistakes texts for results, and commands are sent unescaped.
+Builds on panoramisk's `Application` and `Request` but replaces their connection handler and reply parser:
+the handler spins on an early end of file and has no limits, the parser mistakes text for results, and
+commands are sent unescaped.
 Protocol: https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Gateway-Interface-AGI/
 """
 
@@ -29,7 +29,7 @@ _FINAL_520 = "520 "
 
 
 class AgiError(Exception):
-    """A command failed; the text says which and why."""
+    """A command failed; the message says which and why."""
 
 
 class AgiHangupError(AgiError):
@@ -41,14 +41,14 @@ class AgiTimeoutError(AgiError):
 
 
 class AgiReply(Struct, frozen=True):
-    """The answer `200 result=<result> <data>`."""
+    """A reply `200 result=<result> <data>`."""
 
     result: str
     data: str = ""
 
 
 class AgiEnvironment(Struct, frozen=True):
-    """What Asterisk says of the channel. All of it is hostile input."""
+    """What Asterisk sends about the channel. All of it is untrusted input."""
 
     values: dict[str, str]
 
@@ -90,7 +90,7 @@ class AgiEnvironment(Struct, frozen=True):
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """`agi_arg_1` …, up to the first that is missing."""
+        """`agi_arg_1`, `agi_arg_2` … up to the first missing one."""
         found: list[str] = []
         while (value := self.values.get(f"agi_arg_{len(found) + 1}")) is not None:
             found.append(value)
@@ -98,26 +98,26 @@ class AgiEnvironment(Struct, frozen=True):
 
 
 def quote(argument: str) -> str:
-    """One argument for a command line: quoted, control characters turned to spaces.
+    """Quote one argument of a command line; control characters become spaces.
 
-    AGI has no escape for a line break; a break inside an argument would be a second command.
+    AGI cannot escape a line break: one inside an argument would start a second command.
     """
     plain = _CONTROL.sub(" ", argument).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{plain}"'
 
 
 def parse_environment(lines: list[str]) -> AgiEnvironment:
-    """The `agi_name: value` lines; others are ignored."""
+    """Parse the `agi_name: value` lines; others are ignored."""
     pairs = (line.partition(":") for line in lines)
     return AgiEnvironment({k.strip(): v.strip() for k, sep, v in pairs if sep and k.startswith("agi_")})
 
 
 def parse_reply(line: str) -> AgiReply:
-    """Read one final reply line.
+    """Parse one final reply line.
 
     Raises:
-        AgiHangupError: 511, the channel is dead.
-        AgiError: any other reply than 200.
+        AgiHangupError: status 511, the channel is dead.
+        AgiError: any other status than 200.
     """
     if match := _REPLY.match(line):
         return AgiReply(match[1], match[2] or "")
@@ -135,8 +135,8 @@ def _variable(name: str) -> str:
 class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
     """One caller in the IVR.
 
-    Every command raises `AgiHangupError` once the caller is gone, `AgiTimeoutError` when Asterisk is silent
-    for `timeout_s` beyond the command's own duration, `AgiError` when it refuses.
+    Every command raises `AgiHangupError` once the caller is gone, `AgiTimeoutError` if Asterisk does not
+    reply within `timeout_s` beyond the command's own duration, and `AgiError` if it refuses.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
         self.hung_up = False
 
     async def pump(self) -> None:
-        """Read replies until the caller hangs up; run beside the handler."""
+        """Read replies until the caller hangs up; runs concurrently with the handler."""
         usage = False
         try:
             while raw := await self.reader.readline():
@@ -180,7 +180,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
                 self._replies.put_nowait(None)
 
     async def send_command(self, command: str, wait_s: float = 0.0) -> AgiReply:
-        """Send one raw command line and read its reply. Arguments must have gone through `quote`."""
+        """Send one raw command line and return its reply. Arguments must have been passed through `quote`."""
         if _CONTROL.search(command):
             raise ValueError("a command is one line without control characters")
         async with self._turn:
@@ -192,7 +192,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
                     await self.writer.drain()
                     line = await self._replies.get()
             except TimeoutError:
-                # A reply that comes after all would be taken for the next command's: the session is over.
+                # A late reply would be taken for the next command's, so the session ends here.
                 self.writer.close()
                 self.hung_up = True
                 raise AgiTimeoutError(f"no reply to {command.split(' ', 1)[0]}") from None
@@ -222,7 +222,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
         await self._checked(f"SET VARIABLE {_variable(name)} {quote(value)}")
 
     async def get_variable(self, name: str) -> str | None:
-        """The channel variable's value; `None` when it is not set."""
+        """Return the channel variable's value; `None` if it is not set."""
         return _value(await self.send_command(f"GET VARIABLE {_variable(name)}"))
 
     async def get_full_variable(self, expression: str) -> str | None:
@@ -230,26 +230,26 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
         return _value(await self.send_command(f"GET FULL VARIABLE {quote(expression)}"))
 
     async def stream_file(self, name: str, escape: str = "", max_s: float = 120.0) -> str:
-        """Play a prompt; the digit of `escape` that interrupted it, else empty."""
+        """Play a prompt and return the digit in `escape` that interrupted it, else ""."""
         return _digit(await self._checked(f"STREAM FILE {quote(name)} {quote(escape)}", max_s))
 
     async def wait_for_digit(self, timeout_s: float) -> str:
-        """One digit; empty after `timeout_s` seconds."""
+        """Wait for one digit; return "" after `timeout_s` seconds."""
         return _digit(await self._checked(f"WAIT FOR DIGIT {int(timeout_s * 1000)}", timeout_s))
 
     async def get_option(self, name: str, escape: str = DIGITS, timeout_s: float = 5.0) -> str:
-        """Play a prompt and take one digit, during it or up to `timeout_s` after; empty when none came."""
+        """Play a prompt and return one digit, pressed during it or up to `timeout_s` after it, else ""."""
         command = f"GET OPTION {quote(name)} {quote(escape)} {int(timeout_s * 1000)}"
         return _digit(await self._checked(command, 120.0 + timeout_s))
 
     async def get_data(self, name: str, timeout_s: float = 5.0, max_digits: int = 20) -> str:
-        """Play an interruptible prompt and take up to `max_digits` digits, ended by # or silence."""
+        """Play an interruptible prompt and return up to `max_digits` digits, ended by # or a timeout."""
         command = f"GET DATA {quote(name)} {int(timeout_s * 1000)} {max_digits}"
         reply = await self._checked(command, 120.0 + timeout_s * (max_digits + 1))
         return reply.result
 
     async def exec(self, application: str, *arguments: str) -> str:
-        """Run a dialplan application; its result. `-2` (no such application) is an `AgiError`."""
+        """Run a dialplan application and return its result; an unknown application raises `AgiError`."""
         options = quote(",".join(arguments))
         reply = await self.send_command(f"EXEC {_variable(application)} {options}", 3600.0)
         if reply.result == "-2":
@@ -272,10 +272,11 @@ Handler = Callable[[AgiSession], Awaitable[None]]
 
 
 class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
-    """`async with FastAgiServer(host, port, handler) as server:`; `server.port` is the bound port.
+    """A FastAGI server: `async with FastAgiServer(host, port, handler) as server:`.
 
-    `handler` runs once a session, as its own task; it is cancelled the moment the caller hangs up.
-    `route` is the script name of `agi://HOST:PORT/<route>`; other scripts are refused.
+    `server.port` is the bound port. `handler` runs as a task of its own for each session and is cancelled as
+    soon as the caller hangs up. `route` is the script name in `agi://HOST:PORT/<route>`; other scripts are
+    refused.
     """
 
     def __init__(
@@ -302,7 +303,7 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
 
     @property
     def sessions(self) -> int:
-        """Callers in the IVR now."""
+        """The number of callers in the IVR now."""
         return len(self._sessions)
 
     async def __aenter__(self) -> Self:
@@ -323,7 +324,7 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._sessions) >= self._max_sessions:
-            # Asterisk goes on in the dialplan at once: the caller reaches the queue without a greeting.
+            # Asterisk continues in the dialplan at once: the caller reaches the queue without a greeting.
             log.warning("agi.full", sessions=len(self._sessions))
             writer.close()
             return
@@ -332,7 +333,7 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
         task.add_done_callback(self._sessions.discard)
 
     async def handler(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its environment to its end. Errors are logged, never raised."""
+        """Serve one connection from its environment to its end. Errors are logged, never raised."""
         try:
             async with asyncio.timeout(self._environment_timeout_s):
                 environment = await _read_environment(reader)

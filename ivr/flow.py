@@ -1,4 +1,4 @@
-"""Menus as data, and the pure interpreter that walks them: an event in, the next state and effects out."""
+"""Menus as data and their pure interpreter: takes an event, returns the next state and effects."""
 
 from msgspec import Struct
 
@@ -6,19 +6,19 @@ from domain.lines import Line
 
 
 class Say(Struct, frozen=True, tag=True):
-    """Play prompts, then go on."""
+    """Step: play prompts, then go to step `then`."""
 
     prompts: tuple[str, ...]
     then: str
 
 
 class Ask(Struct, frozen=True, tag=True):
-    """Ask for one digit; asked again on no or wrong input, `attempts` times in all, then `otherwise`."""
+    """Step: ask for one digit, up to `attempts` times while input is missing or wrong, then `otherwise`."""
 
     name: str
     prompts: tuple[str, ...]
     choices: dict[str, str]
-    """Digit -> step."""
+    """Digit → step."""
     otherwise: str
     invalid: str = "invalid"
     attempts: int = 3
@@ -26,30 +26,32 @@ class Ask(Struct, frozen=True, tag=True):
 
 
 class Assign(Struct, frozen=True, tag=True):
-    """Set channel variables, then go on."""
+    """Step: set channel variables, then go to step `then`."""
 
     variables: dict[str, str]
     then: str
 
 
 class Done(Struct, frozen=True, tag=True):
-    """Back to the dialplan."""
+    """Step: return to the dialplan."""
 
 
 Step = Say | Ask | Assign | Done
 
 
 class Flow(Struct, frozen=True):
+    """A menu: steps by name, and the step it starts at."""
+
     start: str
     steps: dict[str, Step]
 
 
 class Played(Struct, frozen=True):
-    """Event: prompts of a `Play` were played."""
+    """Event: the prompts of a `Play` have been played."""
 
 
 class Digit(Struct, frozen=True):
-    """Event: the caller pressed a key; empty when none came in time."""
+    """Event: the caller pressed a key; `digit` is "" if none was pressed in time."""
 
     digit: str
 
@@ -58,46 +60,52 @@ Event = Played | Digit
 
 
 class Play(Struct, frozen=True):
+    """Effect: play prompts."""
+
     prompts: tuple[str, ...]
 
 
 class Collect(Struct, frozen=True):
-    """Play prompts, interruptible, and wait for one digit."""
+    """Effect: play interruptible prompts and wait for one digit."""
 
     prompts: tuple[str, ...]
     timeout_s: float
 
 
 class SetVariable(Struct, frozen=True):
+    """Effect: set a channel variable."""
+
     name: str
     value: str
 
 
 class GoTo(Struct, frozen=True):
-    """The flow has entered this step (for logs and figures)."""
+    """Effect: the flow has entered this step (for logging)."""
 
     step: str
 
 
 class HandOver(Struct, frozen=True):
-    """The flow is over: return to the dialplan."""
+    """Effect: the flow is over, return to the dialplan."""
 
 
 Effect = Play | Collect | SetVariable | GoTo | HandOver
 
 
 class State(Struct, frozen=True):
+    """Where a caller is in a flow: the current step and the failed attempts at it."""
+
     step: str
     tries: int = 0
 
 
 def begin(flow: Flow) -> tuple[State, tuple[Effect, ...]]:
-    """Enter the flow: effects up to the first one that waits."""
+    """Enter the flow and return the effects up to the first one that waits."""
     return _enter(flow, flow.start)
 
 
 def advance(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
-    """What follows when `event` happens in `state`. An event the step does not wait for changes nothing."""
+    """Return what follows from `event` in `state`. An event the step does not wait for changes nothing."""
     step = flow.steps[state.step]
     match step, event:
         case Say(), Played():
@@ -135,7 +143,7 @@ def _enter(flow: Flow, name: str) -> tuple[State, tuple[Effect, ...]]:
 
 
 def line_of(lines: tuple[Line, ...], called: str, given: str = "") -> Line:
-    """The line of a dialled number, else the one the dialplan named, else the first general one.
+    """Return the line of a dialled number, else the one given by the dialplan, else the first general line.
 
     Raises:
         ValueError: no line is configured.
@@ -149,9 +157,9 @@ def line_of(lines: tuple[Line, ...], called: str, given: str = "") -> Line:
 
 
 def greeting(lines: tuple[Line, ...], dialled: Line, *, attempts: int = 3, timeout_s: float = 5.0) -> Flow:
-    """The greeting: a menu of all lines with a digit; a dedicated line's own number skips the menu.
+    """Build the greeting: a menu of all lines with a digit, skipped on a dedicated line's own number.
 
-    A line is dedicated (专席) when its form is not `general`. Who presses nothing gets the dialled line.
+    A line is dedicated (专席) if its form is not `general`. Callers who press nothing get the dialled line.
     """
     steps: dict[str, Step] = {"connect": Say(("connecting",), "done"), "done": Done()}
     for line in lines:

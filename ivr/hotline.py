@@ -1,4 +1,4 @@
-"""The IVR of the hotline: walks the greeting flow for one caller on a FastAGI session."""
+"""The hotline's IVR: runs the greeting flow for one caller on a FastAGI session."""
 
 import structlog
 
@@ -23,11 +23,11 @@ from ivr.flow import (
 log = structlog.get_logger(__name__)
 
 SOUNDS = "hotline"
-"""Directory of the prompts below the PBX's sounds directory."""
+"""Subdirectory of the PBX's sounds directory that has the prompts."""
 
 
 class HotlineIvr:
-    """Handler for `FastAgiServer`: greets, lets the caller choose a line, returns to the dialplan."""
+    """A handler for `FastAgiServer`: greet, let the caller choose a line, return to the dialplan."""
 
     def __init__(self, lines: tuple[Line, ...], *, attempts: int = 3, timeout_s: float = 5.0) -> None:
         self._lines = lines
@@ -44,7 +44,7 @@ class HotlineIvr:
 
 
 async def run_flow(session: AgiSession, flow: Flow) -> None:
-    """Walk `flow` to its hand-over. A prompt that the PBX cannot play is logged and skipped.
+    """Run `flow` to its hand-over. A prompt that the PBX cannot play is logged and skipped.
 
     Raises:
         AgiHangupError: the caller hung up.

@@ -1,1 +1,1 @@
-"""Alarms: configured thresholds, and what is beyond them."""
+"""Alarms: configured threshold rules and the service that evaluates them."""

@@ -1,4 +1,4 @@
-"""Threshold rules over queues, agents, orders and PBXs: facts in, alarms raised and cleared out. Pure."""
+"""Threshold rules on queues, agents, orders and PBXs: take facts, return alarms raised and cleared. Pure."""
 
 from collections.abc import Iterator, Sequence
 from functools import singledispatchmethod
@@ -30,11 +30,11 @@ from domain.queues import AgentState, AgentStatus, Queue
 
 TOLD_EVERY_S = 2.0
 GROWS_S = 1.5
-"""A duration may be so much off what growing by itself makes of it: it is judged once a second."""
+"""Tolerance for a duration against its expected growth, since rules are evaluated once a second."""
 
 
 class _Subject(Struct, frozen=True):
-    """What a rule looks at."""
+    """What a rule is applied to."""
 
     pbx: str
     queue: str | None = None
@@ -48,7 +48,7 @@ class _Subject(Struct, frozen=True):
 
 
 class AlarmRules:
-    """Judges the rules on the latest of everything. Time comes with `judge`."""
+    """Evaluates the rules on the latest state. Time enters through `judge` only."""
 
     def __init__(self, rules: Sequence[AlarmRule]) -> None:
         self._rules = tuple(rules)
@@ -58,14 +58,14 @@ class AlarmRules:
         self._down: dict[str, float] = {}
         self.unsubmitted = UnsubmittedOrders()
         self._broken: dict[str, float] = {}
-        """When each alarm's threshold was crossed, raised or not yet."""
+        """When each alarm's threshold was crossed, whether or not the alarm has been raised."""
         self.raised: dict[str, Alarm] = {}
         self._now: dict[str, float] = {}
-        """The values beyond a threshold at the last `judge`, by alarm."""
+        """Values beyond their threshold at the last `judge`, by alarm id."""
 
     @singledispatchmethod
     def apply(self, fact: AnyFact) -> None:
-        """Take one fact in. Those that no rule looks at are ignored."""
+        """Process one fact; facts that no rule needs are ignored."""
 
     @apply.register
     def _(self, fact: QueueChanged) -> None:
@@ -96,7 +96,7 @@ class AlarmRules:
         self.unsubmitted.changed(fact.order)
 
     def judge(self, now: float) -> list[AlarmChanged]:
-        """What was raised or cleared since the last time; `now` in POSIX seconds."""
+        """Evaluate all rules and return the alarms raised or cleared; `now` is POSIX seconds."""
         changed: list[AlarmChanged] = []
         self._now = {}
         still: set[str] = set()
@@ -136,9 +136,10 @@ class AlarmRules:
         return changed
 
     def moved(self, now: float) -> list[AlarmChanged]:
-        """Alarms that stay raised, whose value is another than was last told: `judge` was asked just now.
+        """Return raised alarms whose value changed since it was last published. Call right after `judge`.
 
-        A duration that only grows is not told again; nothing is told more often than every `TOLD_EVERY_S`.
+        A duration that merely grows is not published again; nothing is published more often than every
+        `TOLD_EVERY_S` seconds.
         """
         changed = []
         for alarm_id, alarm in self.raised.items():
@@ -160,7 +161,7 @@ class AlarmRules:
             for day in self._days.values():
                 value = getattr(day, measure.value)
                 wanted = not rule.lines or day.line in rule.lines
-                # Figures of a day that is over alarm nobody.
+                # Figures of a past day raise no alarm.
                 if wanted and value is not None and day.offered >= rule.min_offered and now < day.end:
                     yield _Subject(day.pbx, day.queue, day.line), value
         elif measure in AGENT_MEASURES:

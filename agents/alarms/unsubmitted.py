@@ -1,4 +1,4 @@
-"""Orders that wait for somebody to send them off: drafts of calls that are over. Pure."""
+"""Unsubmitted orders: drafts whose call is over. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from domain.calls import Call, CallState
 from domain.orders import Order, OrderState, UnsubmittedOrder
 
 CALLS_KEPT = 2000
-"""Ended calls that are remembered, should their order only begin afterwards."""
+"""How many ended calls are remembered in case their order is created only afterwards."""
 
 
 class UnsubmittedOrders:
@@ -20,17 +20,17 @@ class UnsubmittedOrders:
         self._of_call: dict[str, str] = {}
         self._ended: OrderedDict[str, Call] = OrderedDict()
         self._closed: set[str] | None = set()
-        """Orders that were sent off before `recall`: what the database said of them is older."""
+        """Orders submitted before `recall`, which the database may still call drafts; `None` afterwards."""
 
     def recall(self, drafts: Iterable[UnsubmittedOrder]) -> None:
-        """What earlier runs left; once, however much was applied before."""
+        """Add the drafts earlier runs left behind. Called once; facts may already have been applied."""
         for one in drafts:
             if one.order_id not in self._orders and one.order_id not in (self._closed or ()):
                 self._keep(one)
         self._closed = None
 
     def changed(self, order: Order) -> None:
-        """An order as it now is."""
+        """Record an order's current state."""
         if order.state is not OrderState.DRAFT:
             if (gone := self._orders.pop(order.id, None)) is not None:
                 del self._of_call[gone.call_id]
@@ -42,7 +42,7 @@ class UnsubmittedOrders:
             self._keep(made if ended is None else _of(made, ended))
 
     def call(self, call: Call) -> None:
-        """A call as it now is."""
+        """Record a call's current state."""
         if call.state is CallState.ENDED and call.has_work_order:
             self._ended[call.id] = call
             if len(self._ended) > CALLS_KEPT:
@@ -51,7 +51,7 @@ class UnsubmittedOrders:
             self._orders[order] = _of(self._orders[order], call)
 
     def left(self) -> Iterator[UnsubmittedOrder]:
-        """Those whose call is over."""
+        """Yield the drafts whose call is over."""
         return (one for one in self._orders.values() if one.ended_at is not None)
 
     def _keep(self, draft: UnsubmittedOrder) -> None:

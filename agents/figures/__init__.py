@@ -1,1 +1,1 @@
-"""The day's figures of queues and agents."""
+"""Figures of queues and agents for the current day."""

@@ -1,7 +1,7 @@
-"""Figures of queues and agents, folded from facts: live from the bus, after a restart from the journal. Pure.
+"""Figures of queues and agents, folded from facts: from the bus, or after a restart from the journal. Pure.
 
-docs/metrics.md defines what is counted. Queues are counted in intervals of their line's day, which is the
-sum of them. Time that nobody watched (the gateway was away) is in no agent's state.
+docs/metrics.md defines what is counted. Queues are counted in intervals of their line's day; the day is the
+sum of its intervals. Time while the gateway was away counts towards no agent state.
 """
 
 from collections.abc import Sequence
@@ -24,30 +24,31 @@ from domain.queues import AgentState, AgentStatus, QueueEntry, QueueOutcome
 
 QueueKey = tuple[str, str]
 """(PBX, queue)"""
-VisitKey = tuple[str, str, str, float]
+EntryKey = tuple[str, str, str, float]
+"""(PBX, caller's unique id, queue, entered at)"""
 INTERVAL_S = 1800
 FRESH_S = 30.0
-"""How often figures that change with time alone (occupancy) are told."""
+"""Seconds between updates of figures that change with time alone (occupancy)."""
 
 BUSY = frozenset({AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP})
 READY = BUSY | {AgentState.AVAILABLE, AgentState.RINGING}
 
 
 class Day(Struct, frozen=True):
-    """A civil day of one time zone, POSIX seconds; 23 or 25 hours long where clocks change."""
+    """A calendar day in one time zone, [start, end) in POSIX seconds; 23 or 25 hours when clocks change."""
 
     start: float
     end: float
 
 
 def day_of(at: float, zone: ZoneInfo) -> Day:
-    """The day in which `at` lies."""
+    """Return the day that contains `at`."""
     midnight = datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return Day(midnight.timestamp(), (midnight + timedelta(days=1)).timestamp())
 
 
 class Bucket(QueueCounts):
-    """One queue in one interval, with what the ratios are made of."""
+    """One queue's counts in one interval, with the sums that ratios are computed from."""
 
     wait_answered_s: float = 0.0
     wait_abandoned_s: float = 0.0
@@ -55,7 +56,7 @@ class Bucket(QueueCounts):
     ready_s: float = 0.0
 
     def add(self, other: "Bucket") -> None:
-        """Count what the other counted too."""
+        """Add the other bucket's counts."""
         for name in self.__struct_fields__:
             mine, its = getattr(self, name), getattr(other, name)
             setattr(self, name, max(mine, its) if name == "longest_wait_s" else mine + its)
@@ -69,7 +70,7 @@ class _Queue:
         self.zone = zone
         self.day = Day(0.0, 0.0)
         self.buckets: dict[float, Bucket] = {}
-        """By the interval's start."""
+        """Buckets by start of the interval."""
         self.changed: set[float] = set()
         self.told_at = 0.0
 
@@ -84,7 +85,7 @@ class _Queue:
         return day
 
     def interval(self, at: float) -> tuple[float, float]:
-        """[start, end) of the interval in which `at` lies."""
+        """Return [start, end) of the interval that contains `at`."""
         day = self.day_at(at)
         start = day.start + (at - day.start) // INTERVAL_S * INTERVAL_S
         return start, min(start + INTERVAL_S, day.end)
@@ -99,7 +100,7 @@ class _Queue:
 
 
 class _Clock:
-    """One agent's day: seconds by state, up to `counted`."""
+    """One agent's day: seconds per state, counted up to `counted`."""
 
     def __init__(self, status: AgentStatus, at: float, day: Day) -> None:
         self.status = status
@@ -116,30 +117,30 @@ class _Clock:
 
 
 class DayFigures:
-    """Facts in, figures out. Costs no more on a large queue_state than on a small one."""
+    """Computes figures from facts. The cost of a fact does not grow with the number of agents and queues."""
 
     def __init__(self, lines: Sequence[Line], timezone: str = "Asia/Shanghai") -> None:
-        """`timezone` is the agents' and that of queues without a line."""
+        """`timezone` applies to agents and to queues without a line."""
         self._lines = {line.queue: line for line in lines}
         self._zone = ZoneInfo(timezone)
         self._queues: dict[QueueKey, _Queue] = {}
         self._clocks: dict[str, _Clock] = {}
         self._changed_agents: set[str] = set()
         self._agents_of: dict[QueueKey, set[str]] = {}
-        self.open_entries: dict[VisitKey, QueueEntry] = {}
-        """Stays that are not over, with the conversations they led to."""
+        self.open_entries: dict[EntryKey, QueueEntry] = {}
+        """Queue entries whose wait or conversation is not over."""
         self.served: dict[str, QueueEntry] = {}
-        """The last stay that each agent served: the one whose wrap-up may be going on."""
+        """The last entry each agent served, whose wrap-up may be in progress."""
         self.last_at = 0.0
 
     @property
     def statuses(self) -> dict[str, AgentStatus]:
-        """What was last known of each agent."""
+        """The last known status of each agent."""
         return {agent: clock.status for agent, clock in self._clocks.items()}
 
     # -- facts in ------------------------------------------------------------------------------------------
     def apply(self, fact: AnyFact) -> None:
-        """Fold one fact in; those that count nothing are ignored."""
+        """Count one fact; facts that affect no figure are ignored."""
         if isinstance(fact, QueueEntryChanged):
             self._entry(fact)
         elif isinstance(fact, AgentChanged):
@@ -149,7 +150,7 @@ class DayFigures:
         self.last_at = max(self.last_at, fact.at)
 
     def resume(self, now: float) -> None:
-        """The facts so far are an earlier run's; what went by since its last one, nobody watched."""
+        """Continue after replaying an earlier run's facts; the time since its last fact is not counted."""
         for clock in self._clocks.values():
             self._count(clock, self.last_at)
             clock.counted = max(clock.counted, now)
@@ -227,7 +228,7 @@ class DayFigures:
         self._changed_agents.add(status.id)
 
     def _count(self, clock: _Clock, until: float) -> None:
-        """Give the time up to `until` to the state that the clock is in."""
+        """Count the time up to `until` towards the agent's current state."""
         while clock.counted < until:
             if clock.counted >= clock.day.end:
                 clock.begin(day_of(clock.counted, self._zone))
@@ -261,7 +262,7 @@ class DayFigures:
 
     # -- figures out ---------------------------------------------------------------------------------------
     def take(self, now: float) -> list[AnyFact]:
-        """Figures that changed since they were last told, each once; call about once a second."""
+        """Return figures that changed since the last call, each once; to be called about once a second."""
         facts: list[AnyFact] = [
             AgentFiguresChanged(at=now, figures=self.agent(agent, now))
             for agent in sorted(self._changed_agents)
@@ -283,7 +284,7 @@ class DayFigures:
         return facts
 
     def day(self, key: QueueKey, now: float) -> QueueFigures:
-        """The queue's day so far."""
+        """Return the queue's day so far."""
         queue = self._queue(key)
         for agent in self._agents_of.get(key, ()):
             self._count(self._clocks[agent], now)
@@ -295,7 +296,7 @@ class DayFigures:
         return _figures(key, queue, total, day.start, day.end, None)
 
     def intervals(self, key: QueueKey, now: float) -> list[QueueFigures]:
-        """The intervals of the queue's day in which anything was counted, oldest first."""
+        """Return the intervals of the queue's day that have counts, oldest first."""
         queue = self._queue(key)
         day = queue.day_at(now)
         return [self._interval(key, queue, start) for start in sorted(queue.buckets) if start >= day.start]
@@ -306,7 +307,7 @@ class DayFigures:
         return _figures(key, queue, queue.buckets.get(start) or Bucket(), start, end, number)
 
     def agent(self, agent: str, now: float) -> AgentFigures:
-        """The agent's day so far. Raises KeyError for one never heard of."""
+        """Return the agent's day so far. Raises KeyError for an unknown agent."""
         clock = self._clocks[agent]
         self._count(clock, now)
         spent = clock.seconds.get
@@ -333,7 +334,7 @@ class DayFigures:
 def _figures(
     key: QueueKey, queue: _Queue, counted: Bucket, start: float, end: float, interval: int | None
 ) -> QueueFigures:
-    # Whose end is known and who waited long enough to be served.
+    # Entries that ended in a known way after waiting long enough to be served.
     due = counted.answered + counted.abandoned + counted.timeout + counted.other
     plain: dict[str, Any] = {name: getattr(counted, name) for name in QueueCounts.__struct_fields__}
     return QueueFigures(

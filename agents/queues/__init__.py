@@ -1,1 +1,1 @@
-"""Queues and the callers who wait in them."""
+"""Queues, their agents and the callers waiting in them."""

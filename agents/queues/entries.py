@@ -1,4 +1,4 @@
-"""Callers' stays in queues, folded from app_queue's own events: what all queue figures are made of. Pure."""
+"""Queue entries, folded from app_queue's own events; all queue figures are computed from them. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,10 @@ from domain.queues import QueueEntry, QueueOutcome
 
 Stage = Literal["entered", "left", "served", "wrapped_up"]
 ConversationKey = tuple[str, str, str]
-"""(caller's uniqueid, queue, agent)"""
+"""(caller's unique id, queue, agent)"""
 
 FORGET_CONVERSATION_S = 60.0
-"""AgentComplete may follow the caller's hang-up; one that has not come by then does not come."""
+"""AgentComplete may arrive after the caller's hang-up; after this many seconds it is no longer expected."""
 
 OUTCOME_OF_STATUS = {
     "TIMEOUT": QueueOutcome.TIMEOUT,
@@ -27,24 +27,24 @@ OUTCOME_OF_STATUS = {
     "WITHDRAW": QueueOutcome.WITHDRAWN,
     "ABANDONED": QueueOutcome.ABANDONED,
 }
-"""QUEUESTATUS to outcome; anything else (CONTINUE, a key) is `left`."""
+"""QUEUESTATUS → outcome; anything else (CONTINUE, a key press) is `left`."""
 
 
 class QueueEntries:
-    """The stays that are not over."""
+    """The queue entries that are not over."""
 
     def __init__(self, pbx: str, line_of_queue: Mapping[str, str]) -> None:
         self._pbx = pbx
         self._line_of_queue = line_of_queue
         self.waiting: dict[str, QueueEntry] = {}
-        """By the caller's channel, until it is known how the wait ended."""
+        """Waiting entries by the caller's unique id, kept until it is known how the wait ended."""
         self.talking: dict[ConversationKey, QueueEntry] = {}
         self._wrapping: dict[str, QueueEntry] = {}
         self._of_channel: dict[str, set[ConversationKey]] = {}
         self._hung_up: dict[ConversationKey, float] = {}
 
     def entered(self, at: float, queue: str, uniqueid: str, call_id: str) -> list[AnyFact]:
-        """A caller begins to wait; said twice (event and snapshot), it is one stay."""
+        """A caller starts waiting. Event and snapshot may both report it: it is still one entry."""
         facts: list[AnyFact] = []
         before = self.waiting.get(uniqueid)
         if before is not None:
@@ -63,19 +63,22 @@ class QueueEntries:
         return [*facts, _told(at, entry, "entered")]
 
     def missed(self, event: e.AgentRingNoAnswer) -> None:
-        """An agent's phone rang for the caller and was not answered; told when the wait is over."""
+        """An agent's phone rang for the caller without being answered; reported when the wait is over."""
         entry = self.waiting.get(event.uniqueid)
         if entry is not None:
             self.waiting[event.uniqueid] = structs.replace(entry, missed=entry.missed + 1)
 
     def left(self, at: float, uniqueid: str) -> None:
-        """QueueCallerLeave: the wait is over; how, the next event says."""
+        """QueueCallerLeave: the wait is over; the next event says how."""
         entry = self.waiting.get(uniqueid)
         if entry is not None and entry.left_at is None:
             self.waiting[uniqueid] = structs.replace(entry, left_at=at)
 
     def abandoned(self, event: e.QueueCallerAbandon) -> list[AnyFact]:
-        """Nobody answered. Asterisk says so of a timeout too: only a hang-up that follows means abandoned."""
+        """QueueCallerAbandon: nobody answered.
+
+        Asterisk also sends it for a timeout: only a hang-up that follows means abandoned.
+        """
         entry = self.waiting.get(event.uniqueid)
         if entry is not None:
             left = structs.replace(entry, left_at=entry.left_at or event.at, waited=event.hold_time)
@@ -83,14 +86,14 @@ class QueueEntries:
         return []
 
     def status(self, event: e.VarSet) -> list[AnyFact]:
-        """QUEUESTATUS: why Queue() let the caller go on."""
+        """QUEUESTATUS was set: why Queue() released the caller."""
         entry = self.waiting.get(event.uniqueid)
         if entry is None or entry.left_at is None or not event.value:
             return []
         return self._left_for(event.at, entry, OUTCOME_OF_STATUS.get(event.value, QueueOutcome.LEFT))
 
     def connected(self, event: e.AgentConnect, agent: str) -> list[AnyFact]:
-        """An agent answered."""
+        """AgentConnect: an agent answered."""
         entry = self.waiting.get(event.uniqueid)
         if entry is None or entry.queue != event.queue:
             return []
@@ -102,7 +105,7 @@ class QueueEntries:
         return [*facts]
 
     def completed(self, event: e.AgentComplete, agent: str) -> list[AnyFact]:
-        """The conversation is over."""
+        """AgentComplete: the conversation is over."""
         return self._end_conversation(
             event.at,
             self._conversation_of(event, agent),
@@ -111,7 +114,7 @@ class QueueEntries:
         )
 
     def hung_up(self, at: float, uniqueid: str) -> list[AnyFact]:
-        """The channel is gone: a wait of its, whose end nobody told, is over too."""
+        """The channel is gone, so a wait of that caller whose end was not reported is over too."""
         entry = self.waiting.get(uniqueid)
         for talk in self._of_channel.pop(uniqueid, ()):
             if talk in self.talking:
@@ -119,7 +122,7 @@ class QueueEntries:
         return [] if entry is None else self._left_for(at, entry, QueueOutcome.LEFT)
 
     def wrapping(self, agent: str) -> QueueEntry | None:
-        """The stay whose wrap-up the agent is in, or was last."""
+        """Return the entry whose wrap-up the agent is in, or was in last."""
         return self._wrapping.get(agent)
 
     def wrapped_up(self, at: float, agent: str, seconds: float) -> list[AnyFact]:
@@ -130,7 +133,7 @@ class QueueEntries:
         return [_told(at, structs.replace(entry, wrapped_up=max(0.0, seconds)), "wrapped_up")]
 
     def time_passed(self, now: float) -> list[AnyFact]:
-        """Give up conversations whose end will not be told any more."""
+        """Give up conversations whose end will no longer be reported."""
         gone = [talk for talk, at in self._hung_up.items() if now - at >= FORGET_CONVERSATION_S]
         return [
             fact
@@ -141,11 +144,11 @@ class QueueEntries:
     # -- after a loss ------------------------------------------------------------------------------------
     @property
     def next_due(self) -> float | None:
-        """When `time_passed` should be told next, POSIX seconds."""
+        """When `time_passed` should be called next, POSIX seconds."""
         return min(self._hung_up.values()) + FORGET_CONVERSATION_S if self._hung_up else None
 
     def restore(self, entries: Iterable[QueueEntry], wrapping: Iterable[QueueEntry] = ()) -> None:
-        """Stays that an earlier run left open, and those whose wrap-up was going on."""
+        """Restore entries that an earlier run left open, and those whose wrap-up was in progress."""
         self._wrapping.update((entry.agent, entry) for entry in wrapping if entry.agent is not None)
         for entry in entries:
             if entry.outcome is None:
@@ -158,9 +161,10 @@ class QueueEntries:
     def resync(
         self, at: float, waiting_now: Mapping[str, tuple[str, float, str]], channels: frozenset[str]
     ) -> list[AnyFact]:
-        """Reconcile with what the PBX says.
+        """Reconcile with the current state of the PBX.
 
-        `waiting_now`: uniqueid → (queue, waiting since, call); `channels`: uniqueids of all live channels.
+        `waiting_now` maps unique id → (queue, waiting since, call id); `channels` has the unique ids of all
+        live channels.
         """
         facts: list[AnyFact] = []
         for uniqueid, entry in list(self.waiting.items()):
@@ -175,7 +179,11 @@ class QueueEntries:
 
     # -- inside ------------------------------------------------------------------------------------------
     def _conversation_of(self, event: e.AgentComplete, agent: str) -> ConversationKey:
-        """Told after both channels are gone, it names neither: then it is of a conversation that hung up."""
+        """Find the conversation of an AgentComplete.
+
+        If it arrives after both channels are gone it names neither; then it belongs to a conversation whose
+        caller hung up.
+        """
         if event.uniqueid:
             return event.uniqueid, event.queue, agent
         of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]

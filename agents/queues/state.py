@@ -1,7 +1,7 @@
-"""Queues and agents, folded from the PBX's events: who waits, who serves, who rests. Pure.
+"""The state of queues and agents, folded from PBX events: who waits, who serves, who is paused. Pure.
 
-Every event costs the same however many agents and queues there are: memberships are indexed by agent. What
-must be done in the PBX (pause, unpause) is kept in `effects` until the edge takes it.
+The cost of an event does not depend on the number of agents and queues: memberships are indexed by agent.
+What must be done on the PBX (pause, unpause) is collected in `effects` until the caller executes it.
 """
 
 import heapq
@@ -24,13 +24,13 @@ from domain.queues import AgentState, AgentStatus, Queue, QueueEntry, Waiting
 
 
 class FollowPhone(Struct, frozen=True):
-    """Effect: let the agent's memberships be by the phone they have chosen."""
+    """Effect: move the agent's memberships to the phone they have chosen."""
 
     agent: str
 
 
 class Member(Struct, frozen=True):
-    """An agent's membership of one queue by one interface."""
+    """An agent's membership in one queue with one interface."""
 
     paused: bool
     reason: str
@@ -43,7 +43,7 @@ class QueueState:
     def __init__(
         self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
     ) -> None:
-        """`missed_limit`: queue calls in a row that an agent may miss before being paused; 0: any number."""
+        """`missed_limit`: consecutive queue calls an agent may miss before being paused; 0 means no limit."""
         self._pbx = pbx
         self._lines = {line.queue: line for line in lines}
         self._missed_limit = missed_limit
@@ -57,15 +57,15 @@ class QueueState:
         self._agents_of_call: dict[str, set[str]] = {}
         self._due: list[tuple[float, str]] = []
         self._due_of: dict[str, float] = {}
-        """The one entry of an agent in `_due` that counts."""
+        """The due time that counts for each agent; other entries in `_due` are stale."""
         self.effects: list[SetPause | FollowPhone] = []
-        """What the edge must do in the PBX, in order; it empties the list."""
+        """What the caller must do on the PBX, in order; the caller empties the list."""
         self.queues: dict[str, Queue] = {
             line.queue: Queue(name=line.queue, pbx=pbx, line=line.id) for line in lines
         }
         self.agents: dict[str, AgentStatus] = {}
         self._untold: set[str] = set()
-        """Known from an earlier run: screens have not seen them yet."""
+        """Agents restored from an earlier run that have not been published yet."""
         self.entries = QueueEntries(pbx, {line.queue: line.id for line in lines})
         self._handlers: dict[type[e.PbxEvent], Callable[[Any], list[AnyFact]]] = {
             e.QueueCallerJoin: self._caller_joined,
@@ -79,28 +79,28 @@ class QueueState:
         }
 
     def observe(self, event: e.PbxEvent) -> list[AnyFact]:
-        """What follows for queues and agents from an event about a call; told before the call's own facts."""
+        """Return the queue and agent facts that follow from a call event; they precede the call's own."""
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 
     def agent_of(self, member: str, interface: str) -> str:
-        """The agent's id behind an app_queue member, configured or not."""
+        """Return the agent id behind an app_queue member, configured or not."""
         if member in self._phones.profiles:
             return member
         return self._phones.agent_of(interface) or member or interface
 
     def agent_of_phone(self, phone: str) -> str | None:
-        """The agent whose phone that device is."""
+        """Return the agent whose phone that device is."""
         return self._phones.agent_of(phone)
 
     # -- callers who wait ----------------------------------------------------------------------------
     def join(self, at: float, queue: str, waiting: Waiting) -> list[AnyFact]:
-        """A caller begins to wait."""
+        """A caller starts waiting."""
         kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != waiting.uniqueid)
         return self._set_waiting(at, queue, (*kept, waiting))
 
     def leave(self, at: float, queue: str, uniqueid: str) -> list[AnyFact]:
-        """A caller waits no longer; those behind move up."""
+        """A caller is no longer waiting; those behind move up."""
         kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != uniqueid)
         return self._set_waiting(at, queue, kept)
 
@@ -162,7 +162,7 @@ class QueueState:
 
     # -- wrap-up -----------------------------------------------------------------------------------------
     def finish_wrap_up(self, at: float, agent: str) -> list[AnyFact] | None:
-        """The agent has finished wrap-up; the facts that follow, `None` where there was none to finish."""
+        """Finish the agent's wrap-up; return the resulting facts, or `None` if there is no wrap-up."""
         before = self._seen_of(agent)
         outcome = state_machine.finish_wrap_up(agent, before, at)
         if outcome is None:
@@ -171,7 +171,7 @@ class QueueState:
         return [*self._wrapped_up(at, agent, before), *self._refresh(at, agent)]
 
     def extend_wrap_up(self, at: float, agent: str, seconds: float) -> list[AnyFact] | None:
-        """The agent needs longer, up to the line's `wrap_up_max_s`; `None` where there is no wrap-up."""
+        """Extend wrap-up, up to the line's `wrap_up_max_s`; return facts as `finish_wrap_up` does."""
         entry = self.entries.wrapping(agent)
         line = self._lines.get(entry.queue) if entry else None
         most = line.wrap_up_max_s if line else 0.0
@@ -183,12 +183,12 @@ class QueueState:
 
     @property
     def next_due(self) -> float | None:
-        """When `time_passed` should be told next, POSIX seconds."""
+        """When `time_passed` should be called next, POSIX seconds."""
         times = [self._due[0][0] if self._due else None, self.entries.next_due]
         return min((time for time in times if time is not None), default=None)
 
     def time_passed(self, now: float) -> list[AnyFact]:
-        """End what has lasted its time; costs only what is due."""
+        """End whatever has expired; the cost depends only on what is due."""
         facts = self.entries.time_passed(now)
         while self._due and self._due[0][0] <= now:
             at, agent = heapq.heappop(self._due)
@@ -242,11 +242,11 @@ class QueueState:
         device = DEVICE_BY_STATUS.get(event.status, "UNKNOWN")
         member = Member(event.paused, event.paused_reason, device)
         self._members.setdefault(agent, {})[event.queue, event.interface] = member
-        # Also a second phone, at which a configured agent has logged in.
+        # It may also be a second phone at which a configured agent has logged in.
         self._phones.met(agent, event.interface)
 
     def device(self, event: e.DeviceStateChange) -> list[AnyFact]:
-        """A phone's device state changed, or an agent's choice of phone, which is kept as one."""
+        """A device state changed: a phone's, or the one that holds an agent's choice of phone."""
         if (who := chooser(event.device)) is not None:
             return self._chose(event.at, who, event.state == DESK_CHOSEN)
         agent = self._phones.agent_of(event.device)
@@ -254,7 +254,7 @@ class QueueState:
             return []
         self._phones.changed(event.device, event.state)
         for key, member in self._members.get(agent, {}).items():
-            # app_queue tells the same a moment later, once for each queue.
+            # app_queue reports the same a moment later, once for each queue.
             if key[1] == event.device and member.device != "UNKNOWN":
                 self._members[agent][key] = structs.replace(member, device=event.state)
         if not self._phones.choosing(agent) or event.device == self._phones.chosen(agent):
@@ -266,7 +266,7 @@ class QueueState:
         if not self._phones.choosing(agent):
             return []
         self._phones.choose(agent, desk)
-        # By a command that moves the memberships itself, by another gateway, or by hand at the PBX.
+        # The choice may also come from another gateway or by hand at the PBX, where nobody moves memberships.
         self.effects.append(FollowPhone(agent))
         self._update(agent, device=self._phones.state(self._phones.chosen(agent)))
         self._sum_up(agent)
@@ -283,7 +283,7 @@ class QueueState:
         held: bool = False,
         direction: Direction | None = None,
     ) -> list[AnyFact]:
-        """What the agent's phone is doing with a call of ours; `call_id=None`: nothing any more."""
+        """Set what the agent's phone is doing with a tracked call; `call_id=None` means nothing any more."""
         before = self._call_of.pop(agent, None)
         if before is not None:
             self._agents_of_call[before].discard(agent)
@@ -296,7 +296,7 @@ class QueueState:
         return self._refresh(at, agent)
 
     def release(self, at: float, call_id: str) -> list[AnyFact]:
-        """That call is over: no phone has to do with it any more."""
+        """Detach all phones from a call that is over."""
         return [
             fact
             for agent in sorted(self._agents_of_call.get(call_id, ()))
@@ -304,7 +304,7 @@ class QueueState:
         ]
 
     def interfaces(self, agent: str) -> tuple[str, ...]:
-        """The phones by which the agent is logged in."""
+        """Return the phones with which the agent is logged in."""
         return tuple(sorted({interface for _, interface in self._members.get(agent, {})}))
 
     def _seen_of(self, agent: str) -> Seen:
@@ -330,7 +330,7 @@ class QueueState:
         return [QueueChanged(at=at, queue=after)]
 
     def _sum_up(self, agent: str) -> None:
-        """One picture of all memberships: paused only where no queue may ring."""
+        """Combine all memberships: the agent counts as paused only if paused in every queue."""
         members = self._members.get(agent, {}).values()
         seen = self._seen_of(agent)
         paused = bool(members) and all(member.paused for member in members)
@@ -371,14 +371,14 @@ class QueueState:
         self.agents[agent] = after
         return [AgentChanged(at=at, agent=after)]
 
-    # -- the whole picture anew -----------------------------------------------------------------------
+    # -- restore and resync ---------------------------------------------------------------------------
     def restore(
         self,
         agents: Iterable[AgentStatus],
         entries: Iterable[QueueEntry],
         wrapping: Iterable[QueueEntry] = (),
     ) -> None:
-        """What an earlier run knew last; the PBX is asked next, and `resync` reconciles."""
+        """Restore what an earlier run knew; `resync` then reconciles it with the PBX."""
         for status in agents:
             self.agents[status.id] = status
             self._untold.add(status.id)
@@ -389,7 +389,7 @@ class QueueState:
         self.entries.restore(entries, wrapping)
 
     def resync(self, snapshot: PbxSnapshot, call_of_channel: dict[str, str]) -> list[AnyFact]:
-        """Replace queues and memberships by what the PBX says now; `call_of_channel`: uniqueid → call."""
+        """Replace queues and memberships by the snapshot's; `call_of_channel` maps unique id → call id."""
         self._members.clear()
         self._call_of.clear()
         self._agents_of_call.clear()
@@ -435,13 +435,13 @@ class QueueState:
         self._take(snapshot.at, agent, state_machine.rejoined(agent, self._seen[agent], before, snapshot.at))
         facts = []
         if before.wrap_up_from and not self._seen[agent].wrap_up_from:
-            # It ended while we were away, at its time or earlier.
+            # It ended while the gateway was away, on time or earlier.
             facts = self._wrapped_up(min(snapshot.at, before.wrap_up_until), agent, before)
         if state_machine.in_wrap_up_pause(self._seen[agent]):
-            # Its time may be over already.
+            # It may already have expired.
             self._schedule(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
         if self._phones.choosing(agent):
-            # A switch may have been cut short, or a phone was added to the configuration.
+            # A switch of phones may have been interrupted, or a phone was added to the configuration.
             self.effects.append(FollowPhone(agent))
         return facts + self._refresh(snapshot.at, agent)
 

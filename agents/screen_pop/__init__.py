@@ -1,1 +1,1 @@
-"""The screen-pop: what an agent is shown of a caller when the phone rings."""
+"""The screen-pop: what an agent is shown about a caller when the phone rings."""

@@ -1,4 +1,4 @@
-"""What a screen-pop says, from what was looked up. Pure."""
+"""Builds the content of a screen-pop from what was looked up. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,9 +22,9 @@ from domain.visibility.policy import WHOLE, Visibility
 from domain.visibility.redact import redact
 
 SHOWN = 10
-"""Earlier calls and orders shown."""
+"""Maximum number of earlier calls, and of earlier orders, shown."""
 IVR_LABELS = {"menu": "按键菜单"}
-"""What people call the IVR's variables; others are shown by their own name."""
+"""Display labels of IVR variables; others are shown by name."""
 
 
 class Known(Struct, frozen=True):
@@ -35,23 +35,23 @@ class Known(Struct, frozen=True):
     contact: Contact | None = None
     enterprise: PopEnterprise | None = None
     earlier: Sequence[tuple[Call, Order | None]] = ()
-    """Calls from the same number, newest first, without this one."""
+    """Earlier calls from the same number, newest first, without the current one."""
     recent: int = 0
-    """How many of them began within the days of `PopRules`."""
+    """How many of them began within `PopRules.repeat_days`."""
 
 
 class PopRules(Struct, frozen=True):
-    """When a caller is a repeat caller, and what menu keys mean."""
+    """When a caller counts as a repeat caller, and what menu keys mean."""
 
     repeat_calls: int = 3
-    """From the how manieth call on; 0: never."""
+    """From which call on, the current one included, a caller is a repeat caller; 0 means never."""
     repeat_days: int = 7
     menu: Mapping[str, str] = {}
-    """Digit → line's name."""
+    """Digit → name of the line."""
 
 
 def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility = WHOLE) -> ScreenPop:
-    """The pop for that call."""
+    """Build the screen-pop for a call, masked according to `visibility`."""
     earlier = [(redact(one, visibility), redact(order, visibility)) for one, order in known.earlier]
     orders = [order for _, order in earlier if order is not None]
     contact = redact(known.contact, visibility)

@@ -1,1 +1,1 @@
-"""A PBX as it reports itself: typed events, and a snapshot of everything at one instant."""
+"""The PBX as it reports itself: typed events, and a snapshot of everything at one moment."""

@@ -1,16 +1,16 @@
-"""What can go wrong between us and a PBX."""
+"""What can go wrong between the gateway and a PBX."""
 
 
 class PbxError(Exception):
-    """Base."""
+    """Base class."""
 
 
 class ActionTimeout(PbxError):  # noqa: N818 - named for what happened
-    """No (complete) answer in time; whether the PBX acted is unknown."""
+    """No complete answer arrived in time; whether the PBX acted is unknown."""
 
 
 class ConnectionLost(PbxError):  # noqa: N818 - named for what happened
-    """The connection went before the answer came; the action is not sent again."""
+    """The connection was lost before the answer arrived; the action is not sent again."""
 
 
 class ActionRefused(PbxError):  # noqa: N818 - named for what happened
@@ -18,4 +18,4 @@ class ActionRefused(PbxError):  # noqa: N818 - named for what happened
 
 
 class LoginRefused(PbxError):  # noqa: N818 - named for what happened
-    """The PBX knows us not: a matter of configuration, not of the network."""
+    """The PBX rejected our credentials: a configuration problem, not a network problem."""

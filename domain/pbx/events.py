@@ -1,14 +1,14 @@
-"""PBX events, normalised and typed: what the tracker reads. One class per thing that can happen.
+"""Normalised, typed PBX events, as read by the call tracker: one class per kind of event.
 
 Names and meanings are Asterisk's (AMI 2.0 and later, Asterisk 12–22). `at` is the PBX's own `Timestamp`
-header (manager.conf `timestampevents=yes`), else the instant of receipt; POSIX seconds.
+header (manager.conf `timestampevents=yes`), else the time of receipt; POSIX seconds.
 """
 
 from msgspec import Struct
 
 
 class PbxEvent(Struct, frozen=True, kw_only=True):
-    """Base of all: when, and on which PBX (its configured name)."""
+    """Base of all events: when, and on which PBX (its configured name)."""
 
     at: float
     pbx: str
@@ -66,7 +66,7 @@ class Unhold(ChannelEvent, frozen=True, kw_only=True):
 
 
 class VarSet(ChannelEvent, frozen=True, kw_only=True):
-    """Only `HOTLINE_*` and `QUEUESTATUS` are passed on."""
+    """A channel variable was set; only `HOTLINE_*` and `QUEUESTATUS` are passed on."""
 
     variable: str
     value: str
@@ -90,10 +90,10 @@ class BridgeEnter(ChannelEvent, frozen=True, kw_only=True):
     bridge_type: str = ""
     """`basic`, `parking`, `confbridge` …"""
     technology: str = ""
-    """`simple_bridge`, `softmix`, `native_rtp`; in a `holding_bridge` nobody hears another."""
+    """`simple_bridge`, `softmix`, `native_rtp` …; in a `holding_bridge` nobody hears anybody else."""
     channels: int = 0
     swaps: str = ""
-    """The channel whose place it takes."""
+    """Unique id of the channel whose place it takes."""
 
 
 class BridgeLeave(ChannelEvent, frozen=True, kw_only=True):
@@ -111,7 +111,7 @@ class BridgeMerge(PbxEvent, frozen=True, kw_only=True):
 
 
 class DialBegin(ChannelEvent, frozen=True, kw_only=True):
-    """`channel` dials `dest_channel`."""
+    """`channel` started dialling `dest_channel`."""
 
     dest_uniqueid: str
     dest_channel: str
@@ -126,11 +126,11 @@ class DialEnd(ChannelEvent, frozen=True, kw_only=True):
     status: str = ""
     """DIALSTATUS: `ANSWER`, `NOANSWER`, `BUSY`, `CANCEL`, `CONGESTION`, `CHANUNAVAIL` …"""
     forward: str = ""
-    """Where the phone sent the call on to."""
+    """Where the phone forwarded the call to."""
 
 
 class LocalBridge(PbxEvent, frozen=True, kw_only=True):
-    """The two halves of a Local channel were tied together."""
+    """The two halves of a Local channel were connected."""
 
     one_uniqueid: str
     two_uniqueid: str
@@ -141,14 +141,14 @@ class LocalBridge(PbxEvent, frozen=True, kw_only=True):
 
 
 class LocalOptimizationEnd(PbxEvent, frozen=True, kw_only=True):
-    """Both halves of a Local channel are about to go; what they joined is joined directly now."""
+    """A Local channel was optimised away: both halves are about to go, their peers are connected directly."""
 
     one_uniqueid: str
     two_uniqueid: str
 
 
 class Pickup(ChannelEvent, frozen=True, kw_only=True):
-    """`channel` answered the call that rang on the target channel."""
+    """`channel` answered the call that was ringing on the target channel."""
 
     target_uniqueid: str
     target_channel: str
@@ -160,7 +160,7 @@ class ParkedCall(PbxEvent, frozen=True, kw_only=True):
 
 
 class UnParkedCall(PbxEvent, frozen=True, kw_only=True):
-    """Somebody took a parked call."""
+    """Somebody retrieved a parked call."""
 
     uniqueid: str
     space: str
@@ -169,14 +169,14 @@ class UnParkedCall(PbxEvent, frozen=True, kw_only=True):
 
 
 class ParkedCallOver(PbxEvent, frozen=True, kw_only=True):
-    """A parked call was given up."""
+    """A parked caller hung up (AMI ParkedCallGiveUp)."""
 
     uniqueid: str
     space: str
 
 
 class ParkedCallTimeOut(PbxEvent, frozen=True, kw_only=True):
-    """Nobody took a parked call in time: it goes back to the phone that parked it."""
+    """Nobody retrieved a parked call in time; it returns to the phone that parked it."""
 
     uniqueid: str
     space: str
@@ -185,7 +185,7 @@ class ParkedCallTimeOut(PbxEvent, frozen=True, kw_only=True):
 
 
 class ChanSpyStart(PbxEvent, frozen=True, kw_only=True):
-    """One channel listens to another."""
+    """One channel started listening to another."""
 
     spyer_uniqueid: str
     spyee_uniqueid: str
@@ -212,8 +212,8 @@ class AttendedTransfer(PbxEvent, frozen=True, kw_only=True):
     second_state: str = ""
     """ChannelStateDesc of the second channel: not `Up` while the target still rings."""
     destination_type: str = ""
+    """`Bridge`, `App`, `Link`, `Threeway` or `Fail`."""
     destination_bridge: str = ""
-    """`Bridge`, `App`, `Link`, `Threeway`, `Fail`."""
     result: str = ""
 
 
@@ -271,7 +271,7 @@ class QueueMemberRemoved(QueueMemberEvent, frozen=True, kw_only=True):
 
 
 class AgentCallEvent(ChannelEvent, frozen=True, kw_only=True):
-    """app_queue's view of one agent and one caller. `channel` is the caller's, `dest_channel` the agent's."""
+    """app_queue on one caller and one agent: `channel` is the caller's, `dest_channel` the agent's."""
 
     queue: str
     member: str
@@ -293,7 +293,7 @@ class AgentComplete(AgentCallEvent, frozen=True, kw_only=True):
     hold_time: float = 0.0
     talk_time: float = 0.0
     reason: str = ""
-    """`caller`, `agent` or `transfer`."""
+    """Who ended it: `caller`, `agent` or `transfer`."""
 
 
 class AgentRingNoAnswer(AgentCallEvent, frozen=True, kw_only=True):
@@ -307,7 +307,7 @@ class DeviceStateChange(PbxEvent, frozen=True, kw_only=True):
 
 
 class FullyBooted(PbxEvent, frozen=True, kw_only=True):
-    """Logged in, or Asterisk has (re)started. `uptime_s` tells which; `last_reload` as AMI gives it."""
+    """Sent after login and whenever Asterisk has (re)started; `uptime_s` tells which."""
 
     uptime_s: int = 0
 

@@ -1,4 +1,4 @@
-"""What is true on one PBX at one instant. The tracker is rebuilt from it."""
+"""A snapshot of one PBX at one moment, from which the call tracker is rebuilt."""
 
 from msgspec import Struct, field
 
@@ -23,11 +23,11 @@ class ChannelSnapshot(Struct, frozen=True, kw_only=True):
     started_at: float = 0.0
     bridge: str = ""
     variables: dict[str, str] = field(default_factory=dict)
-    """`HOTLINE_*` only, and only where manager.conf names them in `channelvars`."""
+    """`HOTLINE_*` only, and only those listed as `channelvars` in manager.conf."""
 
 
 class BridgeSnapshot(Struct, frozen=True, kw_only=True):
-    """`channels` are uniqueids."""
+    """One bridge. `channels` are unique ids."""
 
     bridge: str
     bridge_type: str = ""
@@ -36,7 +36,7 @@ class BridgeSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class QueueEntrySnapshot(Struct, frozen=True, kw_only=True):
-    """A waiting caller; `wait` in seconds."""
+    """A waiting caller. `wait` is in seconds."""
 
     queue: str
     uniqueid: str
@@ -47,7 +47,7 @@ class QueueEntrySnapshot(Struct, frozen=True, kw_only=True):
 
 
 class QueueSnapshot(Struct, frozen=True, kw_only=True):
-    """One queue; times in seconds, `max` 0 means no limit."""
+    """One queue. Times are in seconds; `max` 0 means no limit."""
 
     queue: str
     strategy: str = ""
@@ -63,7 +63,7 @@ class QueueSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class PbxSnapshot(Struct, frozen=True, kw_only=True):
-    """All of one PBX. `at` and `started_at` are POSIX seconds; `started_at` is 0.0 when unknown."""
+    """One PBX as a whole. `at` and `started_at` are POSIX seconds; `started_at` is 0.0 if unknown."""
 
     pbx: str
     at: float

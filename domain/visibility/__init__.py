@@ -1,1 +1,1 @@
-"""Who may see what of callers: one policy (`policy`) for all that is shown (`redact`)."""
+"""Who may see what about callers: one rule (`policy`), applied to everything shown (`redact`)."""

@@ -1,17 +1,17 @@
-"""How numbers, names and addresses look to visibility that need not see them whole. Pure."""
+"""Masked forms of numbers, names and addresses, for those who may not see them in full. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 
 HIDDEN = "***"
-"""Instead of what is not shown at all."""
+"""Replaces what is not shown at all."""
 LEAST = 4
-"""So many digits of a number are hidden at least."""
+"""At least this many digits of a number are hidden."""
 LEFT = 7
-"""So many are left at most: three in front, four behind."""
+"""At most this many digits remain visible: three at the front, four at the end."""
 ADDRESS_LEFT = 3
 _NUMERAL = r"[\d〇零一二两三四五六七八九幺]"
-# Also as it is said, and with what people write between the groups: 138 0013 8000, 幺三八，零零幺三…
+# Also matches numbers as spoken, and with separators between the groups: 138 0013 8000, 幺三八，零零幺三…
 _NUMBER = re.compile(rf"{_NUMERAL}(?:[ \-－—,，、.]{{0,2}}{_NUMERAL}){{6,}}")
 _ANY = re.compile(_NUMERAL)
 
@@ -19,41 +19,41 @@ Mask = Callable[[str], str]
 
 
 def mask_number(text: str) -> str:
-    """`13800138000` → `138****8000`: every run of seven digits or more in `text`, shorter ones are left.
+    """Mask every run of seven or more digits in `text`: `13800138000` → `138****8000`.
 
-    A star stands for each digit, so that places in the text stay the same.
+    Each hidden digit becomes one star, so that offsets into the text stay valid.
     """
     return _NUMBER.sub(lambda run: _starred(run[0]), text)
 
 
 def mask_digits(text: str) -> str:
-    """As `mask_number`, where all of `text` is a number: also a short one, of which two digits are left."""
+    """Mask `text` that is a number as a whole: like `mask_number`, but short ones too, keeping two digits."""
     masked = mask_number(text)
     return masked if masked != text or "*" in text else _stars(text, 0, 2)
 
 
 def mask_name(name: str) -> str:
-    """`王小芳` → `王**`."""
+    """Mask a name: `王小芳` → `王**`."""
     return name[:1] + "*" * len(name[1:])
 
 
 def mask_address(text: str) -> str:
-    """`人民路12号3单元` → `人民路***`: the beginning, and not how much comes after it."""
+    """Mask an address: `人民路12号3单元` → `人民路***`, which does not reveal the length of the rest."""
     return text[:ADDRESS_LEFT] + HIDDEN if text else ""
 
 
 def without(text: str, known: Iterable[tuple[str, str]]) -> str:
-    """`text` with each known original replaced by its masked form."""
+    """Replace each known original in `text` by its masked form. `known`: (original, masked)."""
     for original, masked in known:
         text = text.replace(original, masked)
     return text
 
 
 def put_back(sent: str, sources: Sequence[str], mask: Mask, known: Iterable[tuple[str, str]] = ()) -> str:
-    """What somebody who was shown `mask(source)` means by `sent`: masked pieces they left are the originals.
+    """Undo masking in `sent`, an edited copy of `mask(source)`: masked pieces left in it become originals.
 
-    `sources` are the texts that were shown masked, the likeliest first. Nothing is put back that does not
-    stand in one of them.
+    `sources` are the texts that were shown masked, most likely first. Nothing is restored that does not occur
+    in one of them.
     """
     for source in sources:
         if sent == mask(source):

@@ -1,7 +1,7 @@
-"""Everything that shows something of a caller, as given visibility may see it. Pure.
+"""Masks everything that reveals something about a caller, according to a visibility. Pure.
 
-`redact` is the one door: what goes to a screen, into a file or over the stream has passed it. Kinds that it
-does not know hold nothing of callers and stay as they are.
+All output goes through `redact`: screens, files and the stream. Types it does not know contain nothing about
+callers and are returned unchanged.
 """
 
 import json
@@ -34,19 +34,19 @@ PUBLIC = frozenset(
         *("enterprise", "credit_code", "credit_code_incomplete", "employer", "headcount", "policy", "degree"),
     }
 )
-"""Fields of an order: whose number, name and address; and what is no person's. All others are texts, in which
-any of these may stand."""
+"""Order fields by content: personal numbers, names and addresses, and fields that are never personal
+(`PUBLIC`). All other fields are free text, which may contain any of these."""
 IDENTIFIERS = frozenset(
     {"call", "call_id", "order", "duplicate_of", "recording", "agent", "line", "lines", "target", "from"}
 )
-"""Arguments in the audit that name things by long numbers, but no subscriber."""
+"""Audit arguments that may contain long numbers but never a subscriber's."""
 
 Known = Sequence[tuple[str, str]]
-"""Names and addresses that are known of an order, and how they are shown."""
+"""Names and addresses known from an order, each with its masked form."""
 
 
 def redact(value: T, visibility: Visibility) -> T:
-    """`value` as far as `visibility` allows."""
+    """Return `value` with everything masked that `visibility` does not allow."""
     if visibility.whole:
         return value
     seen: T = _redact(value, visibility)
@@ -89,7 +89,7 @@ def _party(party: Party, visibility: Visibility) -> Party:
 
 def _leg(leg: Leg, visibility: Visibility) -> Leg:
     party = leg.party
-    # An agent's own name is no secret; what a PBX writes there instead may be the caller's number.
+    # An agent's own name is not secret, but the PBX may put the caller's number there instead.
     name = visibility.number(party.name) if leg.agent is not None else visibility.name(party.name)
     return structs.replace(
         leg, channel=_channel(leg.channel, visibility), party=Party(visibility.number(party.number), name)
@@ -97,7 +97,7 @@ def _leg(leg: Leg, visibility: Visibility) -> Leg:
 
 
 def _channel(name: str, visibility: Visibility) -> str:
-    """`Local/13800138000@out-0000001a;1`: the number in it; what tells channels apart stays."""
+    """Mask the number in `Local/13800138000@out-0000001a;1` but keep the suffix that tells channels apart."""
     head, dash, tail = name.rpartition("-")
     return visibility.number(head) + dash + tail
 
@@ -120,7 +120,7 @@ def _(queue: Queue, visibility: Visibility) -> Queue:
 
 @_redact.register
 def _(alert: Alert, visibility: Visibility) -> Alert:
-    # It is told without the words: there is danger, on whose call.
+    # Without the words, the alert still says that there is danger, and on whose call.
     return structs.replace(alert, quote=visibility.number(alert.quote) if visibility.transcripts else "")
 
 
@@ -152,7 +152,7 @@ def _(both: OrderOfCall, visibility: Visibility) -> OrderOfCall:
 
 
 def known_of(order: Order, visibility: Visibility) -> Known:
-    """The names and addresses of that order that `visibility` does not allow whole, the longest first."""
+    """Return the order's names and addresses that `visibility` does not allow in full, longest first."""
     found: dict[str, str] = {}
     for names, whole, mask in (
         (NAMES, visibility.names, mask_name),
@@ -168,12 +168,12 @@ def known_of(order: Order, visibility: Visibility) -> Known:
 
 
 def _told_of(order: Order, name: str) -> list[FieldValue]:
-    """All that is told of a field: its value, then what else is offered."""
+    """All values of a field: the current one, then the offered alternatives."""
     return [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
 
 
 def field_text(name: str, text: str, visibility: Visibility, known: Known = ()) -> str:
-    """What stands in an order's field of that name."""
+    """Mask the text of the order field called `name`."""
     if name in PUBLIC:
         return text
     if name in NUMBERS:
@@ -191,7 +191,7 @@ def _field(name: str, field: FieldValue, visibility: Visibility, known: Known) -
         value = field_text(name, value, visibility, known)
     elif isinstance(value, list | tuple):
         value = [field_text(name, str(one), visibility, known) for one in value]
-    # The sentence that a masked value came from says it, in whatever words.
+    # The sentence a masked value came from would reveal it, however it is phrased.
     hidden = (
         (name in NUMBERS and not visibility.numbers)
         or (name in NAMES and not visibility.names)
@@ -205,7 +205,7 @@ def _field(name: str, field: FieldValue, visibility: Visibility, known: Known) -
 
 
 def redact_unsaved(order: Order, unsaved: Mapping[str, str], visibility: Visibility) -> dict[str, str]:
-    """What is typed into that order's fields but not valid yet."""
+    """Mask unsaved input: what has been typed into the order's fields but is not valid yet."""
     known = known_of(order, visibility)
     return {name: field_text(name, text, visibility, known) for name, text in unsaved.items()}
 
@@ -213,9 +213,10 @@ def redact_unsaved(order: Order, unsaved: Mapping[str, str], visibility: Visibil
 def typed(
     order: Order, texts: Mapping[str, Any], unsaved: Mapping[str, str], visibility: Visibility
 ) -> dict[str, Any]:
-    """What somebody with that `visibility` means by the values they send for an order's fields.
+    """Undo masking in field values sent by somebody with that `visibility`.
 
-    What they left of a masked value is the value itself: else saving a summary would lose the number in it.
+    Masked pieces they left untouched are restored to the original; otherwise saving a summary would lose the
+    number in it.
     """
     if visibility.whole:
         return dict(texts)
@@ -268,7 +269,7 @@ def _said(said: Message | None, visibility: Visibility) -> Message | None:
 def _json(text: str) -> str:
     try:
         return json.dumps(_masked(json.loads(text)), ensure_ascii=False)
-    except ValueError:  # cut off in the middle
+    except ValueError:  # truncated JSON
         return mask_number(text)
 
 

@@ -1,1 +1,1 @@
-"""All that knows Asterisk: the AMI link (panoramisk hardened), events, snapshot, actions, provisioning."""
+"""Everything specific to Asterisk: the AMI link (a hardened panoramisk), events, snapshot, provisioning."""

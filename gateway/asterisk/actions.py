@@ -1,4 +1,4 @@
-"""What we ask of a PBX. Values travel as headers of their own; none is ever part of another's text."""
+"""AMI actions sent to a PBX. Each value is a header of its own and never part of another value's text."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -7,9 +7,9 @@ from gateway.asterisk.link import PbxLink
 
 LISTEN_CONTEXT = "hotline-listen"
 MEDIA_CONNECTION = "hotline-media"
-"""Its name in websocket_client.conf."""
+"""Name of the connection in websocket_client.conf."""
 NORMAL_CLEARING = 16
-"""Q.850."""
+"""Q.850 cause of an ordinary hang-up."""
 
 
 async def originate(
@@ -22,9 +22,9 @@ async def originate(
     caller_id: str = "",
     timeout_s: float = 30.0,
 ) -> None:
-    """Make a channel and send it to `exten` of `context` when it answers. Returns once the PBX has begun.
+    """Create a channel and send it to `exten` in `context` once answered. Returns when the PBX has started.
 
-    Raises as `PbxLink.action` does.
+    Raises the same exceptions as `PbxLink.action`, and ValueError for a variable that contains a comma.
     """
     for name, value in (variables or {}).items():
         # app_originate splits a Variable header at commas.
@@ -46,7 +46,7 @@ async def originate(
 
 
 async def originate_listener(link: PbxLink, channel: str, feed: UUID) -> None:
-    """Set a listener on one channel: what it says flows by AudioSocket as the stream `feed`."""
+    """Listen to one channel: its audio is sent over AudioSocket as the stream `feed`."""
     await originate(
         link,
         f"Local/spy@{LISTEN_CONTEXT}/n",
@@ -57,7 +57,7 @@ async def originate_listener(link: PbxLink, channel: str, feed: UUID) -> None:
 
 
 async def originate_media_socket(link: PbxLink, channel: str, feed: UUID) -> None:
-    """The same by chan_websocket: the PBX connects to our websocket server with the stream's UUID."""
+    """Listen to one channel over chan_websocket: the PBX connects to our websocket server with `feed`."""
     await originate(
         link,
         f"WebSocket/{MEDIA_CONNECTION}/c(slin)v(feed={feed})",
@@ -68,7 +68,7 @@ async def originate_media_socket(link: PbxLink, channel: str, feed: UUID) -> Non
 
 
 async def hang_up(link: PbxLink, channel: str, cause: int = NORMAL_CLEARING) -> None:
-    """Hang a channel up."""
+    """Hang up a channel."""
     await link.action("Hangup", {"Channel": channel, "Cause": str(cause)})
 
 

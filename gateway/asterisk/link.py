@@ -1,4 +1,4 @@
-"""One PBX: connected for as long as `run()` runs, resynchronised on every connection."""
+"""The link to one PBX: kept up for as long as `run()` runs, resynchronised on every connection."""
 
 import asyncio
 import time
@@ -22,11 +22,11 @@ log = structlog.get_logger(__name__)
 LinkPhase = Literal["disconnected", "connecting", "refused", "synchronising", "up"]
 
 REFUSED_RETRY_S = 30.0
-"""A refused login is a matter of configuration: trying often only fills the PBX's security log."""
+"""A refused login is a configuration problem: frequent retries would only fill the PBX's security log."""
 
 
 class LinkState(Struct, frozen=True, kw_only=True):
-    """`reason` says what went wrong and how to fix it; "" when all is well. `at`: POSIX seconds."""
+    """The state of a link. `reason` names the problem and its fix, if any; `at` is in POSIX seconds."""
 
     pbx: str
     phase: LinkPhase
@@ -37,8 +37,8 @@ class LinkState(Struct, frozen=True, kw_only=True):
 class PbxLink:
     """The link to one PBX.
 
-    On every connection `on_snapshot` is called with what is true now, before `on_event` gets the events that
-    came meanwhile and since, one at a time and in order; an exception of theirs is logged and counted.
+    On every connection `on_snapshot` is called with the current state of the PBX before `on_event` gets the
+    events received meanwhile and afterwards, one at a time and in order. Exceptions they raise are logged.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PbxLink:
     # -- the life of the link -----------------------------------------------------------------------------
     @property
     def settings(self) -> PbxSettings:
-        """What this PBX is configured as."""
+        """The configuration of this PBX."""
         return self._settings
 
     async def run(self) -> None:
@@ -111,7 +111,7 @@ class PbxLink:
             ping_interval=max(1, round(settings.ping_interval_s)),
         )
         self._manager = manager
-        # Events arrive from the login on; they wait, unread, until the snapshot is told.
+        # Events arrive as soon as we are logged in; they are held back until the snapshot is delivered.
         manager.held = True
         await manager.open()
         await self._say("synchronising")
@@ -133,7 +133,7 @@ class PbxLink:
         if event is None:
             return
         if isinstance(event, FullyBooted):
-            # The login's own is followed by the snapshot taken above; a later one means a restart.
+            # The first one belongs to the login and is covered by the snapshot; a later one means a restart.
             if self._resync:
                 asyncio.get_running_loop().call_soon(self._close)
             self._resync = True
@@ -156,8 +156,10 @@ class PbxLink:
         """Send one action and wait for its answer.
 
         Raises:
-            ActionRefused: the PBX said no; its words. ActionTimeout: it said nothing in time.
-            ConnectionLost: there is no connection, or it went. ValueError: a header cannot be sent.
+            ActionRefused: the PBX refused; the message has its words.
+            ActionTimeout: it did not answer in time.
+            ConnectionLost: there is no connection, or it was lost.
+            ValueError: a header cannot be sent.
         """
         answer = await self._single(name, headers or {}, timeout)
         if not answer.success:
@@ -165,7 +167,7 @@ class PbxLink:
         return answer
 
     async def list_action(self, name: str, headers: Mapping[str, HeaderValue] | None = None) -> Rows:
-        """Send an action that answers with a list; its rows. Raises as `action` does."""
+        """Send an action that answers with a list and return its rows. Raises like `action`."""
         return await self._list(name, headers or {})
 
     async def _single(

@@ -1,4 +1,4 @@
-"""One AMI connection after another, on top of panoramisk's manager: ordered, bounded, time-limited."""
+"""AMI connections on top of panoramisk's manager, with ordered events, bounded buffers and timeouts."""
 
 import asyncio
 import inspect
@@ -23,15 +23,15 @@ HARD_LIMIT = 200_000
 
 
 def backoff(attempt: int, limit: float, base: float = 0.5) -> float:
-    """Seconds before attempt number `attempt` (from 0): exponential with full jitter, never over `limit`."""
+    """Return the seconds to wait before retry `attempt` (from 0): exponential, jittered, up to `limit`."""
     return random.uniform(0.1, 1.0) * min(limit, base * 2.0 ** min(attempt, 30))  # noqa: S311 - not a secret
 
 
 class HardenedManager(Manager):  # type: ignore[misc]
-    """`session()` opens, logs in and serves one connection; the caller decides about the next.
+    """A manager without automatic reconnects: `open` and `serve` one connection, then the caller decides.
 
-    Events go through one bounded queue to one consumer, in order: first `on_headers`, then callbacks made
-    known by `register_event`. A consumer's exception is logged and counted in `handler_errors`.
+    Events go through one bounded queue and are handled one by one, in order: first by `on_headers`, then by
+    callbacks added with `register_event`. Their exceptions are logged and counted in `handler_errors`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class HardenedManager(Manager):  # type: ignore[misc]
         **config: Any,
     ) -> None:
         super().__init__(**config)
-        self.callbacks.clear()  # stock re-sends unanswered actions on FullyBooted: never here
+        self.callbacks.clear()  # stock panoramisk re-sends unanswered actions on FullyBooted; we never do
         self.patterns.clear()
         self.on_headers = on_headers
         self.wanted = None if wanted is None else frozenset(name.encode() for name in wanted)
@@ -84,7 +84,7 @@ class HardenedManager(Manager):  # type: ignore[misc]
         timeout: float | None = None,
         **kwargs: str,
     ) -> asyncio.Future[Response]:
-        """A future as HardenedProtocol.send gives it; ConnectionLost at once when there is no connection."""
+        """Send an action, see `HardenedProtocol.send`. Raises ConnectionLost if there is no connection."""
         if self.protocol is None:
             raise ConnectionLost(f"{action.get('Action', '')}: not connected")
         future: asyncio.Future[Response] = self.protocol.send({**action, **kwargs}, as_list, timeout)
@@ -96,8 +96,9 @@ class HardenedManager(Manager):  # type: ignore[misc]
         """Connect and log in.
 
         Raises:
-            OSError: no connection. ConnectionLost, ActionTimeout: it went or fell silent.
-            LoginRefused: the PBX refuses the user or the secret.
+            OSError: the connection failed.
+            ConnectionLost, ActionTimeout: it was lost or went silent during the login.
+            LoginRefused: the PBX rejected the user or the secret.
         """
         self.close()
         self.events.clear()
@@ -132,7 +133,7 @@ class HardenedManager(Manager):  # type: ignore[misc]
         """Deliver events and ping until the connection is lost.
 
         Raises:
-            ConnectionLost: always, in the end; the text says why.
+            ConnectionLost: always, in the end; the message says why.
         """
         consumer = asyncio.create_task(self._consume())
         pinger = asyncio.create_task(self._keep_alive())
@@ -157,7 +158,7 @@ class HardenedManager(Manager):  # type: ignore[misc]
                 self.protocol.resume()
 
     async def dispatch(self, event: Headers) -> None:
-        """Hand one event to each consumer in turn."""
+        """Pass one event to each handler in turn."""
         name = event.get("Event", "")
         calls: list[Callable[[], Any]] = []
         on_headers = self.on_headers

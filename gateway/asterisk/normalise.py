@@ -1,4 +1,4 @@
-"""AMI headers to typed events: pure. Header names are those of Asterisk 12–22."""
+"""Converts AMI headers to typed events; header names are those of Asterisk 12–22. Pure."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ _UNKNOWN = frozenset({"<unknown>", "<null>", "(null)"})
 
 
 def text(headers: Headers, name: str) -> str:
-    """A header's text; what Asterisk writes for "none" becomes ""."""
+    """Return a header's text; Asterisk's placeholders for "none" become ""."""
     value = headers.get(name, "")
     return "" if value in _UNKNOWN else value
 
 
 def number(headers: Headers, name: str) -> float:
-    """A finite number, or 0.0 for anything else."""
+    """Return a header as a finite number, or 0.0 for anything else."""
     try:
         value = float(headers.get(name, ""))
     except ValueError:
@@ -32,7 +32,7 @@ def _int(headers: Headers, name: str) -> int:
 
 
 def variables(headers: Headers) -> dict[str, str]:
-    """`HOTLINE_*` from `ChanVariable` (repeated headers are joined by a newline)."""
+    """Return the `HOTLINE_*` variables from `ChanVariable` (repeated headers are joined by newlines)."""
     found = {}
     for line in headers.get("ChanVariable", "").split("\n"):
         key, mark, value = line.partition("=")
@@ -96,7 +96,7 @@ _DEST: list[Field] = [("dest_uniqueid", _T, "DestUniqueid"), ("dest_channel", _T
 
 _PARKED: list[Field] = [("uniqueid", _T, "ParkeeUniqueid"), ("space", _T, "ParkingSpace")]
 
-# AMI event name -> class, prefix of the channel's headers (None: none), further fields.
+# AMI event name -> class, prefix of the channel headers (None: it has none), further fields.
 _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "Newchannel": (ev.NewChannel, "", []),
     "Newstate": (ev.NewState, "", []),
@@ -224,19 +224,19 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "FullyBooted": (ev.FullyBooted, None, [("uptime_s", _I, "Uptime")]),
 }
 WANTED = frozenset({*_TABLE, "Shutdown"})
-"""The event names worth parsing at all."""
+"""The names of the events worth parsing."""
 
 
-def _tells(variable: str) -> bool:
-    """Ours, and app_queue's word on how a wait ended."""
+def _wanted_variable(variable: str) -> bool:
+    """Whether it is one of the gateway's own variables, or app_queue's on how a wait ended."""
     return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
 
 
 def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | None:
-    """One AMI event, typed; None for what nobody reads.
+    """Convert one AMI event to its typed form; `None` if nobody reads that event.
 
-    Malformed numbers become 0, a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
-    AgentRingNoAnswer's `RingTime` is milliseconds on the wire and seconds here.
+    Malformed numbers become 0, and a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
+    AgentRingNoAnswer's `RingTime` is in milliseconds on the wire and in seconds here.
     """
     name = headers.get("Event", "")
     if name == "Shutdown":
@@ -246,7 +246,7 @@ def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | N
     row = _TABLE.get(name)
     if row is None:
         return None
-    if name == "VarSet" and not _tells(headers.get("Variable", "")):
+    if name == "VarSet" and not _wanted_variable(headers.get("Variable", "")):
         return None
     cls, prefix, fields = row
     kwargs = _base(headers, pbx, received_at)

@@ -1,41 +1,41 @@
-"""Ports of this machine that are free now, for what listens only for a while: a private PBX, its phones."""
+"""Finds free local ports for temporary listeners: a private PBX and its phones."""
 
 import random
 import socket
 
 SINGLE = range(10_000, 20_000)
 BLOCKS = range(20_000, 32_000, 2)
-"""Both below what systems give outgoing connections (from 32768 on Linux): none takes one in the meantime."""
+"""Both ranges are below the ephemeral ports (from 32768 on Linux), so no outgoing connection can take one."""
 TRIES = 200
 
 
 class NoSparePortError(RuntimeError):
-    """So many ports were tried that something else must be wrong."""
+    """No free port was found in `TRIES` attempts, so something else must be wrong."""
 
 
 def spare_tcp(address: str = "127.0.0.1") -> int:
-    """A TCP port of that address. Raises NoSparePortError."""
+    """Return a free TCP port on that address. Raises NoSparePortError."""
     return _spare(SINGLE, socket.SOCK_STREAM, address, 1)
 
 
 def spare_udp(address: str = "127.0.0.1") -> int:
-    """A UDP port of that address. Raises NoSparePortError."""
+    """Return a free UDP port on that address. Raises NoSparePortError."""
     return _spare(SINGLE, socket.SOCK_DGRAM, address, 1)
 
 
 def spare_block(size: int, address: str = "127.0.0.1") -> int:
-    """The first, even, of `size` UDP ports of that address. Raises NoSparePortError."""
+    """Return the first (even) of `size` consecutive free UDP ports. Raises NoSparePortError."""
     return _spare(BLOCKS, socket.SOCK_DGRAM, address, size)
 
 
 def _spare(among: range, kind: socket.SocketKind, address: str, size: int) -> int:
     for _ in range(TRIES):
-        first = random.choice(among)  # noqa: S311 - nothing is kept secret by it
+        first = random.choice(among)  # noqa: S311 - not security-relevant
         if all(_free(port, kind, address) for port in range(first, first + size)):
             return first
     raise NoSparePortError(
-        f"no spare port of {address} from {among.start} to {among.stop} in {TRIES} tries; "
-        "has this machine that address?"
+        f"no free port on {address} from {among.start} to {among.stop} in {TRIES} attempts; "
+        "does this machine have that address?"
     )
 
 

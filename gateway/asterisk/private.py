@@ -1,8 +1,8 @@
-"""A private Asterisk on spare loopback ports: for `make run`, for tests, for trying things out.
+"""A private Asterisk on free loopback ports, for `make run`, tests and experiments.
 
-Either an Asterisk installed on this machine, or (as root) the one that `make asterisk` bootstrapped into
-`.cache/asterisk`, run there by chroot in a mount namespace of its own, so that nothing stays mounted
-whatever dies. Everything an instance writes lies in its own directory.
+It is either an Asterisk installed on this machine or (as root) the one that `make asterisk` bootstrapped into
+`.cache/asterisk`. The latter runs in a chroot inside its own mount namespace, so that nothing stays mounted
+even after a crash. Everything an instance writes is in its own directory.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ RTP_PORTS = 200
 
 
 class PrivateAsteriskError(Exception):
-    """It cannot be started; the text names the cause and the fix."""
+    """Asterisk cannot be started; the message names the cause and the fix."""
 
 
 def find_asterisk(root: Path | None = None) -> Path | None:
-    """How Asterisk can be run here: `Path("/")` for an installed one, a bootstrapped root, or `None`."""
+    """Find an Asterisk to run: `Path("/")` if installed, the root of a bootstrapped one, or `None`."""
     candidate = (root or BOOTSTRAPPED).absolute()
     if (candidate / STAMP).is_file() and os.geteuid() == 0 and shutil.which("unshare"):
         return candidate
@@ -49,7 +49,7 @@ def find_asterisk(root: Path | None = None) -> Path | None:
 
 
 class PrivateAsterisk:
-    """One instance. After `async with`, `pbx` is the settings to reach it, `options` its ports."""
+    """One instance, as an async context manager. `pbx` has the settings to reach it, `options` its ports."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PrivateAsterisk:
         root: Path | None = None,
         provide: Callable[[Path], None] | None = None,
     ) -> None:
-        """`directory` is the instance's own; `provide(sounds)` may put sound files there before the start."""
+        """`directory` belongs to the instance; `provide(sounds)` may add sound files before the start."""
         self._settings = settings
         self.directory = directory.absolute()
         self._root = find_asterisk(root)
@@ -109,14 +109,14 @@ class PrivateAsterisk:
         )
 
     def _softphone(self, wanted: SoftphoneSettings) -> SoftphoneSettings:
-        """Its websocket; by TLS where a certificate is named."""
+        """Settings for its websocket, with TLS if a certificate is configured."""
         port = spare_tcp()
         ways = {True: f"wss://127.0.0.1:{port}/ws", False: f"ws://127.0.0.1:{self.options.http_port}/ws"}
         return wanted.model_copy(update={"url": ways[wanted.certificate is not None], "port": port})
 
     @property
     def sounds(self) -> Path:
-        """Where prompts go, as this machine sees it."""
+        """Directory for prompts, as a path on this machine."""
         return self.directory / "data" / "sounds"
 
     async def __aenter__(self) -> Self:
@@ -144,7 +144,7 @@ class PrivateAsterisk:
         write_passwords(self.directory / "phones.secret", self.options.phone_passwords)
         assert self._root is not None
         if self._root != Path("/"):
-            # This machine's name is found there, without a name server that may take seconds to answer.
+            # Lets Asterisk resolve the host name without a name server, which may take seconds to answer.
             (self._root / "etc" / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
         # Asterisk looks for its own XML documentation below its data directory.
         share = self._root / "usr/share/asterisk"
@@ -161,7 +161,7 @@ class PrivateAsterisk:
         if self._root == Path("/"):
             command = [shutil.which("asterisk") or "/usr/sbin/asterisk", "-f", "-C", config]
         else:
-            # A mount namespace of its own: the mounts vanish with the process.
+            # In a mount namespace of its own, the mounts vanish with the process.
             script = (
                 'set -e; mkdir -p "$1$2" "$1/proc" "$1/dev"; mount --bind "$3" "$1$2";'
                 ' mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc" || mount --rbind /proc "$1/proc";'
@@ -208,15 +208,15 @@ class PrivateAsterisk:
                 return
 
     async def _wait_until_booted(self) -> None:
-        """AMI answers before the dialplan and the queues are loaded."""
-        # The command itself waits; it fails only while the console is not there yet.
+        """Wait for the dialplan and the queues, which are loaded after AMI starts answering."""
+        # The command itself waits; it only fails while the console is not available yet.
         for _ in range(100):
             if (await self.cli("core waitfullybooted")).strip().endswith("fully booted."):
                 return
             await asyncio.sleep(0.1)
 
     def tail(self) -> str:
-        """The end of what Asterisk said, for error texts."""
+        """Return the last lines of Asterisk's output and log, for error messages."""
         texts = []
         for path in (self.directory / "asterisk.out", self.directory / "var/log/messages.log"):
             if path.exists():
@@ -224,7 +224,7 @@ class PrivateAsterisk:
         return " | ".join(text for text in texts if text.strip()) or "it said nothing"
 
     async def cli(self, command: str) -> str:
-        """Run one console command; its output."""
+        """Run one console command and return its output."""
         config = f"{self.options.etc_dir}/asterisk.conf"
         if self._root == Path("/"):
             line = [shutil.which("asterisk") or "/usr/sbin/asterisk", "-C", config, "-rx", command]
@@ -239,7 +239,7 @@ class PrivateAsterisk:
         return output.decode(errors="replace")
 
     async def stop(self) -> None:
-        """End it; hard, if it will not."""
+        """Stop Asterisk; kill it if it does not stop within five seconds."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -251,7 +251,7 @@ class PrivateAsterisk:
             await process.wait()
 
     def kill(self) -> None:
-        """SIGKILL: what a crash looks like from outside."""
+        """Kill Asterisk (SIGKILL), which looks like a crash from outside."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 

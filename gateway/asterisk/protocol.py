@@ -1,7 +1,7 @@
 """AMI framing and the table of pending actions, on top of panoramisk's protocol.
 
-Stock panoramisk decodes each TCP chunk alone, writes header values as they are, guesses when an answer is
-complete and keeps unanswered actions for ever; each of these is replaced here.
+Stock panoramisk decodes each TCP chunk separately, writes header values unchecked, guesses when an answer is
+complete and keeps unanswered actions forever; all of that is replaced here.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from domain.pbx.errors import ActionTimeout, ConnectionLost
 log = structlog.get_logger(__name__)
 
 Headers = dict[str, str]
-"""Names as Asterisk writes them; repeated headers are joined by a newline."""
+"""Header names as Asterisk writes them; repeated headers are joined by newlines."""
 HeaderValue = str | Sequence[str]
 
 MAX_MESSAGE = 1 << 20
@@ -26,14 +26,14 @@ MAX_HEADERS = 2000
 MAX_LIST = 200_000
 _END = b"\r\n\r\n"
 _VAR_SET = b"Event: VarSet\r"
-_TELLING = (b"\r\nVariable: HOTLINE_", b"\r\nVariable: QUEUESTATUS\r")
-"""Two events of five set a variable; which are read, `normalise.tells` says (a test holds them together)."""
+_WANTED_VARIABLES = (b"\r\nVariable: HOTLINE_", b"\r\nVariable: QUEUESTATUS\r")
+"""Variables worth parsing: two out of five events are VarSet. A test keeps this in step with `normalise`."""
 _GREETING = b"Asterisk Call Manager/"
 
 
 @dataclass
 class Response:
-    """An answer: its first message's headers, and for list actions the events of the list."""
+    """An answer: the headers of its first message and, for list actions, the events of the list."""
 
     headers: Headers
     events: list[Headers] = field(default_factory=list)
@@ -57,10 +57,11 @@ class Pending:
 
 
 def render_action(headers: Mapping[str, HeaderValue]) -> bytes:
-    """An action as bytes.
+    """Serialise an action.
 
     Raises:
-        ValueError: CR, LF or NUL in a name or value, or a colon in a name: it would inject headers.
+        ValueError: a name or value contains CR, LF or NUL, or a name contains a colon or is empty; it could
+            inject headers.
     """
     lines = []
     for name, value in headers.items():
@@ -75,7 +76,7 @@ def render_action(headers: Mapping[str, HeaderValue]) -> bytes:
 
 
 def parse_headers(text: str) -> Headers:
-    """One message's lines as a mapping; lines without a colon are dropped."""
+    """Parse one message's lines; lines without a colon are dropped."""
     headers: Headers = {}
     for line in text.split("\r\n"):
         name, mark, value = line.partition(":")
@@ -90,7 +91,7 @@ def parse_headers(text: str) -> Headers:
 
 
 class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
-    """`owner` is a HardenedManager: it takes events by `feed(headers)` and the loss of the connection."""
+    """The protocol of one connection. `owner`, a HardenedManager, receives the events and the disconnect."""
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
@@ -113,7 +114,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
     def send(
         self, data: Mapping[str, HeaderValue], as_list: bool | None = False, timeout: float | None = None
     ) -> asyncio.Future[Response]:
-        """Write one action. The future ends with a Response, ActionTimeout or ConnectionLost.
+        """Send one action. The future resolves to a Response, or fails with ActionTimeout or ConnectionLost.
 
         Raises:
             ValueError: see `render_action`.
@@ -131,7 +132,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
         seconds = self.owner.action_timeout if timeout is None else timeout
         pending.timer = loop.call_later(seconds, self._expire, action_id, seconds)
         future.add_done_callback(lambda _: self._forget(action_id))
-        self.resume()  # a paused stream would keep the answer from us
+        self.resume()  # while reading is paused, the answer could not arrive
         self.transport.write(wire)
         return future
 
@@ -170,7 +171,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
             del buffer[:-3]
 
     def _greet(self) -> bool:
-        """Take the greeting line off; False while it is still incomplete."""
+        """Consume the greeting line; False while it is incomplete."""
         buffer = self.buffer
         if not buffer.startswith(_GREETING):
             if len(buffer) < len(_GREETING) and _GREETING.startswith(bytes(buffer)):
@@ -199,7 +200,11 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
                 and piece[7 : piece.find(b"\r\n") if b"\r\n" in piece else None] not in wanted
             ):
                 return
-            if wanted is not None and piece.startswith(_VAR_SET) and not any(m in piece for m in _TELLING):
+            if (
+                wanted is not None
+                and piece.startswith(_VAR_SET)
+                and not any(m in piece for m in _WANTED_VARIABLES)
+            ):
                 return
         if len(piece) > MAX_MESSAGE:
             self._dropped("too long")
@@ -220,7 +225,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
             self.owner.feed(headers)
 
     def _answer(self, pending: Pending, headers: Headers) -> bool:
-        """Give a message to its action; False when it is an event of the common stream."""
+        """Pass a message to its pending action; False if it is an ordinary event."""
         future = pending.future
         if future.done():
             return "Response" in headers
@@ -260,7 +265,7 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
         self.owner.protocol_lost(self, exc)
 
     def close(self) -> None:
-        """Close; every pending action ends with ConnectionLost."""
+        """Close the connection; every pending action fails with ConnectionLost."""
         if self.closed:
             return
         self.closed = True
@@ -269,5 +274,5 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
                 pending.future.set_exception(
                     ConnectionLost(f"{pending.name}: connection lost before the answer; it is not sent again")
                 )
-                pending.future.exception()  # seen: nobody may be waiting any more
+                pending.future.exception()  # mark as retrieved: nobody may be waiting any more
         self.transport.close()

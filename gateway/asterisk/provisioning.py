@@ -1,6 +1,6 @@
-"""Asterisk's configuration, rendered from the same settings the gateway runs on: written once.
+"""Renders Asterisk's configuration from the gateway's own settings, so that nothing is configured twice.
 
-The templates lie in `deploy/asterisk/`; each file names its purpose. Rendering is pure; `write` is the edge.
+The templates in `deploy/asterisk/` each state their purpose. Rendering is pure; `write` does the I/O.
 """
 
 import math
@@ -21,16 +21,16 @@ SECRET_FILES = frozenset({"manager.conf", "pjsip.conf"})
 
 
 WRAP_UP_BRIDGE_S = 5
-"""How long Asterisk itself keeps calls away after one: until the gateway's pause is there."""
+"""Maximum seconds Asterisk itself holds back calls after one, until the gateway's pause takes effect."""
 
 
 class ProvisionError(Exception):
-    """The files cannot be rendered or written; the text names the fix."""
+    """The files cannot be rendered or written; the message names the fix."""
 
 
 @dataclass(frozen=True)
 class ProvisionOptions:
-    """Where things are and on which ports. The defaults: a Debian package, a host of its own."""
+    """Paths and ports. The defaults suit a Debian package on a dedicated host."""
 
     ami_secret: str
     etc_dir: str = "/etc/asterisk"
@@ -49,24 +49,24 @@ class ProvisionOptions:
     agi: str = "127.0.0.1:4573"
     audiosocket: str = "127.0.0.1:4574"
     mediasocket: str = ""
-    """HOST:PORT for live audio by chan_websocket; empty: AudioSocket."""
+    """HOST:PORT for live audio over chan_websocket; empty means AudioSocket."""
     trunk_addresses: tuple[str, ...] = ("192.0.2.1",)
-    """Where the carrier's calls come from."""
+    """Addresses the carrier's calls come from."""
     phone_passwords: dict[str, str] = field(default_factory=dict)
-    """SIP user → password, for each agent whose phone is PJSIP/<user>."""
+    """SIP user → password, for each phone `PJSIP/<user>`."""
     demo: bool = False
 
 
 def plain(text: str) -> str:
-    """Text fit for a comment or a quoted caller ID: no character that means something to Asterisk."""
+    """Make text safe for a comment or a quoted caller ID by removing characters special to Asterisk."""
     return re.sub(r'[;"\\<>\[\]$\x00-\x1f\x7f]', " ", text).strip()
 
 
 def render(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) -> dict[str, str]:
-    """File name → text for the PBX of that name.
+    """Render the files for that PBX: file name → text.
 
     Raises:
-        ProvisionError: an agent's SIP phone has no password.
+        ProvisionError: a secret is malformed, or an agent's SIP phone has no password.
     """
     for secret in (options.ami_secret, *options.phone_passwords.values()):
         if not re.fullmatch(r"[!-:<-~]{8,128}", secret):
@@ -137,7 +137,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
                     "state_interface": state_interface(agent.id, agent.phone),
                 }
                 for agent in agents
-                # Whoever has two phones is a member by the one they chose: the gateway's to say.
+                # Agents with two phones are members with the chosen one, which the gateway adds.
                 if line.id in agent.lines and agent.desk_phone is None
             ],
         }
@@ -158,7 +158,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
 
 
 def _rung(agent: AgentSettings) -> str:
-    """What Dial rings for the agent: of two phones the one chosen, looked up when it rings."""
+    """Return what Dial rings for the agent; with two phones, an expression that looks up the chosen one."""
     if agent.desk_phone is None:
         return agent.phone
     chosen = f'$["${{DEVICE_STATE({choice_device(agent.id)})}}" = "{DESK_CHOSEN}"]'
@@ -178,15 +178,15 @@ def _outbound(settings: Settings) -> dict[str, Any]:
 
 
 def state_interface(agent_id: str, phone: str) -> str:
-    """The device whose state says whether the phone is free; a demo agent's Local channel has none."""
+    """Return the device whose state tells if the phone is free; demo agents' Local channels have none."""
     return f"Custom:demo-{agent_id}" if phone.startswith("Local/") else phone
 
 
 def write(files: dict[str, str], directory: Path, *, force: bool = False) -> list[Path]:
-    """Write the files, each whole or not at all; those with secrets for the owner only.
+    """Write the files atomically; those with secrets are readable by the owner only.
 
     Raises:
-        ProvisionError: a file is there that was not rendered by us, and `force` is not given.
+        ProvisionError: the directory has a file that was not rendered by us, and `force` is not set.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if not force:

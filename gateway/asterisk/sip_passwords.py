@@ -1,4 +1,4 @@
-"""SIP passwords of the agents' phones: one file of a PBX (user, tab, password), or an agent's own secret."""
+"""SIP passwords of agents' phones: a file per PBX (user, tab, password), or a secret per agent."""
 
 import os
 import secrets
@@ -9,18 +9,18 @@ from gateway.settings import AgentSettings
 
 
 def new_password() -> str:
-    """128 random bits a person can type into a phone: digits and a to f.
+    """Generate 128 random bits as hex digits, which a person can type into a phone.
 
-    No other letters, so that it never begins with `0x`: some SIP programs take such for a hexadecimal key.
+    There is no `x` in it, so it cannot begin with `0x`, which some SIP programs take for a hexadecimal key.
     """
     return secrets.token_hex(16)
 
 
 def read_passwords(path: Path) -> dict[str, str]:
-    """SIP user → password.
+    """Read the file: SIP user → password.
 
     Raises:
-        ValueError: the file cannot be read, or a line is not of its form; never says what stands in it.
+        ValueError: the file cannot be read or a line is malformed; the message never quotes its content.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -38,7 +38,7 @@ def read_passwords(path: Path) -> dict[str, str]:
 
 
 def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
-    """Write the file, whole or not at all, for its owner's visibility only.
+    """Write the file atomically, readable by its owner only.
 
     Raises:
         OSError: it cannot be written.
@@ -53,7 +53,7 @@ def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
 
 
 def own_password(agent: AgentSettings) -> str | None:
-    """The agent's own secret, if one is configured.
+    """Return the agent's own secret, if one is configured.
 
     Raises:
         ValueError: its file cannot be read.

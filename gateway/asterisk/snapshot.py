@@ -1,4 +1,4 @@
-"""Reads the snapshot of a PBX by list actions."""
+"""Takes the snapshot of a PBX with list actions."""
 
 import re
 import time
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 
 Rows = list[dict[str, str]]
 Lister = Callable[[str, Mapping[str, str]], Awaitable[Rows]]
-"""A list action's rows, by action name and headers."""
+"""Sends a list action, given its name and headers, and returns the rows."""
 Asker = Callable[[str, Mapping[str, str]], Awaitable[Response]]
-"""A single action's answer."""
+"""Sends a single action and returns the answer."""
 
 
 def _seconds(duration: str) -> float:
-    """CoreShowChannels' `HH:MM:SS`; 0.0 when malformed."""
+    """Parse CoreShowChannels' `HH:MM:SS`; 0.0 if malformed."""
     found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2})", duration)
     return (
         float(sum(int(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)))
@@ -40,7 +40,7 @@ def _seconds(duration: str) -> float:
 
 
 def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
-    """CoreShowChannels' rows."""
+    """Convert the rows of CoreShowChannels."""
     return tuple(
         ChannelSnapshot(
             uniqueid=text(row, "Uniqueid"),
@@ -65,13 +65,13 @@ def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
 
 
 def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
-    """QueueStatus' rows: each queue's parameters, members and waiting callers."""
+    """Convert the rows of QueueStatus: each queue's parameters, members and waiting callers."""
     members: dict[str, list[QueueMemberStatus]] = {}
     entries: dict[str, list[QueueEntrySnapshot]] = {}
     for row in rows:
         name = row.get("Queue", "")
         if row.get("Event") == "QueueMember":
-            # QueueStatus says Name and Location where the events say MemberName and Interface.
+            # QueueStatus has Name and Location where the events have MemberName and Interface.
             event = normalise(
                 {
                     **row,
@@ -118,10 +118,10 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
 async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot:
     """Ask the PBX for everything.
 
-    A list that it refuses (a module or a privilege is missing) is left empty, and told with the fix.
+    A list that it refuses (a module or a privilege is missing) stays empty and is logged with the fix.
 
     Raises:
-        ConnectionLost, ActionTimeout: the PBX went while it was asked.
+        ConnectionLost, ActionTimeout: the PBX went away meanwhile.
     """
 
     async def rows(action: str, headers: Mapping[str, str] | None = None) -> Rows:
@@ -175,7 +175,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
 
 
 def _instant(date: str, clock: str) -> float:
-    """CoreStatus' date and time of the PBX's start, taken as this machine's zone; 0.0 when malformed."""
+    """Parse CoreStatus' start date and time, assuming this machine's time zone; 0.0 if malformed."""
     try:
         return datetime.fromisoformat(f"{date}T{clock}").astimezone().timestamp()
     except ValueError:

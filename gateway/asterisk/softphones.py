@@ -1,4 +1,4 @@
-"""Which agents have a browser phone, and what their browser registers with."""
+"""Which agents have a browser phone, and the credentials it registers with."""
 
 import asyncio
 import time
@@ -12,22 +12,22 @@ from gateway.settings import AgentSettings, PbxSettings, Settings
 
 
 class Softphones:
-    """Implements `SoftphonePort`. Passwords are read when they are asked for: a new file counts at once."""
+    """Implements `SoftphonePort`. Passwords are read on demand, so that a new file takes effect at once."""
 
     def __init__(self, settings: Settings, pbxs: Mapping[str, PbxSettings], first: str) -> None:
-        """`pbxs` are those in use, by name; `first` is that of agents who name none."""
+        """`pbxs` are the PBXs in use, by name; `first` is the one of agents that name none."""
         self._pbxs = pbxs
         self._first = first
         self._everybody = {agent.id: agent for agent in settings.agents}
         self._agents = {agent.id: agent for agent in settings.agents if agent.softphone}
 
     def kinds(self, agent_id: str | None) -> tuple[PhoneKind, ...]:
-        """The phones that agent has."""
+        """Return the kinds of phone the agent has."""
         agent = self._everybody.get(agent_id or "")
         return tuple(agent.phones) if agent else ()
 
     async def of(self, agent_id: str | None) -> Softphone | None:
-        """What that agent's browser registers with; see `SoftphonePort`."""
+        """Return what the agent's browser registers with; see `SoftphonePort`."""
         agent = self._agents.get(agent_id or "")
         if agent is None or (url := self._url(agent)) is None:
             return None
@@ -73,5 +73,5 @@ def _ice_servers(agent: AgentSettings, pbx: PbxSettings) -> tuple[IceServer, ...
 
 
 def websocket_urls(pbxs: Mapping[str, PbxSettings]) -> list[str]:
-    """Where browser phones connect to: what the page's content policy must allow."""
+    """Return the URLs browser phones connect to, which the page's content security policy must allow."""
     return sorted({pbx.softphone.url for pbx in pbxs.values() if pbx.softphone.url})

@@ -1,1 +1,1 @@
-"""Commands of the desk and the wall: planned on the state of the PBX (pure), carried out once, audited."""
+"""Commands from the desk and the wallboard: planned on the PBX state (pure), executed once, audited."""

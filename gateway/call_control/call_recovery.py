@@ -1,4 +1,4 @@
-"""A phone has taken its call back on a new channel: held or muted by command before, it is so again."""
+"""Restores hold and mute after a call recovery: the phone continues its call on a new channel."""
 
 import structlog
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 async def restore_hold_and_mute(link: PbxLink, call: Call) -> None:
-    """Tell the PBX what the picture says of the leg that came last."""
+    """Apply the recorded hold and mute of the agent's newest leg to its channel on the PBX."""
     legs = [leg for leg in live(call) if leg.agent is not None and leg.bridge is not None]
     for step in hold_and_mute(max(legs, key=lambda leg: leg.created_at)) if legs else ():
         try:

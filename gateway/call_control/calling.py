@@ -1,7 +1,7 @@
 """Commands about calls: click-to-call, hold, mute, transfers, conference, pick-up.
 
-Transfers with consultation are Asterisk's own (`features.conf`): the gateway plays the codes on the agent's
-channel, so that they work on every phone and the PBX's transfer events tell the truth.
+Attended transfers are Asterisk's own (`features.conf`): the gateway plays the feature codes on the agent's
+channel, so that they work with every phone and the PBX's transfer events are right.
 """
 
 import re
@@ -29,20 +29,20 @@ from gateway.call_control.view import (
 )
 
 BEGIN, CANCEL, COMPLETE, THREE_WAY, SWAP = "*2", "*1", "*2", "*3", "*4"
-"""features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
+"""Feature codes of features.conf: atxfer, atxferabort, atxfercomplete, atxferthreeway, atxferswap."""
 TAKES_TARGET = 21
-"""The first major version of Asterisk whose every release takes an attended transfer's target from
-TRANSFER_EXTEN; older ones are told the target by keys."""
+"""The first major version of Asterisk all of whose releases read an attended transfer's target from
+TRANSFER_EXTEN; older ones need the target dialled as digits."""
 DIGITS = re.compile(r"[0-9*#]{1,32}")
 SILENT = "-32767"
-"""func_volume divides each sample by it."""
+"""func_volume divides each sample by this, which leaves silence."""
 
 
 def where_to(view: View, actor: Actor, config: AgentConfig, to: c.Target) -> tuple[str, str]:
-    """(context, extension) of a target, as `deploy/asterisk/extensions.conf` has them.
+    """Return the (context, extension) of a target in `deploy/asterisk/extensions.conf`.
 
     Raises:
-        CommandError: no such target, it cannot take a call now, or the number is not permitted.
+        CommandError: there is no such target, it cannot take a call now, or the number is not permitted.
     """
     if to.agent is not None:
         other = view.rules.agents.get(to.agent)
@@ -68,7 +68,7 @@ def where_to(view: View, actor: Actor, config: AgentConfig, to: c.Target) -> tup
 
 
 def idle(view: View, config: AgentConfig) -> None:
-    """Raises CommandError where the agent's phone is in a call or cannot be reached."""
+    """Raise CommandError if the agent's phone is in a call or not registered."""
     if next(view.legs(config.id), None) is not None:
         raise impossible("on_call", agent=config.id)
     if view.state(config.id) is AgentState.UNREACHABLE:
@@ -76,7 +76,7 @@ def idle(view: View, config: AgentConfig) -> None:
 
 
 def originate(view: View, actor: Actor, config: AgentConfig, command: c.Originate, command_id: str) -> Plan:
-    """The agent's phone first. The PBX's own channel id is the command's: asked twice, it rings once."""
+    """Ring the agent's phone first. The channel id comes from the command: a repetition rings only once."""
     idle(view, config)
     if command.to is None:
         raise impossible("caller_unknown", call=command.back_to)
@@ -105,7 +105,7 @@ def originate(view: View, actor: Actor, config: AgentConfig, command: c.Originat
 
 
 def answer(view: View, config: AgentConfig, command: c.Answer) -> Plan:
-    """`Event: talk` on the ringing dialogue (desk phones with remote call control answer to it)."""
+    """Send `Event: talk` in the ringing dialogue; desk phones with remote call control answer on it."""
     call, leg = own_leg(view, config.id, command.call_id, talking=False)
     if leg.answered_at is not None or leg.bridge is not None:
         raise impossible("not_ringing", agent=config.id)
@@ -116,7 +116,7 @@ def answer(view: View, config: AgentConfig, command: c.Answer) -> Plan:
 
 
 def hang_up(view: View, config: AgentConfig, command: c.HangUp) -> Plan:
-    """The agent's own leg; what happens with the other is the dialplan's."""
+    """Hang up the agent's own leg; the dialplan decides what happens to the other."""
     found = [(call, leg) for call, leg in view.legs(config.id) if command.call_id in (None, call.id)]
     talking = [(call, leg) for call, leg in found if leg.bridge is not None]
     if not found:
@@ -124,13 +124,13 @@ def hang_up(view: View, config: AgentConfig, command: c.HangUp) -> Plan:
     if len(talking or found) != 1:
         raise impossible("calls_unclear", agent=config.id, count=len(talking or found))
     ((call, leg),) = talking or found
-    # Music whispered to somebody on hold must not outlive the hold.
+    # The music whispered to a party on hold must not outlive the hold.
     release = _release(view, leg) if leg.held else ()
     return Plan(call.pbx, (*release, Ami("Hangup", {"Channel": leg.uniqueid, "Cause": "16"})), _of(call))
 
 
 def hold(view: View, config: AgentConfig, command: c.Hold) -> Plan:
-    """Music whispered to everybody else in the bridge, the agent's leg silenced both ways."""
+    """Whisper music to everybody else in the bridge and silence the agent's leg both ways."""
     call, leg = own_leg(view, config.id, command.call_id)
     if leg.held:
         raise impossible("held_already")
@@ -158,7 +158,7 @@ def hold(view: View, config: AgentConfig, command: c.Hold) -> Plan:
 
 
 def resume(view: View, config: AgentConfig, command: c.Resume) -> Plan:
-    """The opposite of `hold`; ends a mute as well."""
+    """Undo `hold`; this also ends a mute."""
     call, leg = own_leg(view, config.id, command.call_id)
     if not leg.held:
         raise impossible("not_held")
@@ -166,7 +166,7 @@ def resume(view: View, config: AgentConfig, command: c.Resume) -> Plan:
 
 
 def mute(view: View, config: AgentConfig, command: c.Mute | c.Unmute) -> Plan:
-    """What the agent says goes nowhere, or again to the others."""
+    """Mute or unmute the agent towards the others."""
     call, leg = own_leg(view, config.id, command.call_id)
     if leg.held:
         raise impossible("held")
@@ -175,7 +175,7 @@ def mute(view: View, config: AgentConfig, command: c.Mute | c.Unmute) -> Plan:
 
 
 def hold_and_mute(leg: Leg) -> tuple[Ami, ...]:
-    """A leg that took another's place: silenced as that one was. The music of a hold plays on."""
+    """Silence a leg that replaced another, as that one was. The music of a hold keeps playing."""
     if leg.held:
         steps = [_volume(leg, "RX", False), _volume(leg, "TX", False), _held(leg, True)]
         return (*steps, *([_muted(leg, True)] if leg.muted else []))
@@ -183,7 +183,7 @@ def hold_and_mute(leg: Leg) -> tuple[Ami, ...]:
 
 
 def transfer(view: View, actor: Actor, config: AgentConfig, command: c.Transfer) -> Plan:
-    """At once: the other side is sent to the target, the agent's leg ends."""
+    """Send the other side to the target at once and end the agent's leg."""
     call, leg = own_leg(view, config.id, command.call_id)
     if consults(call, leg):
         raise impossible("consulting")
@@ -196,7 +196,7 @@ def transfer(view: View, actor: Actor, config: AgentConfig, command: c.Transfer)
 
 
 def consult(view: View, actor: Actor, config: AgentConfig, command: c.Consult) -> Plan:
-    """Asterisk's attended transfer begins: music for the other side, the target is called."""
+    """Start Asterisk's attended transfer: the other side hears music while the target is called."""
     call, leg = own_leg(view, config.id, command.call_id)
     if consults(call, leg):
         raise impossible("consulting_already")
@@ -216,10 +216,10 @@ def consult(view: View, actor: Actor, config: AgentConfig, command: c.Consult) -
 
 
 def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
-    """(context, extension) as Atxfer can dial it: digits.
+    """Return a (context, extension) that Atxfer can dial, which means digits.
 
     Raises:
-        CommandError: the target has no such extension.
+        CommandError: the target has no numeric extension.
     """
     line = next((one for one in view.rules.lines if one.id == exten), None)
     if context == "hotline-queue" and line is not None:
@@ -231,7 +231,7 @@ def _by_keys(view: View, context: str, exten: str) -> tuple[str, str]:
 
 
 def consulting(view: View, config: AgentConfig, command: c.CallCommand, keys: str) -> Plan:
-    """A code of the running consultation."""
+    """Play a feature code of the consultation in progress."""
     call, leg = own_leg(view, config.id, command.call_id)
     if not consults(call, leg):
         raise impossible("consulting_nobody", agent=config.id)
@@ -239,7 +239,7 @@ def consulting(view: View, config: AgentConfig, command: c.CallCommand, keys: st
 
 
 def cancel(view: View, config: AgentConfig, command: c.CancelTransfer) -> Plan:
-    """End the running consultation; the agent is back with who waited."""
+    """End the consultation in progress and return to the waiting party."""
 
     def settled(later: View) -> bool:
         return not any(
@@ -251,7 +251,7 @@ def cancel(view: View, config: AgentConfig, command: c.CancelTransfer) -> Plan:
 
 
 def conference(view: View, actor: Actor, config: AgentConfig, command: c.Conference, command_id: str) -> Plan:
-    """Call `to` into the conversation, or make the consultation a conversation of three."""
+    """Call `to` into the conversation, or turn the consultation into a three-way conference."""
     call, leg = own_leg(view, config.id, command.call_id)
     if command.to is None:
         return consulting(view, config, command, THREE_WAY)
@@ -281,7 +281,7 @@ def conference(view: View, actor: Actor, config: AgentConfig, command: c.Confere
 
 
 def pick_up(view: View, actor: Actor, config: AgentConfig, command: c.PickUp) -> Plan:
-    """Withdraw the caller from the queue (no abandon in its figures) and ring the agent who asks."""
+    """Withdraw the caller from the queue (not counted as abandoned) and ring the agent."""
     for queue in view.queues.values():
         entry = next((one for one in queue.waiting if one.call_id == command.call_id), None)
         if entry is None:
@@ -319,7 +319,7 @@ def _muted(leg: Leg, muted: bool) -> Ami:
 
 
 def _volume(leg: Leg, direction: str, on: bool) -> Ami:
-    # Not MuteAudio: that stops the frames altogether, and with them the music (and a carrier's patience).
+    # Not MuteAudio: it stops the frames altogether, and with them the music; a carrier may drop such a call.
     return _set(leg, f"VOLUME({direction})", "1" if on else SILENT)
 
 

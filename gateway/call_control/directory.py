@@ -1,4 +1,4 @@
-"""The directory of colleagues, lines and units, as they are now. Implements the web's port."""
+"""The directory of colleagues, lines and units with their current state. Implements the web's port."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ from workorders.directories.syllables import typed_forms
 
 
 class LiveDirectory:
-    """Names from the configuration and the unit directory, states from the picture."""
+    """Combines names from the configuration and the unit directory with states from the PBX."""
 
     def __init__(self, settings: Settings, units: Sequence[Unit], look: Callable[[], View]) -> None:
         self._settings = settings
@@ -20,7 +20,7 @@ class LiveDirectory:
         self._look = look
 
     def now(self) -> Directory:
-        """Everybody a call can be passed to."""
+        """Return everybody a call can be transferred to."""
         view = self._look()
         states = {agent: status.state for agent, status in view.agents.items()}
         waiting: dict[str, int] = {}

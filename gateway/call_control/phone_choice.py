@@ -1,4 +1,4 @@
-"""Which of an agent's two phones is in use: the choice, and the memberships that follow it. Pure."""
+"""Which of an agent's two phones is in use: the choice, and the queue memberships that follow. Pure."""
 
 from msgspec import structs
 
@@ -11,7 +11,7 @@ from gateway.call_control.view import BUSY, AgentConfig, Ami, Plan, Step, View, 
 
 
 def use_phone(view: View, config: AgentConfig, command: c.UsePhone) -> Plan:
-    """Calls ring at that phone from now on. Not during a call: it would be cut off, or ring on unseen."""
+    """Make calls ring at that phone. Refused during a call, which would be cut off or keep ringing unseen."""
     phone = (config.phones or {PhoneKind.DESK: config.phone}).get(command.phone)
     if phone is None:
         raise impossible("phone_none", agent=config.id, phone=str(command.phone))
@@ -26,9 +26,10 @@ def use_phone(view: View, config: AgentConfig, command: c.UsePhone) -> Plan:
 
 
 def follow(view: View, config: AgentConfig) -> tuple[Step, ...]:
-    """What brings the agent's memberships to `config.phone`, with their pause; nothing where they are there.
+    """Return the steps that move the agent's memberships, and their pause, to `config.phone`.
 
-    First in at that phone, then out at the other: in between the agent is a member twice, never in no queue.
+    None are needed if they are already there. The new phone joins before the other leaves, so that the agent
+    may be a member twice for a moment but is never missing from a queue.
     """
     if not config.phones:
         return ()
@@ -45,14 +46,14 @@ def follow(view: View, config: AgentConfig) -> tuple[Step, ...]:
     paused = "true" if reason else "false"
     steps: list[Step] = [join(config, queue, penalties.get(queue, 0), Paused=paused) for queue in joined]
     if reason:
-        # QueueAdd of older versions knows no reason.
+        # QueueAdd of older versions does not take a reason.
         steps.append(Ami("QueuePause", {"Interface": config.phone, "Paused": "true", "Reason": reason}))
     steps += [leave(queue, phone) for queue in present for phone in others]
     return (*steps, *(leave(queue, config.phone) for queue in left))
 
 
 def _other(config: AgentConfig, phone: str) -> bool:
-    # A third phone, put into a queue by hand, is left alone.
+    # A third phone, added to a queue by hand, is left alone.
     return phone != config.phone and phone in config.phones.values()
 
 

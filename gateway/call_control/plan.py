@@ -1,4 +1,4 @@
-"""From a command to a plan: who may, for whom, and which steps. Pure."""
+"""Turns a command into a plan: checks who may do it, and for whom, and chooses the steps. Pure."""
 
 from domain import commands as c
 from gateway.call_control import calling, phone_choice, states, supervising
@@ -6,7 +6,7 @@ from gateway.call_control.view import Actor, AgentConfig, Plan, View, forbidden,
 
 
 def plan(view: View, actor: Actor, command: c.AnyCommand, command_id: str) -> Plan:
-    """What doing `command` takes, as things stand in `view`. `command_id`: a UUID of `[0-9a-f-]`.
+    """Plan `command` on the state in `view`. `command_id` is a lower-case UUID.
 
     Raises:
         CommandError: `forbidden` or `not_possible`, with the reason.

@@ -1,4 +1,4 @@
-"""Commands about an agent's own state: queues, pauses, wrap-up."""
+"""Commands about an agent's own state: queue membership, pause, wrap-up."""
 
 from domain import commands as c
 from domain.queues import reserved_reason
@@ -6,7 +6,7 @@ from gateway.call_control.view import AgentConfig, Ami, Plan, View, WrapUp, impo
 
 
 def join(config: AgentConfig, queue: str, penalty: int, **more: str) -> Ami:
-    """The agent becomes a member of the queue by `config.phone`; `more`: further headers."""
+    """Add the agent's phone (`config.phone`) to the queue; `more` are further headers."""
     headers = {
         "Queue": queue,
         "Interface": config.phone,
@@ -18,12 +18,12 @@ def join(config: AgentConfig, queue: str, penalty: int, **more: str) -> Ami:
 
 
 def leave(queue: str, phone: str) -> Ami:
-    """That phone is a member of the queue no more."""
+    """Remove that phone from the queue."""
     return Ami("QueueRemove", {"Queue": queue, "Interface": phone}, tolerates=("Not there",))
 
 
 def log_in(view: View, config: AgentConfig, command: c.LogIn) -> Plan:
-    """Member of the queues of the agent's lines; those already joined are left alone."""
+    """Join the queues of the agent's lines, except those already joined."""
     strangers = sorted(set(command.lines) - set(config.lines))
     if strangers:
         raise impossible("lines_not_served", agent=config.id, lines=", ".join(strangers))
@@ -38,7 +38,7 @@ def log_in(view: View, config: AgentConfig, command: c.LogIn) -> Plan:
 
 
 def log_out(view: View, config: AgentConfig, _: c.LogOut | c.ForceLogOut) -> Plan:
-    """Out of every queue; a conversation goes on."""
+    """Leave every queue; a conversation in progress continues."""
     if config.phones and not view.rules.desk_login:
         raise impossible("agents_static")
     queues = _queues(view, config)
@@ -47,7 +47,7 @@ def log_out(view: View, config: AgentConfig, _: c.LogOut | c.ForceLogOut) -> Pla
 
 
 def pause(view: View, config: AgentConfig, command: c.Pause | c.ForcePause) -> Plan:
-    """No calls from any queue."""
+    """Pause the agent in all queues."""
     if reserved_reason(command.reason):
         raise impossible("pause_reason_reserved", reason=command.reason)
     reasons = view.rules.pause_reasons
@@ -57,17 +57,17 @@ def pause(view: View, config: AgentConfig, command: c.Pause | c.ForcePause) -> P
 
 
 def unpause(view: View, config: AgentConfig, _: c.Unpause) -> Plan:
-    """Calls from the queues again."""
+    """Unpause the agent in all queues."""
     return _paused(view, config, None)
 
 
 def wrap_up_done(_: View, config: AgentConfig, __: c.WrapUpDone) -> Plan:
-    """Wrap-up ends now."""
+    """End wrap-up now."""
     return Plan(config.pbx, (WrapUp(config.id),))
 
 
 def wrap_up_extend(_: View, config: AgentConfig, command: c.WrapUpExtend) -> Plan:
-    """Wrap-up lasts longer."""
+    """Extend wrap-up."""
     return Plan(config.pbx, (WrapUp(config.id, command.seconds),))
 
 

@@ -1,4 +1,4 @@
-"""What a supervisor does with another agent's call: listen, whisper, barge in, take over."""
+"""Commands of a supervisor on another agent's call: listen, whisper, barge in, take over."""
 
 from domain import commands as c
 from domain.calls import Leg
@@ -10,13 +10,13 @@ CONTEXT = "hotline-command"
 
 
 SPY = "spy-"
-"""How the unique id of a channel begins that only listens: given by us, so that the picture names it."""
+"""Prefix of the unique ids the gateway gives to channels that only listen, to recognise them later."""
 
 
 def supervise(
     view: View, config: AgentConfig, command: c.Listen | c.Whisper | c.Barge, command_id: str
 ) -> Plan:
-    """The supervisor's phone rings and hears the agent; where it does already, only the mode changes."""
+    """Ring the supervisor's phone and let it hear the agent; if it already does, only change the mode."""
     call, leg = own_leg(view, _other(config, command), None)
     if call.pbx != config.pbx:
         raise impossible(
@@ -36,7 +36,7 @@ def supervise(
 
 
 def stop_listening(view: View, config: AgentConfig, _: c.StopListening) -> Plan:
-    """The supervisor's listening leg ends."""
+    """End the supervisor's listening leg."""
     spy = _spy(view, config)
     if spy is None:
         raise impossible("not_listening", agent=config.id)
@@ -44,7 +44,7 @@ def stop_listening(view: View, config: AgentConfig, _: c.StopListening) -> Plan:
 
 
 def take_over(view: View, config: AgentConfig, command: c.TakeOver, command_id: str) -> Plan:
-    """The other side of the agent's conversation is bridged with the supervisor; the agent's leg ends."""
+    """Bridge the other side of the agent's conversation with the supervisor and end the agent's leg."""
     call, leg = own_leg(view, _other(config, command), None)
     others = peers(view, leg)
     if call.pbx != config.pbx or len(others) != 1:
@@ -56,7 +56,7 @@ def take_over(view: View, config: AgentConfig, command: c.TakeOver, command_id: 
     else:
         idle(view, config)
     if leg.held:
-        # Music of a hold must not go over with the caller.
+        # The music of a hold must not follow the caller.
         ends.append(f"hold-{other.uniqueid}")
     steps = [Ami("Hangup", {"Channel": channel, "Cause": "16"}, tolerates=GONE) for channel in ends]
     begin = _call(

@@ -1,4 +1,4 @@
-"""What planning looks at: who asks, the picture, the rules; and what it answers with. Pure data."""
+"""The input of planning (who asks, the state of the PBXs, the rules) and its output, the plan. Pure data."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +15,12 @@ from domain.queues import AgentState, AgentStatus, Queue
 
 
 class Actor(Struct, frozen=True):
-    """Who asks."""
+    """The person who sends a command."""
 
     username: str
     role: str
     agent: str | None = None
-    """The agent this person is, if any."""
+    """The agent this person works as, if any."""
     supervises: bool = False
 
 
@@ -33,25 +33,25 @@ class AgentConfig(Struct, frozen=True):
     lines: Mapping[str, int] = {}
     """Line id → penalty."""
     phones: Mapping[PhoneKind, str] = {}
-    """Where there are two, `phone` is the one to use; empty: there is no choice."""
+    """Both phones if there is a choice, `phone` being the one in use; empty if there is none."""
 
 
 class Rules(Struct, frozen=True):
-    """What is configured."""
+    """What the configuration says."""
 
     agents: Mapping[str, AgentConfig] = {}
     lines: tuple[Line, ...] = ()
     dial: tuple[DialRule, ...] = ()
     outbound_context: str | None = None
-    """A context of the PBX's own for calls outside; `None`: those rendered by us."""
+    """The PBX's own dialplan context for outside calls; `None` for those rendered by the gateway."""
     pause_reasons: tuple[str, ...] = ()
-    """Empty: any."""
+    """Empty means any."""
     desk_login: bool = True
-    """Agents log in and out; else they are in the queues of their lines always."""
+    """Whether agents log in and out at the desk; otherwise they are always in the queues of their lines."""
 
 
 class View(Struct, frozen=True):
-    """The picture at one instant."""
+    """The state of all PBXs at one moment."""
 
     rules: Rules
     agents: Mapping[str, AgentStatus] = {}
@@ -60,27 +60,27 @@ class View(Struct, frozen=True):
     queues: Mapping[tuple[str, str], Queue] = {}
     """By (PBX, name)."""
     versions: Mapping[str, str] = {}
-    """PBX → Asterisk's version, e.g. `16.28.0~dfsg-0+deb11u4`; "" or absent: not known."""
+    """PBX → Asterisk version, e.g. `16.28.0~dfsg-0+deb11u4`; "" or missing if unknown."""
 
     def major(self, pbx: str) -> int:
-        """The major version of that PBX's Asterisk; 0: not known."""
+        """Return the major version of that PBX's Asterisk; 0 if unknown."""
         digits = re.match(r"\d+", self.versions.get(pbx, ""))
         return int(digits[0]) if digits else 0
 
     def state(self, agent: str) -> AgentState | None:
-        """The agent's state, where one is known."""
+        """Return the agent's state, if known."""
         status = self.agents.get(agent)
         return status.state if status else None
 
     def agent_config(self, agent: str) -> AgentConfig | None:
-        """The agent's config, with the phone they have chosen; `None`: nobody configured."""
+        """Return the agent's configuration with the phone they have chosen; `None` if not configured."""
         config, status = self.rules.agents.get(agent), self.agents.get(agent)
         if config is None or status is None:
             return config
         return structs.replace(config, phone=config.phones.get(status.kind, config.phone))
 
     def legs(self, agent: str) -> Iterator[tuple[Call, Leg]]:
-        """The agent's live legs, each with its call."""
+        """Yield the agent's live legs, each with its call."""
         for call in self.calls.values():
             for leg in live(call):
                 if leg.agent == agent and not is_local(leg):
@@ -88,16 +88,16 @@ class View(Struct, frozen=True):
 
 
 class Ami(Struct, frozen=True):
-    """One action. Each header's value travels by itself."""
+    """One AMI action. Each value is a header of its own."""
 
     action: str
     headers: Mapping[str, str | list[str]]
     tolerates: tuple[str, ...] = ()
-    """Refusals of the PBX that do not matter, by a part of their text."""
+    """Refusals by the PBX to ignore, given as parts of their text."""
 
 
 class WrapUp(Struct, frozen=True):
-    """End the agent's wrap-up, or let it last `seconds` longer."""
+    """Extend the agent's wrap-up by `seconds`, or end it if `None`."""
 
     agent: str
     seconds: int | None = None
@@ -107,47 +107,47 @@ Step = Ami | WrapUp
 
 
 class Plan(Struct, frozen=True):
-    """What to do, in order, and what to answer when it is done."""
+    """The steps to take, in order, and the result to answer with afterwards."""
 
     pbx: str
     steps: tuple[Step, ...]
     result: Mapping[str, Any] = {}
     settled: Callable[[View], bool] | None = None
-    """Whether it shows in a later picture. Where it does not soon, the steps are done once more: a feature's
-    key that falls between two states of the PBX is lost without a word."""
+    """Whether a later view shows the effect. If none does soon, the steps are repeated once: a feature code
+    played while the PBX is between two states is silently lost."""
 
 
 BUSY = (AgentState.TALKING, AgentState.RINGING, AgentState.ON_HOLD)
-"""The agent's phone is in a call, or rings."""
+"""States in which the agent's phone is in a call or ringing."""
 GONE = ("No such channel", "Channel specified does not exist", "Channel not found", "not existent")
-"""How Asterisk says that a channel is not there (any more)."""
+"""Asterisk's ways of saying that a channel does not exist (any more)."""
 
 
 def live(call: Call) -> list[Leg]:
-    """The legs that have not ended."""
+    """Return the legs that have not ended."""
     return [leg for leg in call.legs if leg.ended_at is None]
 
 
 def is_local(leg: Leg) -> bool:
-    """Whether the leg is half of a Local channel: plumbing, no party."""
+    """Whether the leg is half of a Local channel: plumbing, not a party."""
     return leg.channel.startswith("Local/")
 
 
 def impossible(reason: str, /, **params: Any) -> CommandError:
-    """A refusal because of how things stand now."""
+    """Build a refusal caused by the current state."""
     return CommandError("not_possible", reason, **params)
 
 
 def forbidden(reason: str, /, **params: Any) -> CommandError:
-    """A refusal because of who asks."""
+    """Build a refusal caused by who asks."""
     return CommandError("forbidden", reason, **params)
 
 
 def own_leg(view: View, agent: str, call_id: str | None, *, talking: bool = True) -> tuple[Call, Leg]:
-    """The agent's one leg that is meant.
+    """Return the agent's leg that a command refers to, with its call.
 
     Raises:
-        CommandError: there is none, or it is not clear which.
+        CommandError: there is none, or it is ambiguous.
     """
     found = [(call, leg) for call, leg in view.legs(agent) if call_id in (None, call.id)]
     if talking:
@@ -166,7 +166,7 @@ def own_leg(view: View, agent: str, call_id: str | None, *, talking: bool = True
 
 
 def peers(view: View, leg: Leg) -> list[Leg]:
-    """The others in the leg's bridge."""
+    """Return the other legs in the leg's bridge."""
     return [
         other
         for call in view.calls.values()

@@ -1,7 +1,8 @@
-"""A phone takes its call back: a new channel in the place of the agent's old one. Pure.
+"""Call recovery: a new channel takes the place of the agent's old one. Pure.
 
-A browser phone whose page was reloaded calls again with Replaces (RFC 3891); the PBX swaps the new
-channel for the old one in the bridge. To people nothing happened: one call and talk, held or muted as before.
+A browser phone whose page was reloaded calls again with Replaces (RFC 3891), and the PBX swaps the new
+channel for the old one in the bridge. For people nothing has happened: the call and its conversation
+continue, on hold or muted as before.
 """
 
 from msgspec import structs
@@ -15,14 +16,14 @@ from gateway.calls.registry import CallRegistry
 
 
 class CallRecovery:
-    """The handler of channels that enter a bridge, maybe in another's place, over one registry."""
+    """Handles channels entering a bridge, which may replace another channel there."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
 
     def on_bridge_enter(self, event: e.BridgeEnter) -> None:
-        """A channel enters a bridge."""
+        """A channel enters a bridge; if it replaces the same agent's channel, recover the call."""
         registry = self._registry
         old, call = registry.channels.get(event.swaps), registry.call(event)
         new = registry.channels.get(event.uniqueid)
@@ -35,13 +36,13 @@ class CallRecovery:
         registry.tell(f.CallUpdated(at=event.at, call=registry.calls[new.call_id], what=f.RECOVERED))
 
     def _replace(self, at: float, call: Call, old: Channel, new: Channel) -> None:
-        """What the old leg was, the new one is."""
+        """Transfer the state of the old leg to the new one."""
         call = self._registry.add_leg(call, new)
         before = call.leg(old.uniqueid)
         if before is None:
             return
         if before.held and not old.silenced:
-            # The phone itself held the other: the new one does not.
+            # The phone itself held the other side (re-INVITE), which the new channel does not.
             call = self._conversations.set_held(at, call, old.uniqueid, False)
             before = structs.replace(before, held=False)
         call = self._registry.set_leg(

@@ -1,4 +1,4 @@
-"""Who speaks with whom: bridges, holds, conferences; and the state that follows from them. Pure."""
+"""Who talks with whom: bridges, holds, conferences, and the call state that follows from them. Pure."""
 
 from msgspec import structs
 
@@ -11,23 +11,23 @@ from gateway.calls.registry import CallRegistry
 
 HOLDING = "holding_bridge"
 CONFERENCE = 3
-"""As many parties make a conference."""
+"""Minimum number of parties in a conference."""
 PAUSE_S = 0.5
-"""A conference that is whole again within this time was never over."""
+"""A conference that is complete again within this time has not ended."""
 
 
 class Conversations:
-    """The handlers of what happens in bridges, over one registry."""
+    """Handles events about bridges and holds."""
 
     def __init__(self, registry: CallRegistry) -> None:
         self._registry = registry
 
     # -- state ---------------------------------------------------------------------------------------------
     def refresh(self, call: Call, *, given_up: bool = False) -> Call:
-        """The call with the state that its channels are in.
+        """Derive the call's state from its channels and return the updated call.
 
-        A phone that stopped ringing because its caller gave up, or because another one answered, leaves the
-        call ringing: what comes next tells. `given_up`: it stopped because nobody answered.
+        A phone that stopped ringing because the caller gave up, or because another phone answered, leaves the
+        call ringing: the next event decides. `given_up` means it stopped because nobody answered.
         """
         members = self._registry.members(call.id)
         if call.talking:
@@ -45,7 +45,7 @@ class Conversations:
 
     # -- bridges -------------------------------------------------------------------------------------------
     def on_bridge_enter(self, event: e.BridgeEnter) -> None:
-        """A channel enters a bridge: those in it hear each other from now on."""
+        """A channel enters a bridge: the channels in it can now hear each other."""
         call = self._registry.call(event)
         if call is None:
             return
@@ -63,7 +63,7 @@ class Conversations:
         self.settle(event.at, channel)
 
     def settle(self, at: float, channel: Channel) -> None:
-        """All that follows from who is together with `channel` now."""
+        """Update calls after a change of the parties bridged with `channel`."""
         registry = self._registry
         parties = registry.parties(channel)
         call = registry.calls[channel.call_id]
@@ -77,13 +77,13 @@ class Conversations:
             if call.leg(one.uniqueid) is None and not one.local:
                 call = registry.add_leg(call, one)
         legs = [(one, leg) for one in parties if (leg := call.leg(one.uniqueid)) is not None]
-        # Agents among themselves consult each other; they talk when the caller is with them.
+        # Agents on their own are consulting each other; a conversation needs the caller.
         if any(leg.side is Side.CALLER for _, leg in legs):
             for one, leg in legs:
                 if leg.side is Side.AGENT and leg.agent is not None:
                     call = self.begin_conversation(at, call, one, leg.agent, 0.0)
         elif call.talking and legs:
-            # No talk begins that would tell who is with whom.
+            # No conversation begins, so nothing else would report the change.
             registry.tell(f.CallUpdated(at=at, call=call, what="consultation"))
         call = self._left_behind(at, call, parties)
         call = self._confer(at, self.refresh(call), parties)
@@ -91,7 +91,7 @@ class Conversations:
             registry.show(at, one.agent)
 
     def _back(self, at: float, channel: Channel) -> None:
-        """Who held the caller and is with them again has resumed: transfers by DTMF send no Unhold."""
+        """Resume a holder who is bridged with the caller again: DTMF transfers send no Unhold."""
         call = self._registry.calls[channel.call_id]
         leg = call.leg(channel.uniqueid)
         others = {one.uniqueid for one in self._registry.parties(channel)} - {channel.uniqueid}
@@ -101,7 +101,10 @@ class Conversations:
             self.set_held(at, call, channel.uniqueid, False)
 
     def _left_behind(self, at: float, call: Call, parties: list[Channel]) -> Call:
-        """The caller speaks with others now: who is in no bridge any more has finished, hung up or not."""
+        """End the conversations of agents who left the bridge while the caller now talks with others.
+
+        It does not matter whether they have hung up.
+        """
         running = [talk.channel for talk in call.conversations if talk.ended_at is None]
         here = {one.name for one in parties}
         if here.issuperset(running) or not any(
@@ -130,7 +133,7 @@ class Conversations:
         registry.show(event.at, channel.agent)
 
     def succeed(self, at: float, gone: Channel, bridge: str) -> None:
-        """A channel hung up that had left no bridge: who took its place is in it now."""
+        """A channel hung up without leaving its bridge: its successor is in the bridge now."""
         heir = self._registry.channels.get(gone.successor or "")
         if heir is None or heir.bridge == bridge:
             return
@@ -140,7 +143,7 @@ class Conversations:
         self.settle(at, heir)
 
     def left(self, at: float, call: Call) -> None:
-        """Somebody is gone from a bridge: a conference may be over."""
+        """Somebody left a bridge: a conference may have ended."""
         running = next((one for one in call.conferences if one.ended_at is None), None)
         if running is None:
             return
@@ -152,7 +155,7 @@ class Conversations:
         )
 
     def sent_elsewhere(self, event: ChannelEvent, call: Call, channel: Channel) -> Call:
-        """A caller taken out of a conversation is elsewhere: a transfer nobody announced (Redirect)."""
+        """Record a blind transfer if a caller was moved out of a conversation unannounced (Redirect)."""
         leg = call.leg(channel.uniqueid)
         stays = channel.spoke_at is None or event.exten in ("", "s", "h", channel.spoke_at)
         if stays or channel.sent_to or leg is None or leg.side is not Side.CALLER or not call.conversations:
@@ -165,7 +168,7 @@ class Conversations:
     def transferred(
         self, at: float, call: Call, transfer_type: TransferType, origin: str, target: str, result: str
     ) -> Call:
-        """Note a step of a call to another party."""
+        """Record a transfer of the call to another party."""
         step = Transfer(at=at, transfer_type=transfer_type, origin=origin, target=target, result=result)
         call = self._registry.change(call, transfers=(*call.transfers, step))
         self._registry.tell(
@@ -177,7 +180,7 @@ class Conversations:
 
     # -- with agents ---------------------------------------------------------------------------------------
     def begin_conversation(self, at: float, call: Call, channel: Channel, agent: str, waited: float) -> Call:
-        """An agent speaks with the caller from now on; nothing new if they do already."""
+        """Start an agent's conversation with the caller, unless it is already in progress."""
         if any(talk.ended_at is None and talk.channel == channel.name for talk in call.conversations):
             return call
         channel.ringing = False
@@ -197,7 +200,7 @@ class Conversations:
         return call
 
     def end_conversation(self, at: float, call: Call, channel: str) -> Call:
-        """The conversation of the agent on that channel is over."""
+        """End the conversation of the agent on that channel."""
         running = next((t for t in call.conversations if t.ended_at is None and t.channel == channel), None)
         if running is None:
             return call
@@ -210,18 +213,18 @@ class Conversations:
 
     # -- holds ---------------------------------------------------------------------------------------------
     def on_hold(self, event: e.Hold) -> None:
-        """A party holds the other."""
+        """A party puts the other side on hold."""
         self.held(event, True)
 
     def on_unhold(self, event: e.Unhold) -> None:
-        """A party resumes."""
+        """A party resumes the call."""
         self.held(event, False)
 
     def held(self, event: ChannelEvent, held: bool) -> None:
-        """A party holds, or no longer does, however that was said."""
+        """A party holds or resumes, as reported by any kind of event."""
         call = self._registry.call(event)
         leg = call.leg(event.uniqueid) if call is not None else None
-        # Phones resume before each transfer, held or not: what changes nothing is not told.
+        # Phones resume before each transfer whether or not they held: report only real changes.
         if call is None or leg is None or leg.held is held:
             return
         call = self.set_held(event.at, call, event.uniqueid, held)
@@ -229,7 +232,7 @@ class Conversations:
             self._registry.show(event.at, channel.agent)
 
     def set_held(self, at: float, call: Call, uniqueid: str, held: bool) -> Call:
-        """Note that a leg holds or no longer does."""
+        """Record that a leg holds the others or has resumed."""
         leg = call.leg(uniqueid)
         if leg is None or leg.held is held:
             return call
@@ -249,7 +252,7 @@ class Conversations:
 
     # -- conferences ---------------------------------------------------------------------------------------
     def _confer(self, at: float, call: Call, parties: list[Channel]) -> Call:
-        """Open, change or close the conference of a call, after its parties changed."""
+        """Start, update or end the conference of a call after its parties changed."""
         running = next((one for one in call.conferences if one.ended_at is None), None)
         if running is None and len(parties) < CONFERENCE:
             return call
@@ -257,7 +260,7 @@ class Conversations:
         before = running or Conference(started_at=at, members=())
         last = call.conferences[-1] if call.conferences else None
         if running is None and last is not None and _paused(last, here, at):
-            # A Local channel was optimised away: everybody left and came back at once.
+            # A Local channel was optimised away: everybody left and came back immediately.
             before = running = last
             members = [
                 structs.replace(one, left_at=None) if one.left_at == last.ended_at else one
@@ -284,7 +287,7 @@ class Conversations:
 
 
 def _paused(conference: Conference, here: dict[str, Channel], at: float) -> bool:
-    """Whether a conference that has just ended goes on with the same parties."""
+    """Whether a conference that has just ended is continuing with the same parties."""
     if conference.ended_at is None or at - conference.ended_at > PAUSE_S:
         return False
     return {one.uniqueid for one in conference.members if one.left_at == conference.ended_at} == set(here)

@@ -1,4 +1,4 @@
-"""What the dialplan tells by variables, and the recordings it makes. Pure."""
+"""What the dialplan reports through channel variables, and the recordings it makes. Pure."""
 
 from collections.abc import Callable
 
@@ -15,14 +15,14 @@ IVR = "HOTLINE_IVR_"
 
 
 class Dialplan:
-    """The handlers of variables and recordings, over one registry."""
+    """Handles events about channel variables and recordings."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
 
     def on_var_set(self, event: e.VarSet) -> None:
-        """A `HOTLINE_*` variable was set. Hostile: only known lines are believed, texts are cut."""
+        """A `HOTLINE_*` variable was set. Untrusted: only known lines are accepted, text is truncated."""
         registry = self._registry
         call = registry.call(event)
         if call is None:
@@ -37,7 +37,7 @@ class Dialplan:
                 return
             call = registry.change(call, called=value[:64])
         elif name == "HOTLINE_HELD":
-            # Held or resumed by a command: the PBX itself knows of no hold then.
+            # Held or resumed by a command, of which the PBX itself knows nothing.
             registry.channels[event.uniqueid].silenced = value == "1"
             self._conversations.held(event, value == "1")
             return
@@ -58,18 +58,18 @@ class Dialplan:
         registry.tell(CallUpdated(at=event.at, call=call, what=name))
 
     def on_mix_monitor_start(self, event: e.MixMonitorStart) -> None:
-        """The first sample is taken now."""
+        """Recording has started: the first sample is taken now."""
         self._recordings(event, lambda one: structs.replace(one, started_at=event.at))
 
     def on_mix_monitor_stop(self, event: e.MixMonitorStop) -> None:
-        """The last sample was taken."""
+        """Recording has stopped: the last sample was taken."""
         self._recordings(event, lambda one: structs.replace(one, ended_at=event.at))
 
     def _recordings(self, event: ChannelEvent, change: Callable[[Recording], Recording]) -> None:
         call = self._registry.call(event)
         if call is None or not call.recordings:
             return
-        # The event names the channel only; the last recording of that channel is meant.
+        # The event names only the channel, so it refers to the channel's latest recording.
         last = max((i for i, one in enumerate(call.recordings) if one.channel == event.channel), default=None)
         if last is None:
             return

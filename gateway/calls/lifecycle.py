@@ -1,4 +1,4 @@
-"""Channels come and go, and calls with them. Pure."""
+"""Channels come and go, and calls begin and end with them. Pure."""
 
 from msgspec import structs
 
@@ -10,18 +10,18 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry, closed
 
 NORMAL_CLEARING = 16
-"""Q.850."""
+"""Q.850 cause of an ordinary hang-up."""
 
 
 class Lifecycle:
-    """The handlers of channels' beginnings, changes and ends, over one registry."""
+    """Handles events about channels appearing, changing and disappearing."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
 
     def on_new_channel(self, event: e.NewChannel) -> None:
-        """A channel: a further leg of a call, or a new call."""
+        """A channel appears: another leg of a call, or a new call."""
         registry = self._registry
         if event.uniqueid in registry.channels or is_listener(event.channel):
             return
@@ -30,7 +30,7 @@ class Lifecycle:
         if event.exten == TAKE_BACK and (agent := registry.agent_of(event.channel)) is not None:
             mine = [one for one in registry.phones(agent) if one.state == "Up"]
             if not mine:
-                return  # came too late, and is refused
+                return  # too late: the call is over and the PBX refuses
             if len(mine) == 1:
                 home = mine[0].call_id
         channel = Channel(
@@ -55,7 +55,7 @@ class Lifecycle:
         registry.show(event.at, channel.agent)
 
     def begin(self, at: float, channel: Channel) -> Call:
-        """A new call with that channel in it."""
+        """Begin a call with that channel as its first leg."""
         registry = self._registry
         agent = channel.agent
         called = "" if channel.exten == "s" else channel.exten
@@ -77,7 +77,7 @@ class Lifecycle:
         )
 
     def _consulted(self, channel: Channel) -> str | None:
-        """The call that the same agent keeps on hold meanwhile."""
+        """Return the id of the call that the same agent keeps on hold meanwhile, if any."""
         for other in self._registry.phones(channel.agent or ""):
             call = self._registry.calls.get(other.call_id)
             leg = call.leg(other.uniqueid) if call is not None else None
@@ -86,7 +86,7 @@ class Lifecycle:
         return None
 
     def on_new_state(self, event: e.NewState) -> None:
-        """A channel rings, is answered …"""
+        """A channel changes state: it rings, is answered …"""
         channel = self._registry.channels.get(event.uniqueid)
         call = self._registry.call(event)
         if channel is None or call is None:
@@ -107,7 +107,7 @@ class Lifecycle:
             return
         spoke = call.direction is Direction.INBOUND and call.answered_at is not None and call.caller.number
         if spoke and (first := call.caller_leg) is not None and first.uniqueid == event.uniqueid:
-            return  # what the dialplan shows of a caller who is sent outside is not who called
+            return  # the dialplan changed the caller ID of a caller sent outside; it is not who called
         party = Party(event.caller_number, event.caller_name)
         channel = self._registry.channels[event.uniqueid]
         channel.caller_number, channel.caller_name = party.number, party.name
@@ -119,7 +119,7 @@ class Lifecycle:
         self._registry.tell(f.CallUpdated(at=event.at, call=call, what="caller"))
 
     def on_rename(self, event: e.Rename) -> None:
-        """A masquerade put another telephone behind a channel."""
+        """A channel was renamed: a masquerade put another telephone behind it."""
         registry = self._registry
         channel = registry.channels.get(event.uniqueid)
         if channel is None:
@@ -148,7 +148,7 @@ class Lifecycle:
             registry.show(event.at, one)
 
     def on_hangup(self, event: e.Hangup) -> None:
-        """A channel is gone; with its last one the call is over."""
+        """A channel is gone; the call ends with its last channel."""
         registry = self._registry
         call = registry.call(event)
         channel = registry.channels.get(event.uniqueid)
@@ -172,7 +172,7 @@ class Lifecycle:
             self._conversations.refresh(call)
         if bridge is not None:
             self._conversations.succeed(event.at, channel, bridge)
-        # A colleague or unit that was consulted hangs up, or is let go: nothing else tells.
+        # When a consulted colleague or unit hangs up or is dropped, no other fact reports it.
         after = registry.calls.get(call.id)
         leg = after.leg(channel.uniqueid) if after is not None else None
         if after is not None and leg is not None and leg.answered_at is not None and not registry.told(after):
@@ -199,7 +199,7 @@ class Lifecycle:
         return EndReason.COMPLETED if cause == NORMAL_CLEARING else EndReason.FAILED
 
     def end(self, at: float, call: Call, reason: EndReason) -> None:
-        """Close a live call, with its conversations, holds, conferences and recordings."""
+        """End a live call together with its conversations, holds, conferences and recordings."""
         registry = self._registry
         for talk in call.conversations:
             if talk.ended_at is None:

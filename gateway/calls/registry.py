@@ -1,10 +1,10 @@
-"""One PBX's live calls and channels: which channel belongs to which call. Pure.
+"""The registry of one PBX's live calls and channels: which channel belongs to which call. Pure.
 
-Every change goes through here.
+All changes go through here.
 
-A call is found by Linkedid, but Linkedid is not believed where it misleads: it names the oldest channel of
-those that were ever bridged, which after a transfer may be a consultation's, not the caller's. Two calls that
-come together become one; the caller's survives (`survivor`), and the other's Linkedid is its alias.
+Calls are found by Linkedid, but Linkedid can mislead: it names the oldest channel among all that were ever
+bridged, which after a transfer may belong to a consultation rather than to the caller. When two calls come
+together they are merged: the caller's survives (`survivor`) and the other's Linkedid becomes an alias of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ from gateway.calls.channels import Channel, other_half, phone_of
 
 
 class _Phone(NamedTuple):
-    """What the queue_state was last told of an agent's phone."""
+    """What the queue state was last told about an agent's phone."""
 
     call_id: str | None = None
     ringing: bool = False
@@ -33,18 +33,18 @@ class _Phone(NamedTuple):
 
 _NOTHING = _Phone()
 MAX_LEGS = 64
-"""A call keeps as many legs, as long as some of them were never answered."""
+"""Beyond this number of legs a call drops the oldest ones that ended unanswered."""
 _RANK = {Direction.INBOUND: 0, Direction.OUTBOUND: 1, Direction.INTERNAL: 2}
 
 
 def survivor(one: Call, other: Call) -> tuple[Call, Call]:
-    """(the call that goes on, the one that becomes part of it): the public's first, then the older."""
+    """Return (the call that continues, the one merged into it): inbound calls first, then the older one."""
     first, second = sorted((one, other), key=lambda call: (_RANK[call.direction], call.started_at, call.id))
     return first, second
 
 
 class CallRegistry:
-    """Calls by id, channels by unique id, and the relations between them. `tell` collects facts."""
+    """Calls by id, channels by unique id, and their relations. Facts are collected with `tell`."""
 
     def __init__(self, pbx: str, queue_state: QueueState, lines: Sequence[Line]) -> None:
         self.pbx = pbx
@@ -55,7 +55,7 @@ class CallRegistry:
         self.calls: dict[str, Call] = {}
         self.channels: dict[str, Channel] = {}
         self.bridges: dict[str, dict[str, None]] = {}
-        """Channels in each bridge in which parties hear each other, in order of entrance."""
+        """Channels in each bridge whose parties hear each other, in order of entry."""
         self._members: dict[str, dict[str, None]] = {}
         self._call_of_linkedid: dict[str, str] = {}
         self._linkedids: dict[str, list[str]] = {}
@@ -65,30 +65,30 @@ class CallRegistry:
 
     # -- facts ---------------------------------------------------------------------------------------------
     def tell(self, *facts: AnyFact) -> None:
-        """Add to what follows from the event being folded."""
+        """Add facts that follow from the event being processed."""
         self._facts += facts
 
     def take(self) -> list[AnyFact]:
-        """The facts since the last time."""
+        """Return and clear the facts collected so far."""
         facts, self._facts = self._facts, []
         return facts
 
     def told(self, call: Call) -> bool:
-        """Whether the facts since the last time show that state of the call."""
+        """Whether the facts collected so far already carry this state of the call."""
         return any(getattr(fact, "call", None) == call for fact in self._facts)
 
     # -- finding -------------------------------------------------------------------------------------------
     def call_id(self, linkedid: str) -> str:
-        """The id of the call of that Linkedid."""
+        """Return the id of the call with that Linkedid, live or new."""
         return self._call_of_linkedid.get(linkedid) or f"{self.pbx}-{linkedid}"
 
     def call_of(self, uniqueid: str) -> Call | None:
-        """The live call of a channel."""
+        """Return the live call of a channel."""
         channel = self.channels.get(uniqueid)
         return self.calls.get(channel.call_id) if channel else None
 
     def call(self, event: ChannelEvent) -> Call | None:
-        """The live call of an event's channel; follows a channel whose Linkedid a bridge changed."""
+        """Return the live call of an event's channel; merges calls if a bridge changed its Linkedid."""
         channel = self.channels.get(event.uniqueid)
         if channel is None:
             return None
@@ -103,25 +103,25 @@ class CallRegistry:
         return call
 
     def channels_of(self, call: Call | None) -> list[Channel]:
-        """The live channels of a call, oldest first; of none, none."""
+        """Return the live channels of a call, oldest first; none if there is no call."""
         return self.members(call.id) if call is not None else []
 
     def members(self, call_id: str) -> list[Channel]:
-        """The live channels of a call, oldest first."""
+        """Return the live channels of a call, oldest first."""
         return [self.channels[uniqueid] for uniqueid in self._members.get(call_id, ())]
 
     def phones(self, agent: str) -> list[Channel]:
-        """The live channels of an agent's phone."""
+        """Return the live channels of an agent's phones."""
         return [self.channels[uniqueid] for uniqueid in self._phones.get(agent, ())]
 
     def agent_of(self, name: str) -> str | None:
-        """Whose phone a channel of that name is; nobody's after a masquerade (`<MASQ>`, `<ZOMBIE>`)."""
+        """Return the agent a channel of that name belongs to; `None` after a masquerade (`…<ZOMBIE>`)."""
         if name.endswith(">"):
             return None
         return self.queue_state.agent_of_phone(phone_of(name))
 
     def telephone(self, channel: Channel) -> Channel:
-        """The phone that answered behind a Local channel, if one did; else the channel itself."""
+        """Return the phone that answered behind a Local channel, else the channel itself."""
         seen: set[str] = set()
         while channel.pair is not None and channel.uniqueid not in seen:
             seen.add(channel.uniqueid)
@@ -136,7 +136,7 @@ class CallRegistry:
         return channel
 
     def party(self, uniqueid: str) -> str:
-        """How a channel's person is named in a call's history: agent id, else number, else the device."""
+        """Return how a channel's party is named in a call's history: agent id, else number, else device."""
         channel = self.channels.get(uniqueid)
         if channel is None:
             return ""
@@ -145,16 +145,16 @@ class CallRegistry:
 
     # -- changing calls ------------------------------------------------------------------------------------
     def keep(self, call: Call) -> Call:
-        """Make that the call's state."""
+        """Store the call's current state."""
         self.calls[call.id] = call
         return call
 
     def change(self, call: Call, **changes: Any) -> Call:
-        """Change a call."""
+        """Replace fields of a call."""
         return self.keep(structs.replace(call, **changes))
 
     def set_leg(self, call: Call, uniqueid: str, **changes: Any) -> Call:
-        """Change one leg of a call, if it has one on that channel."""
+        """Replace fields of the call's leg on that channel, if there is one."""
         for index, leg in enumerate(call.legs):
             if leg.uniqueid == uniqueid:
                 after = structs.replace(leg, **changes)
@@ -164,18 +164,18 @@ class CallRegistry:
         return call
 
     def begin(self, call: Call) -> Call:
-        """A new call."""
+        """Add a new call."""
         self.alias(call.linkedid, call.id)
         self._members.setdefault(call.id, {})
         return self.keep(call)
 
     def alias(self, linkedid: str, call_id: str) -> None:
-        """Channels of that Linkedid belong to that call."""
+        """Make channels with that Linkedid belong to that call."""
         self._call_of_linkedid[linkedid] = call_id
         self._linkedids.setdefault(call_id, []).append(linkedid)
 
     def forget(self, call_id: str) -> None:
-        """A call is over."""
+        """Remove a call that is over."""
         self.calls.pop(call_id, None)
         self._members.pop(call_id, None)
         for linkedid in self._linkedids.pop(call_id, ()):
@@ -183,7 +183,7 @@ class CallRegistry:
                 del self._call_of_linkedid[linkedid]
 
     def clear(self) -> None:
-        """Forget everything live, before a resync."""
+        """Remove everything, before a resync."""
         self.calls.clear()
         self.channels.clear()
         self.bridges.clear()
@@ -192,7 +192,7 @@ class CallRegistry:
 
     # -- changing channels ---------------------------------------------------------------------------------
     def add(self, channel: Channel) -> None:
-        """A channel appears in the call it names."""
+        """Add a channel to the call it names."""
         self.channels[channel.uniqueid] = channel
         self._members.setdefault(channel.call_id, {})[channel.uniqueid] = None
         self.set_agent(channel, channel.agent or self.agent_of(channel.name))
@@ -201,14 +201,14 @@ class CallRegistry:
             channel.pair, twin.pair = twin.uniqueid, channel.uniqueid
 
     def remove(self, channel: Channel) -> None:
-        """A channel is gone."""
+        """Remove a channel."""
         self.channels.pop(channel.uniqueid, None)
         self._members.get(channel.call_id, {}).pop(channel.uniqueid, None)
         self._phones.get(channel.agent or "", {}).pop(channel.uniqueid, None)
         self.set_bridge(channel, None)
 
     def set_agent(self, channel: Channel, agent: str | None) -> None:
-        """Whose phone the channel is."""
+        """Set whose phone the channel is."""
         if channel.agent is not None and channel.agent != agent:
             self._phones.get(channel.agent, {}).pop(channel.uniqueid, None)
         channel.agent = agent
@@ -216,7 +216,7 @@ class CallRegistry:
             self._phones.setdefault(agent, {})[channel.uniqueid] = None
 
     def set_bridge(self, channel: Channel, bridge: str | None) -> None:
-        """The channel speaks in that bridge, or in none."""
+        """Set the bridge the channel talks in, if any."""
         if channel.bridge is not None and channel.bridge != bridge:
             members = self.bridges.get(channel.bridge, {})
             members.pop(channel.uniqueid, None)
@@ -227,7 +227,10 @@ class CallRegistry:
             self.bridges.setdefault(bridge, {})[channel.uniqueid] = None
 
     def parties(self, channel: Channel) -> list[Channel]:
-        """The telephones that hear each other, this one among them; what only joins bridges is none."""
+        """Return the telephones that hear each other, including this one.
+
+        Local channels that merely connect two bridges are followed but not returned.
+        """
         if channel.bridge is None:
             return []
         found: list[Channel] = []
@@ -241,13 +244,13 @@ class CallRegistry:
                         seen.add(twin.bridge)
                         bridges.append(twin.bridge)
                 else:
-                    # A Local channel's half whose other half is in no bridge is somebody.
+                    # If the other half of a Local channel is in no bridge, this half stands for a party.
                     found.append(one)
         return found
 
     # -- legs ----------------------------------------------------------------------------------------------
     def leg(self, channel: Channel, side: Side) -> Leg:
-        """The leg of a channel."""
+        """Build the leg of a channel."""
         return Leg(
             uniqueid=channel.uniqueid,
             channel=channel.name,
@@ -260,29 +263,29 @@ class CallRegistry:
         )
 
     def side_for(self, call: Call, agent: str | None) -> Side:
-        """The side of a further leg: the first outside party is the caller's side, whoever called whom."""
+        """Return the side of another leg: the first outside party is the caller, whoever called whom."""
         has_caller = any(leg.side is Side.CALLER for leg in call.legs)
         return Side.AGENT if agent is not None or has_caller else Side.CALLER
 
     def add_leg(self, call: Call, channel: Channel) -> Call:
-        """Give a call a leg for one of its channels."""
+        """Add a leg for one of the call's channels."""
         if call.leg(channel.uniqueid) is not None:
             return call
         legs = call.legs
         if len(legs) >= MAX_LEGS:
-            # A caller who waits long rings many phones: the oldest that nobody answered is forgotten.
+            # A long wait rings many phones: drop the oldest leg that ended unanswered.
             old = next((leg for leg in legs if leg.ended_at is not None and leg.answered_at is None), None)
             legs = tuple(leg for leg in legs if leg is not old)
         leg = self.leg(channel, self.side_for(call, channel.agent))
         return self.classify(self.change(call, legs=(*legs, leg)))
 
     def drop_leg(self, call: Call, uniqueid: str) -> Call:
-        """Take a leg out of the picture: its channel turned out to be plumbing."""
+        """Remove a leg whose channel turned out to be plumbing."""
         legs = tuple(leg for leg in call.legs if leg.uniqueid != uniqueid)
         return self.change(call, legs=legs) if len(legs) != len(call.legs) else call
 
     def classify(self, call: Call) -> Call:
-        """Which way a call goes that agents began: out, as soon as somebody outside is in it."""
+        """Set the direction of a call begun by an agent: outbound once somebody outside is in it."""
         if call.direction is Direction.INBOUND or call.monitors is not None or not call.legs:
             return call
         outside = any(leg.agent is None and not leg.channel.startswith("Local/") for leg in call.legs)
@@ -298,9 +301,10 @@ class CallRegistry:
 
     # -- two calls become one ------------------------------------------------------------------------------
     def merge(self, at: float, one: Call, other: Call) -> Call:
-        """The one call that goes on; the other ends as `merged` with all its live channels handed over.
+        """Merge two calls and return the one that continues.
 
-        A channel has one leg: of two, which only events out of order leave, the live channel's stays.
+        The other ends as `merged` after handing over its live channels. A channel has one leg: if events out
+        of order left two, the moved one is kept.
         """
         winner, loser = survivor(one, other)
         moving = self.members(loser.id)
@@ -331,7 +335,7 @@ class CallRegistry:
 
     # -- agents' phones ------------------------------------------------------------------------------------
     def show(self, at: float, agent: str | None) -> None:
-        """Tell the queue_state what an agent's phone is doing, of all its channels the most telling."""
+        """Tell the queue state what an agent's phone is doing, judged by its most important channel."""
         if agent is None:
             return
         best: tuple[int, Call] | None = None
@@ -361,8 +365,8 @@ class CallRegistry:
 
     @staticmethod
     def _weight(channel: Channel, call: Call | None) -> int:
-        """3 talking, 2 on hold, 1 ringing, 0 nothing."""
-        if channel.taking_back:
+        """Rank a channel: 3 talking, 2 on hold, 1 ringing, 0 nothing."""
+        if channel.recovering:
             return 0
         if channel.ringing:
             return 1
@@ -378,7 +382,7 @@ class CallRegistry:
 
 
 def other_channel(registry: CallRegistry, channel: Channel) -> Channel | None:
-    """The other half of a Local channel, if it is there; both are made in the same call."""
+    """Return the other half of a Local channel, if present; both halves are in the same call."""
     name = other_half(channel.name)
     if not name:
         return None
@@ -386,7 +390,7 @@ def other_channel(registry: CallRegistry, channel: Channel) -> Channel | None:
 
 
 def closed(call: Call, at: float) -> Call:
-    """A call with everything that was still open in it ended at `at`."""
+    """Return the call ended at `at`, with everything still open in it ended too."""
 
     def over(items: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(structs.replace(one, ended_at=at) if one.ended_at is None else one for one in items)

@@ -1,8 +1,7 @@
-"""The picture anew from what the PBX says now, reconciled with what was known. Pure.
+"""Rebuilds the tracker from a snapshot of the PBX, reconciled with what was known before. Pure.
 
-Calls known to be open but no longer on the PBX are closed as `unseen`; calls on the PBX that nobody saw begin
-are begun; none is lost, none is invented. What the PBX cannot say (holds, past legs, transfers) stays as it
-was.
+Open calls that are no longer on the PBX end as `unseen`; calls on the PBX that nobody saw begin are added. No
+call is lost and none is invented. What the PBX cannot report (holds, past legs, transfers) is kept.
 """
 
 from collections.abc import Iterable
@@ -20,14 +19,14 @@ from gateway.calls.tracker import CallTracker
 
 PARKING = "parking"
 DIALLED = "AppDial"
-"""The application of a channel that was called, not one that calls."""
+"""Application of a channel that was called rather than calling."""
 
 
 def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Call]) -> list[AnyFact]:
-    """Rebuild `tracker` from `snapshot`; the facts that follow.
+    """Rebuild `tracker` from `snapshot` and return the resulting facts.
 
-    `open_calls` are those the journal holds as not ended (after a restart of ours); calls the tracker itself
-    holds are newer than those of the same id.
+    `open_calls` are the calls that have not ended according to the journal, after a restart of the gateway.
+    Where the tracker holds a call with the same id, its version is newer and wins.
     """
     at, registry = snapshot.at, tracker.registry
     known = {call.id: call for call in open_calls if call.pbx == tracker.pbx} | tracker.calls
@@ -64,7 +63,7 @@ def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Cal
 
 
 def _age(row: ChannelSnapshot) -> tuple[float, int]:
-    """The order in which channels came: unique ids count up, `Duration` has whole seconds only."""
+    """Sort key by age: unique ids count up, while `Duration` has whole seconds only."""
     second, _, count = row.uniqueid.rpartition("-")[2].partition(".")
     if second.isdigit() and count.isdigit():
         return float(second), int(count)
@@ -74,7 +73,7 @@ def _age(row: ChannelSnapshot) -> tuple[float, int]:
 def _homes(
     registry: CallRegistry, known: dict[str, Call], rows: list[ChannelSnapshot], holding: set[str]
 ) -> dict[str, str]:
-    """Each channel's call: that which had it, else that of its Linkedid; bridged ones are one call."""
+    """Map each channel to a call: the one that had it, else its Linkedid's; bridged channels share one."""
     had = {leg.uniqueid: call.id for call in known.values() for leg in call.legs if leg.ended_at is None}
     home: dict[str, str] = {row.uniqueid: had[row.uniqueid] for row in rows if row.uniqueid in had}
     of_linkedid: dict[str, str] = {}
@@ -85,7 +84,7 @@ def _homes(
         linkedid = row.linkedid or row.uniqueid
         if row.uniqueid not in home:
             home[row.uniqueid] = of_linkedid.setdefault(linkedid, registry.call_id(linkedid))
-    # Two halves of one Local channel are in one call, and so are those who hear each other.
+    # Both halves of a Local channel belong to one call, and so do channels that hear each other.
     together: dict[str, str] = {}
     for row in rows:
         keys = [row.bridge] if row.bridge and row.bridge not in holding else []
@@ -104,7 +103,7 @@ def _homes(
 
 
 def _which(known: dict[str, Call], one: str, other: str) -> tuple[str, str]:
-    """(the id that stays, the id that goes)."""
+    """Return (the id that is kept, the id that is dropped)."""
     if one in known and other in known:
         winner, loser = survivor(known[one], known[other])
         return winner.id, loser.id
@@ -114,7 +113,7 @@ def _which(known: dict[str, Call], one: str, other: str) -> tuple[str, str]:
 def _calls(
     tracker: CallTracker, known: dict[str, Call], rows: list[ChannelSnapshot], home: dict[str, str]
 ) -> list[str]:
-    """Put the calls into the registry; the ids of those nobody saw begin."""
+    """Add the calls to the registry and return the ids of those nobody saw begin."""
     registry = tracker.registry
     groups: dict[str, list[ChannelSnapshot]] = {}
     for row in rows:
@@ -135,14 +134,14 @@ def _calls(
 
 
 def _beginner(registry: CallRegistry, row: ChannelSnapshot) -> int:
-    """Who began a call: somebody outside who called, else an agent who did, else the oldest."""
+    """Sort key for who began a call: first a caller from outside, then an agent, then anybody else."""
     if row.application == DIALLED or row.channel.startswith("Local/"):
         return 2
     return 1 if registry.agent_of(row.channel) else 0
 
 
 def _channel_of(registry: CallRegistry, row: ChannelSnapshot, call_id: str) -> Channel:
-    """The channel of a row, in no queue or bridge yet."""
+    """Build the channel of a row, not yet in any queue or bridge."""
     return Channel(
         uniqueid=row.uniqueid,
         linkedid=row.linkedid or row.uniqueid,
@@ -172,7 +171,7 @@ def _channel(
 
 
 def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
-    """A call's legs, queue and variables as the PBX has them now; what is over is ended."""
+    """Update a call's legs, queue and variables from the snapshot, and end what is over."""
     at, registry = snapshot.at, tracker.registry
     live = {channel.uniqueid: channel for channel in registry.members(call.id)}
     for leg in call.legs:

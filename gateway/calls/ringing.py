@@ -1,7 +1,7 @@
-"""What rings and who waits: app_queue's and app_dial's events. Pure.
+"""Which phones ring and who waits, from the events of app_queue and app_dial. Pure.
 
-app_queue knows callers from agents. Where it misleads (it takes a call that was picked up or forwarded for
-its member's), the channel that answered tells whose phone it is.
+app_queue can tell callers from agents. Where it misleads (it attributes a call that was picked up or
+forwarded to its own member), the channel that answered decides whose phone it is.
 """
 
 from msgspec import structs
@@ -15,11 +15,11 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
 UNANSWERED = frozenset({"NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL"})
-"""DialStatus of a phone that did not take the call. CANCEL says only that its ringing was stopped."""
+"""DialStatus of a phone that did not take the call. CANCEL only means that it was told to stop ringing."""
 
 
 class Ringing:
-    """The handlers of queues and dialling, over one registry."""
+    """Handles events about queues and dialling."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
@@ -31,12 +31,12 @@ class Ringing:
         registry = self._registry
         call = registry.call(event)
         channel = registry.channels.get(event.uniqueid)
-        # In conversation already: an event from before a snapshot that knew more.
+        # Already in a conversation: the event is older than the snapshot the tracker was rebuilt from.
         if call is None or channel is None or channel.bridge is not None:
             return
         call = self._conversations.sent_elsewhere(event, call, channel)
         channel.queue, channel.abandoned = event.queue, False
-        # The channel that waits is the caller's, whatever came before it (a Local channel's other half).
+        # The waiting channel is the caller's, whatever was taken for it before (half of a Local channel).
         if call.direction is Direction.INBOUND:
             kept = tuple(
                 structs.replace(leg, side=Side.CALLER) if leg.uniqueid == event.uniqueid else leg
@@ -67,12 +67,12 @@ class Ringing:
         )
 
     def on_queue_caller_abandon(self, event: e.QueueCallerAbandon) -> None:
-        """The caller gave up; the call ends in the state it is in."""
+        """The caller gave up; the call keeps its state until it ends."""
         if (channel := self._registry.channels.get(event.uniqueid)) is not None:
             channel.abandoned = True
 
     def on_queue_caller_leave(self, event: e.QueueCallerLeave) -> None:
-        """The caller waits no longer: an agent answers, the queue let go, or the caller gave up."""
+        """The caller is no longer waiting: an agent answered, the queue let go, or the caller gave up."""
         registry = self._registry
         registry.tell(*registry.queue_state.leave(event.at, event.queue, event.uniqueid))
         channel = registry.channels.get(event.uniqueid)
@@ -92,7 +92,7 @@ class Ringing:
             self._ring(event.at, call, self._member(call, event, agent))
 
     def _member(self, call: Call, event: e.AgentCallEvent, agent: str) -> Channel:
-        """The member's channel, though its Newchannel may have been missed."""
+        """Return the member's channel, even if its Newchannel was missed."""
         registry = self._registry
         channel = registry.channels.get(event.dest_uniqueid)
         if channel is None:
@@ -107,12 +107,12 @@ class Ringing:
             )
             registry.add(channel)
         if channel.agent is None:
-            # A member behind a Local channel stands in until the phone behind it is known.
+            # A Local channel stands in for the member until the phone behind it is known.
             registry.set_agent(channel, agent)
         return channel
 
     def _ring(self, at: float, call: Call, channel: Channel) -> Call:
-        """A phone begins to ring with a call; told once."""
+        """A phone starts ringing with a call; reported once."""
         registry = self._registry
         if channel.ringing or channel.bridge is not None:
             return call
@@ -130,13 +130,13 @@ class Ringing:
 
     @staticmethod
     def _side(call: Call, uniqueid: str) -> Side:
-        """An internal caller stays the caller; every other agent is on the agents' side."""
+        """Return an agent's side: an internal caller stays the caller, every other agent is AGENT."""
         leg = call.leg(uniqueid)
         internal = call.direction is Direction.INTERNAL
         return leg.side if leg is not None and internal else Side.AGENT
 
     def on_dial_begin(self, event: e.DialBegin) -> None:
-        """A channel dials another; with no dialling channel it is an Originate."""
+        """A channel dials another; an Originate has no dialling channel."""
         registry = self._registry
         dest = registry.channels.get(event.dest_uniqueid)
         call = registry.call_of(event.dest_uniqueid) or registry.call(event)
@@ -159,7 +159,7 @@ class Ringing:
         self._ring(event.at, call, dest)
 
     def _behind(self, call: Call, half: Channel, phone: Channel) -> Call:
-        """A Local channel dials a real phone: the phone takes its place in the picture."""
+        """A Local channel dials a real phone, whose leg replaces the Local channel's."""
         registry = self._registry
         twin = registry.channels.get(half.pair or "")
         for one in (half, twin):
@@ -174,12 +174,12 @@ class Ringing:
             began = call.legs[0] is leg and call.queue is None and phone.agent is not None
             call = registry.drop_leg(call, one.uniqueid)
             if began:
-                # Originate rings the agent first: whom the agent is to speak with is not called yet.
+                # Originate rings the agent first; the target has not been called yet.
                 call = registry.change(call, direction=Direction.OUTBOUND, agent=phone.agent, called="")
         return call
 
     def on_dial_end(self, event: e.DialEnd) -> None:
-        """The dialling of one phone is over."""
+        """Dialling one phone is over."""
         registry = self._registry
         channel = registry.channels.get(event.dest_uniqueid)
         call = registry.call_of(event.dest_uniqueid)
@@ -192,12 +192,12 @@ class Ringing:
             origin = registry.party(channel.uniqueid)
             self._conversations.transferred(event.at, call, TransferType.FORWARD, origin, target, "success")
         elif event.status in UNANSWERED and rang and (source is None or source.queue is None):
-            # A queue tells of its own members' misses.
+            # For members of a queue, app_queue reports the missed call itself.
             self._not_answered(event.at, call, channel, event.at - (call.ringing_at or event.at))
         registry.show(event.at, channel.agent)
 
     def on_agent_ring_no_answer(self, event: e.AgentRingNoAnswer) -> None:
-        """A member did not answer; the caller goes on waiting."""
+        """A member did not answer; the caller keeps waiting."""
         registry = self._registry
         agent = registry.queue_state.agent_of(event.member, event.interface)
         channel = registry.channels.get(event.dest_uniqueid)
@@ -219,7 +219,7 @@ class Ringing:
 
     # -- answered ------------------------------------------------------------------------------------------
     def on_agent_connect(self, event: e.AgentConnect) -> None:
-        """A member answered; app_queue puts the two together."""
+        """A member answered; app_queue connects the two."""
         call = self._registry.call(event)
         if call is None:
             return
@@ -233,7 +233,7 @@ class Ringing:
         self._conversations.begin_conversation(event.at, call, channel, agent, event.hold_time)
 
     def on_agent_complete(self, event: e.AgentComplete) -> None:
-        """app_queue's conversation is over. Where it names no channel, that one is gone already."""
+        """app_queue's conversation is over. A channel it does not name is already gone."""
         call = self._registry.call_of(event.uniqueid) or self._registry.call_of(event.dest_uniqueid)
         if call is not None and event.dest_channel:
             call = self._conversations.end_conversation(event.at, call, event.dest_channel)

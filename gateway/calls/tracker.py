@@ -1,9 +1,9 @@
-"""The call tracker of one PBX: events in, facts out, the picture of calls kept. Pure: no clock, no I/O.
+"""The call tracker of one PBX: takes events, keeps the state of its calls, returns facts.
 
-A call lives from its first channel to its last. Channels and bridges tell who speaks with whom
-(`lifecycle`, `conversations`), app_queue and app_dial who waits and rings (`ringing`); `transfers` tells how
-a call goes from one party to another. All write in one `CallRegistry`. The cost of an event grows with the
-size of its own call, not with the number of calls.
+Pure: no clock, no I/O. A call lives from its first channel to its last. `lifecycle` and `conversations`
+follow who talks with whom, from channels and bridges; `ringing` follows who waits and which phones ring, from
+app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
+`CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ from gateway.calls.transfers import Transfers
 
 
 class CallTracker:
-    """One PBX's calls (`calls`, live ones by id), queues and agents (`floor`)."""
+    """One PBX's live calls (`calls`, by id), queues and agents (`queue_state`)."""
 
     def __init__(
         self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
@@ -88,7 +88,7 @@ class CallTracker:
         return self.registry.channels
 
     def apply(self, event: AnyPbxEvent) -> list[AnyFact]:
-        """Fold one event in; the facts that follow, in order. An event that says nothing new says nothing."""
+        """Process one event and return the resulting facts, in order; none if nothing changed."""
         self.registry.tell(*self.queue_state.observe(event))
         handler = self._handlers.get(type(event))
         if handler is not None:

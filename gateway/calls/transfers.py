@@ -1,4 +1,4 @@
-"""How calls go from one party to another: transfers, pick-up, parking, listening in. Pure."""
+"""How calls move between parties: transfers, pick-up, parking, listening in. Pure."""
 
 from domain import facts as f
 from domain.calls import Direction, TransferType
@@ -7,18 +7,18 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
 TOGETHER_S = 2.0
-"""A blind transfer to the parking lot and the parking that follows from it come within this time."""
+"""A blind transfer to the parking lot and the resulting ParkedCall arrive within this time."""
 
 
 class Transfers:
-    """The handlers of transfers, over one registry."""
+    """Handles events about transfers, pick-up, parking and listening in."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
 
     def on_blind_transfer(self, event: e.BlindTransfer) -> None:
-        """A party sent the other to an extension."""
+        """A party transferred the other to an extension."""
         call = self._registry.call_of(event.transferer_uniqueid) or self._registry.call_of(
             event.transferee_uniqueid
         )
@@ -27,7 +27,7 @@ class Transfers:
         transferee = self._registry.channels.get(event.transferee_uniqueid)
         if transferee is not None:
             if transferee.sent_to == event.exten or transferee.parked is not None:
-                return  # seen on its way already
+                return  # already recorded
             transferee.sent_to = event.exten or "?"
         origin = self._registry.party(event.transferer_uniqueid)
         self._conversations.transferred(
@@ -35,7 +35,7 @@ class Transfers:
         )
 
     def on_attended_transfer(self, event: e.AttendedTransfer) -> None:
-        """A party joined the two it spoke with: the caller's call goes on, the consultation is part of it."""
+        """A party connected its two calls: the caller's continues and absorbs the consultation."""
         registry = self._registry
         call = registry.call_of(event.original_uniqueid) or registry.call_of(event.transferee_uniqueid)
         second = registry.call_of(event.second_uniqueid)
@@ -43,8 +43,8 @@ class Transfers:
         dialled = [one for one in registry.channels_of(second) if one.parent == event.second_uniqueid]
         answered = [one for one in dialled if one.state == "Up" and not one.ringing]
         rings = [one for one in dialled if one.ringing]
-        # No target is named, or one gone already, where the two are not in a bridge yet (handed over within
-        # milliseconds of the answer) or a Local channel was optimised away.
+        # The event names no target, or one that is already gone, if the two are not in a bridge yet
+        # (completed within milliseconds of the answer) or if a Local channel was optimised away.
         known = {event.original_uniqueid, event.second_uniqueid, event.transferee_uniqueid}
         joined = [one for one in registry.bridges.get(event.destination_bridge, ()) if one not in known]
         likely = [registry.party(one) for one in (*joined, *(one.uniqueid for one in answered or rings))]
@@ -54,12 +54,12 @@ class Transfers:
         if call is None:
             return
         if event.destination_type == "Threeway":
-            return  # nobody leaves: the bridge shows the conference
+            return  # nobody leaves; the conference follows from the bridge
         result = event.result.lower() or "success"
         if second is not None and second.id != call.id and result == "success":
             call = registry.merge(event.at, call, second)
         if result == "success":
-            # Who handed over holds nobody any more, whenever their phone is hung up.
+            # The transferer no longer holds anybody, even if their phone hangs up later.
             call = self._conversations.set_held(event.at, call, event.original_uniqueid, False)
         if (transferee := registry.channels.get(event.transferee_uniqueid)) is not None:
             transferee.sent_to = target or "?"
@@ -72,7 +72,7 @@ class Transfers:
         self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
 
     def on_pickup(self, event: e.Pickup) -> None:
-        """A phone answered the call that rang on another."""
+        """A phone answered a call that was ringing on another."""
         registry = self._registry
         picker = registry.call(event)
         call = registry.call_of(event.target_uniqueid)
@@ -89,7 +89,7 @@ class Transfers:
         registry.show(event.at, target.agent)
 
     def on_parked_call(self, event: e.ParkedCall) -> None:
-        """A call waits in the parking lot."""
+        """A call was parked."""
         registry = self._registry
         call = registry.call_of(event.uniqueid)
         if call is None:
@@ -99,7 +99,7 @@ class Transfers:
         origin = call.agent or ""
         last = call.transfers[-1] if call.transfers else None
         if last is not None and last.transfer_type is TransferType.BLIND and event.at - last.at < TOGETHER_S:
-            # The transfer to the lot's own number is the parking itself.
+            # The transfer to the parking extension is the parking itself.
             origin = last.origin
             call = registry.change(call, transfers=call.transfers[:-1])
         call = self._conversations.transferred(
@@ -112,7 +112,7 @@ class Transfers:
         registry.tell(f.CallParked(at=event.at, call=call, space=event.space))
 
     def on_unparked_call(self, event: e.UnParkedCall) -> None:
-        """Somebody took a parked call."""
+        """Somebody retrieved a parked call."""
         registry = self._registry
         call = registry.call_of(event.uniqueid)
         if call is None:
@@ -128,13 +128,13 @@ class Transfers:
         )
 
     def on_parked_call_over(self, event: e.ParkedCallOver) -> None:
-        """A parked call was given up; the state stays until its channel is gone."""
+        """A parked caller gave up; the state stays until the channel is gone."""
         channel = self._registry.channels.get(event.uniqueid)
         if channel is not None:
             channel.parked = None
 
     def on_parked_call_time_out(self, event: e.ParkedCallTimeOut) -> None:
-        """Nobody took a parked call: it goes back to who parked it; the state is theirs to change."""
+        """Nobody retrieved a parked call, so it returns to the parker, whose ringing sets the next state."""
         call = self._registry.call_of(event.uniqueid)
         if call is None:
             return
@@ -147,7 +147,7 @@ class Transfers:
         self._conversations.transferred(event.at, call, TransferType.RECALL, event.space, target, "success")
 
     def on_chan_spy_start(self, event: e.ChanSpyStart) -> None:
-        """Somebody listens to a call: a call of its own that is no part of it."""
+        """Somebody listens to a call: the listener's channel is a separate call, not a leg."""
         registry = self._registry
         listener, heard = registry.call_of(event.spyer_uniqueid), registry.call_of(event.spyee_uniqueid)
         if listener is None or heard is None or listener.id == heard.id:

@@ -8,21 +8,21 @@ HERE = Path(__file__).parent
 
 
 def texts() -> dict[str, str]:
-    """Prompt id -> what it says."""
+    """Return the prompts' texts: prompt id → text."""
     prompts: dict[str, str] = tomllib.loads((HERE / "prompts.toml").read_text(encoding="utf-8"))["prompts"]
     return prompts
 
 
 def files() -> dict[str, Path]:
-    """Prompt id -> rendered file. Every id of `texts` has one."""
+    """Return the prompts' audio files: prompt id → path. Every id in `texts` has one."""
     return {name: HERE / f"{name}.alaw" for name in texts()}
 
 
 def install(directory: Path, *, language: str = "", replace: bool = False) -> list[Path]:
-    """Copy the prompts to `<directory>[/<language>]/hotline/<id>.alaw`; returns what was written.
+    """Copy the prompts to `<directory>[/<language>]/hotline/<id>.alaw` and return the files written.
 
-    A file that is there already (an own recording) stays unless `replace`; a recording in any other format
-    of the same id stays the one Asterisk may choose, so the shipped file is not put beside it.
+    Unless `replace` is set, a prompt that already exists in any format is left alone, since it may be a
+    recording of the operator's own and Asterisk might choose the shipped file over it.
 
     Raises:
         OSError: the directory cannot be written.

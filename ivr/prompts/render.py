@@ -1,4 +1,4 @@
-"""Prompts for lines of one's own, spoken by espeak-ng where it is installed; better is a recording."""
+"""Renders prompts for custom lines with espeak-ng, if it is installed; a recording sounds better."""
 
 import io
 import shutil
@@ -18,14 +18,14 @@ FIX = "install espeak-ng, or record it as 8 kHz mono and put it there"
 
 
 class PromptError(Exception):
-    """A prompt cannot be rendered; the text names the fix."""
+    """A prompt cannot be rendered; the message names the fix."""
 
 
 def render(text: str) -> bytes:
-    """`text` as signed 16-bit little-endian mono at 8 kHz: what Asterisk plays as `.sln`.
+    """Speak `text` as signed 16-bit little-endian mono at 8 kHz, which Asterisk plays as `.sln`.
 
     Raises:
-        PromptError: no espeak-ng, or it failed.
+        PromptError: espeak-ng is missing or failed.
     """
     if shutil.which("espeak-ng") is None:
         raise PromptError(f"no voice for {text!r}: {FIX}")
@@ -44,7 +44,7 @@ def render(text: str) -> bytes:
 
 
 def _with_sizes(stream: bytes) -> bytes:
-    """A WAV written to a pipe has no true sizes in its header; `wave` wants them."""
+    """Fill in the sizes in the header of a WAV written to a pipe, which `wave` needs."""
     at = stream.find(b"data") + 4
     if at < 4:
         raise EOFError("no audio")
@@ -59,9 +59,9 @@ def _with_sizes(stream: bytes) -> bytes:
 
 
 def provide(directory: Path, lines: Sequence[Line], *, language: str = "") -> tuple[list[Path], list[str]]:
-    """Everything the greeting of `lines` plays: the shipped prompts, and the names of other lines rendered.
+    """Provide everything the greeting of `lines` plays: shipped prompts, and rendered names of custom lines.
 
-    What is there already stays. Returns the files written and, for each prompt that could not be had, why.
+    Existing files are kept. Returns the files written and, for each prompt that could not be provided, why.
 
     Raises:
         OSError: the directory cannot be written.

@@ -121,7 +121,7 @@ async def test_the_apps_language_and_the_houses_clock_not_the_browsers(
         await page.keyboard.press("Escape")
         await page.keyboard.press("Alt+Shift+L")
         await expect(
-            page.locator("tbody tr", has_text="agent 1001 has no conversation now").first
+            page.locator("tbody tr", has_text="agent 1001 is not talking to anybody at the moment").first
         ).to_be_visible()
         await page.get_by_label("To", exact=True).click()
         await expect(page.locator(".el-picker-panel:visible")).to_contain_text("Sun")

@@ -59,16 +59,16 @@ describe('what the gateway says', () => {
   })
 
   it('tells why a delivery failed, and that it was given up', async () => {
-    const last = { code: 'no_answer', params: { seconds: '5' }, text: 'no answer in 5 s' }
+    const last = { code: 'no_answer', params: { seconds: '5' }, text: 'no answer within 5 s' }
     const over = {
-      ...last, params: { ...last.params, given_up_after: 8 }, text: 'given up after 8 tries; the last: no answer in 5 s',
+      ...last, params: { ...last.params, given_up_after: 8 }, text: 'given up after 8 tries; the last: no answer within 5 s',
     }
     await setLanguage('zh')
     expect([null, last, over].map(failedWhy)).toEqual(['', '5 秒内无应答', '尝试 8 次后放弃：5 秒内无应答'])
     // What an earlier version kept has no code.
     expect(failedWhy({ code: '', text: 'HTTP 410: gone' })).toBe('HTTP 410: gone')
     await setLanguage('en')
-    expect(failedWhy(over)).toBe('given up after 8 tries: no answer in 5 s')
+    expect(failedWhy(over)).toBe('given up after 8 tries: no answer within 5 s')
   })
 
   it('is its own English where we do not know the code, and never a template of the caller’s', async () => {

@@ -1,4 +1,4 @@
-"""Accounts over in-memory ports: who gets in, who does not, and how often they may try."""
+"""Accounts on in-memory ports: who can sign in, who cannot, and how often they may try."""
 
 import asyncio
 
@@ -88,7 +88,7 @@ async def test_login_session_and_its_end() -> None:
 async def test_wrong_name_and_wrong_password_are_not_told_apart(name: str, password: str) -> None:
     accounts = service(Memory(), Clock())
     await accounts.create_account("wang", "long enough", Role.AGENT)
-    with pytest.raises(LoginRefusedError, match="name or password is wrong"):
+    with pytest.raises(LoginRefusedError, match="wrong user name or password"):
         await accounts.login(name, password, "127.0.0.1")
 
 

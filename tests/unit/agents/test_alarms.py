@@ -36,16 +36,16 @@ def agent(state: AgentState, since: float = 0.0, **more: Any) -> AgentChanged:
     return AgentChanged(at=since, agent=structs.replace(made, **more))
 
 
-def told(book: AlarmRules, now: float) -> list[tuple[str, bool]]:
-    return [(fact.alarm.id, fact.over) for fact in book.judge(now)]
+def told(alarms: AlarmRules, now: float) -> list[tuple[str, bool]]:
+    return [(fact.alarm.id, fact.over) for fact in alarms.judge(now)]
 
 
 def test_raised_once_and_cleared_once() -> None:
-    book = AlarmRules([rule(Measure.WAITING, above=1, level=Level.CRITICAL)])
-    book.apply(queue(1.0))
-    assert told(book, 2.0) == []
-    book.apply(queue(1.0, 2.0))
-    (raised,) = book.judge(3.0)
+    alarms = AlarmRules([rule(Measure.WAITING, above=1, level=Level.CRITICAL)])
+    alarms.apply(queue(1.0))
+    assert told(alarms, 2.0) == []
+    alarms.apply(queue(1.0, 2.0))
+    (raised,) = alarms.judge(3.0)
     assert raised.alarm == Alarm(
         id="r/main/q",
         rule="r",
@@ -61,66 +61,66 @@ def test_raised_once_and_cleared_once() -> None:
         queue="q",
         line="12345",
     )
-    assert told(book, 4.0) == []
-    book.apply(queue())
-    assert told(book, 5.0) == [("r/main/q", True)]
-    assert told(book, 6.0) == []
+    assert told(alarms, 4.0) == []
+    alarms.apply(queue())
+    assert told(alarms, 5.0) == [("r/main/q", True)]
+    assert told(alarms, 6.0) == []
 
 
 def test_a_wait_grows_by_itself() -> None:
-    book = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
-    book.apply(queue(100.0, 150.0))
-    assert told(book, 160.0) == []
-    assert told(book, 160.5) == [("r/main/q", False)]
+    alarms = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
+    alarms.apply(queue(100.0, 150.0))
+    assert told(alarms, 160.0) == []
+    assert told(alarms, 160.5) == [("r/main/q", False)]
 
 
 def test_while_raised_the_value_is_told_when_it_changes_and_not_more_often() -> None:
-    book = AlarmRules([rule(Measure.WAITING, above=1)])
+    alarms = AlarmRules([rule(Measure.WAITING, above=1)])
 
     def moved(now: float) -> list[tuple[float, float]]:
-        book.judge(now)
-        return [(fact.alarm.latest, fact.alarm.value) for fact in book.moved(now)]
+        alarms.judge(now)
+        return [(fact.alarm.latest, fact.alarm.value) for fact in alarms.moved(now)]
 
-    book.apply(queue(1.0, 2.0))
+    alarms.apply(queue(1.0, 2.0))
     assert moved(3.0) == [], "it was raised with that value"
-    book.apply(queue(1.0, 2.0, 3.0))
+    alarms.apply(queue(1.0, 2.0, 3.0))
     assert moved(4.0) == [], "too soon after the last time"
-    book.apply(queue(1.0, 2.0, 3.0, 4.0))
+    alarms.apply(queue(1.0, 2.0, 3.0, 4.0))
     assert moved(5.0) == [(4, 2)]
     assert moved(9.0) == []
-    book.apply(queue())
+    alarms.apply(queue())
     assert moved(10.0) == []
 
 
 def test_a_duration_is_told_again_only_where_it_does_not_simply_grow() -> None:
-    book = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
+    alarms = AlarmRules([rule(Measure.LONGEST_WAIT, above=60)])
 
     def moved(now: float) -> list[float]:
-        book.judge(now)
-        return [fact.alarm.latest for fact in book.moved(now)]
+        alarms.judge(now)
+        return [fact.alarm.latest for fact in alarms.moved(now)]
 
-    book.apply(queue(100.0, 150.0))
+    alarms.apply(queue(100.0, 150.0))
     assert [told for second in range(161, 200) for told in moved(float(second))] == []
     # The first caller is answered: the next has waited for less.
-    book.apply(queue(130.0))
+    alarms.apply(queue(130.0))
     assert moved(220.0) == [90.0]
     assert moved(230.0) == []
 
 
 def test_only_what_lasts() -> None:
-    book = AlarmRules([rule(Measure.WAITING, above=0, for_s=10)])
-    book.apply(queue(1.0))
-    assert told(book, 1.0) == []
-    book.apply(queue())
-    assert told(book, 5.0) == []
-    book.apply(queue(6.0))
-    assert told(book, 12.0) == []
-    assert told(book, 22.0) == [("r/main/q", False)]
-    assert book.raised["r/main/q"].since == 12.0
+    alarms = AlarmRules([rule(Measure.WAITING, above=0, for_s=10)])
+    alarms.apply(queue(1.0))
+    assert told(alarms, 1.0) == []
+    alarms.apply(queue())
+    assert told(alarms, 5.0) == []
+    alarms.apply(queue(6.0))
+    assert told(alarms, 12.0) == []
+    assert told(alarms, 22.0) == [("r/main/q", False)]
+    assert alarms.raised["r/main/q"].since == 12.0
 
 
 def test_rates_need_enough_calls_and_a_day_that_is_not_over() -> None:
-    book = AlarmRules([rule(Measure.CONNECTION_RATE, below=0.9, min_offered=10)])
+    alarms = AlarmRules([rule(Measure.CONNECTION_RATE, below=0.9, min_offered=10)])
 
     def day(offered: int, rate: float | None, interval: int | None = None) -> QueueFiguresChanged:
         figures = QueueFigures(
@@ -135,54 +135,54 @@ def test_rates_need_enough_calls_and_a_day_that_is_not_over() -> None:
         )
         return QueueFiguresChanged(at=0.0, figures=figures)
 
-    book.apply(day(9, 0.5))
-    assert told(book, 1.0) == []
-    book.apply(day(20, None))
-    assert told(book, 2.0) == []
-    book.apply(day(20, 0.5, interval=3))
-    assert told(book, 2.5) == [], "an interval is not the day"
-    book.apply(day(20, 0.5))
-    assert told(book, 3.0) == [("r/main/q", False)]
-    assert told(book, 86400.0) == [("r/main/q", True)]
+    alarms.apply(day(9, 0.5))
+    assert told(alarms, 1.0) == []
+    alarms.apply(day(20, None))
+    assert told(alarms, 2.0) == []
+    alarms.apply(day(20, 0.5, interval=3))
+    assert told(alarms, 2.5) == [], "an interval is not the day"
+    alarms.apply(day(20, 0.5))
+    assert told(alarms, 3.0) == [("r/main/q", False)]
+    assert told(alarms, 86400.0) == [("r/main/q", True)]
 
 
 def test_rules_of_some_lines_leave_others_alone() -> None:
-    book = AlarmRules([rule(Measure.WAITING, above=0, lines=frozenset({"12345"}))])
-    book.apply(queue(1.0))
-    book.apply(queue(1.0, name="other", line="yiqilai"))
-    book.apply(queue(1.0, name="stranger", line=None))
-    assert told(book, 2.0) == [("r/main/q", False)]
+    alarms = AlarmRules([rule(Measure.WAITING, above=0, lines=frozenset({"12345"}))])
+    alarms.apply(queue(1.0))
+    alarms.apply(queue(1.0, name="other", line="yiqilai"))
+    alarms.apply(queue(1.0, name="stranger", line=None))
+    assert told(alarms, 2.0) == [("r/main/q", False)]
 
 
 def test_nobody_there_to_answer() -> None:
-    book = AlarmRules([rule(Measure.AVAILABLE, below=1)])
-    book.apply(queue())
-    book.apply(agent(AgentState.AVAILABLE))
-    assert told(book, 1.0) == []
-    book.apply(agent(AgentState.TALKING))
-    assert told(book, 2.0) == [("r/main/q", False)]
+    alarms = AlarmRules([rule(Measure.AVAILABLE, below=1)])
+    alarms.apply(queue())
+    alarms.apply(agent(AgentState.AVAILABLE))
+    assert told(alarms, 1.0) == []
+    alarms.apply(agent(AgentState.TALKING))
+    assert told(alarms, 2.0) == [("r/main/q", False)]
 
 
 def test_an_agent_too_long_in_a_state() -> None:
-    book = AlarmRules([rule(Measure.PAUSED, above=900, reasons=frozenset({"小休"}))])
-    book.apply(agent(AgentState.PAUSED, 0.0, reason="用餐"))
-    assert told(book, 2000.0) == []
-    book.apply(agent(AgentState.PAUSED, 2000.0, reason="小休"))
-    assert told(book, 2900.0) == []
-    assert told(book, 2901.0) == [("r/1001", False)]
-    assert book.raised["r/1001"].agent == "1001"
-    book.apply(agent(AgentState.AVAILABLE, 2950.0))
-    assert told(book, 2950.0) == [("r/1001", True)]
+    alarms = AlarmRules([rule(Measure.PAUSED, above=900, reasons=frozenset({"小休"}))])
+    alarms.apply(agent(AgentState.PAUSED, 0.0, reason="用餐"))
+    assert told(alarms, 2000.0) == []
+    alarms.apply(agent(AgentState.PAUSED, 2000.0, reason="小休"))
+    assert told(alarms, 2900.0) == []
+    assert told(alarms, 2901.0) == [("r/1001", False)]
+    assert alarms.raised["r/1001"].agent == "1001"
+    alarms.apply(agent(AgentState.AVAILABLE, 2950.0))
+    assert told(alarms, 2950.0) == [("r/1001", True)]
 
 
 def test_a_pbx_that_is_gone() -> None:
-    book = AlarmRules([rule(Measure.PBX_DOWN, above=10)])
-    book.apply(PbxLinkChanged(at=100.0, pbx="main", up=False, reason="reset"))
-    book.apply(PbxLinkChanged(at=105.0, pbx="main", up=False, reason="refused"))
-    assert told(book, 109.0) == []
-    assert told(book, 111.0) == [("r/main", False)]
-    book.apply(PbxLinkChanged(at=112.0, pbx="main", up=True, reason=""))
-    assert told(book, 112.0) == [("r/main", True)]
+    alarms = AlarmRules([rule(Measure.PBX_DOWN, above=10)])
+    alarms.apply(PbxLinkChanged(at=100.0, pbx="main", up=False, reason="reset"))
+    alarms.apply(PbxLinkChanged(at=105.0, pbx="main", up=False, reason="refused"))
+    assert told(alarms, 109.0) == []
+    assert told(alarms, 111.0) == [("r/main", False)]
+    alarms.apply(PbxLinkChanged(at=112.0, pbx="main", up=True, reason=""))
+    assert told(alarms, 112.0) == [("r/main", True)]
 
 
 @pytest.mark.parametrize(("above", "below", "value", "broken"), [(3, None, 3, False), (None, 0, 0, False)])
@@ -217,24 +217,24 @@ ENDED = CallEnded(at=100.0, call=served(CallState.ENDED, 100.0, "1002"))
 
 
 def test_a_draft_nobody_sends_off_is_told_with_whose_call_it_was() -> None:
-    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
-    book.apply(CallUpdated(at=2.0, call=served(CallState.TALKING), what="x"))
-    book.apply(order())
-    assert told(book, 5000.0) == [], "the call goes on"
-    book.apply(ENDED)
-    assert told(book, 700.0) == []
-    (raised,) = book.judge(701.0)
+    alarms = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
+    alarms.apply(CallUpdated(at=2.0, call=served(CallState.TALKING), what="x"))
+    alarms.apply(order())
+    assert told(alarms, 5000.0) == [], "the call goes on"
+    alarms.apply(ENDED)
+    assert told(alarms, 700.0) == []
+    (raised,) = alarms.judge(701.0)
     alarm = raised.alarm
     assert (alarm.agent, alarm.call_id, alarm.line, alarm.value) == ("1002", "main-1", "12345", 601.0)
-    book.apply(order(OrderState.SUBMITTED))
-    assert told(book, 702.0) == [(alarm.id, True)]
+    alarms.apply(order(OrderState.SUBMITTED))
+    assert told(alarms, 702.0) == [(alarm.id, True)]
 
 
 def test_an_order_begun_only_after_the_call_counts_from_its_end() -> None:
-    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600, lines=frozenset({"12345"}))])
-    book.apply(ENDED)
-    book.apply(order())
-    assert told(book, 701.0) == [("r/main-1", False)]
+    alarms = AlarmRules([rule(Measure.UNSUBMITTED, above=600, lines=frozenset({"12345"}))])
+    alarms.apply(ENDED)
+    alarms.apply(order())
+    assert told(alarms, 701.0) == [("r/main-1", False)]
     other = AlarmRules([rule(Measure.UNSUBMITTED, above=600, lines=frozenset({"12345"}))])
     other.apply(ENDED)
     other.apply(order(line="yiqilai"))
@@ -246,9 +246,9 @@ def test_drafts_of_an_earlier_run_are_known_but_not_those_sent_off_meanwhile() -
         UnsubmittedOrder("o1", "main-1", "12345", "main", "1001", 100.0),
         UnsubmittedOrder("o2", "main-2", "12345"),
     ]
-    book = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
-    book.unsubmitted.recall(left)
-    assert told(book, 701.0) == [("r/main-1", False)], "the other call goes on"
+    alarms = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
+    alarms.unsubmitted.recall(left)
+    assert told(alarms, 701.0) == [("r/main-1", False)], "the other call goes on"
     quick = AlarmRules([rule(Measure.UNSUBMITTED, above=600)])
     quick.apply(order(OrderState.SUBMITTED))
     quick.unsubmitted.recall(left)

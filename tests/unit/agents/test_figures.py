@@ -28,15 +28,15 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI).timestamp()
 
 
-def rebuilt(book: DayFigures, facts: Iterable[AnyFact], now: float) -> DayFigures:
-    """The book after an earlier run's facts."""
+def rebuilt(day_figures: DayFigures, facts: Iterable[AnyFact], now: float) -> DayFigures:
+    """Replay an earlier run's facts into `day_figures`."""
     for fact in facts:
-        book.apply(fact)
-    book.resume(now)
-    return book
+        day_figures.apply(fact)
+    day_figures.resume(now)
+    return day_figures
 
 
-def stay(
+def queue_entry(
     at: float,
     outcome: QueueOutcome,
     waited: float,
@@ -69,24 +69,24 @@ def status(at: float, state: AgentState, agent: str = "1001", **more: object) ->
 
 
 def day(facts: list[AnyFact], now: float = NOON + 3600) -> QueueFigures:
-    book = DayFigures([LINE])
+    day_figures = DayFigures([LINE])
     for fact in facts:
-        book.apply(fact)
-    return book.day(KEY, now)
+        day_figures.apply(fact)
+    return day_figures.day(KEY, now)
 
 
 def test_each_ending_is_counted_where_it_belongs() -> None:
     a = QueueOutcome
     figures = day(
         [
-            *stay(NOON, a.ANSWERED, 15.0, talked=60.0, wrapped_up=20.0),
-            *stay(NOON, a.ANSWERED, 16.0, talked=40.0, transferred=True, missed=2),
-            *stay(NOON, a.ABANDONED, 5.0),
-            *stay(NOON, a.ABANDONED, 4.0),
-            *stay(NOON, a.TIMEOUT, 90.0),
-            *stay(NOON, a.EMPTY, 1.0),
-            *stay(NOON, a.WITHDRAWN, 3.0),
-            *stay(NOON, a.UNSEEN, 0.0),
+            *queue_entry(NOON, a.ANSWERED, 15.0, talked=60.0, wrapped_up=20.0),
+            *queue_entry(NOON, a.ANSWERED, 16.0, talked=40.0, transferred=True, missed=2),
+            *queue_entry(NOON, a.ABANDONED, 5.0),
+            *queue_entry(NOON, a.ABANDONED, 4.0),
+            *queue_entry(NOON, a.TIMEOUT, 90.0),
+            *queue_entry(NOON, a.EMPTY, 1.0),
+            *queue_entry(NOON, a.WITHDRAWN, 3.0),
+            *queue_entry(NOON, a.UNSEEN, 0.0),
         ]
     )
     assert (figures.offered, figures.answered, figures.answered_in_time) == (8, 2, 1)
@@ -108,17 +108,17 @@ def test_nothing_is_divided_by_nothing() -> None:
 
 def test_the_day_begins_at_the_lines_own_midnight() -> None:
     midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI).timestamp()
-    book = DayFigures([LINE])
+    day_figures = DayFigures([LINE])
     for fact in [
-        *stay(midnight - 10, QueueOutcome.ANSWERED, 15.0, talked=30.0),
-        *stay(midnight, QueueOutcome.ANSWERED, 1.0, talked=30.0),
+        *queue_entry(midnight - 10, QueueOutcome.ANSWERED, 15.0, talked=30.0),
+        *queue_entry(midnight, QueueOutcome.ANSWERED, 1.0, talked=30.0),
     ]:
-        book.apply(fact)
+        day_figures.apply(fact)
     # Who entered before midnight is yesterday's, though answered and served today.
-    today = book.day(KEY, midnight + 100)
+    today = day_figures.day(KEY, midnight + 100)
     assert (today.offered, today.answered, today.talk_s, today.start) == (1, 1, 30.0, midnight)
     abroad = DayFigures([structs.replace(LINE, timezone="Europe/Berlin")])
-    for fact in stay(midnight, QueueOutcome.ANSWERED, 1.0):
+    for fact in queue_entry(midnight, QueueOutcome.ANSWERED, 1.0):
         abroad.apply(fact)
     assert abroad.day(KEY, midnight + 100).start == midnight - 17 * 3600
 
@@ -140,12 +140,12 @@ def test_the_clocks_going_back_do_not_shorten_the_first_hours() -> None:
 
 
 def test_an_agents_day() -> None:
-    book = DayFigures([LINE])
+    day_figures = DayFigures([LINE])
     facts: list[AnyFact] = [
         status(NOON, AgentState.AVAILABLE),
         status(NOON + 100, AgentState.RINGING),
         status(NOON + 105, AgentState.TALKING),
-        *stay(NOON + 90, QueueOutcome.ANSWERED, 15.0),
+        *queue_entry(NOON + 90, QueueOutcome.ANSWERED, 15.0),
         status(NOON + 165, AgentState.ON_HOLD),
         status(NOON + 175, AgentState.WRAP_UP),
         status(NOON + 205, AgentState.PAUSED, reason="小休"),
@@ -153,39 +153,39 @@ def test_an_agents_day() -> None:
         status(NOON + 605, AgentState.LOGGED_OUT, queues=()),
     ]
     for fact in facts:
-        book.apply(fact)
-    figures = book.agent("1001", NOON + 9999)
+        day_figures.apply(fact)
+    figures = day_figures.agent("1001", NOON + 9999)
     assert (figures.taken, figures.missed) == (1, 1)
     assert (figures.available_s, figures.ringing_s, figures.talk_s, figures.hold_s) == (200, 5, 60, 10)
     assert (figures.wrap_up_s, figures.paused_s, figures.paused_by_reason) == (30, 300, {"小休": 300})
     assert figures.logged_in_s == 605
     assert figures.occupancy == 100 / 305
     # The queue's occupancy is that of the agents in it, interval by interval.
-    assert book.day(KEY, NOON + 9999).occupancy == pytest.approx(100 / 305)
+    assert day_figures.day(KEY, NOON + 9999).occupancy == pytest.approx(100 / 305)
 
 
 def test_an_agents_day_ends_at_midnight() -> None:
     midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI).timestamp()
-    book = DayFigures([LINE])
-    book.apply(status(midnight - 100, AgentState.TALKING))
-    assert book.agent("1001", midnight + 50).talk_s == 50
-    assert book.agent("1001", midnight + 50).start == midnight
+    day_figures = DayFigures([LINE])
+    day_figures.apply(status(midnight - 100, AgentState.TALKING))
+    assert day_figures.agent("1001", midnight + 50).talk_s == 50
+    assert day_figures.agent("1001", midnight + 50).start == midnight
 
 
 def test_told_once_and_only_when_changed() -> None:
-    book = DayFigures([LINE])
-    for fact in stay(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0):
-        book.apply(fact)
-    told = book.take(NOON + 20)
+    day_figures = DayFigures([LINE])
+    for fact in queue_entry(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0):
+        day_figures.apply(fact)
+    told = day_figures.take(NOON + 20)
     assert [
         (type(fact), fact.figures.interval) for fact in told if isinstance(fact, QueueFiguresChanged)
     ] == [
         (QueueFiguresChanged, None),
         (QueueFiguresChanged, 24),
     ]
-    assert book.take(NOON + 21) == []
-    book.apply(status(NOON + 22, AgentState.AVAILABLE))
-    told = book.take(NOON + 23)
+    assert day_figures.take(NOON + 21) == []
+    day_figures.apply(status(NOON + 22, AgentState.AVAILABLE))
+    told = day_figures.take(NOON + 23)
     assert [fact.figures.agent for fact in told if isinstance(fact, AgentFiguresChanged)] == ["1001"]
 
 
@@ -202,7 +202,7 @@ def test_the_day_is_the_sum_of_its_intervals_and_a_restart_changes_nothing(
     facts: list[AnyFact] = []
     for number, (offset, outcome, waited) in enumerate(stays):
         talked = 60.0 if outcome is QueueOutcome.ANSWERED else None
-        facts += stay(begin + offset, outcome, float(waited), talked=talked, uniqueid=f"{number}.1")
+        facts += queue_entry(begin + offset, outcome, float(waited), talked=talked, uniqueid=f"{number}.1")
     facts += [status(begin + offset, state) for offset, state in states]
     facts.sort(key=lambda fact: fact.at)
     now = begin + 44 * 3600
@@ -233,18 +233,18 @@ def test_the_day_is_the_sum_of_its_intervals_and_a_restart_changes_nothing(
 
 
 def test_time_that_nobody_watched_is_in_no_state() -> None:
-    book = DayFigures([LINE])
+    day_figures = DayFigures([LINE])
     facts: list[AnyFact] = [
         status(NOON, AgentState.AVAILABLE),
-        *stay(NOON + 50, QueueOutcome.ABANDONED, 10.0),
+        *queue_entry(NOON + 50, QueueOutcome.ABANDONED, 10.0),
     ]
-    rebuilt(book, facts, NOON + 3000)
-    assert book.agent("1001", NOON + 3010).available_s == 70
-    assert book.statuses["1001"].state is AgentState.AVAILABLE
+    rebuilt(day_figures, facts, NOON + 3000)
+    assert day_figures.agent("1001", NOON + 3010).available_s == 70
+    assert day_figures.statuses["1001"].state is AgentState.AVAILABLE
 
 
 def test_what_was_open_is_known_after_a_restart() -> None:
-    facts = stay(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0)
+    facts = queue_entry(NOON, QueueOutcome.ANSWERED, 3.0, talked=10.0)
     assert [v.outcome for v in rebuilt(DayFigures([LINE]), facts[:1], NOON).open_entries.values()] == [None]
     assert [v.agent for v in rebuilt(DayFigures([LINE]), facts[:2], NOON).open_entries.values()] == ["1001"]
     assert rebuilt(DayFigures([LINE]), facts, NOON).open_entries == {}

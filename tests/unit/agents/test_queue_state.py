@@ -1,4 +1,4 @@
-"""Queues, stays and agents through the whole fold, on plain data."""
+"""Queues, queue entries and agents through the whole tracker, on plain data."""
 
 from typing import Any
 
@@ -224,7 +224,7 @@ def test_a_loss_leaves_open_stays_unseen_and_invents_none() -> None:
     assert [(stage, entry.outcome, entry.waited) for stage, entry in facts] == [
         ("left", QueueOutcome.UNSEEN, None)
     ]
-    # Another run, which saw nothing begin: the stay is as old as the PBX says.
+    # Another run, which saw nothing begin: the entry is as old as the PBX says.
     facts = entries(resync(on_duty(), still, []))
     assert [(stage, entry.entered_at) for stage, entry in facts] == [("entered", 3.0)]
 

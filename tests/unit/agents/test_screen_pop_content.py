@@ -1,4 +1,4 @@
-"""What a screen-pop says, from plain data; callers' numbers in all their forms."""
+"""The content of screen-pops, from plain data; callers' numbers in all their forms."""
 
 import pytest
 from msgspec import structs

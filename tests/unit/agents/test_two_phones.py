@@ -1,4 +1,4 @@
-"""An agent's two phones as the queue_state sees them: chosen by a device of the PBX, reachable or not."""
+"""An agent's two phones in the queue state: the choice, kept in a device state, and reachability."""
 
 from agents.queues.state import FollowPhone
 from domain.facts import AgentChanged

@@ -1,4 +1,4 @@
-"""Numbers, names, addresses and words, as visibility that need not see them whole see them."""
+"""Masking of numbers, names, addresses and words for those who may not see them in full."""
 
 import pytest
 
@@ -116,7 +116,7 @@ def test_the_sentence_a_masked_value_came_from_is_hidden_with_it() -> None:
 
 
 def test_saving_what_was_shown_masked_loses_nothing() -> None:
-    """Whoever edits a text beside a masked number sends the stars back: the number stays."""
+    """Editing text around a masked number sends the stars back; the number is kept."""
     seen = redact(FILLED, NOTHING)
     shown_values = {name: field.value for name, field in seen.fields.items()}
     assert typed(FILLED, shown_values, {}, NOTHING) == {n: f.value for n, f in FILLED.fields.items()}

@@ -1,4 +1,4 @@
-"""Every reason that the source gives has its sentence, with the parameters that the sentence wants."""
+"""Every refusal code used in the source has a sentence, and gets the parameters that sentence needs."""
 
 import ast
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ OURS = {"status", "code"}
 
 
 def given() -> Iterator[tuple[str, dict[str, str], str, set[str]]]:
-    """(where, sentences, code, parameters) of each reason that the source names."""
+    """Yield (where, sentences, code, parameters) for each refusal code used in the source."""
     for room in ("agents", "domain", "gateway", "workorders"):
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

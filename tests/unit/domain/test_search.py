@@ -1,4 +1,4 @@
-"""Texts and queries are folded alike."""
+"""Stored texts and queries are folded alike."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Prompts of one's own lines, where nothing can speak them."""
+"""Prompts for custom lines when no speech synthesiser is installed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The link's life on real sockets: snapshot first, reconnect, refusal told and survived."""
+"""The PBX link on real sockets: snapshot first, reconnect, a refused login reported and survived."""
 
 import asyncio
 import contextlib

@@ -24,8 +24,8 @@ from gateway.storage.journal import JournalWriter
 LINES = [Line("12345", "热线", ("12345",), "q12345")]
 
 
-class QueueState:
-    """The channels a scripted PBX has now; nothing else."""
+class ScriptedChannels:
+    """The current channels of a scripted PBX; nothing else."""
 
     def __init__(self) -> None:
         self.channels: dict[str, Headers] = {}
@@ -56,18 +56,18 @@ class QueueState:
 
 
 class Pbx:
-    """A scripted PBX on a socket, and the gateway's picture of it."""
+    """A scripted PBX on a socket, and the gateway's state of it."""
 
     def __init__(self, name: str, facts: list[AnyFact], journal: JournalWriter, database: Database) -> None:
         self.name, self.port = name, 0
-        self.queue_state = QueueState()
+        self.scripted = ScriptedChannels()
         bus = LocalBus()
         bus.listen(facts.append)
         self.tracker = CallTracker(name, LINES, ())
-        self.picture = PbxState(self.tracker, FactRecorder(journal, bus), CallRepository(database))
+        self.pbx_state = PbxState(self.tracker, FactRecorder(journal, bus), CallRepository(database))
 
     async def start(self) -> None:
-        self.server = AmiServer("127.0.0.1", self.port, "hotline", "right", self.queue_state)
+        self.server = AmiServer("127.0.0.1", self.port, "hotline", "right", self.scripted)
         await self.server.start()
         self.port = self.server.port
 
@@ -80,12 +80,12 @@ class Pbx:
             secret=SecretStr("right"),
             reconnect_max_s=0.2,
         )
-        link = PbxLink(settings, self.picture.on_event, self.picture.on_state, self.picture.on_snapshot)
+        link = PbxLink(settings, self.pbx_state.on_event, self.pbx_state.on_state, self.pbx_state.on_snapshot)
         return asyncio.create_task(link.run())
 
     async def until(self, phase: str) -> None:
         async with asyncio.timeout(5):
-            while self.picture.link.phase != phase:  # noqa: ASYNC110
+            while self.pbx_state.link.phase != phase:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     def call(self, number: int) -> str:
@@ -99,13 +99,13 @@ class Pbx:
             ("Exten", "12345"),
             ("Context", "hotline-incoming"),
         ]
-        self.queue_state.channels[uniqueid] = row
+        self.scripted.channels[uniqueid] = row
         self.server.emit("Newchannel", row)
         return f"{self.name}-{uniqueid}"
 
     def end(self, call_id: str, *, told: bool = True) -> None:
-        """The call ends; `told=False`: while nobody watches."""
-        row = self.queue_state.channels.pop(call_id.partition("-")[2])
+        """The call ends; `told=False` means nobody is watching."""
+        row = self.scripted.channels.pop(call_id.partition("-")[2])
         if told:
             self.server.emit("Hangup", [*row, ("Cause", "16")])
 
@@ -188,7 +188,7 @@ async def test_a_pbx_that_began_anew_ends_its_calls_and_no_others(tmp_path: Path
         await east.sees(gone)
         await west.sees(stays)
         await east.server.stop()
-        east.queue_state.channels.clear()
+        east.scripted.channels.clear()
         await east.start()
         await east.sees()
         assert reasons(facts) == {gone: EndReason.UNSEEN}

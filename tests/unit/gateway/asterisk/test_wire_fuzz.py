@@ -26,7 +26,7 @@ class Transport:
 
 
 class Owner:
-    """Takes events as HardenedManager does, through the fold."""
+    """Takes events like HardenedManager and passes them through the tracker."""
 
     def __init__(self, wanted: bool = True) -> None:
         self.wanted = frozenset(name.encode() for name in WANTED) if wanted else None

@@ -1,4 +1,4 @@
-"""Carrying out: once for each id, errors as answers, everything audited, on a real database."""
+"""Execution of commands on a real database: once per id, errors as answers, everything audited."""
 
 import asyncio
 import uuid

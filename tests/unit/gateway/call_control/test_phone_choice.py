@@ -1,4 +1,4 @@
-"""Two phones of one agent: which may be chosen when, and how the memberships of queues follow."""
+"""An agent's two phones: which can be chosen when, and how queue memberships follow."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.unit.gateway.call_control.test_plan import (
 )
 
 BROWSER, DESK = "PJSIP/1001", "PJSIP/1001-desk"
-SEATS = {
+CONFIGS = {
     "1001": AgentConfig(
         "1001",
         BROWSER,
@@ -46,7 +46,7 @@ def view(*calls: Call, always: bool = False, **more: Any) -> View:
         "phones": (BROWSER,),
     } | more
     status = AgentStatus(id="1001", name="1001", since=0.0, **given)
-    rules = Rules(agents=SEATS, lines=LINES, desk_login=not always)
+    rules = Rules(agents=CONFIGS, lines=LINES, desk_login=not always)
     return View(rules, {"1001": status}, {one.id: one for one in calls})
 
 
@@ -122,12 +122,12 @@ def test_a_switch_cut_short_is_finished() -> None:
     whole = view(phone=DESK, kind=PhoneKind.DESK, phones=(DESK,))
     assert follow(whole, config) == ()
     # A third phone was put there by hand: the PBX's own business.
-    assert follow(view(phones=(BROWSER, "PJSIP/77")), SEATS["1001"]) == ()
+    assert follow(view(phones=(BROWSER, "PJSIP/77")), CONFIGS["1001"]) == ()
 
 
 def test_who_is_always_in_the_queues_is_brought_there_and_stays() -> None:
     nowhere = view(always=True, queues=(), phones=(), state=AgentState.LOGGED_OUT)
-    config = SEATS["1001"]
+    config = CONFIGS["1001"]
     did = [(one.action, dict(one.headers)) for one in follow(nowhere, config) if isinstance(one, Ami)]
     assert did == [added("q12345", BROWSER, 3), added("yiqilai", BROWSER, 7)]
     everywhere = view(always=True, queues=("q12345", "yiqilai"))

@@ -1,4 +1,4 @@
-"""Planning with plain data: who may, what is possible, and what exactly is asked of the PBX."""
+"""Planning on plain data: who may do what, what is possible, and which actions are sent to the PBX."""
 
 from typing import Any
 
@@ -216,7 +216,7 @@ def test_click_to_call_rings_the_agent_first_and_only_permitted_numbers() -> Non
 
 def test_targets_that_cannot_take_a_call_are_refused() -> None:
     for to, text in (
-        ({"agent": "1001"}, "who asks"),
+        ({"agent": "1001"}, "same agent"),
         ({"agent": "2001"}, "no agent"),
         ({"agent": "7777"}, "no agent"),
         ({"queue": "nowhere"}, "no line"),
@@ -251,9 +251,9 @@ def test_a_consultation_from_beginning_to_end() -> None:
     ):
         assert keys(do(CONSULTS, AGENT, name)) == code
         # Without a consultation the same code would begin another: it is never played then.
-        assert "consulting nobody" in refused(TALK, AGENT, name)[1]
+        assert "not consulting anybody" in refused(TALK, AGENT, name)[1]
         # The one who is consulted has no say.
-        assert "consulting nobody" in refused(CONSULTS, OTHER, name)[1]
+        assert "not consulting anybody" in refused(CONSULTS, OTHER, name)[1]
     assert "already" in refused(CONSULTS, AGENT, "consult", to={"agent": "1002"})[1]
     assert refused(CONSULTS, AGENT, "transfer", to={"queue": "12345"})[0] == "not_possible"
 
@@ -329,7 +329,7 @@ def test_answer_and_hang_up() -> None:
     assert amis(do(ringing, AGENT, "answer")) == [
         ("PJSIPNotify", {"Channel": "PJSIP/1001-00000001", "Variable": ["Event=talk"]})
     ]
-    assert "does not ring" in refused(TALK, AGENT, "answer")[1]
+    assert "is not ringing" in refused(TALK, AGENT, "answer")[1]
     assert amis(do(TALK, AGENT, "hang_up", call_id="main-1.0")) == [
         ("Hangup", {"Channel": "1.1", "Cause": "16"})
     ]

@@ -1,4 +1,4 @@
-"""A phone takes its call back on a new channel: real AMI logs (tests/integration/test_call_recovery.py)."""
+"""Call recovery on a new channel, from real AMI logs (tests/integration/test_call_recovery.py)."""
 
 import pytest
 from msgspec import structs
@@ -11,7 +11,7 @@ from tests.support.captures import events, tracker
 
 
 def said(name: str, *, held_from: int = 0, muted: bool = False) -> list[AnyFact]:
-    """All facts of a capture; `held_from`: a hold by command is told before the n-th take-back."""
+    """Return all facts of a capture; `held_from`: insert a hold by command before the n-th recovery."""
     on, facts, swaps = tracker(), [], 0
     for event in events(name):
         if isinstance(event, e.BridgeEnter) and event.swaps:

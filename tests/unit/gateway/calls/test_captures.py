@@ -1,4 +1,4 @@
-"""Real AMI logs folded (Asterisk 22; `-16`: 16): each scenario as people would tell it, and after damage."""
+"""Real AMI logs (Asterisk 22; `-16`: Asterisk 16): each scenario as people would tell it, also damaged."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whatever was lost, doubled or disordered: a resync makes the picture true, and twice is as once."""
+"""Whatever was lost, doubled or reordered, a resync corrects the state, and a second one changes nothing."""
 
 import random
 

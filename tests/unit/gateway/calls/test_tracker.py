@@ -1,4 +1,4 @@
-"""The fold, on plain data: what people would call the story of a call."""
+"""The call tracker on plain data: the story of a call as people would tell it."""
 
 from collections.abc import Iterable
 from typing import Any

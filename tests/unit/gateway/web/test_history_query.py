@@ -233,7 +233,7 @@ async def test_a_recording_is_heard_in_pieces_and_noted_once(house: House) -> No
     (house.archive.directory / "3.wav").unlink()
     for what in ("audio", "peaks"):
         status, _, body = await ban.get(f"recordings/{third}/{what}")
-        assert (status, "not in the archive" in body.decode()) == (404, True)
+        assert (status, "no longer in the archive" in body.decode()) == (404, True)
     assert await house.noted() == [
         ("zhang", "recording.listen", {"recording": first, "call": "main-1.1"}),
         ("ban", "recording.listen", {"recording": third, "call": "main-3.1"}),

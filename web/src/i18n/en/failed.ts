@@ -2,7 +2,7 @@
 export default {
   "answered": "HTTP {status}",
   "answered_with": "HTTP {status}: {said}",
-  "no_answer": "no answer in {seconds} s",
+  "no_answer": "no answer within {seconds} s",
   "no_connection": "no connection ({kind}: {text})",
   "not_signed": "not sent, for it cannot be signed: {text}",
   "redirected": "HTTP {status} (redirects are not followed: configure the final URL)"
