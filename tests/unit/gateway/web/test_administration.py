@@ -28,8 +28,8 @@ from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
+from tests.support.api import PASSWORD, Desk, House
 from tests.support.samples import call, order
-from tests.unit.gateway.web.test_api import PASSWORD, Desk, House
 
 
 def example(tmp_path: Path) -> Settings:

@@ -61,7 +61,6 @@ from gateway.stream.state import LiveView, audience_of, snapshot_frame
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
-from tests.unit.gateway.storage.conftest import database as database
 from workorders.directories.reference import load_reference
 from workorders.forms import FORMS, labels
 from workorders.service import Orders

@@ -18,7 +18,7 @@ from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import SoftphoneUnavailableError, WebServices
-from tests.unit.gateway.web.test_api import PASSWORD, House
+from tests.support.api import PASSWORD, House
 
 URL = "wss://pbx.example.cn:8089/ws"
 

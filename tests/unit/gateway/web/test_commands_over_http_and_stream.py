@@ -23,9 +23,8 @@ from gateway.stream.state import LiveView
 from gateway.web.app import create_app
 from gateway.web.serve import serve_web
 from gateway.web.services import WebServices
-from tests.unit.gateway.call_control.test_command_service import Recorder
-from tests.unit.gateway.call_control.test_plan import CALLER, HERS, RULES, call, view
-from tests.unit.gateway.web.test_api import PASSWORD, Desk
+from tests.support.api import PASSWORD, Desk
+from tests.support.call_control import CALLER, HERS, RULES, Recorder, call, view
 
 
 class House:
