@@ -1,9 +1,10 @@
 """Databases of a test's own, on SQLite and on PostgreSQL; gone when the test is over."""
 
+import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -12,42 +13,49 @@ from gateway.storage.database import Database
 from tests.support.machine import absent
 
 POSTGRESQL = os.environ.get("HOTLINE_TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+SERVER = POSTGRESQL.rpartition("/")[0]
 
 
-@asynccontextmanager
-async def postgresql() -> AsyncIterator[str]:
-    """The URL of an empty database on the PostgreSQL; skips or fails where there is none."""
-    try:
-        admin = await asyncpg.connect(POSTGRESQL, timeout=3)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        absent(f"POSTGRESQL ({error})", "start one at 127.0.0.1:5432 or set HOTLINE_TEST_POSTGRESQL_URL")
+@contextmanager
+def postgresql(template: str = "") -> Iterator[str]:
+    """A new database's name there, if need be a copy of `template`; skips or fails without PostgreSQL."""
     name = f"hotline_test_{uuid.uuid4().hex}"
-    await admin.execute(f'CREATE DATABASE "{name}"')
+    create = f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")
+    asyncio.run(_say(create))
     try:
-        yield POSTGRESQL.replace("postgresql://", "postgresql+asyncpg://", 1).rpartition("/")[0] + f"/{name}"
+        yield name
     finally:
         # A process that was killed may not have hung up yet.
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        asyncio.run(_say(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _say(statement: str) -> None:
+    try:
+        admin = await asyncpg.connect(POSTGRESQL, timeout=10)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        absent(f"POSTGRESQL ({error})", "start one at 127.0.0.1:5432 or set HOTLINE_TEST_POSTGRESQL_URL")
+    try:
+        await admin.execute(statement)
+    finally:
         await admin.close()
 
 
-@asynccontextmanager
-async def migrated(url: str) -> AsyncIterator[Database]:
-    """The database there, brought to the newest schema."""
-    database = Database(url)
-    try:
+def url_of(name: str) -> str:
+    """What the gateway's configuration says of a database there."""
+    return f"{SERVER.replace('postgresql://', 'postgresql+asyncpg://', 1)}/{name}"
+
+
+def sqlite_url(path: Path) -> str:
+    """The same of a file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def migrate(url: str) -> None:
+    """Bring it to the newest schema, as the operator does with `hotline db upgrade`."""
+
+    async def upgraded() -> None:
+        database = Database(url)
         await database.upgrade()
-        yield database
-    finally:
         await database.close()
 
-
-@asynccontextmanager
-async def fresh(kind: str, directory: Path) -> AsyncIterator[Database]:
-    """A migrated, empty database of that kind: `sqlite` in `directory`, or `postgresql`."""
-    if kind == "sqlite":
-        async with migrated(f"sqlite+aiosqlite:///{directory / 'test.db'}") as database:
-            yield database
-        return
-    async with postgresql() as url, migrated(url) as database:
-        yield database
+    asyncio.run(upgraded())
