@@ -7,6 +7,8 @@ SINGLE = range(10_000, 20_000)
 BLOCKS = range(20_000, 32_000, 2)
 """Both ranges are below the ephemeral ports (from 32768 on Linux), so no outgoing connection can take one."""
 TRIES = 200
+_given: dict[tuple[socket.SocketKind, str], set[int]] = {}
+"""What this process was told is spare, and may not listen on yet."""
 
 
 class NoSparePortError(RuntimeError):
@@ -29,10 +31,16 @@ def spare_block(size: int, address: str = "127.0.0.1") -> int:
 
 
 def _spare(among: range, kind: socket.SocketKind, address: str, size: int) -> int:
-    for _ in range(TRIES):
-        first = random.choice(among)  # noqa: S311 - not security-relevant
-        if all(_free(port, kind, address) for port in range(first, first + size)):
-            return first
+    given = _given.setdefault((kind, address), set())
+    # None is given twice, as long as there are others.
+    for _ in range(2):
+        for _ in range(TRIES):
+            first = random.choice(among)  # noqa: S311 - nothing is kept secret by it
+            wanted = range(first, first + size)
+            if given.isdisjoint(wanted) and all(_free(port, kind, address) for port in wanted):
+                given.update(wanted)
+                return first
+        given.clear()
     raise NoSparePortError(
         f"no free port on {address} from {among.start} to {among.stop} in {TRIES} attempts; "
         "does this machine have that address?"

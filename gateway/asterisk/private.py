@@ -145,7 +145,7 @@ class PrivateAsterisk:
         assert self._root is not None
         if self._root != Path("/"):
             # Lets Asterisk resolve the host name without a name server, which may take seconds to answer.
-            (self._root / "etc" / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
+            _put(self._root / "etc" / "hosts", f"127.0.0.1 localhost {socket.gethostname()}\n")
         # Asterisk looks for its own XML documentation below its data directory.
         share = self._root / "usr/share/asterisk"
         for name in ("documentation", "rest-api"):
@@ -254,6 +254,14 @@ class PrivateAsterisk:
         """Kill Asterisk (SIGKILL), which looks like a crash from outside."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+
+
+def _put(path: Path, text: str) -> None:
+    """Whole or not at all: another instance that starts now reads the same file."""
+    if not path.exists() or path.read_text() != text:
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        new.write_text(text)
+        new.replace(path)
 
 
 def _die_with_parent() -> None:

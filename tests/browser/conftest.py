@@ -9,7 +9,7 @@ from playwright.async_api import Browser, async_playwright
 from gateway.asterisk.ports import spare_udp
 from gateway.settings import DeskSettings, OutboundRule, OutboundSettings, load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.conftest import CALLS
+from tests.support.machine import CALLS
 from tests.support.stage import BrowserStage, launch, microphone, staged
 
 MOBILE = "1[3-9]XXXXXXXXX"

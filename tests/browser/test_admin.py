@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import pressed
+from tests.support.pbx import ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.stage import PASSWORD, BrowserStage, accessibility
 

@@ -7,14 +7,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.browser.test_desk import phone_ready
-from tests.browser.test_wall import hears, until_hears
-from tests.integration.test_asterisk import ami
-from tests.integration.test_commands import OUTSIDE, TONES, tone
-from tests.integration.test_main_job import NUMBER, pressed
 from tests.support.ami_client import PlainAmi
+from tests.support.desks import OUTSIDE
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipCaller, SipOutside
-from tests.support.stage import BrowserStage, accessibility
+from tests.support.sound import TONES, hears, tone, until_hears
+from tests.support.stage import BrowserStage, accessibility, phone_ready
 
 pytestmark = [
     pytest.mark.asterisk,

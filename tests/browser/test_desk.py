@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-import re
 import time
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.machine import CALLS
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipCaller
 from tests.support.sip.rtp import alaw_of_wav
-from tests.support.stage import BrowserStage, accessibility
+from tests.support.stage import BrowserStage, accessibility, phone_ready
 
 pytestmark = [
     pytest.mark.asterisk,
@@ -23,17 +21,6 @@ pytestmark = [
 ]
 
 HOSTILE = "<script>document.title=666</script>"
-
-
-async def phone_ready(page: Page) -> None:
-    """The browser's phone is registered and its agent free, whatever an earlier test left behind."""
-    await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=20_000)
-    bar = page.locator(".state-bar")
-    idle = re.compile("available|wrap_up|paused|logged_out")
-    await expect(bar).to_have_attribute("data-state", idle, timeout=20_000)
-    if await bar.get_attribute("data-state") != "available":
-        await page.keyboard.press("Alt+1")
-    await expect(bar).to_have_attribute("data-state", "available", timeout=20_000)
 
 
 async def composed(page: Page, field: Locator, pinyin: str, text: str) -> None:

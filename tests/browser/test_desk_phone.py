@@ -9,8 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.stage import BrowserStage, accessibility, staged
 

@@ -8,9 +8,8 @@ from playwright.async_api import Browser, expect
 
 from asr.evaluate import cer
 from domain.calls import Side
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.machine import CALLS
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
 from tests.support.stage import BrowserStage, accessibility

@@ -14,9 +14,8 @@ import pytest_asyncio
 from openpyxl import load_workbook
 from playwright.async_api import Browser, Page, expect
 
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import pressed
+from tests.support.machine import CALLS
+from tests.support.pbx import ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
 from tests.support.stage import BrowserStage, accessibility

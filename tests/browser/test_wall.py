@@ -1,16 +1,11 @@
 """The supervisor's wall in a real Chromium: callers wait, an agent answers, the supervisor steps in."""
 
-import asyncio
-
 import pytest
 from playwright.async_api import Browser, expect
 
-from recordings.pcm import RATE
-from tests.integration.test_asterisk import ami, decode
-from tests.integration.test_commands import LOUD, TONES, loudness, tone
-from tests.integration.test_main_job import NUMBER, pressed
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
-from tests.support.sip.rtp import RtpVoice
+from tests.support.sound import TONES, hears, tone, until_hears
 from tests.support.stage import BrowserStage, accessibility
 
 pytestmark = [
@@ -32,21 +27,6 @@ async ([name, args]) => {
   return answer.status
 }
 """
-
-
-async def hears(voice: RtpVoice, name: str) -> bool:
-    """Whether that one's tone is heard within the next 0.6 s."""
-    before = len(voice.heard)
-    await asyncio.sleep(0.6)
-    samples = decode(bytes(voice.heard[before:]))
-    return len(samples) > RATE // 5 and loudness(samples, TONES[name]) > LOUD
-
-
-async def until_hears(voice: RtpVoice, name: str, wanted: bool = True) -> None:
-    """Wait until that one's tone is heard, or no longer."""
-    async with asyncio.timeout(15):
-        while await hears(voice, name) is not wanted:
-            pass
 
 
 async def test_a_supervisor_sees_listens_and_steps_in(browser_stage: BrowserStage, browser: Browser) -> None:

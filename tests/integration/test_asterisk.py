@@ -6,7 +6,6 @@ import uuid
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from domain.calls import Side
@@ -14,50 +13,16 @@ from gateway.asterisk.private import PrivateAsterisk
 from gateway.settings import Settings
 from recordings.pcm import RATE, read_wav, rms_dbfs
 from recordings.takeover import Archive
-from tests.integration.conftest import CALLS
-from tests.support.ami_client import PlainAmi
+from tests.support.feeds import AudioSocketEar
+from tests.support.machine import CALLS
+from tests.support.pbx import ami, private
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sound import decode, likeness
 
 pytestmark = pytest.mark.asterisk
 
 NAME = "季先生<script>"
-Envelope = npt.NDArray[np.float64]
-
-
-def decode(alaw: bytes) -> npt.NDArray[np.int16]:
-    """A-law to 16-bit samples (ITU-T G.711)."""
-    code = np.frombuffer(alaw, np.uint8) ^ 0x55
-    exponent, mantissa = (code >> 4) & 7, (code & 15).astype(np.int32)
-    value = np.where(
-        exponent > 0, ((mantissa << 4) + 0x108) << np.maximum(exponent - 1, 0), (mantissa << 4) + 8
-    )
-    return np.where(code & 0x80, value, -value).astype(np.int16)
-
-
-def envelope(samples: npt.NDArray[np.int16]) -> Envelope:
-    """Loudness in steps of 50 ms."""
-    step = RATE // 20
-    whole = samples[: len(samples) // step * step].astype(np.float64).reshape(-1, step)
-    return np.asarray(np.sqrt((whole**2).mean(axis=1)))
-
-
-def likeness(samples: npt.NDArray[np.int16], original: npt.NDArray[np.int16]) -> tuple[float, float]:
-    """(best correlation of the loudness envelopes, where in `samples` the original begins, seconds)."""
-    heard, wanted = envelope(samples), envelope(original)
-    best, where = -1.0, 0
-    for start in range(max(1, len(heard) - len(wanted) + 1)):
-        window = heard[start : start + len(wanted)]
-        if len(window) < len(wanted) * 0.9 or window.std() == 0:
-            continue
-        correlation = float(np.corrcoef(window, wanted[: len(window)])[0, 1])
-        if correlation > best:
-            best, where = correlation, start
-    return best, where / 20
-
-
-def ami(asterisk: PrivateAsterisk) -> PlainAmi:
-    return PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
 
 
 async def test_the_configuration_loads_without_a_complaint(lonely_asterisk: PrivateAsterisk) -> None:
@@ -115,51 +80,19 @@ async def test_a_caller_reaches_an_agent_and_both_are_recorded_though_the_gatewa
     assert likeness(legs[Side.AGENT], decode(caller_says))[0] < 0.7
 
 
-class Ear:
-    """A minimal AudioSocket server: the audio of each stream by its UUID."""
-
-    def __init__(self) -> None:
-        self.streams: dict[uuid.UUID, bytearray] = {}
-        self.first: dict[uuid.UUID, float] = {}
-        self.ended: set[uuid.UUID] = set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        who = uuid.UUID(int=0)
-        try:
-            while True:
-                kind, high, low = await reader.readexactly(3)
-                payload = await reader.readexactly(high << 8 | low)
-                if kind == 0x01:
-                    who = uuid.UUID(bytes=payload)
-                    self.streams[who] = bytearray()
-                elif kind == 0x10:
-                    self.first.setdefault(who, time.monotonic())
-                    self.streams[who] += payload
-                elif kind == 0x00:
-                    break
-        except asyncio.IncompleteReadError:
-            pass
-        finally:
-            self.ended.add(who)
-            writer.close()
-
-
-async def test_each_leg_can_be_heard_apart_while_the_call_runs(
-    example: Settings, asterisk_root: Path, tmp_path: Path
-) -> None:
-    ear = Ear()
+async def test_each_leg_can_be_heard_apart_while_the_call_runs(example: Settings, tmp_path: Path) -> None:
+    ear = AudioSocketEar()
     server = await asyncio.start_server(ear.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     caller_says = alaw_of_wav(CALLS / "d10-caller.wav")[: 15 * RATE]
     agent_says = alaw_of_wav(CALLS / "d10-agent.wav")[: 15 * RATE]
     async with (
         server,
-        PrivateAsterisk(
+        private(
+            PrivateAsterisk,
             example,
             tmp_path / "asterisk",
-            agi="127.0.0.1:9",
             audiosocket=f"127.0.0.1:{port}",
-            root=asterisk_root if asterisk_root != Path("/") else None,
         ) as asterisk,
         ami(asterisk) as events,
         SipAgent(

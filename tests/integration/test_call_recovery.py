@@ -18,23 +18,14 @@ from domain.facts import (
 from domain.queues import AgentState, QueueEntry
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.test_commands import TONES, staged, tone
-from tests.integration.test_commands import Stage as AgentTimers
+from tests.support.desks import Desks, desks_on
 from tests.support.scenario import Stage
-from tests.support.sip.softphone import Dialog, Softphone
+from tests.support.sip.softphone import Dialog, Softphone, reload
+from tests.support.sound import TONES, tone
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 CALLER = "13962875016"
-
-
-async def reload(agent: Softphone, line: Dialog) -> Dialog:
-    """The page is gone, comes back, and is put in the place of its old leg."""
-    agent.forget(line)
-    await asyncio.sleep(0.3)
-    new = await agent.take_back(line)
-    await asyncio.wait_for(new.answered.wait(), 5)
-    return new
 
 
 def the_call(stage: Stage) -> Call:
@@ -165,13 +156,13 @@ class Page:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AgentTimers]:
+async def desks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desks]:
     lines = [line.model_copy(update={"wrap_up_s": 5.0}) for line in load_settings(EXAMPLE).lines]
-    async with staged(tmp_path_factory.mktemp("take-back"), lines=lines) as desks:
+    async with desks_on(tmp_path_factory.mktemp("take-back"), lines=lines) as desks:
         yield desks
 
 
-async def test_heard_again_held_and_muted_as_before_and_able_to_consult(desks: AgentTimers) -> None:
+async def test_heard_again_held_and_muted_as_before_and_able_to_consult(desks: Desks) -> None:
     options = desks.asterisk.options
     facts: list[Any] = []
     desks.running.bus.listen(facts.append)

@@ -13,34 +13,32 @@ from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings
-from ivr import prompts
 from recordings.pcm import RATE
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami
-from tests.integration.test_call_recovery import CALLER, reload
-from tests.integration.test_main_job import pressed
+from tests.support.machine import CALLS
+from tests.support.pbx import ami, our_prompts, pressed, private
 from tests.support.process import GatewayProcess
 from tests.support.sip.phones import SipCaller
 from tests.support.sip.rtp import alaw_of_wav
-from tests.support.sip.softphone import Softphone
+from tests.support.sip.softphone import Softphone, reload
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 
+CALLER = "13962875016"
 SECRET = "a secret of this test"
 
 
 async def test_what_is_said_after_a_reload_is_transcribed_live(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
+    example: Settings, model: Path, tmp_path: Path
 ) -> None:
     agi, audio = spare_tcp(), spare_tcp()
     async with (
-        PrivateAsterisk(
+        private(
+            PrivateAsterisk,
             example,
             tmp_path / "asterisk",
             agi=f"127.0.0.1:{agi}",
             audiosocket=f"127.0.0.1:{audio}",
-            root=asterisk_root if asterisk_root != Path("/") else None,
-            provide=lambda sounds: (prompts.install(sounds), None)[1],
+            provide=our_prompts,
         ) as asterisk,
         DemoReceiver(SECRET) as receiver,
         GatewayProcess(

@@ -14,7 +14,7 @@ from domain.phones import PhoneKind
 from domain.queues import AgentState, AgentStatus
 from gateway.settings import DeskSettings, Settings, load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.test_commands import Stage, settings_for, staged
+from tests.support.desks import Desks, desk_settings, desks_on
 from tests.support.gateway import gateway_on
 from tests.support.sip.phones import SipAgent
 from tests.support.sip.softphone import Softphone
@@ -30,12 +30,12 @@ def with_two_phones(settings: Settings) -> Settings:
     return settings.model_copy(update={"agents": [both, *others]})
 
 
-def hers(stage: Stage) -> AgentStatus:
+def hers(stage: Desks) -> AgentStatus:
     return stage.running.pbx_states["main"].queue_state.agents["1001"]
 
 
 @asynccontextmanager
-async def desk_phone(stage: Stage) -> AsyncIterator[SipAgent]:
+async def desk_phone(stage: Desks) -> AsyncIterator[SipAgent]:
     """Her phone on the desk; it answers when the PBX says so."""
     options = stage.asterisk.options
     password = options.phone_passwords["1001-desk"]
@@ -44,7 +44,7 @@ async def desk_phone(stage: Stage) -> AsyncIterator[SipAgent]:
         yield phone
 
 
-async def ringing_at(stage: Stage, phone: str) -> None:
+async def ringing_at(stage: Desks, phone: str) -> None:
     await stage.until(
         lambda: any(
             leg.channel.startswith(f"{phone}-") and leg.ended_at is None
@@ -58,8 +58,8 @@ async def ringing_at(stage: Stage, phone: str) -> None:
 
 
 async def test_calls_follow_her_from_the_browser_to_the_phone_on_the_desk(tmp_path: Path) -> None:
-    agents = with_two_phones(settings_for(0)).agents
-    async with staged(tmp_path, agents=agents) as stage:
+    agents = with_two_phones(desk_settings(0)).agents
+    async with desks_on(tmp_path, agents=agents) as stage:
         options = stage.asterisk.options
         browser = Softphone(options.sip_port, "1001", options.phone_passwords["1001"], ring_s=None)
         async with browser:
@@ -108,7 +108,7 @@ async def test_calls_follow_her_from_the_browser_to_the_phone_on_the_desk(tmp_pa
         await stage.until(lambda: hers(stage).phones == (DESK,), "followed")
 
 
-async def posted(stage: Stage, body: Mapping[str, object]) -> dict[str, dict[str, str]]:
+async def posted(stage: Desks, body: Mapping[str, object]) -> dict[str, dict[str, str]]:
     url = f"http://127.0.0.1:{stage.running.web_port}/api/v1/commands"
     headers = stage.headers("a1001")
     async with aiohttp.ClientSession() as http, http.post(url, json=body, headers=headers) as answer:
@@ -117,7 +117,7 @@ async def posted(stage: Stage, body: Mapping[str, object]) -> dict[str, dict[str
         return read
 
 
-async def worked_by_the_gateway(stage: Stage) -> None:
+async def worked_by_the_gateway(stage: Desks) -> None:
     """Every control of a call, with the phone untouched."""
     async with stage.caller() as caller:
         await ringing_at(stage, DESK)
@@ -159,7 +159,7 @@ async def worked_by_the_gateway(stage: Stage) -> None:
     await stage.until(lambda: not stage.calls, "over")
 
 
-async def a_gateway_that_starts_anew_knows(stage: Stage, directory: Path) -> None:
+async def a_gateway_that_starts_anew_knows(stage: Desks, directory: Path) -> None:
     """The choice is the PBX's; with `login = "always"` it is also who brings her into her queues."""
     await stage.do("ban", "force_log_out", agent="1001")
     assert await stage.queue_member("q12345", "1001") is None

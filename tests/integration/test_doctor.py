@@ -11,7 +11,8 @@ from gateway.asterisk.private import PrivateAsterisk
 from gateway.doctor import examine
 from gateway.doctor.findings import Finding
 from gateway.settings import Settings
-from tests.integration.conftest import MODEL
+from tests.support.machine import MODEL
+from tests.support.pbx import private
 
 pytestmark = pytest.mark.asterisk
 
@@ -21,7 +22,7 @@ async def findings(settings: Settings) -> dict[str, Finding]:
 
 
 async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
+    example: Settings, model: Path, tmp_path: Path
 ) -> None:
     port = spare_tcp()
     receiver = await asyncio.start_server(_answer, "127.0.0.1", 0)
@@ -30,12 +31,11 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
     secret.write_text("a-secret-of-the-endpoint")
     async with (
         receiver,
-        PrivateAsterisk(
+        private(
+            PrivateAsterisk,
             example,
             tmp_path / "asterisk",
-            agi="127.0.0.1:9",
             audiosocket=f"127.0.0.1:{port}",
-            root=asterisk_root if asterisk_root != Path("/") else None,
         ) as asterisk,
     ):
         settings = example.model_copy(

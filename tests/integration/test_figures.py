@@ -29,6 +29,7 @@ from gateway.settings import (
     OverflowStep,
     Settings,
 )
+from tests.support.pbx import private
 from tests.support.sip.phones import SipAgent, SipCaller
 
 pytestmark = pytest.mark.asterisk
@@ -258,14 +259,9 @@ async def passed_on_to_another_queue(stage: Stage) -> None:
     await until(lambda: stage.state("1001") is AgentState.WRAP_UP)
 
 
-async def test_the_figures_are_those_of_queue_log(
-    example: Settings, asterisk_root: Path, tmp_path: Path
-) -> None:
+async def test_the_figures_are_those_of_queue_log(example: Settings, tmp_path: Path) -> None:
     rendered = settings_for(example, tmp_path)
-    root = asterisk_root if asterisk_root != Path("/") else None
-    async with PrivateAsterisk(
-        rendered, tmp_path / "asterisk", agi="127.0.0.1:9", audiosocket="127.0.0.1:9", root=root
-    ) as asterisk:
+    async with private(PrivateAsterisk, rendered, tmp_path / "asterisk") as asterisk:
         settings = settings_for(example, tmp_path, asterisk)
         async with run_gateway(settings) as running:
             stage = Stage(tmp_path / "sip", asterisk, running)

@@ -22,11 +22,12 @@ from gateway.settings import Settings
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.database import Database
 from recordings.pcm import RATE, rms_dbfs
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami, decode, likeness
-from tests.integration.test_main_job import NUMBER, SECRET, Stage, pressed, staged, stored_call
+from tests.support.installation import SECRET, Installation, installed, stored_call
+from tests.support.machine import CALLS
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sound import decode, likeness
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 
@@ -38,7 +39,7 @@ CLIP_S = 16
 class Desk:
     """A signed-in person's view of the API."""
 
-    def __init__(self, stage: Stage, http: aiohttp.ClientSession) -> None:
+    def __init__(self, stage: Installation, http: aiohttp.ClientSession) -> None:
         self._url = f"http://127.0.0.1:{stage.gateway.web}/api/v1"
         self._http = http
 
@@ -60,7 +61,7 @@ class Desk:
             return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
 
 
-async def with_accounts(stage: Stage) -> None:
+async def with_accounts(stage: Installation) -> None:
     database = Database(f"sqlite+aiosqlite:///{stage.gateway.directory / 'data' / 'hotline.db'}")
     store = AccountRepository(database)
     accounts = AccountService(store, store)
@@ -70,12 +71,12 @@ async def with_accounts(stage: Stage) -> None:
 
 
 async def test_a_call_is_heard_again_during_and_after_it(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
+    example: Settings, model: Path, tmp_path: Path
 ) -> None:
     said = {side: alaw_of_wav(CALLS / f"d10-{side.value}.wav")[: SECONDS * RATE] for side in Side}
     async with (
         DemoReceiver(SECRET) as receiver,
-        staged(example, asterisk_root, tmp_path, receiver.url) as stage,
+        installed(example, tmp_path, receiver.url) as stage,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as other,
     ):

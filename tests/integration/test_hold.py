@@ -18,15 +18,14 @@ from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings
-from ivr import prompts
 from recordings.pcm import RATE, read_wav
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami, decode, likeness
-from tests.integration.test_main_job import pressed
+from tests.support.machine import CALLS
+from tests.support.pbx import ami, our_prompts, pressed, private
 from tests.support.process import GatewayProcess
 from tests.support.sip.phones import SipCaller
 from tests.support.sip.rtp import alaw_of_wav
 from tests.support.sip.softphone import Softphone
+from tests.support.sound import decode, likeness
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 
@@ -55,18 +54,18 @@ class TalkingMusic(PrivateAsterisk):
 
 @pytest.mark.parametrize("live", [True, False], ids=["live", "from-the-recording"])
 async def test_music_on_hold_is_not_transcribed_and_speech_after_it_is(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path, live: bool
+    example: Settings, model: Path, tmp_path: Path, live: bool
 ) -> None:
     agi, audio = spare_tcp(), spare_tcp()
     async with (
         DemoReceiver(SECRET) as receiver,
-        TalkingMusic(
+        private(
+            TalkingMusic,
             example,
             tmp_path / "asterisk",
             agi=f"127.0.0.1:{agi}",
             audiosocket=f"127.0.0.1:{audio}",
-            root=asterisk_root if asterisk_root != Path("/") else None,
-            provide=lambda sounds: (prompts.install(sounds), None)[1],
+            provide=our_prompts,
         ) as asterisk,
         GatewayProcess(
             tmp_path / "gateway", asterisk, agi, audio, receiver.url, SECRET, live=live

@@ -10,21 +10,21 @@ import pytest
 
 from domain.calls import Call, EndReason
 from gateway.settings import Settings
-from tests.integration.test_asterisk import ami
-from tests.integration.test_main_job import Stage, staged
+from tests.support.installation import Installation, installed
+from tests.support.pbx import ami
 from tests.support.sip.phones import SipAgent, SipCaller
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 NOBODY = "http://127.0.0.1:9/orders"
 
 
-def stored(stage: Stage) -> list[Call]:
+def stored(stage: Installation) -> list[Call]:
     with sqlite3.connect(stage.gateway.directory / "data" / "hotline.db") as database:
         rows = database.execute("SELECT data FROM calls ORDER BY started_at").fetchall()
     return [msgspec.json.decode(data, type=Call) for (data,) in rows]
 
 
-async def until(stage: Stage, true: Callable[[list[Call]], bool], timeout: float = 30.0) -> list[Call]:
+async def until(stage: Installation, true: Callable[[list[Call]], bool], timeout: float = 30.0) -> list[Call]:
     async with asyncio.timeout(timeout):
         while not true(calls := stored(stage)):  # noqa: ASYNC110 - a file is watched
             await asyncio.sleep(0.2)
@@ -32,9 +32,9 @@ async def until(stage: Stage, true: Callable[[list[Call]], bool], timeout: float
 
 
 async def test_asterisk_killed_in_mid_call_then_the_gateway(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
+    example: Settings, model: Path, tmp_path: Path
 ) -> None:
-    async with staged(example, asterisk_root, tmp_path, NOBODY) as stage:
+    async with installed(example, tmp_path, NOBODY) as stage:
         ports = stage.asterisk.options
         password = ports.phone_passwords["1001"]
 

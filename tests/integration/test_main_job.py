@@ -2,66 +2,32 @@
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from asr.evaluate import cer
-from domain.calls import Call, EndReason, Side
+from domain.calls import EndReason, Side
 from gateway.asterisk.ports import spare_tcp
-from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings
-from ivr import prompts
 from recordings.pcm import RATE, read_wav, rms_dbfs
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami, decode, likeness
-from tests.support.ami_client import PlainAmi
-from tests.support.process import GatewayProcess
+from tests.support.installation import SECRET, Installation, installed, stored_call
+from tests.support.machine import CALLS
+from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sound import decode, likeness
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 
-SECRET = "a secret of this test"
-NUMBER = "051386110010"
 # Measured on the caller's leg of this call with the base model through a real Asterisk, plus a margin
 # (docs/asr.md): a change for the worse shows, a different machine does not.
 MAX_CER = 0.45
 
 
-@dataclass
-class Stage:
-    """Everything a call needs."""
-
-    asterisk: PrivateAsterisk
-    gateway: GatewayProcess
-    directory: Path
-
-
-@asynccontextmanager
-async def staged(example: Settings, root: Path, directory: Path, url: str) -> AsyncIterator[Stage]:
-    agi, audio = spare_tcp(), spare_tcp()
-    async with PrivateAsterisk(
-        example,
-        directory / "asterisk",
-        agi=f"127.0.0.1:{agi}",
-        audiosocket=f"127.0.0.1:{audio}",
-        root=root if root != Path("/") else None,
-        provide=lambda sounds: (prompts.install(sounds), None)[1],
-    ) as asterisk:
-        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, url, SECRET)
-        async with gateway:
-            yield Stage(asterisk, gateway, directory)
-
-
-async def call_through(stage: Stage, name: str, *, seconds: float | None = None) -> dict[str, str]:
+async def call_through(stage: Installation, name: str, *, seconds: float | None = None) -> dict[str, str]:
     """Dial 12345, press the key of the line, talk with agent 1001, hang up; the AgentConnect event."""
     said = {side: alaw_of_wav(CALLS / f"{name}-{side.value}.wav") for side in Side}
     if seconds is not None:
@@ -82,20 +48,6 @@ async def call_through(stage: Stage, name: str, *, seconds: float | None = None)
         await caller.hang_up()
         await events.until("AgentComplete")
         return connected
-
-
-async def pressed(events: PlainAmi, caller: SipCaller, key: str) -> None:
-    """Press the key once the greeting has begun."""
-    await events.until("MixMonitorStart")
-    await asyncio.sleep(2.0)
-    caller.voice.press(key)
-
-
-def stored_call(stage: Stage) -> Call:
-    """The one call in the gateway's database."""
-    with sqlite3.connect(stage.gateway.directory / "data" / "hotline.db") as database:
-        ((data,),) = database.execute("SELECT data FROM calls").fetchall()
-    return msgspec.json.decode(data, type=Call)
 
 
 def check_order(order: dict[str, Any], truth: dict[str, Any]) -> None:
@@ -126,13 +78,11 @@ def check_transcript(order: dict[str, Any], turns: list[dict[str, Any]], side: S
     return cer(truth, heard)
 
 
-async def test_a_call_becomes_a_delivered_work_order(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
-) -> None:
+async def test_a_call_becomes_a_delivered_work_order(example: Settings, model: Path, tmp_path: Path) -> None:
     truth = json.loads((CALLS / "d10.json").read_text(encoding="utf-8"))
     async with (
         DemoReceiver(SECRET) as receiver,
-        staged(example, asterisk_root, tmp_path, receiver.url) as stage,
+        installed(example, tmp_path, receiver.url) as stage,
     ):
         await call_through(stage, "d10")
         async with receiver.arrived, asyncio.timeout(60):
@@ -172,11 +122,11 @@ async def test_a_call_becomes_a_delivered_work_order(
 
 
 async def test_nothing_is_lost_when_the_receiver_is_down_and_the_gateway_is_killed(
-    example: Settings, asterisk_root: Path, model: Path, tmp_path: Path
+    example: Settings, model: Path, tmp_path: Path
 ) -> None:
     truth = json.loads((CALLS / "d10.json").read_text(encoding="utf-8"))
     port = spare_tcp()
-    async with staged(example, asterisk_root, tmp_path, f"http://127.0.0.1:{port}/orders") as stage:
+    async with installed(example, tmp_path, f"http://127.0.0.1:{port}/orders") as stage:
         # Down during the call and after it; then the gateway dies before anything could be delivered.
         await call_through(stage, "d10", seconds=23)
         await stage.gateway.kill()

@@ -14,10 +14,11 @@ from gateway.asterisk.link import PbxLink
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.settings import Settings
 from recordings.pcm import RATE
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import ami, decode, likeness
+from tests.support.machine import CALLS
+from tests.support.pbx import ami, private
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sound import decode, likeness
 
 pytestmark = pytest.mark.asterisk
 SAID_S = 14
@@ -45,21 +46,17 @@ async def quiet(*_: object) -> None:
     """The link's own events are not what is looked at here."""
 
 
-async def test_each_leg_comes_apart_by_websocket(
-    example: Settings, asterisk_root: Path, tmp_path: Path
-) -> None:
+async def test_each_leg_comes_apart_by_websocket(example: Settings, tmp_path: Path) -> None:
     ears = {uuid.uuid4(): Ear() for _ in Side}
     feeds = dict(zip(Side, ears, strict=True))
     said = {side: alaw_of_wav(CALLS / f"d10-{side.value}.wav")[: SAID_S * RATE] for side in Side}
     async with (
         MediaSocketServer("127.0.0.1", 0, ears.get) as server,
-        PrivateAsterisk(
+        private(
+            PrivateAsterisk,
             example,
             tmp_path / "asterisk",
-            agi="127.0.0.1:9",
-            audiosocket="127.0.0.1:9",
             mediasocket=f"127.0.0.1:{server.port}",
-            root=asterisk_root if asterisk_root != Path("/") else None,
         ) as asterisk,
     ):
         if "chan_websocket" not in await asterisk.cli("module show like chan_websocket"):

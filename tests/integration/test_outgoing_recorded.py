@@ -9,17 +9,17 @@ from domain.calls import Call, Direction, Side
 from gateway.settings import AsrSettings
 from recordings.pcm import RATE, read_wav
 from recordings.takeover import Archive
-from tests.integration.conftest import CALLS
-from tests.integration.test_asterisk import decode, likeness
-from tests.integration.test_commands import CITIZEN, OUTSIDE, Stage, staged
+from tests.support.desks import CITIZEN, OUTSIDE, Desks, desks_on
+from tests.support.machine import CALLS
 from tests.support.sip.rtp import alaw_of_wav
+from tests.support.sound import decode, likeness
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
 
 SAID_S = 12
 
 
-async def finished(stage: Stage, call_id: str) -> None:
+async def finished(stage: Desks, call_id: str) -> None:
     state = ""
     async with asyncio.timeout(90):
         while state not in ("done", "failed"):
@@ -33,7 +33,7 @@ async def test_a_call_back_is_recorded_and_transcribed_and_makes_no_order(
 ) -> None:
     public = alaw_of_wav(CALLS / "d10-caller.wav")[: SAID_S * RATE]
     agent = alaw_of_wav(CALLS / "d10-agent.wav")[: SAID_S * RATE]
-    async with staged(tmp_path, asr=AsrSettings(model=str(model))) as stage:
+    async with desks_on(tmp_path, asr=AsrSettings(model=str(model))) as stage:
         done = await stage.do("a1001", "originate", to={"number": OUTSIDE})
         call_id = done["call_id"]
         await stage.talking("1001")

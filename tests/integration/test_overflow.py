@@ -13,7 +13,7 @@ import pytest_asyncio
 from domain.calls import Call, CallState
 from gateway.settings import AgentSettings, LineSettings, OverflowStep, Settings, load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.conftest import scenario_asterisk_for
+from tests.support.pbx import scenario_asterisk_for
 from tests.support.scenario import ScenarioAsterisk, Stage
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]

@@ -10,9 +10,9 @@ from domain.calls import CallState, EndReason
 from domain.facts import QueueEntryChanged
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.integration.conftest import scenario_asterisk_for
-from tests.integration.test_call_recovery import reload
+from tests.support.pbx import scenario_asterisk_for
 from tests.support.scenario import ScenarioAsterisk, Stage
+from tests.support.sip.softphone import reload
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from domain.lines import Line
 from ivr.prompts.render import provide
-from tests.integration.conftest import absent
+from tests.support.machine import absent
 
 OWN = Line(id="yulao", name="养老服务", numbers=("12349",), queue="yulao", digit="3")
 

@@ -12,8 +12,8 @@ from domain.queues import AgentState
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.runtime import Runtime
 from gateway.settings import PbxSettings, Settings
-from tests.integration.conftest import scenario_sounds
 from tests.support.gateway import gateway_on
+from tests.support.pbx import private, scenario_sounds
 from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk]
@@ -48,24 +48,18 @@ def talking(running: Runtime, pbx: str, agent: str) -> bool:
     )
 
 
-async def test_one_dies_in_mid_call_and_the_other_goes_on(
-    example: Settings, asterisk_root: Path, tmp_path: Path
-) -> None:
-    root = asterisk_root if asterisk_root != Path("/") else None
+async def test_one_dies_in_mid_call_and_the_other_goes_on(example: Settings, tmp_path: Path) -> None:
     home = {name: PbxSettings(name=name, reconnect_max_s=1.0) for name in ("east", "west")}
     people = {"east": example.agents[:2], "west": example.agents[2:]}
     own = {
         name: example.model_copy(update={"pbx": [home[name]], "agents": people[name]}) for name in home
     }  # what each PBX is rendered from
 
-    def private(name: str) -> PrivateAsterisk:
-        away = "127.0.0.1:9"
-        return PrivateAsterisk(
-            own[name], tmp_path / name, agi=away, audiosocket=away, root=root, provide=scenario_sounds
-        )
+    def one(name: str) -> PrivateAsterisk:
+        return private(PrivateAsterisk, own[name], tmp_path / name, provide=scenario_sounds)
 
-    async with private("east") as east, private("west") as west:
-        agents = [*people["east"], *(one.model_copy(update={"pbx": "west"}) for one in people["west"])]
+    async with one("east") as east, one("west") as west:
+        agents = [*people["east"], *(her.model_copy(update={"pbx": "west"}) for her in people["west"])]
         settings = example.model_copy(update={"agents": agents})
         async with (
             gateway_on(settings, [east.pbx, west.pbx], tmp_path / "data") as running,

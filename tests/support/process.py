@@ -12,7 +12,7 @@ import aiohttp
 
 from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
-from tests.integration.conftest import MODEL
+from tests.support.machine import MODEL
 
 CONFIG = """
 data_dir = "{data}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import wave
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
 from agents.accounts.identity import Role
 from agents.accounts.service import AccountService
@@ -21,8 +22,8 @@ from gateway.demo.receiver import DemoReceiver
 from gateway.factories import open_database
 from gateway.settings import Settings, load_settings
 from gateway.storage.accounts import AccountRepository
-from ivr import prompts
-from tests.integration.conftest import MODEL, ROOT, absent, needed_asterisk, void
+from tests.support.machine import ROOT, absent, needed_model
+from tests.support.pbx import our_prompts, private
 from tests.support.process import GatewayProcess
 
 SECRET = "a secret of this test"
@@ -168,22 +169,20 @@ async def staged(
 
     `edit` has the last word on the gateway's configuration file; `more` goes to `GatewayProcess`.
     """
-    root = needed_asterisk(os.environ.get("HOTLINE_TEST_ASTERISK", ""))
     chromium()
-    if not (MODEL / ".complete").exists():
-        absent("THE WHISPER MODEL", "run `make model`")
+    needed_model()
     if not (ROOT / "gateway" / "web" / "dist" / "index.html").exists():
         absent("THE BROWSER APP", "run `make web`")
     agi, audio = spare_tcp(), spare_tcp()
     async with (
         DemoReceiver(SECRET) as receiver,
-        PrivateAsterisk(
+        private(
+            PrivateAsterisk,
             settings,
             directory / "asterisk",
             agi=f"127.0.0.1:{agi}",
             audiosocket=f"127.0.0.1:{audio}",
-            root=root if root.as_posix() != "/" else None,
-            provide=lambda sounds: void(prompts.install(sounds)),
+            provide=our_prompts,
         ) as asterisk,
     ):
         gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, receiver.url, SECRET, **more)
@@ -218,3 +217,14 @@ async def accessibility(page: Page, *, leave_out: Sequence[str] = ()) -> list[st
         for found in result["violations"]
         for node in found["nodes"]
     ]
+
+
+async def phone_ready(page: Page) -> None:
+    """The browser's phone is registered and its agent free, whatever an earlier test left behind."""
+    await expect(page.locator("[data-phone=registered]")).to_be_visible(timeout=20_000)
+    bar = page.locator(".state-bar")
+    idle = re.compile("available|wrap_up|paused|logged_out")
+    await expect(bar).to_have_attribute("data-state", idle, timeout=20_000)
+    if await bar.get_attribute("data-state") != "available":
+        await page.keyboard.press("Alt+1")
+    await expect(bar).to_have_attribute("data-state", "available", timeout=20_000)

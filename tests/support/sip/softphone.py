@@ -465,3 +465,12 @@ class _Receiver(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._take(data)
+
+
+async def reload(agent: Softphone, line: Dialog) -> Dialog:
+    """The page is gone, comes back, and is put in the place of its old leg."""
+    agent.forget(line)
+    await asyncio.sleep(0.3)
+    new = await agent.take_back(line)
+    await asyncio.wait_for(new.answered.wait(), 5)
+    return new

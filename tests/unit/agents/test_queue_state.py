@@ -12,7 +12,7 @@ from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot
 from domain.queues import MISSED_REASON, AgentState, QueueEntry, QueueOutcome
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
-from tests.unit.gateway.calls.test_tracker import (
+from tests.support.queue_call import (
     AGENTS,
     ANSWERED,
     ARRIVAL,

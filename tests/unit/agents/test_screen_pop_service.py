@@ -17,7 +17,6 @@ from gateway.settings.load import EXAMPLE
 from gateway.storage.callers import CallerRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
-from tests.unit.gateway.storage.conftest import database as database
 from workorders.directories.contacts import load_contacts
 from workorders.directories.reference import ReferenceDataError, load_reference
 from workorders.filling import order_id

@@ -8,7 +8,7 @@ from domain.phones import AgentProfile, PhoneKind, choice_device, chooser
 from domain.queues import AgentState, AgentStatus
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
-from tests.unit.gateway.calls.test_tracker import LINES, member, play
+from tests.support.queue_call import LINES, member, play
 
 BROWSER, DESK = "PJSIP/1001", "PJSIP/1001-desk"
 CHOICE = choice_device("1001")

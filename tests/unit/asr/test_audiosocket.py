@@ -7,32 +7,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from asr.audiosocket import AudioSocketServer, FrameSink
-
-
-class Ear:
-    def __init__(self) -> None:
-        self.sound: list[tuple[bytes, int]] = []
-        self.heard = asyncio.Event()
-        self.digits = ""
-        self.reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def feed(self, pcm: bytes, rate: int) -> None:
-        self.sound.append((pcm, rate))
-        self.heard.set()
-
-    def dtmf(self, digit: str) -> None:
-        self.digits += digit
-
-    async def ended(self, reason: str) -> None:
-        self.reason.set_result(reason)
+from tests.support.feeds import Sink
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
     return bytes([kind]) + len(payload).to_bytes(2, "big") + payload
 
 
-async def talk(data: bytes, known: UUID, *, close: bool = True, **options: float) -> Ear:
-    ear = Ear()
+async def talk(data: bytes, known: UUID, *, close: bool = True, **options: float) -> Sink:
+    ear = Sink()
 
     def accept(stream: UUID) -> FrameSink | None:
         return ear if stream == known else None
@@ -100,7 +83,7 @@ async def test_leaving_ends_the_streams() -> None:
 
 
 async def test_one_stream_is_heard_once() -> None:
-    stream, ears = uuid4(), [Ear(), Ear()]
+    stream, ears = uuid4(), [Sink(), Sink()]
     waiting = list(ears)
     async with AudioSocketServer("127.0.0.1", 0, lambda _: waiting.pop(0)) as server:
         _, first = await asyncio.open_connection("127.0.0.1", server.port)
@@ -116,7 +99,7 @@ async def test_one_stream_is_heard_once() -> None:
 
 
 async def test_a_sink_that_fails_ends_its_stream_alone() -> None:
-    class Deaf(Ear):
+    class Deaf(Sink):
         def feed(self, pcm: bytes, rate: int) -> None:
             raise ValueError("deaf")
 

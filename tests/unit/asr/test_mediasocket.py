@@ -10,13 +10,13 @@ from websockets.typing import Subprotocol
 
 from asr.audiosocket import FrameSink
 from asr.mediasocket import MediaSocketServer, parse_event
-from tests.unit.asr.test_audiosocket import Ear
+from tests.support.feeds import Sink
 
 MEDIA = [Subprotocol("media")]
 
 
-async def talk(messages: list[str | bytes], **options: float) -> Ear:
-    ear, stream = Ear(), uuid4()
+async def talk(messages: list[str | bytes], **options: float) -> Sink:
+    ear, stream = Sink(), uuid4()
 
     def accept(asked: UUID) -> FrameSink | None:
         return ear if asked == stream else None

@@ -11,21 +11,7 @@ import pytest
 
 from recordings.pcm import RATE
 from recordings.playback import PEAKS_SUFFIX, Clip, Source, cut, peaks, reached
-
-
-def ramp(seconds: float) -> npt.NDArray[np.int16]:
-    """Each frame tells its own number: caller n, agent -n, both modulo 10,000."""
-    number = np.arange(int(seconds * RATE)) % 10_000
-    return np.stack([number, -number], axis=1).astype("<i2")
-
-
-def write_wav(path: Path, frames: npt.NDArray[np.int16]) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(frames.astype("<i2").tobytes())
-    return path
+from tests.support.recordings import ramp, write_legs, write_wav
 
 
 def frames_of(clip: Clip | None) -> npt.NDArray[np.int16]:
@@ -35,13 +21,6 @@ def frames_of(clip: Clip | None) -> npt.NDArray[np.int16]:
         frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     assert len(frames) == round((clip.end - clip.start) * RATE)
     return frames
-
-
-def write_legs(path: Path, frames: npt.NDArray[np.int16]) -> Path:
-    """As MixMonitor does; the name of the pair."""
-    path.with_name(f"{path.stem}-rx.raw").write_bytes(frames[:, 0].astype("<i2").tobytes())
-    path.with_name(f"{path.stem}-tx.raw").write_bytes(frames[:, 1].astype("<i2").tobytes())
-    return path
 
 
 def test_the_outline_has_the_loudest_of_each_span(tmp_path: Path) -> None:

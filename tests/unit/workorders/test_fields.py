@@ -1,6 +1,5 @@
-"""Each field read from short conversations; floors of accuracy over whole sets are at the end."""
+"""Each field read from short conversations; for whole sets, tests/benchmarks has floors of accuracy."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,15 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from benchmarks.field_accuracy.__main__ import heard, large, noised, read, tally, true
-from benchmarks.field_accuracy.dialogues import dialogues, district
 from domain.calls import Party
 from domain.orders import Method
 from domain.transcripts import Alternative
-from scripts.classifier_inputs import inputs
 from tests.support.dialogues import CALLER_ID, REFERENCE, STARTED, dialogue, understood, value
 from workorders.credit_code import ALPHABET, credit_code_valid
-from workorders.directories.reference import load_reference
 from workorders.extraction import ExtractionContext, extract
 from workorders.extraction.classifier import Classifier, ClassifierError, load_classifier
 from workorders.extraction.numbers import runs
@@ -275,50 +270,3 @@ def test_the_classifier_is_the_one_its_card_tells_of() -> None:
 def test_a_classifier_that_is_not_there_says_the_fix(tmp_path: Path) -> None:
     with pytest.raises(ClassifierError, match="make classifier"):
         Classifier(tmp_path)
-
-
-def test_the_classifier_was_trained_on_the_data_there_is() -> None:
-    # Where this fails, data it learns from was changed: `make model` trains it anew.
-    assert load_classifier().card["data"] == inputs(load_reference())
-
-
-# -- sets: floors a little under what is measured (docs/figures.md) ------------------
-def test_recorded_calls_as_said_and_as_heard_by_the_base_model() -> None:
-    calls = read("recorded.jsonl")
-    reference = large(calls)
-    said = tally(calls, true, reference, load_classifier()).accuracy()
-    for name in ("request_type", "town", "village", "phone", "urgent", "confidential"):
-        assert said[name] >= 0.95, name
-    for name in ("caller_name", "enterprise", "unit"):
-        assert said[name] >= 0.9, name
-    base = tally(calls, heard, reference, load_classifier())
-    accuracy = base.accuracy()
-    assert min(accuracy["request_type"], accuracy["town"]) >= 0.85
-    assert min(accuracy["village"], accuracy["enterprise"], accuracy["unit"]) >= 0.75
-    assert accuracy["surname"] >= 0.6
-    assert base.confident(["phone"])[1] >= 0.95
-
-
-def test_held_out_calls_by_neural_voices_as_heard_by_the_base_model() -> None:
-    calls = [one for one in read("voiced.jsonl") if not one["id"].startswith("a")]
-    assert len(calls) >= 40
-    base = tally(calls, heard, large(calls), load_classifier())
-    accuracy = base.accuracy()
-    assert min(accuracy["request_type"], accuracy["town"]) >= 0.85
-    assert min(accuracy["village"], accuracy["enterprise"], accuracy["unit"]) >= 0.75
-    assert accuracy["surname"] >= 0.6
-    assert base.confident(["phone"])[1] >= 0.95
-
-
-def test_held_out_calls_as_said_and_noised() -> None:
-    calls = dialogues(40, "b", district(99), 31)
-    reference = large(calls)
-    assert min(len(reference.villages), len(reference.enterprises), len(reference.units)) > 2000
-    said = tally(calls, true, reference, load_classifier()).accuracy()
-    for name in ("request_type", "town", "village", "phone", "urgent", "confidential"):
-        assert said[name] >= 0.95, (name, json.dumps(said))
-    noisy = tally(calls, noised, reference, load_classifier())
-    accuracy = noisy.accuracy()
-    assert min(accuracy["request_type"], accuracy["town"]) >= 0.85
-    assert min(accuracy["village"], accuracy["enterprise"], accuracy["unit"]) >= 0.75
-    assert noisy.confident(["phone"])[1] >= 0.95

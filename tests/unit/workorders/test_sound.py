@@ -2,13 +2,13 @@
 
 import pytest
 
-from benchmarks.field_accuracy.dialogues import district
+from tests.support.names import ENTERPRISES
+from tests.support.names import VILLAGES as MANY
 from workorders.directories.sound import SoundIndex, syllables_alike
 from workorders.directories.syllables import parts
 
-WORLD = district(7)
-VILLAGES = SoundIndex(["慎修桥村", "志浩村", "余北居", *(v for _, v in WORLD.places if v)], floor=0.4)
-FIRMS = SoundIndex(["南通佳美装饰工程有限公司", "江苏远航船舶配件有限公司", *WORLD.enterprises])
+VILLAGES = SoundIndex(["慎修桥村", "志浩村", "余北居", *MANY], floor=0.4)
+FIRMS = SoundIndex(["南通佳美装饰工程有限公司", "江苏远航船舶配件有限公司", *ENTERPRISES])
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,20 @@ def test_a_block_is_free_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         assert spare_block(19) == first
 
 
+def test_what_is_asked_for_one_after_the_other_is_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody listens on the first yet when the second is asked for, as when a PBX's ports are chosen.
+    few = range(SINGLE.start, SINGLE.start + 20)
+    monkeypatch.setattr("gateway.asterisk.ports.SINGLE", few)
+    monkeypatch.setattr("gateway.asterisk.ports._given", {})
+    for spare in (spare_tcp, spare_udp):
+        chosen = [spare() for _ in range(8)]
+        assert len(set(chosen)) == 8
+    first = spare_block(20)
+    monkeypatch.setattr("gateway.asterisk.ports.BLOCKS", range(first, first + 42, 2))
+    second = spare_block(20)
+    assert second >= first + 20
+
+
 def test_an_address_that_is_not_here_is_named() -> None:
     with pytest.raises(NoSparePortError, match=r"203\.0\.113\.7"):
         spare_udp("203.0.113.7")

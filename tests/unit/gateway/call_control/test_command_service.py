@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,11 @@ from gateway.call_control.service import CommandService
 from gateway.call_control.view import View
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
-from tests.unit.gateway.call_control.test_plan import CALLER, CONSULTS, HERS, RULES, call, view
+from tests.support.call_control import CALLER, CONSULTS, HERS, ID, RULES, Recorder, call, view
 
 ZHANG = Identity("zhang", Role.AGENT, "1001", "t", 9e9, "c")
 LI = Identity("li", Role.AGENT, "1002", "t", 9e9, "c")
 TALK = view(call(CALLER, HERS))
-
-
-class Recorder:
-    """A PBX that notes what it is asked; `say` may refuse or wait."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, Any]] = []
-        self.say: Callable[[str], Exception | None] = lambda _: None
-        self.begun, self.open = asyncio.Event(), asyncio.Event()
-        self.open.set()
-
-    async def action(
-        self, name: str, headers: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Any:
-        self.asked.append((name, dict(headers or {})))
-        self.begun.set()
-        await self.open.wait()
-        if (error := self.say(name)) is not None:
-            raise error
 
 
 class House:
@@ -234,9 +215,7 @@ async def test_everything_is_audited_also_what_is_refused(house: House) -> None:
     assert "\r" not in newest.name
 
 
-@pytest.mark.parametrize(
-    "bad", ["", "1", str(uuid.uuid4()).upper(), "x" * 36, "\ud800", str(uuid.uuid4()) + "\n"]
-)
+@pytest.mark.parametrize("bad", ["", "1", ID.upper(), "x" * 36, "\ud800", f"{ID}\n"])
 async def test_an_id_is_a_uuid(house: House, bad: str) -> None:
     answer = await house.commander.command(ZHANG, bad, "pause", {"reason": "小休"})
     assert answer.code == "bad_args"

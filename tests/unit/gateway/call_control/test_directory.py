@@ -5,7 +5,7 @@ from gateway.call_control.directory import LiveDirectory
 from gateway.call_control.view import View
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.unit.gateway.call_control.test_plan import RULES
+from tests.support.call_control import RULES
 from workorders.directories.reference import Unit
 
 

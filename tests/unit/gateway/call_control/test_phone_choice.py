@@ -11,17 +11,7 @@ from domain.queues import AgentState, AgentStatus
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
 from gateway.call_control.view import AgentConfig, Ami, Rules, View
-from tests.unit.gateway.call_control.test_plan import (
-    AGENT,
-    BOSS,
-    CALLER,
-    HERS,
-    ID,
-    LINES,
-    amis,
-    call,
-    refused,
-)
+from tests.support.call_control import AGENT, BOSS, CALLER, HERS, ID, LINES, amis, call, refused
 
 BROWSER, DESK = "PJSIP/1001", "PJSIP/1001-desk"
 CONFIGS = {

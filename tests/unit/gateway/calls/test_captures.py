@@ -1,8 +1,5 @@
 """Real AMI logs (Asterisk 22; `-16`: Asterisk 16): each scenario as people would tell it, also damaged."""
 
-import random
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -10,10 +7,9 @@ from msgspec import structs
 
 from domain.calls import Call, CallState, EndReason
 from domain.facts import CallAnswered, CallEnded, CallStarted, CallUpdated
-from domain.pbx.events import AnyPbxEvent, AttendedTransfer
+from domain.pbx.events import AttendedTransfer
 from gateway.calls.resync import resync
-from gateway.calls.tracker import CallTracker
-from tests.support.captures import NAMES, events, tracker
+from tests.support.captures import NAMES, events, healed, nothing_left, tracker, true_to
 from tests.support.truth import Truth
 
 Story = tuple[str, list[str], list[tuple[str, str, str]], int]
@@ -78,17 +74,6 @@ def told(call: Call) -> Story:
         [(str(one.transfer_type), one.origin, one.target) for one in call.transfers],
         len(call.holds),
     )
-
-
-def nothing_left(on: CallTracker) -> None:
-    """Nothing live, and nothing kept in memory for calls that are over."""
-    assert on.calls == {}
-    assert on.channels == {}
-    book = on.registry
-    assert (book.bridges, book._members, book._call_of_linkedid, book._linkedids) == ({}, {}, {}, {})
-    assert not any(book._phones.values())
-    assert all(agent.call_id is None for agent in on.queue_state.agents.values())
-    assert all(queue.waiting == () for queue in on.queue_state.queues.values())
 
 
 def test_every_capture_has_a_story() -> None:
@@ -172,60 +157,6 @@ def test_a_target_that_is_gone_already_is_who_is_in_the_bridge() -> None:
     facts = [fact for event in stream for fact in on.apply(event)]
     main = [fact.call for fact in facts if isinstance(fact, CallEnded)][-1]
     assert told(main) == STORIES["attended"]
-
-
-def damaged(stream: Sequence[AnyPbxEvent], chance: random.Random, how_much: float) -> list[AnyPbxEvent]:
-    """The stream with events lost, doubled and out of order."""
-    kept = [event for event in stream if chance.random() >= how_much]
-    kept += [event for event in kept if chance.random() < how_much]
-    return [
-        event
-        for _, event in sorted(enumerate(kept), key=lambda item: item[0] + chance.uniform(0, 40 * how_much))
-    ]
-
-
-def interleaved(names: Sequence[str], chance: random.Random) -> list[AnyPbxEvent]:
-    """Several scenarios at once, each in its own order."""
-    streams = [list(events(name)) for name in names]
-    merged = []
-    while streams:
-        stream = chance.choice(streams)
-        merged.append(stream.pop(0))
-        streams = [one for one in streams if one]
-    return merged
-
-
-def true_to(on: CallTracker, truth: Truth) -> None:
-    """The tracker holds all that is on the PBX and nothing else."""
-    assert set(on.channels) == truth.channels
-    assert {channel.call_id for channel in on.channels.values()} == set(on.calls)
-    assert {
-        waiting.uniqueid: name for name, queue in on.queue_state.queues.items() for waiting in queue.waiting
-    } == truth.waiting
-    for call in on.calls.values():
-        live = {one.uniqueid for one in on.registry.members(call.id)}
-        assert live
-        assert len({leg.uniqueid for leg in call.legs}) == len(call.legs)
-        assert {leg.uniqueid for leg in call.legs if leg.ended_at is None} <= live
-        assert call.ended_at is None
-    for agent in on.queue_state.agents.values():
-        assert agent.call_id is None or agent.call_id in on.calls
-
-
-def healed(
-    names: Sequence[str], seed: int, how_much: float, share: float
-) -> tuple[CallTracker, Truth, list[AnyPbxEvent]]:
-    """A tracker that saw `share` of a stream damaged and was resynchronised; the truth; what follows."""
-    chance = random.Random(seed)
-    stream = interleaved(names, chance)
-    cut = int(len(stream) * share)
-    on, truth = tracker(), Truth()
-    for event in damaged(stream[:cut], chance, how_much):
-        on.apply(event)
-    for event in stream[:cut]:
-        truth.see(event)
-    resync(on, truth.snapshot(), [])
-    return on, truth, stream[cut:]
 
 
 # A channel that came once more after its end, in a call that then became part of its first one.

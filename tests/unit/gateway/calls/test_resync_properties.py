@@ -9,9 +9,8 @@ from domain.calls import EndReason
 from domain.facts import CallEnded, CallStarted
 from domain.pbx.snapshot import PbxSnapshot
 from gateway.calls.resync import resync
-from tests.support.captures import NAMES, tracker
+from tests.support.captures import NAMES, damaged, healed, interleaved, nothing_left, tracker, true_to
 from tests.support.truth import Truth
-from tests.unit.gateway.calls.test_captures import damaged, healed, interleaved, nothing_left, true_to
 
 SCENES = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
 SEEDS = st.integers(0, 2**32)

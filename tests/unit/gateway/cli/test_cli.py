@@ -93,7 +93,8 @@ def test_deploy_asterisk_keeps_phone_passwords(config: Path, tmp_path: Path) -> 
     assert all(password in (target / "pjsip.conf").read_text() for password in kept.values())
 
 
-def test_doctor_says_the_fix(config: Path) -> None:
+def test_doctor_says_the_fix(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.doctor.LOGIN_S", 0.5)
     text = config.read_text(encoding="utf-8").replace("port = 5038", "port = 9")
     text = text.replace("https://workorders.example.cn/api/hotline/orders", "http://127.0.0.1:9/orders")
     config.write_text(text.replace("[asr]", '[asr]\nmodel = "/nowhere/model"'), encoding="utf-8")

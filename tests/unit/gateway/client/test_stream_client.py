@@ -294,10 +294,3 @@ async def test_the_board_shows_what_is_seen_and_obeys_nobody() -> None:
     assert "13962875016" in shown
     assert "1:00" in shown
     assert "\x1b]" not in shown
-
-
-def test_the_typescript_types_are_the_generated_ones() -> None:
-    from scripts.stream_types import files
-
-    for path, text in files().items():
-        assert path.read_text(encoding="utf-8") == text, "run `make stream-types`"

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import aiohttp
 import openpyxl
+import pytest
 from argon2 import PasswordHasher
 from msgspec import structs
 
@@ -27,9 +28,9 @@ from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
+from tests.support.api import PASSWORD, Desk, House
 from tests.support.samples import call, order
 from tests.support.web import WebServices, create_app
-from tests.unit.gateway.web.test_api import PASSWORD, Desk, House
 
 
 def example(tmp_path: Path) -> Settings:
@@ -103,7 +104,8 @@ async def test_the_overview_says_what_is_and_where_it_is_configured(tmp_path: Pa
         assert shown["where"]["lines"] == "[[lines]]"
 
 
-async def test_the_doctor_makes_a_round(tmp_path: Path) -> None:
+async def test_the_doctor_makes_a_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.doctor.LOGIN_S", 0.5)
     async with house(tmp_path) as (it, audit):
         _, _, answer = await it.ask("POST", "/api/v1/admin/doctor", headers=await it.sign_in("admin"))
         findings = {finding["what"]["text"]: finding for finding in answer["findings"]}

@@ -42,10 +42,9 @@ from gateway.web.serve import serve_web
 from recordings.pcm import RATE
 from recordings.service import RecordingService
 from recordings.takeover import Archive
+from tests.support.recordings import ramp, write_legs, write_wav
 from tests.support.samples import call, order, said
 from tests.support.web import WebServices, create_app
-from tests.unit.gateway.storage.conftest import database  # noqa: F401 - a fixture
-from tests.unit.recordings.test_playback import ramp, write_legs, write_wav
 
 PASSWORD = "correct-horse"
 LINES = (
@@ -98,13 +97,13 @@ def the_calls() -> list[Call]:
 
 
 @pytest.fixture
-async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:  # noqa: F811
+async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     async with opened(database, tmp_path) as it:
         yield it
 
 
 @asynccontextmanager
-async def opened(database: Database, tmp_path: Path, **more: Any) -> AsyncIterator[House]:  # noqa: F811
+async def opened(database: Database, tmp_path: Path, **more: Any) -> AsyncIterator[House]:
     calls, store = CallRepository(database), AccountRepository(database)
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     accounts = AccountService(store, store, passwords=cheap)
@@ -379,7 +378,7 @@ async def test_exports_are_for_supervisors(house: House) -> None:
     assert await house.noted() == []
 
 
-async def test_the_row_limit_is_told(database: Database, tmp_path: Path) -> None:  # noqa: F811
+async def test_the_row_limit_is_told(database: Database, tmp_path: Path) -> None:
     async with opened(database, tmp_path, export_rows=2) as house:
         ban = await house.as_("ban")
         _, headers, body = await ban.get("export/calls.csv")

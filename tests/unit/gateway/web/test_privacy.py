@@ -64,7 +64,6 @@ from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.stream.state import LiveView, audience_of, snapshot_frame
 from gateway.web.serve import serve_web
 from tests.support.web import WebServices, create_app
-from tests.unit.gateway.storage.conftest import database as database
 from workorders.directories.reference import load_reference
 from workorders.drafting import Understanding
 from workorders.forms import FORMS, labels

@@ -17,8 +17,8 @@ from gateway.settings import PbxSettings, SettingsError, SoftphoneSettings, load
 from gateway.settings.load import EXAMPLE
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
+from tests.support.api import PASSWORD, House
 from tests.support.web import WebServices, create_app
-from tests.unit.gateway.web.test_api import PASSWORD, House
 
 URL = "wss://pbx.example.cn:8089/ws"
 

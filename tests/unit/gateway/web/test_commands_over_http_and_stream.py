@@ -22,10 +22,9 @@ from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
+from tests.support.api import PASSWORD, Desk
+from tests.support.call_control import CALLER, HERS, RULES, Recorder, call, view
 from tests.support.web import WebServices, create_app
-from tests.unit.gateway.call_control.test_command_service import Recorder
-from tests.unit.gateway.call_control.test_plan import CALLER, HERS, RULES, call, view
-from tests.unit.gateway.web.test_api import PASSWORD, Desk
 
 
 class House:

@@ -1,0 +1,72 @@
+"""Private Asterisks for tests, and a way to look into one."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.asterisk.private import PrivateAsterisk
+from gateway.settings import Settings
+from ivr import prompts
+from tests.support.ami_client import PlainAmi
+from tests.support.machine import needed_asterisk
+from tests.support.scenario import ScenarioAsterisk
+from tests.support.sip.phones import SipCaller
+
+NUMBER = "051386110010"
+"""Of a caller."""
+NOWHERE = "127.0.0.1:9"
+"""Where nobody listens: the gateway is away."""
+SomeAsterisk = TypeVar("SomeAsterisk", bound=PrivateAsterisk)
+
+
+def our_prompts(sounds: Path) -> None:
+    """Put the gateway's own prompts there."""
+    prompts.install(sounds)
+
+
+def scenario_sounds(sounds: Path) -> None:
+    """Our prompts, and silence for those of Asterisk's own that a transfer by DTMF will not go without."""
+    prompts.install(sounds)
+    for name in ("pbx-transfer", "beep", "beeperr"):
+        (sounds / f"{name}.alaw").write_bytes(b"\xd5" * 800)
+
+
+def private(
+    kind: type[SomeAsterisk],
+    settings: Settings,
+    directory: Path,
+    *,
+    agi: str = NOWHERE,
+    audiosocket: str = NOWHERE,
+    mediasocket: str = "",
+    provide: Callable[[Path], None] | None = None,
+) -> SomeAsterisk:
+    """An Asterisk of the test's own, on this machine's; skips or fails where there is none."""
+    root = needed_asterisk()
+    return kind(
+        settings,
+        directory,
+        agi=agi,
+        audiosocket=audiosocket,
+        mediasocket=mediasocket,
+        root=root if root != Path("/") else None,
+        provide=provide,
+    )
+
+
+def scenario_asterisk_for(settings: Settings, directory: Path) -> ScenarioAsterisk:
+    """An Asterisk for scenarios; nobody answers its AGI: callers reach their queue at once."""
+    return private(ScenarioAsterisk, settings, directory, provide=scenario_sounds)
+
+
+def ami(asterisk: PrivateAsterisk) -> PlainAmi:
+    """Its manager interface, by hand."""
+    return PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
+
+
+async def pressed(events: PlainAmi, caller: SipCaller, key: str) -> None:
+    """Press the key once the greeting has begun."""
+    await events.until("MixMonitorStart")
+    await asyncio.sleep(2.0)
+    caller.voice.press(key)
