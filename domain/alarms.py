@@ -30,6 +30,8 @@ class Measure(StrEnum):
     """Seconds an agent's phone has been unregistered."""
     UNSUBMITTED = "unsubmitted"
     """Seconds since the end of a call whose work order is still a draft."""
+    REJECTED_FACTS = "rejected_facts"
+    """Facts since the start that could not be stored and were set aside."""
     PBX_DOWN = "pbx_down"
     """Seconds without a link to the PBX."""
 
@@ -42,7 +44,7 @@ AGENT_MEASURES = frozenset(
 
 
 LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSUBMITTED}
-COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE})
+COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE, Measure.REJECTED_FACTS})
 DURATIONS = frozenset(Measure) - COUNTS - DAY_MEASURES
 """Measures in seconds, which grow by themselves: one per second, starting from `latest` at `latest_at`."""
 

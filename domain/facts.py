@@ -187,6 +187,14 @@ class AlarmChanged(Fact, frozen=True, kw_only=True):
     """Only `alarm.latest` moved while it stays raised. Shown, never journalled."""
 
 
+class FactRejected(Fact, frozen=True, kw_only=True):
+    """A fact could not be stored and was set aside. Passed on, never journalled."""
+
+    rejected: str
+    """Its kind."""
+    error: str
+
+
 AnyFact = (
     CallStarted
     | CallUpdated
@@ -212,10 +220,11 @@ AnyFact = (
     | OrderChanged
     | LifeSafetyAlert
     | AlarmChanged
+    | FactRejected
 )
 """Any fact; `msgspec.json.decode(data, type=AnyFact)` decodes them."""
 
-DERIVED = (QueueChanged, QueueFiguresChanged, AgentFiguresChanged, RecogniserChanged)
+DERIVED = (FactRejected, QueueChanged, QueueFiguresChanged, AgentFiguresChanged, RecogniserChanged)
 
 
 def is_journalled(fact: AnyFact) -> bool:

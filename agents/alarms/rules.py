@@ -13,6 +13,7 @@ from domain.alarms import (
     QUEUE_MEASURES,
     Alarm,
     AlarmRule,
+    Level,
     Measure,
 )
 from domain.facts import (
@@ -20,6 +21,7 @@ from domain.facts import (
     AlarmChanged,
     AnyFact,
     CallFact,
+    FactRejected,
     OrderChanged,
     PbxLinkChanged,
     QueueChanged,
@@ -44,18 +46,33 @@ class _Subject(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"{self.pbx}/{self.queue}" if self.queue else self.call_id or self.agent or self.pbx
+        return (
+            f"{self.pbx}/{self.queue}" if self.queue else self.call_id or self.agent or self.pbx or "gateway"
+        )
+
+
+REJECTED = AlarmRule(
+    id="rejected-facts",
+    name="有记录未能入库",
+    measure=Measure.REJECTED_FACTS,
+    above=0,
+    level=Level.CRITICAL,
+)
+"""The rule that holds where none is configured for this measure."""
 
 
 class AlarmRules:
     """Evaluates the rules on the latest state. Time enters through `judge` only."""
 
     def __init__(self, rules: Sequence[AlarmRule]) -> None:
-        self._rules = tuple(rules)
+        # What could not be stored is reported whether or not anybody thought of a rule.
+        watched = any(rule.measure is Measure.REJECTED_FACTS for rule in rules)
+        self._rules = (*rules,) if watched else (*rules, REJECTED)
         self._queues: dict[tuple[str, str], Queue] = {}
         self._days: dict[tuple[str, str], QueueFigures] = {}
         self._agents: dict[str, AgentStatus] = {}
         self._down: dict[str, float] = {}
+        self._rejected = 0
         self.unsubmitted = UnsubmittedOrders()
         self._broken: dict[str, float] = {}
         """When each alarm's threshold was crossed, whether or not the alarm has been raised."""
@@ -94,6 +111,10 @@ class AlarmRules:
     @apply.register
     def _(self, fact: OrderChanged) -> None:
         self.unsubmitted.changed(fact.order)
+
+    @apply.register
+    def _(self, fact: FactRejected) -> None:
+        self._rejected += 1
 
     def judge(self, now: float) -> list[AlarmChanged]:
         """Evaluate all rules and return the alarms raised or cleared; `now` is POSIX seconds."""
@@ -174,6 +195,8 @@ class AlarmRules:
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
                     yield about, now - (draft.ended_at or now)
+        elif measure is Measure.REJECTED_FACTS:
+            yield _Subject(""), float(self._rejected)
         else:
             for pbx, since in self._down.items():
                 yield _Subject(pbx), now - since

@@ -1,9 +1,11 @@
 """The database, and the door for facts."""
 
+import time
 from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from domain.facts import AnyFact, FactRejected
 from gateway.factories import open_database
 from gateway.facts.bus import LocalBus
 from gateway.facts.recorder import FactRecorder
@@ -12,8 +14,10 @@ from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
-from gateway.storage.journal import JournalWriter
+from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository, SqlOutbox
+
+SPOOL = "facts.spool"
 
 
 class StorageModule(Module):
@@ -28,25 +32,42 @@ class StorageModule(Module):
         if database.sqlite:
             await database.upgrade()
         await database.require_newest()
-        bus = LocalBus()
-        self._journal = await runtime.enter(JournalWriter(database))
-        runtime.provide(database, bus, self._journal, FactRecorder(self._journal, bus))
+        self._bus = LocalBus()
+        spool = runtime.settings.data_dir / SPOOL
+        self._journal = await runtime.enter(JournalWriter(database, spool, self._on_rejected))
+        runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         runtime.provide(CallRepository(database), OrderRepository(database), SqlOutbox(database))
         runtime.provide(CommandRepository(database))
 
-    def checks(self) -> Iterable[ReadinessCheck]:
-        """The schema is the newest, and can be read."""
-        return [self._check]
+    def _on_rejected(self, fact: AnyFact, why: str) -> None:
+        rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])
+        self._bus.publish(rejected)
 
-    async def _check(self) -> Check:
+    def checks(self) -> Iterable[ReadinessCheck]:
+        """The schema is the newest, and what is recorded is committed."""
+        return [self._database_check, self._journal_check]
+
+    async def _database_check(self) -> Check:
         try:
             await self._database.require_newest()
         except Exception as error:
             return Check("database", False, str(error))
         return Check("database", True)
 
+    async def _journal_check(self) -> Check:
+        journal = self._journal
+        waiting = f"{journal.backlog} facts wait in memory"
+        if journal.trouble:
+            return Check("journal", False, f"{waiting}: the database takes nothing ({journal.trouble})")
+        if journal.stale_s > STALE_S:
+            return Check(
+                "journal", False, f"{waiting}: the database has not answered for {journal.stale_s:.0f} s"
+            )
+        return Check("journal", True)
+
     def metrics(self) -> Iterable[Metric]:
         """The journal's progress."""
         journal = self._journal
         yield CounterMetricFamily("hotline_journal_facts", "Facts committed", value=journal.written)
         yield GaugeMetricFamily("hotline_journal_backlog", "Facts not committed yet", value=journal.backlog)
+        yield CounterMetricFamily("hotline_journal_rejected", "Facts set aside", value=journal.rejected)

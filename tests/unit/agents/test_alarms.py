@@ -12,6 +12,7 @@ from domain.facts import (
     AgentChanged,
     CallEnded,
     CallUpdated,
+    FactRejected,
     OrderChanged,
     PbxLinkChanged,
     QueueChanged,
@@ -253,3 +254,15 @@ def test_drafts_of_an_earlier_run_are_known_but_not_those_sent_off_meanwhile() -
     quick.apply(order(OrderState.SUBMITTED))
     quick.unsubmitted.recall(left)
     assert told(quick, 701.0) == []
+
+
+def test_facts_that_could_not_be_stored_alarm_without_a_rule() -> None:
+    alarms = AlarmRules([rule(Measure.WAITING, above=3)])
+    assert told(alarms, 0.0) == []
+    alarms.apply(FactRejected(at=1.0, rejected="OrderChanged", error="UnicodeEncodeError"))
+    (raised,) = alarms.judge(2.0)
+    assert (raised.alarm.id, raised.alarm.level, raised.alarm.value) == (
+        "rejected-facts/gateway",
+        "critical",
+        1,
+    )

@@ -49,7 +49,7 @@ export function loudest(all: readonly Notice[]): Urgency | null {
 }
 
 const SHARES: ReadonlySet<Measure> = new Set(['service_level', 'connection_rate', 'abandon_rate'])
-const NUMBERS: ReadonlySet<Measure> = new Set(['waiting', 'available'])
+const NUMBERS: ReadonlySet<Measure> = new Set(['waiting', 'available', 'rejected_facts'])
 
 /** Since when a duration has grown to what it is now; `null`: no duration, `latest` is what it is. */
 export function growingSince(alarm: Alarm): number | null {

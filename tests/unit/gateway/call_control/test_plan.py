@@ -106,7 +106,7 @@ def test_pause_and_log_out() -> None:
     assert "培训" in refused(TALK, AGENT, "pause", reason="逛街")[1]
     anything = structs.replace(TALK, rules=structs.replace(RULES, pause_reasons=()))
     assert amis(do(anything, AGENT, "pause", reason="逛街"))
-    assert "own reason" in refused(anything, AGENT, "pause", reason=MISSED_REASON)[1]
+    assert "reserved" in refused(anything, AGENT, "pause", reason=MISSED_REASON)[1]
     assert amis(do(TALK, AGENT, "log_out")) == [
         ("QueueRemove", {"Queue": "q12345", "Interface": "PJSIP/1001"})
     ]
