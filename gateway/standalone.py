@@ -258,7 +258,8 @@ class _DemoHost:
             lines=tuple(line.model() for line in settings.lines),
             agents=tuple((a.id, a.name, a.phone, dict(a.lines)) for a in settings.agents),
             agi=address(agi),
-            audiosocket=address(audiosocket),
+            # Without a recogniser nobody asks for live audio.
+            audiosocket=address(audiosocket or NOWHERE),
             recordings_dir=directory,
             speed=self._speed,
         )
@@ -283,6 +284,10 @@ class _DemoHost:
         task: asyncio.Task[object] = asyncio.create_task(work)
         self._placed.add(task)
         task.add_done_callback(self._placed.discard)
+
+
+NOWHERE = "127.0.0.1:9"
+"""The discard port."""
 
 
 def address(text: str) -> tuple[str, int]:

@@ -5,8 +5,10 @@ import contextlib
 import errno
 import itertools
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -24,6 +26,8 @@ from workorders.extraction.classifier import ClassifierError
 log = structlog.get_logger(__name__)
 
 DEMO_CALL_DEADLINE_S = 240.0
+GRACE_S = 20.0
+"""From SIGTERM to the end of the process, at most."""
 Result = TypeVar("Result")
 
 
@@ -99,6 +103,18 @@ def _say(text: str) -> None:
     err.print(f"==> {text}")
 
 
+def _leave_within(seconds: float) -> None:
+    """End the process after that time, whatever it still waits for: what was not stored is in the spool."""
+
+    def leave() -> None:
+        sys.stderr.write("not stopped in time: leaving\n")
+        os._exit(1)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
 async def _until_told() -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -107,6 +123,7 @@ async def _until_told() -> None:
     settle()
     await told.wait()
     err.print("stopping")
+    _leave_within(GRACE_S)
 
 
 async def _run(settings: Settings, kind: PbxKind) -> None:

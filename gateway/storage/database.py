@@ -1,5 +1,6 @@
 """The database engine: SQLite (WAL) or PostgreSQL behind one async SQLAlchemy engine, with migrations."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_BUSY_S = 15.0
+CLOSE_S = 3.0
 
 
 class DatabaseError(Exception):
@@ -82,7 +84,12 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.engine.dispose()
+        except TimeoutError:
+            # A server that does not answer keeps nobody from leaving.
+            await self.engine.dispose(close=False)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
