@@ -4,18 +4,20 @@ The cost of an event does not depend on the number of agents and queues: members
 What must be done on the PBX (pause, unpause) is collected in `effects` until the caller executes it.
 """
 
-import heapq
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from agents import state_machine
+from agents.deadlines import Deadlines
 from agents.phone_registry import Phones
 from agents.queues.entries import QueueEntries
-from agents.state_machine import DEVICE_BY_STATUS, Outcome, Seen, SetPause, state_of
+from agents.queues.memberships import Memberships
+from agents.queues.waiting import WaitingCallers
+from agents.state_machine import Outcome, Seen, SetPause, state_of
 from domain.calls import Direction
-from domain.facts import AgentChanged, AnyFact, QueueChanged
+from domain.facts import AgentChanged, AnyFact
 from domain.lines import Line
 from domain.pbx import events as e
 from domain.pbx.snapshot import PbxSnapshot
@@ -29,14 +31,6 @@ class FollowPhone(Struct, frozen=True):
     agent: str
 
 
-class Member(Struct, frozen=True):
-    """An agent's membership in one queue with one interface."""
-
-    paused: bool
-    reason: str
-    device: str
-
-
 class QueueState:
     """The queues and agents of one PBX."""
 
@@ -48,21 +42,16 @@ class QueueState:
         self._lines = {line.queue: line for line in lines}
         self._missed_limit = missed_limit
         self._phones = Phones(profiles)
-        self._members: dict[str, dict[tuple[str, str], Member]] = {}
-        """Agent → (queue, interface) → membership."""
-        self._serving: dict[str, set[str]] = {}
-        """Queue → the agents logged in to it."""
+        self._members = Memberships()
         self._seen: dict[str, Seen] = {agent: Seen() for agent in self._phones.profiles}
         self._call_of: dict[str, str] = {}
         self._agents_of_call: dict[str, set[str]] = {}
-        self._due: list[tuple[float, str]] = []
-        self._due_of: dict[str, float] = {}
-        """The due time that counts for each agent; other entries in `_due` are stale."""
+        self._deadlines = Deadlines()
         self.effects: list[SetPause | FollowPhone] = []
         """What the caller must do on the PBX, in order; the caller empties the list."""
-        self.queues: dict[str, Queue] = {
-            line.queue: Queue(name=line.queue, pbx=pbx, line=line.id) for line in lines
-        }
+        self._callers = WaitingCallers(pbx, lines)
+        self.join, self.leave = self._callers.join, self._callers.leave
+        """A caller starts waiting; is no longer waiting."""
         self.agents: dict[str, AgentStatus] = {}
         self._untold: set[str] = set()
         """Agents restored from an earlier run that have not been published yet."""
@@ -93,17 +82,12 @@ class QueueState:
         """Return the agent whose phone that device is."""
         return self._phones.agent_of(phone)
 
+    @property
+    def queues(self) -> dict[str, Queue]:
+        """The queues by name."""
+        return self._callers.queues
+
     # -- callers who wait ----------------------------------------------------------------------------
-    def join(self, at: float, queue: str, waiting: Waiting) -> list[AnyFact]:
-        """A caller starts waiting."""
-        kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != waiting.uniqueid)
-        return self._set_waiting(at, queue, (*kept, waiting))
-
-    def leave(self, at: float, queue: str, uniqueid: str) -> list[AnyFact]:
-        """A caller is no longer waiting; those behind move up."""
-        kept = tuple(other for other in self._queue(queue).waiting if other.uniqueid != uniqueid)
-        return self._set_waiting(at, queue, kept)
-
     def _caller_joined(self, event: e.QueueCallerJoin) -> list[AnyFact]:
         call_id = f"{self._pbx}-{event.linkedid or event.uniqueid}"
         return self.entries.entered(event.at, event.queue, event.uniqueid, call_id)
@@ -114,22 +98,6 @@ class QueueState:
 
     def _variable(self, event: e.VarSet) -> list[AnyFact]:
         return self.entries.status(event) if event.variable == "QUEUESTATUS" else []
-
-    def _queue(self, name: str) -> Queue:
-        line = self._lines.get(name)
-        return self.queues.get(name) or Queue(name=name, pbx=self._pbx, line=line.id if line else None)
-
-    def _set_waiting(self, at: float, queue: str, waiting: tuple[Waiting, ...]) -> list[AnyFact]:
-        ranked = sorted(waiting, key=lambda one: (one.position, one.since))
-        waiting = tuple(
-            one if one.position == place else structs.replace(one, position=place)
-            for place, one in enumerate(ranked, 1)
-        )
-        before = self._queue(queue)
-        if waiting == before.waiting and queue in self.queues:
-            return []
-        self.queues[queue] = structs.replace(before, waiting=waiting, waiting_total=len(waiting))
-        return [QueueChanged(at=at, queue=self.queues[queue])]
 
     # -- queue calls of an agent ----------------------------------------------------------------------
     def _connected(self, event: e.AgentConnect) -> list[AnyFact]:
@@ -184,17 +152,13 @@ class QueueState:
     @property
     def next_due(self) -> float | None:
         """When `time_passed` should be called next, POSIX seconds."""
-        times = [self._due[0][0] if self._due else None, self.entries.next_due]
+        times = [self._deadlines.next, self.entries.next_due]
         return min((time for time in times if time is not None), default=None)
 
     def time_passed(self, now: float) -> list[AnyFact]:
         """End whatever has expired; the cost depends only on what is due."""
         facts = self.entries.time_passed(now)
-        while self._due and self._due[0][0] <= now:
-            at, agent = heapq.heappop(self._due)
-            if self._due_of.get(agent) != at:
-                continue
-            del self._due_of[agent]
+        for agent in self._deadlines.pop_due(now):
             before = self._seen_of(agent)
             self._take(now, agent, state_machine.time_passed(agent, before, now))
             facts += self._wrapped_up(now, agent, before)
@@ -207,43 +171,29 @@ class QueueState:
     def _take(self, at: float, agent: str, outcome: Outcome) -> None:
         self._seen[agent], effects = outcome
         self.effects += effects
-        self._schedule(agent, state_machine.due(self._seen[agent], at))
-
-    def _schedule(self, agent: str, due: float | None) -> None:
-        if due is None:
-            self._due_of.pop(agent, None)
-        elif self._due_of.get(agent) != due:
-            self._due_of[agent] = due
-            heapq.heappush(self._due, (due, agent))
+        self._deadlines.set(agent, state_machine.due(self._seen[agent], at))
 
     # -- agents --------------------------------------------------------------------------------------
     def member(self, event: e.QueueMemberEvent) -> list[AnyFact]:
         """A membership was added, changed or removed."""
         agent = self.agent_of(event.member, event.interface)
-        key = (event.queue, event.interface)
-        mine = self._members.setdefault(agent, {})
-        known = key in mine
         if isinstance(event, e.QueueMemberRemoved):
-            mine.pop(key, None)
+            changed = self._members.remove(agent, event.queue, event.interface)
         else:
-            self._add_member(agent, event)
-        facts: list[AnyFact] = []
-        if known != (key in mine):
-            facts = self._set_member(event.at, event.queue, agent)
+            changed = self._add_member(agent, event)
+        facts = self._count_agents(event.at, event.queue) if changed else []
         before = self._seen_of(agent)
         self._sum_up(agent)
         if before.wrap_up_from and not self._seen[agent].wrap_up_from:
             facts += self._wrapped_up(event.at, agent, before)
         if self._seen[agent].wrap_up_until != before.wrap_up_until:
-            self._schedule(agent, state_machine.due(self._seen[agent], event.at))
+            self._deadlines.set(agent, state_machine.due(self._seen[agent], event.at))
         return facts + self._refresh(event.at, agent)
 
-    def _add_member(self, agent: str, event: e.QueueMemberEvent) -> None:
-        device = DEVICE_BY_STATUS.get(event.status, "UNKNOWN")
-        member = Member(event.paused, event.paused_reason, device)
-        self._members.setdefault(agent, {})[event.queue, event.interface] = member
+    def _add_member(self, agent: str, event: e.QueueMemberEvent) -> bool:
         # It may also be a second phone at which a configured agent has logged in.
         self._phones.met(agent, event.interface)
+        return self._members.put(agent, event)
 
     def device(self, event: e.DeviceStateChange) -> list[AnyFact]:
         """A device state changed: a phone's, or the one that holds an agent's choice of phone."""
@@ -253,10 +203,7 @@ class QueueState:
         if agent is None:
             return []
         self._phones.changed(event.device, event.state)
-        for key, member in self._members.get(agent, {}).items():
-            # app_queue reports the same a moment later, once for each queue.
-            if key[1] == event.device and member.device != "UNKNOWN":
-                self._members[agent][key] = structs.replace(member, device=event.state)
+        self._members.set_device(agent, event.device, event.state)
         if not self._phones.choosing(agent) or event.device == self._phones.chosen(agent):
             self._update(agent, device=event.state)
         self._sum_up(agent)
@@ -305,7 +252,7 @@ class QueueState:
 
     def interfaces(self, agent: str) -> tuple[str, ...]:
         """Return the phones with which the agent is logged in."""
-        return tuple(sorted({interface for _, interface in self._members.get(agent, {})}))
+        return self._members.interfaces(agent)
 
     def _seen_of(self, agent: str) -> Seen:
         return self._seen.get(agent) or Seen()
@@ -313,37 +260,22 @@ class QueueState:
     def _update(self, agent: str, **changes: object) -> None:
         self._seen[agent] = structs.replace(self._seen_of(agent), **changes)
 
-    def _set_member(self, at: float, name: str, agent: str) -> list[AnyFact]:
-        serving = self._serving.setdefault(name, set())
-        if any(queue == name for queue, _ in self._members.get(agent, {})):
-            serving.add(agent)
-        else:
-            serving.discard(agent)
-        return self._count_agents(at, name)
-
-    def _count_agents(self, at: float, name: str) -> list[AnyFact]:
-        before = self._queue(name)
-        after = structs.replace(before, agents=len(self._serving.get(name, ())))
-        if after == before and name in self.queues:
-            return []
-        self.queues[name] = after
-        return [QueueChanged(at=at, queue=after)]
+    def _count_agents(self, at: float, queue: str) -> list[AnyFact]:
+        return self._callers.set_agents(at, queue, self._members.serving(queue))
 
     def _sum_up(self, agent: str) -> None:
-        """Combine all memberships: the agent counts as paused only if paused in every queue."""
-        members = self._members.get(agent, {}).values()
-        seen = self._seen_of(agent)
-        paused = bool(members) and all(member.paused for member in members)
-        device = next((m.device for m in members if m.device not in _IDLE), None)
-        device = device or next((m.device for m in members if m.device != "UNKNOWN"), seen.device)
-        reason = next((m.reason for m in members if m.paused), "") if paused else ""
+        """Let all memberships of the agent count together."""
+        seen, summary = self._seen_of(agent), self._members.summary(agent)
         self._seen[agent] = state_machine.membership(
-            seen, logged_in=bool(members), paused=paused, reason=reason, device=device
+            seen,
+            logged_in=summary.logged_in,
+            paused=summary.paused,
+            reason=summary.reason,
+            device=seen.device if summary.device == "UNKNOWN" else summary.device,
         )
 
     def _refresh(self, at: float, agent: str) -> list[AnyFact]:
         seen = self._seen_of(agent)
-        members = self._members.get(agent, {})
         phones = self.interfaces(agent)
         chosen = self._phones.chosen(agent)
         before = self.agents.get(agent)
@@ -356,7 +288,7 @@ class QueueState:
             since=before.since if before and before.state is state else at,
             reason="" if state_machine.in_wrap_up_pause(seen) else seen.reason,
             call_id=self._call_of.get(agent),
-            queues=tuple(sorted({queue for queue, _ in members})),
+            queues=self._members.queues(agent),
             direction=seen.direction,
             wrap_up_until=seen.wrap_up_until or None,
             missed=seen.missed,
@@ -393,15 +325,12 @@ class QueueState:
         self._members.clear()
         self._call_of.clear()
         self._agents_of_call.clear()
-        self._due.clear()
-        self._due_of.clear()
-        self._serving.clear()
+        self._deadlines.clear()
         self._phones.relearn(snapshot.device_states)
         for queue in snapshot.queues:
             for member in queue.members:
                 agent = self.agent_of(member.member, member.interface)
                 self._add_member(agent, member)
-                self._serving.setdefault(queue.queue, set()).add(agent)
         entries = {
             entry.uniqueid: (queue.queue, snapshot.at - entry.wait, call_of_channel.get(entry.uniqueid, ""))
             for queue in snapshot.queues
@@ -422,7 +351,7 @@ class QueueState:
                 )
                 for entry in rows.get(name, ())
             )
-            facts += self._set_waiting(snapshot.at, name, waiting)
+            facts += self._callers.set_waiting(snapshot.at, name, waiting)
         for agent in dict.fromkeys([*self._phones.profiles, *self._seen]):
             facts += self._rejoin(snapshot, agent)
         return facts
@@ -439,11 +368,8 @@ class QueueState:
             facts = self._wrapped_up(min(snapshot.at, before.wrap_up_until), agent, before)
         if state_machine.in_wrap_up_pause(self._seen[agent]):
             # It may already have expired.
-            self._schedule(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
+            self._deadlines.set(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
         if self._phones.choosing(agent):
             # A switch of phones may have been interrupted, or a phone was added to the configuration.
             self.effects.append(FollowPhone(agent))
         return facts + self._refresh(snapshot.at, agent)
-
-
-_IDLE = frozenset({"UNKNOWN", "NOT_INUSE"})
