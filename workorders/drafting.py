@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from domain.calls import Call, Side
-from domain.facts import LifeSafetyAlert, OrderChanged, Recorder
+from domain.facts import LifeSafetyAlert, Recorder
 from domain.numbers import forms
-from domain.orders import Alert, FieldValue, Order, OrderState
+from domain.orders import Alert, FieldValue, KnowledgeHit, Order, OrderState, RelatedOrder
 from domain.transcripts import Utterance
 from workorders import filling
 from workorders.directories.reference import Reference
@@ -19,14 +19,19 @@ from workorders.extraction import ExtractionContext, extract
 from workorders.extraction import language_model as language
 from workorders.extraction.classifier import Classifier
 from workorders.knowledge import KnowledgeBase
-from workorders.ports import CallReader, OrderStore
+from workorders.ports import CallReader, OrderStore, OrderWriter
 from workorders.rules import OrderRules
 
 log = structlog.get_logger(__name__)
 
 DAY_S = 86_400.0
+TRIES = 20
 KNOWLEDGE_WORDS = 400
 """The knowledge base is searched with so many of the caller's latest characters."""
+
+
+Edit = Callable[[Order], tuple[Order, tuple[str, ...]]]
+"""An order to the order afterwards and the names of the fields that changed. Pure."""
 
 
 class Assistant(Protocol):
@@ -83,22 +88,15 @@ class Drafting:
         facts: Recorder,
         calls: CallReader,
         orders: OrderStore,
+        writer: OrderWriter,
     ) -> None:
         self._rules = rules
         self._with = understanding
         self._facts = facts
         self._calls = calls
         self._orders = orders
+        self._writer = writer
         self._drafts: dict[str, CallDraft] = {}
-
-    def live_orders(self) -> list[Order]:
-        """The orders of the live calls as they are now."""
-        return [draft.order for draft in self._drafts.values() if draft.order is not None]
-
-    def live_order(self, call_id: str) -> Order | None:
-        """The order of that live call as it is now."""
-        draft = self._drafts.get(call_id)
-        return draft.order if draft else None
 
     def live_call(self, call_id: str) -> Call | None:
         """The live call of that id as far as its draft knows it."""
@@ -113,8 +111,10 @@ class Drafting:
             order = draft.order or await self._orders.order_of_call(call.id)
             if order is None:
                 line = self._rules.line_of(call.line)
-                order = filling.new_order(call, line, call.answered_at or call.started_at)
-                self.record(draft, order, tuple(order.fields), time.time())
+                begun = filling.new_order(call, line, call.answered_at or call.started_at)
+                await self._writer.change(None, begun, tuple(begun.fields))
+                # Another process may have begun it at the same moment.
+                order = await self._orders.order_of_call(call.id) or begun
             if draft.utterances is None:
                 said = await self._calls.list_utterances(call.id)
                 draft.utterances = {one.id: one for one in said}
@@ -153,16 +153,31 @@ class Drafting:
         if draft is not None and draft.asking is not None:
             draft.asking.cancel()
 
-    def record(self, draft: CallDraft, order: Order, changed: tuple[str, ...], at: float) -> None:
-        """Make `order` the state of the draft."""
-        draft.order = order
-        self._facts.record(OrderChanged(at=at, order=order, changed=changed))
+    async def change(self, draft: CallDraft, edit: Edit) -> Order:
+        """Change the order of a draft whose lock is held, and return what the database holds afterwards.
+
+        `edit` is applied again to the newer state wherever somebody else was faster.
+        """
+        call, order = draft.begun()
+        for _ in range(TRIES):
+            after, changed = edit(order)
+            if after == order or await self._writer.change(order, after, changed):
+                draft.order = after
+                return after
+            order = await self._orders.order_of_call(call.id) or order
+            draft.order = order
+        raise RuntimeError(f"order {order.id} changes faster than it can be written")
 
     def replace(self, order: Order) -> None:
         """Let a live call's draft know what its order has become."""
         draft = self._drafts.get(order.call_id)
         if draft is not None:
             draft.order = order
+
+    async def reread(self, draft: CallDraft) -> None:
+        """Take over what the database holds, in a draft whose lock is held."""
+        call, order = draft.begun()
+        draft.order = await self._orders.order_of_call(call.id) or order
 
     async def _refill(self, draft: CallDraft) -> None:
         call, before = draft.begun()
@@ -177,23 +192,29 @@ class Drafting:
         # Matching by sound takes tens of milliseconds on a long call: never on the event loop.
         found = await asyncio.to_thread(extract, said, context)
         fields, offers = language.merged(found.fields, found.offers, draft.answers)
-        order, changed = filling.refill(before, fields, time.time(), offers)
-        order = await self._put_beside(order, call, said)
-        if order != before:
-            self.record(draft, order, changed, order.updated_at)
+        expected, _ = filling.refill(before, fields, time.time(), offers)
+        beside = await self._beside(expected, call, said)
+
+        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+            filled, changed = filling.refill(order, fields, time.time(), offers)
+            return (filling.put_beside(filled, *beside, time.time()) if beside else filled), changed
+
+        order = await self.change(draft, edit)
         self._alert(draft, order, call)
         self._ask(draft, call.id, context.form, said)
 
-    async def _put_beside(self, order: Order, call: Call, said: Sequence[Utterance]) -> Order:
-        """Add earlier orders and articles that may help the agent."""
+    async def _beside(
+        self, order: Order, call: Call, said: Sequence[Utterance]
+    ) -> tuple[tuple[RelatedOrder, ...], tuple[KnowledgeHit, ...]] | None:
+        """Find earlier orders and articles that may help the agent; `None` once the order is submitted."""
         if order.state is not OrderState.DRAFT:
-            return order
+            return None
         since = order.created_at - self._rules.related_days * DAY_S
         related = await self._orders.related(call.id, forms(call.caller.number), order.matter, since)
         told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
         knowledge = self._with.knowledge
         hits = await asyncio.to_thread(knowledge.search, told) if knowledge and told else ()
-        return filling.put_beside(order, tuple(related), hits, time.time())
+        return tuple(related), tuple(hits)
 
     def _alert(self, draft: CallDraft, order: Order, call: Call) -> None:
         """Danger to life is reported at once, once a call, however it was learned."""

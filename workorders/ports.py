@@ -40,10 +40,27 @@ class OrderStore(Protocol):
         """Earlier orders from these numbers or about that matter, but for the call's own."""
         ...
 
-    async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
-        """Keep the order and a delivery for each endpoint (id → body): both or neither."""
+    async def unsettled(self) -> Sequence[Order]:
+        """Submitted orders none of whose deliveries is pending."""
         ...
 
-    async def pending_deliveries(self, order_id: str) -> int:
-        """How many deliveries of the order are not yet delivered."""
+    async def outcome_of(self, order_id: str) -> tuple[str, str | None, float]:
+        """What became of all its deliveries: (`delivered` or `dead`, the other system's number, when)."""
+        ...
+
+
+class OrderWriter(Protocol):
+    """Port: the one door for changes of orders."""
+
+    async def change(
+        self,
+        before: Order | None,
+        after: Order,
+        changed: Sequence[str] = (),
+        bodies: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Replace `before` by `after` if `before` is what the database holds, and tell it; whether it was.
+
+        `changed` names fields; for each of `bodies` (endpoint id → bytes) a delivery is kept with it.
+        """
         ...

@@ -15,7 +15,7 @@ from workorders.delivery.payload import RecordingRef
 from workorders.drafting import CallDraft, Drafting, Understanding
 from workorders.errors import OrderRefusedError
 from workorders.forms import FieldError, check_value
-from workorders.ports import CallReader, OrderStore
+from workorders.ports import CallReader, OrderStore, OrderWriter
 from workorders.rules import OrderRules
 from workorders.submission import Submission
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class OrderService:
-    """The one place where orders change."""
+    """The one place where orders change. What it returns is what the database holds."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class OrderService:
         facts: Recorder,
         calls: CallReader,
         orders: OrderStore,
+        writer: OrderWriter,
     ) -> None:
         self._rules = rules
-        self._facts = facts
         self._calls = calls
         self._orders = orders
-        self.drafting = Drafting(rules, understanding, facts, calls, orders)
-        self.submission = Submission(rules, facts, calls, orders)
+        self.drafting = Drafting(rules, understanding, facts, calls, orders, writer)
+        self.submission = Submission(rules, facts, calls, orders, writer)
 
     # -- while the call goes on, and right after -----------------------------------------------------------
     async def on_call_answered(self, fact: CallAnswered) -> None:
@@ -58,21 +58,22 @@ class OrderService:
     async def complete(self, call: Call, recordings: Sequence[RecordingRef]) -> Order:
         """Fill the order from the whole transcript, and submit it where the line says so."""
         draft = await self.drafting.complete(call)
-        _, order = draft.begun()
-        if order.state is OrderState.DRAFT and self._rules.line(order.line).submit_on_hangup:
+        async with draft.lock:
+            await self.drafting.reread(draft)
+            _, order = draft.begun()
+        if self._rules.line(order.line).submit_on_hangup:
             order = await self._submit(order, call, recordings)
         self.drafting.forget(call.id)
         return order
 
     # -- reading -----------------------------------------------------------------------------------------
     async def get_order(self, order_id: str) -> Order | None:
-        """The order as it is now."""
-        live = next((order for order in self.drafting.live_orders() if order.id == order_id), None)
-        return live or await self._orders.get_order(order_id)
+        """The order of that id."""
+        return await self._orders.get_order(order_id)
 
     async def order_of_call(self, call_id: str) -> Order | None:
-        """The call's order as it is now; `None`: no agent answered, or it is not from outside."""
-        return self.drafting.live_order(call_id) or await self._orders.order_of_call(call_id)
+        """The call's order; `None`: no agent answered, or it is not from outside."""
+        return await self._orders.order_of_call(call_id)
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Newest first."""
@@ -101,19 +102,25 @@ class OrderService:
         async with self._editing(order_id) as draft:
             if draft is None:
                 return None
-            _, order = draft.begun()
-            if revision is not None and revision != order.revision:
-                raise OrderRefusedError("order_stale", code="stale", revision=order.revision, asked=revision)
-            if typed := filling.overtaken(order, fields, seen or {}):
-                raise OrderRefusedError("order_overtaken", code="overtaken", fields=", ".join(typed))
-            form = self._rules.line(order.line).form
+            line = draft.begun()[1].line
+            form = self._rules.line(line).form
             try:
                 checked = {name: check_value(form, name, value) for name, value in fields.items()}
             except FieldError as error:
                 raise OrderRefusedError(error.message.code, status=422, **error.message.params) from None
-            edited = filling.set_by_agent(order, checked, time.time())
-            self.drafting.record(draft, edited, tuple(checked), edited.updated_at)
-            log.info("order_edited", order=order.id, by=by, fields=sorted(checked))
+
+            def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+                _open(order)
+                if revision is not None and revision != order.revision:
+                    raise OrderRefusedError(
+                        "order_stale", code="stale", revision=order.revision, asked=revision
+                    )
+                if typed := filling.overtaken(order, fields, seen or {}):
+                    raise OrderRefusedError("order_overtaken", code="overtaken", fields=", ".join(typed))
+                return filling.set_by_agent(order, checked, time.time()), tuple(checked)
+
+            edited = await self.drafting.change(draft, edit)
+            log.info("order_edited", order=order_id, by=by, fields=sorted(checked))
             return edited
 
     async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None:
@@ -134,13 +141,17 @@ class OrderService:
         async with self._editing(order_id) as draft:
             if draft is None:
                 return None
-            _, order = draft.begun()
-            if first == order.id:
+            if first == order_id:
                 raise OrderRefusedError("order_itself", status=422)
-            marked = filling.marked_duplicate(order, first, time.time())
-            if marked != order:
-                self.drafting.record(draft, marked, (), marked.updated_at)
-                log.info("order_marked", order=order.id, by=by, duplicate_of=first)
+
+            def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+                _open(order)
+                return filling.marked_duplicate(order, first, time.time()), ()
+
+            before = draft.begun()[1]
+            marked = await self.drafting.change(draft, edit)
+            if marked != before:
+                log.info("order_marked", order=order_id, by=by, duplicate_of=first)
             return marked
 
     async def submit(self, order_id: str, *, by: str) -> Order | None:
@@ -165,17 +176,19 @@ class OrderService:
         return await self._submit(order, call, references)
 
     async def _submit(self, order: Order, call: Call, recordings: Sequence[RecordingRef]) -> Order:
-        sent = await self.submission.submit(order, call, recordings)
-        self.drafting.replace(sent)
-        return sent
+        """Submit the order as it is now; one that is no draft any more is left alone."""
+        while order.state is OrderState.DRAFT:
+            sent = await self.submission.submit(order, call, recordings)
+            if sent is not None:
+                self.drafting.replace(sent)
+                return sent
+            # It was changed since it was read: what is sent must be what the database holds.
+            order = await self._orders.get_order(order.id) or order
+        return order
 
     @asynccontextmanager
     async def _editing(self, order_id: str) -> AsyncIterator[CallDraft | None]:
-        """The draft, with everybody else kept away from it; `None`: no such order.
-
-        Raises:
-            OrderRefusedError: it has been submitted.
-        """
+        """The draft as the database holds it, locked in this process; `None`: no such order."""
         order = await self.get_order(order_id)
         call = await self._call_of(order) if order is not None else None
         if call is None:
@@ -183,9 +196,14 @@ class OrderService:
             return
         draft = await self.drafting.open(call)
         async with draft.lock:
-            if draft.begun()[1].state is not OrderState.DRAFT:
-                raise OrderRefusedError("order_submitted", code="submitted")
+            await self.drafting.reread(draft)
             yield draft
 
     async def _call_of(self, order: Order) -> Call | None:
         return self.drafting.live_call(order.call_id) or await self._calls.get_call(order.call_id)
+
+
+def _open(order: Order) -> None:
+    """Raises OrderRefusedError: the order has been submitted."""
+    if order.state is not OrderState.DRAFT:
+        raise OrderRefusedError("order_submitted", code="submitted")

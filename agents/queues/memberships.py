@@ -1,4 +1,4 @@
-"""Agents' memberships in queues, indexed by agent: an event costs the same with any number of agents. Pure."""
+"""Memberships of agents in queues, indexed by agent: their number does not matter to an event. Pure."""
 
 from msgspec import Struct, structs
 

@@ -1,10 +1,13 @@
 """How orders reach the work-order systems."""
 
-import time
 from collections.abc import Iterable
 
+import structlog
 from fastapi import APIRouter
 
+from domain.facts import OrderChanged
+from domain.orders import Order
+from gateway.facts.bus import LocalBus
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.orders import SqlOutbox
@@ -14,6 +17,8 @@ from gateway.web.routes import deliveries
 from workorders.delivery.outbox import Delivery
 from workorders.delivery.worker import DeliveryWorker, Endpoint, Outcome
 from workorders.service import OrderService
+
+log = structlog.get_logger(__name__)
 
 
 class DeliveryModule(Module):
@@ -25,6 +30,7 @@ class DeliveryModule(Module):
     async def open(self, runtime: Runtime) -> None:
         """One worker for all configured work-order systems."""
         self._outbox = runtime.get(SqlOutbox)
+        self._bus = runtime.get(LocalBus)
         self._submission = runtime.get(OrderService).submission
         endpoints = [
             Endpoint(
@@ -41,15 +47,19 @@ class DeliveryModule(Module):
         self._worker = DeliveryWorker(self._outbox, endpoints, on_outcome=self._on_outcome)
         self._submission.on_submitted = self._worker.wake
 
-    async def _on_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
-        if outcome.state == "delivered":
-            await self._submission.on_delivered(delivery.order_id, outcome.external_id, time.time())
-        elif outcome.state == "dead":
-            await self._submission.on_dead(delivery.order_id, time.time())
+    def _on_outcome(self, _: Delivery, __: Outcome, order: Order | None) -> None:
+        if order is None:
+            return
+        # The transaction that settled it wrote its fact, too.
+        self._bus.publish(OrderChanged(at=order.updated_at, order=order, changed=()))
+
+    async def _settle_left_behind(self) -> None:
+        if settled := await self._submission.settle_left_behind():
+            log.info("orders_settled_at_start", orders=settled)
 
     def jobs(self) -> Iterable[Job]:
-        """The worker."""
-        return [Job("delivery", self._worker.run)]
+        """Settle what an earlier version left half-way; then the worker."""
+        return [Job("orders left behind", self._settle_left_behind), Job("delivery", self._worker.run)]
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/deliveries`."""

@@ -7,7 +7,9 @@ from fastapi import APIRouter
 
 from domain.facts import AnyFact, CallAnswered, UtteranceHeard
 from domain.orders import Order
+from gateway.facts.bus import LocalBus
 from gateway.facts.consumers import Consumer
+from gateway.facts.order_writer import DatabaseOrderWriter
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
@@ -53,6 +55,7 @@ class OrdersModule(Module):
             runtime.get(FactRecorder),
             runtime.get(CallRepository),
             runtime.get(OrderRepository),
+            DatabaseOrderWriter(runtime.get(OrderRepository), runtime.get(LocalBus)),
         )
         self._unsaved = UnsavedInputRepository(runtime.get(Database))
         self._audit = runtime.get(CommandRepository)

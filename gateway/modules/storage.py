@@ -36,7 +36,8 @@ class StorageModule(Module):
         spool = runtime.settings.data_dir / SPOOL
         self._journal = await runtime.enter(JournalWriter(database, spool, self._on_rejected))
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
-        runtime.provide(CallRepository(database), OrderRepository(database), SqlOutbox(database))
+        ids = self._journal.ids
+        runtime.provide(CallRepository(database), OrderRepository(database, ids), SqlOutbox(database, ids))
         runtime.provide(CommandRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:

@@ -8,9 +8,7 @@ fact that no database can store is set aside in `rejected_facts`, and the others
 """
 
 import asyncio
-import itertools
 import json
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -25,6 +23,7 @@ from domain.calls import Call
 from domain.facts import AnyFact, CallEnded, CallFact, OrderChanged, UtteranceHeard
 from domain.orders import Order
 from gateway.storage.database import Database
+from gateway.storage.fact_ids import FactIds
 from gateway.storage.faults import is_of_the_value
 from gateway.storage.rows import (
     ORDER_TEXT_COLUMNS,
@@ -58,18 +57,6 @@ OnRejected = Callable[[AnyFact, str], None]
 """Called with each fact that was set aside, and why."""
 
 
-class FactIds:
-    """Ids for facts: 31 random bits for this run, then a counter, so that no two runs share one."""
-
-    def __init__(self) -> None:
-        self._run = secrets.randbits(31) << 32
-        self._counter = itertools.count()
-
-    def next(self) -> int:
-        """A new id; positive, of at most 63 bits."""
-        return self._run | (next(self._counter) & 0xFFFFFFFF)
-
-
 class JournalWriter:
     """Writes facts in the background, inside `async with`; call `flush()` before irrevocable actions."""
 
@@ -81,7 +68,8 @@ class JournalWriter:
         self._spool = spool
         self._on_rejected = on_rejected
         self._queue: asyncio.Queue[Numbered | asyncio.Future[None]] = asyncio.Queue()
-        self._ids = FactIds()
+        self.ids = FactIds()
+        """Of this run's facts; whoever writes facts in a transaction of its own takes them from here."""
         self._batch: list[Numbered] = []
         """What is being written, and not known to be committed."""
         self._task: asyncio.Task[None] | None = None
@@ -151,7 +139,7 @@ class JournalWriter:
 
     def put(self, fact: AnyFact) -> None:
         """Queue one fact without waiting."""
-        self._queue.put_nowait((self._ids.next(), fact))
+        self._queue.put_nowait((self.ids.next(), fact))
 
     async def flush(self) -> None:
         """Wait until everything put so far is committed."""

@@ -1,22 +1,31 @@
 """Orders and the delivery outbox: implements `workorders.delivery.outbox.OutboxStore` in SQL."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import structlog
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, RowMapping, case, func, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, case, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
+from domain.facts import OrderChanged
 from domain.messages import Message
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
 from gateway.storage.database import Database
-from gateway.storage.rows import put_order
-from gateway.storage.tables import calls, deliveries, orders
+from gateway.storage.fact_ids import FactIds
+from gateway.storage.faults import is_of_the_value
+from gateway.storage.rows import journal_row, order_row, order_text_row, put_order_text
+from gateway.storage.tables import calls, deliveries, journal, orders
+from workorders import filling
 from workorders.delivery.outbox import Delivery
+
+log = structlog.get_logger(__name__)
 
 MAX_ERROR = 500
 STATES = ("pending", "delivered", "dead")
@@ -41,8 +50,11 @@ class _Placed(Struct):
 class OrderRepository:
     """Orders by id and by call. Submission is one transaction: the order's state and its deliveries."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ids: FactIds | None = None) -> None:
+        """`ids`: those of the journal's writer."""
         self._database = database
+        self._ids = ids or FactIds()
+        self._insert = sqlite_insert if database.sqlite else postgresql_insert
 
     async def get_order(self, order_id: str) -> Order | None:
         """Return the order with that id."""
@@ -130,55 +142,110 @@ class OrderRepository:
                     )
         return found
 
-    async def submit(self, order: Order, bodies: Mapping[str, bytes], at: float) -> None:
-        """Store the submitted order and one delivery per endpoint, together or not at all.
+    async def change(
+        self,
+        before: Order | None,
+        after: Order,
+        changed: Sequence[str] = (),
+        bodies: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Compare and set: replace `before` by `after` if the database holds `before`; whether it did.
 
-        `bodies` maps endpoint id to the exact bytes to deliver. Submitting the same revision again adds
-        nothing.
+        In one transaction: the order, its fact in the journal (`changed`: names of fields), and for each of
+        `bodies` (endpoint id → the exact bytes) a delivery. `before=None`: the order must be new. A commit
+        whose answer was lost is recognised: `True`, and nothing is written twice.
         """
-        key = f"{order.id}.{order.revision}"
-        rows = [
-            {
-                "id": str(uuid.uuid5(uuid.UUID(order.id), f"{endpoint}/{order.revision}")),
-                "order_id": order.id,
-                "endpoint": endpoint,
-                "key": key,
-                "body": body,
-                "state": "pending",
-                "attempts": 0,
-                "created_at": at,
-                "next_attempt_at": at,
-                "leased_until": 0.0,
-            }
-            for endpoint, body in bodies.items()
-        ]
-        make = sqlite_insert if self._database.sqlite else postgresql_insert
-        async with self._database.writing() as connection:
-            await put_order(self._database, connection, order)
-            if rows:
-                await connection.execute(make(deliveries).on_conflict_do_nothing(), rows)
+        fact = OrderChanged(at=after.updated_at, order=after, changed=tuple(changed))
+        for pause in (0.05, 0.5, None):
+            try:
+                async with self._database.writing() as connection:
+                    return await self._change(connection, before, fact, bodies or {})
+            except Exception as error:
+                if pause is None or is_of_the_value(error):
+                    raise
+                log.warning("order_write_failed", order=after.id, error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(pause)
+                if await self.get_order(after.id) == after:
+                    return True
+        raise AssertionError  # the last try returns or raises
 
-    async def save(self, order: Order) -> None:
-        """Store an order as it is."""
-        async with self._database.writing() as connection:
-            await put_order(self._database, connection, order)
+    async def _change(
+        self,
+        connection: AsyncConnection,
+        before: Order | None,
+        fact: OrderChanged,
+        bodies: Mapping[str, bytes],
+    ) -> bool:
+        after, insert = fact.order, self._insert
+        row = order_row(after)
+        if before is None:
+            done = await connection.execute(insert(orders).values(row).on_conflict_do_nothing())
+        else:
+            held = (
+                orders.c.id == before.id,
+                orders.c.state == before.state.value,
+                orders.c.revision == before.revision,
+            )
+            done = await connection.execute(update(orders).where(*held).values(row))
+        if done.rowcount != 1:
+            return False
+        await connection.execute(put_order_text(self._database), [order_text_row(after)])
+        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
+        if bodies:
+            rows = delivery_rows(after, bodies, fact.at)
+            await connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
+        return True
 
-    async def pending_deliveries(self, order_id: str) -> int:
-        """Count the order's deliveries that are not yet delivered."""
-        query = (
-            select(func.count())
-            .select_from(deliveries)
-            .where(deliveries.c.order_id == order_id, deliveries.c.state != "delivered")
+    async def unsettled(self) -> list[Order]:
+        """Submitted orders none of whose deliveries is pending: their state was left behind."""
+        waiting = select(deliveries.c.order_id).where(deliveries.c.state == "pending")
+        known = select(deliveries.c.order_id)
+        query = select(orders.c.data).where(
+            orders.c.state == OrderState.SUBMITTED.value, orders.c.id.in_(known), orders.c.id.not_in(waiting)
         )
         async with self._database.reading() as connection:
-            return int(await connection.scalar(query) or 0)
+            return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
+
+    async def outcome_of(self, order_id: str) -> tuple[str, str | None, float]:
+        """What became of an order's deliveries: (`delivered` or `dead`, the other system's number, when)."""
+        query = (
+            select(deliveries.c.state, deliveries.c.external_id, deliveries.c.tried_at)
+            .where(deliveries.c.order_id == order_id)
+            .order_by(deliveries.c.delivered_at.desc())
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        state = "dead" if any(row.state == "dead" for row in rows) else "delivered"
+        number = next((row.external_id for row in rows if row.external_id), None)
+        return state, number, max((row.tried_at or 0.0 for row in rows), default=0.0)
+
+
+def delivery_rows(order: Order, bodies: Mapping[str, bytes], at: float) -> list[dict[str, object]]:
+    """One delivery of that revision for each endpoint; the same ids and keys each time they are made."""
+    return [
+        {
+            "id": str(uuid.uuid5(uuid.UUID(order.id), f"{endpoint}/{order.revision}")),
+            "order_id": order.id,
+            "endpoint": endpoint,
+            "key": f"{order.id}.{order.revision}",
+            "body": body,
+            "state": "pending",
+            "attempts": 0,
+            "created_at": at,
+            "next_attempt_at": at,
+            "leased_until": 0.0,
+        }
+        for endpoint, body in bodies.items()
+    ]
 
 
 class SqlOutbox:
     """The delivery outbox. A claimed row is leased, so that two workers never send it at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ids: FactIds | None = None) -> None:
+        """`ids`: those of the journal's writer."""
         self._database = database
+        self._ids = ids or FactIds()
 
     async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
         """Claim the endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
@@ -204,43 +271,80 @@ class SqlOutbox:
                 )
         return [_delivery(row) for row in rows]
 
-    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None:
-        """Record that the endpoint has the order."""
-        await self._settle(
-            delivery_id,
-            at,
-            state="delivered",
-            delivered_at=at,
-            status=status,
-            error=None,
-            reason="",
-            params="{}",
-            external_id=external_id,
-        )
+    async def delivered(
+        self, delivery_id: str, at: float, status: int, external_id: str | None
+    ) -> Order | None:
+        """Record that the endpoint has the order; the order, if with that all endpoints have it.
+
+        The delivery and the order's state are one transaction: a crash between them cannot be.
+        """
+        values = {"delivered_at": at, "status": status, "error": None, "reason": "", "params": "{}"}
+        async with self._database.writing() as connection:
+            order_id = await self._settle(
+                connection, delivery_id, at, state="delivered", external_id=external_id, **values
+            )
+            waiting = select(func.count()).where(
+                deliveries.c.order_id == order_id, deliveries.c.state != "delivered"
+            )
+            if await connection.scalar(waiting):
+                return None
+            return await self._set_state(connection, order_id, OrderState.DELIVERED, at, external_id)
 
     async def retry(
         self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None:
         """Record a failed attempt; the next one is at `next_attempt_at`."""
-        await self._settle(
-            delivery_id,
-            at,
-            next_attempt_at=max(at, next_attempt_at),
-            status=status,
-            **_failure(why),
-        )
-
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None:
-        """Give the delivery up; an operator must look at it."""
-        await self._settle(delivery_id, at, state="dead", status=status, **_failure(why))
-
-    async def _settle(self, delivery_id: str, at: float, **values: object) -> None:
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(deliveries)
-                .where(deliveries.c.id == delivery_id)
-                .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=at, **values)
+            await self._settle(
+                connection,
+                delivery_id,
+                at,
+                next_attempt_at=max(at, next_attempt_at),
+                status=status,
+                **_failure(why),
             )
+
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> Order | None:
+        """Give the delivery up: an operator must look at it. The order, dead from now on."""
+        async with self._database.writing() as connection:
+            order_id = await self._settle(
+                connection, delivery_id, at, state="dead", status=status, **_failure(why)
+            )
+            return await self._set_state(connection, order_id, OrderState.DEAD, at, None)
+
+    async def _settle(
+        self, connection: AsyncConnection, delivery_id: str, at: float, **values: object
+    ) -> str:
+        """Record one attempt; the id of its order."""
+        done = await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id)
+            .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=at, **values)
+            .returning(deliveries.c.order_id)
+        )
+        return str(done.scalar_one())
+
+    async def _set_state(
+        self,
+        connection: AsyncConnection,
+        order_id: str,
+        state: OrderState,
+        at: float,
+        external_id: str | None,
+    ) -> Order | None:
+        """Set the order's state with its fact in the journal; `None`: it has that state already."""
+        query = select(orders.c.data).where(orders.c.id == order_id).with_for_update()
+        data = await connection.scalar(query)
+        if data is None:
+            return None
+        before = msgspec.json.decode(data, type=Order)
+        if before.state is state:
+            return None
+        after = filling.with_state(before, state, at, external_id=external_id)
+        await connection.execute(update(orders).where(orders.c.id == order_id).values(order_row(after)))
+        fact = OrderChanged(at=at, order=after, changed=())
+        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
+        return after
 
     async def next_due(self, endpoint: str) -> float | None:
         """Return when the next pending delivery is due (or its lease ends); `None` if none is pending."""

@@ -3,13 +3,19 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from domain.orders import Order
 from gateway.storage.database import Database
+from gateway.storage.orders import delivery_rows
+from gateway.storage.rows import order_row, order_row_columns, order_text_row, put_order_text, upsert
+from gateway.storage.tables import deliveries, orders
 from tests.support.machine import absent
 
 POSTGRESQL = os.environ.get("HOTLINE_TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -59,3 +65,17 @@ def migrate(url: str) -> None:
         await database.close()
 
     asyncio.run(upgraded())
+
+
+async def put_order(
+    database: Database, order: Order, bodies: Mapping[str, bytes] | None = None, at: float = 0.0
+) -> None:
+    """The order as it is, whatever the database holds of it, with deliveries made at `at`."""
+    make = sqlite_insert if database.sqlite else postgresql_insert
+    async with database.writing() as connection:
+        row, text = order_row(order), order_text_row(order)
+        await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [row])
+        await connection.execute(put_order_text(database), [text])
+        if bodies:
+            made = delivery_rows(order, bodies, at)
+            await connection.execute(make(deliveries).on_conflict_do_nothing(), made)

@@ -5,6 +5,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from domain.messages import Message
+from domain.orders import Order
 
 
 class Delivery(Struct, frozen=True):
@@ -29,13 +30,19 @@ class OutboxStore(Protocol):
         """The endpoint's due deliveries, oldest first; nobody else gets them before `now + lease_s`."""
         ...
 
-    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None: ...
+    async def delivered(
+        self, delivery_id: str, at: float, status: int, external_id: str | None
+    ) -> Order | None:
+        """The endpoint has it; the order, if its state changed with that."""
+        ...
 
     async def retry(
         self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
     ) -> None: ...
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None: ...
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> Order | None:
+        """Given up; the order, if its state changed with that."""
+        ...
 
     async def next_due(self, endpoint: str) -> float | None:
         """When the endpoint's next one is due; `None`: none is waiting."""

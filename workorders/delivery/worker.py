@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp
 import structlog
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from domain.delivery_failures import failure, given_up
 from domain.messages import Message
+from domain.orders import Order
 from workorders.delivery.outbox import Delivery, OutboxStore
 from workorders.delivery.retry import Outcome, delay, retry_after, verdict
 from workorders.delivery.signing import sign
@@ -49,6 +50,10 @@ class Endpoint(Struct, frozen=True):
         return f"Endpoint({self.id!r})"
 
 
+OnOutcome = Callable[[Delivery, Outcome, Order | None], None]
+"""Called after each try; with the order, if its state changed with it."""
+
+
 class DeliveryWorker:
     """Empties the outbox for as long as `run()` runs. Endpoints do not wait for each other."""
 
@@ -58,7 +63,7 @@ class DeliveryWorker:
         endpoints: Sequence[Endpoint],
         *,
         clock: Callable[[], float] = time.time,
-        on_outcome: Callable[[Delivery, Outcome], Awaitable[None]] | None = None,
+        on_outcome: OnOutcome | None = None,
     ) -> None:
         self._store = store
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
@@ -147,19 +152,20 @@ class DeliveryWorker:
             outcome = Outcome(state="dead", status=outcome.status, failure=why)
         known = {"order": delivery.order_id, "endpoint": delivery.endpoint, "attempt": attempts}
         if outcome.state == "delivered":
-            await self._store.delivered(delivery.id, now, outcome.status or 0, outcome.external_id)
+            order = await self._store.delivered(delivery.id, now, outcome.status or 0, outcome.external_id)
             log.info("order_delivered", external_id=outcome.external_id, **known)
         elif outcome.state == "dead":
-            await self._store.dead(delivery.id, now, outcome.status, why)
+            order = await self._store.dead(delivery.id, now, outcome.status, why)
             log.error("order_undeliverable", reason=why.text, **known)
         else:
             wait = max(
                 delay(attempts, endpoint.first_retry_s, endpoint.max_retry_s), outcome.retry_after_s or 0.0
             )
+            order = None
             await self._store.retry(delivery.id, now, now + wait, outcome.status, why)
             log.warning("order_delivery_failed", reason=why.text, retry_in_s=round(wait, 1), **known)
         if self._on_outcome is not None:
-            await self._on_outcome(delivery, outcome)
+            self._on_outcome(delivery, outcome, order)
 
 
 def _number(reply: bytes) -> str | None:

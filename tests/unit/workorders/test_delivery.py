@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from domain.messages import Message
+from domain.orders import Order
 from workorders.delivery.outbox import Delivery
 from workorders.delivery.retry import delay, retry_after, verdict
 from workorders.delivery.worker import DeliveryWorker, Endpoint, Outcome
@@ -109,7 +110,7 @@ async def deliver(
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
-    async def on_outcome(_: Delivery, outcome: Outcome) -> None:
+    def on_outcome(_: Delivery, outcome: Outcome, __: Order | None) -> None:
         outcomes.append(outcome)
 
     worker = DeliveryWorker(store, endpoints, on_outcome=on_outcome)

@@ -23,6 +23,7 @@ from domain.facts import (
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.transcripts import Utterance, utterance_id
 from gateway.facts.bus import LocalBus
+from gateway.facts.order_writer import DatabaseOrderWriter
 from gateway.facts.recorder import FactRecorder
 from gateway.modules.orders import order_rules
 from gateway.settings import Settings, load_settings
@@ -71,6 +72,7 @@ class Stage:
             FactRecorder(journal, self.bus),
             self.calls,
             self.repository,
+            DatabaseOrderWriter(self.repository, self.bus),
         )
 
     async def answered(self, number: int, caller: str = NUMBER) -> Call:

@@ -21,8 +21,8 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import MIGRATIONS, Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
-from gateway.storage.orders import OrderRepository
 from gateway.storage.tables import call_texts, order_texts
+from tests.support.databases import put_order
 from tests.support.samples import HOSTILE, call, order, said
 
 
@@ -55,7 +55,7 @@ async def filled(database: Database) -> list[Call]:
     sent = order(
         calls[2], 2, OrderState.SUBMITTED, title="路面破损", town="川姜镇", keywords=["路面", "坑洼"]
     )
-    await OrderRepository(database).submit(sent, {"main": b"{}"}, 3200.0)
+    await put_order(database, sent, {"main": b"{}"}, 3200.0)
     return calls
 
 
@@ -124,7 +124,7 @@ async def test_orders_are_filtered_and_found(database: Database) -> None:
     assert await found(history, terms=terms("是")) == []  # how a yes is shown is no text of the order
     assert await found(history, until=1015.0) == []
     # What is changed is found by its new words alone.
-    await OrderRepository(database).save(order(calls[0], 1, title="井盖缺失"))
+    await put_order(database, order(calls[0], 1, title="井盖缺失"))
     assert await found(history, terms=terms("井盖")) == ["1"]
     assert await found(history, terms=terms("路灯")) == []
     assert await found(history, town="刘桥镇") == []

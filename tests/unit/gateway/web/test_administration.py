@@ -29,6 +29,7 @@ from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
 from tests.support.api import PASSWORD, Desk, House
+from tests.support.databases import put_order
 from tests.support.samples import call, order
 from tests.support.web import WebServices, create_app
 
@@ -159,7 +160,7 @@ async def test_accounts_are_made_locked_and_audited(tmp_path: Path) -> None:
 async def orders_about(tmp_path: Path, town: str) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
     made = structs.replace(order(call(1, 1.0), 1, town=town, village="@SUM(A1)"), created_at=time.time())
-    await OrderRepository(database).save(made)
+    await put_order(database, made)
     await database.close()
 
 

@@ -42,6 +42,7 @@ from gateway.web.serve import serve_web
 from recordings.pcm import RATE
 from recordings.service import RecordingService
 from recordings.takeover import Archive
+from tests.support.databases import put_order
 from tests.support.recordings import ramp, write_legs, write_wav
 from tests.support.samples import call, order, said
 from tests.support.web import WebServices, create_app
@@ -124,7 +125,7 @@ async def opened(database: Database, tmp_path: Path, **more: Any) -> AsyncIterat
         filled = order(made[0], 1, title=SPOKEN, town="刘桥镇", urgent=True, keywords=["路灯", "照明"])
         journal.put(f.OrderChanged(at=WINTER, order=filled, changed=()))
     orders = OrderRepository(database)
-    await orders.submit(order(made[2], 2, OrderState.SUBMITTED, title="井盖"), {"main": b"{}"}, WINTER)
+    await put_order(database, order(made[2], 2, OrderState.SUBMITTED, title="井盖"), {"main": b"{}"}, WINTER)
     agent = AgentStatus("1001", "@王芳", "PJSIP/1001", AgentState.PAUSED, WINTER, reason="小休")
     view.apply(f.AgentChanged(at=WINTER, agent=agent))
     view.apply(f.AgentFiguresChanged(at=WINTER, figures=AgentFigures("1001", WINTER, taken=7, talk_s=61.4)))

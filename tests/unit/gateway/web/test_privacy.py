@@ -47,6 +47,7 @@ from domain.screen_pop import Contact, Level
 from domain.transcripts import Utterance, utterance_id
 from domain.visibility.policy import NOTHING, WHOLE, Privacy
 from gateway.facts.bus import LocalBus
+from gateway.facts.order_writer import DatabaseOrderWriter
 from gateway.facts.recorder import FactRecorder
 from gateway.modules.orders import order_rules
 from gateway.modules.screen_pop import pop_enterprises, pop_rules
@@ -63,6 +64,7 @@ from gateway.storage.orders import OrderRepository, SqlOutbox
 from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.stream.state import LiveView, audience_of, snapshot_frame
 from gateway.web.serve import serve_web
+from tests.support.databases import put_order
 from tests.support.web import WebServices, create_app
 from workorders.directories.reference import load_reference
 from workorders.drafting import Understanding
@@ -196,7 +198,7 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
             view.apply(fact)
         journal.put(f.OrderChanged(at=AT - 800, order=before, changed=()))
         await journal.flush()
-        await repository.submit(structs.replace(before, state=OrderState.SUBMITTED), {"main": b"{}"}, AT)
+        await put_order(database, structs.replace(before, state=OrderState.SUBMITTED), {"main": b"{}"}, AT)
         (delivery,) = await outbox.list_deliveries()
         await outbox.dead(
             delivery.id, AT, 422, failure("answered_with", status=422, said=f"wrong phone {NUMBER}")
@@ -214,6 +216,7 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
             FactRecorder(journal, bus),
             calls,
             repository,
+            DatabaseOrderWriter(repository, bus),
         )
         pops = ScreenPopService(
             pop_rules(settings), pop_enterprises(load_reference()),

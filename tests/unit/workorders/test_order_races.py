@@ -1,0 +1,185 @@
+"""Submit, edit and end of call at once: one delivery for each revision, and what was answered is sent."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from domain.calls import Call, CallState, Conversation, Direction, Party, Side
+from domain.facts import AnyFact, CallStarted, OrderChanged, UtteranceHeard
+from domain.orders import OrderState
+from domain.transcripts import Utterance, utterance_id
+from gateway.facts.bus import LocalBus
+from gateway.facts.order_writer import DatabaseOrderWriter
+from gateway.facts.recorder import FactRecorder
+from gateway.storage.calls import CallRepository
+from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter, read_journal
+from gateway.storage.orders import OrderRepository, SqlOutbox
+from workorders.directories.reference import load_reference
+from workorders.drafting import Understanding
+from workorders.errors import OrderRefusedError
+from workorders.rules import LineRules, OrderRules
+from workorders.service import OrderService
+
+REFERENCE = load_reference()
+RULES = OrderRules(lines=(LineRules("12345"),), endpoints={"main": ()})
+AT = 1_780_000_000.0
+
+
+class Process:
+    """The orders of one gateway; several may share a database."""
+
+    def __init__(self, database: Database, journal: JournalWriter) -> None:
+        self.bus = LocalBus()
+        self.told: list[AnyFact] = []
+        self.bus.listen(self.told.append)
+        self.repository = OrderRepository(database, journal.ids)
+        self.outbox = SqlOutbox(database, journal.ids)
+        self.orders = OrderService(
+            RULES,
+            Understanding(REFERENCE),
+            FactRecorder(journal, self.bus),
+            CallRepository(database),
+            self.repository,
+            DatabaseOrderWriter(self.repository, self.bus),
+        )
+
+
+def a_call(number: int) -> Call:
+    return Call(
+        f"main-{number}", "main", str(number), Direction.INBOUND, CallState.TALKING, Party("13800138000"),
+        "12345", AT + number, line="12345", answered_at=AT + number,
+        conversations=(Conversation("1001", "PJSIP/1001-1", AT + number),),
+    )  # fmt: skip
+
+
+def heard(call: Call, text: str, at: float = 1.0) -> UtteranceHeard:
+    said = Utterance(utterance_id(call.id, Side.CALLER, at), call.id, Side.CALLER, at, at + 2, text)
+    return UtteranceHeard(at=call.started_at + at, utterance=said)
+
+
+async def edit(process: Process, order_id: str, title: str) -> str | None:
+    """The title, if it was answered as saved; `None`: it was refused."""
+    try:
+        saved = await process.orders.set_fields(order_id, {"title": title}, revision=None, by="zhang")
+    except OrderRefusedError as error:
+        assert error.code == "submitted"
+        return None
+    assert saved is not None
+    assert saved.fields["title"].value == title
+    return title
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_submit_edit_and_end_of_call_at_once_make_one_delivery(
+    database: Database, processes: int
+) -> None:
+    async with JournalWriter(database) as journal:
+        sharing = [Process(database, journal) for _ in range(processes)]
+        one, other = sharing[0], sharing[-1]
+        for number in range(12):
+            call = a_call(number)
+            journal.put(CallStarted(at=AT, call=call))
+            await journal.flush()
+            order = await one.orders.of_call(call)
+            await one.orders.on_utterance_heard(heard(call, "刘桥镇英雄村的路灯坏了"))
+            over = structs.replace(call, ended_at=AT + 60, state=CallState.ENDED)
+            _, *answered, _ = await asyncio.gather(
+                one.orders.complete(over, []),
+                edit(other, order.id, f"路灯{number}"),
+                edit(one, order.id, f"路面{number}"),
+                one.orders.on_utterance_heard(heard(call, "已经坏了三天了", 4.0)),
+                other.orders.submit(order.id, by="zhang"),
+            )
+            kept = await one.orders.get_order(order.id)
+            assert kept is not None
+            assert kept.state is OrderState.SUBMITTED
+            (delivery,) = [
+                d for d in await one.outbox.claim("main", 1e12, 60.0, 100) if d.order_id == order.id
+            ]
+            sent = json.loads(delivery.body)
+            assert delivery.key == f"{order.id}.{kept.revision}"
+            assert sent["revision"] == kept.revision
+            saved = [title for title in answered if title is not None]
+            if saved:
+                assert sent["fields"]["title"]["value"] in saved, (
+                    "an edit answered as saved is in what was sent"
+                )
+            assert sent["fields"]["title"]["value"] == kept.fields["title"].value
+
+
+async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(database: Database) -> None:
+    async with JournalWriter(database) as journal:
+        process = Process(database, journal)
+        call = a_call(1)
+        journal.put(CallStarted(at=AT, call=call))
+        order = await process.orders.of_call(call)
+        process.orders.drafting.forget(call.id)  # the call is over, its order still a draft
+        assert await edit(process, order.id, "路灯") == "路灯"
+        sent = await process.orders.submit(order.id, by="zhang")
+        assert sent is not None
+        again = await process.orders.submit(order.id, by="zhang")
+        assert again == sent, "submitted once more, nothing changes"
+        (delivery,) = await process.outbox.claim("main", 1e12, 60.0, 100)
+        settled = await process.outbox.delivered(delivery.id, AT + 99, 201, "GD-77")
+        kept = await process.orders.get_order(order.id)
+        assert kept == settled
+        assert kept is not None
+        assert (kept.state, kept.external_id) == (OrderState.DELIVERED, "GD-77")
+        assert await process.orders.order_of_call(call.id) == kept
+        await journal.flush()
+        states = [
+            fact.order.state async for fact in read_journal(database, 0.0) if isinstance(fact, OrderChanged)
+        ]
+        assert states == ["draft", "draft", "submitted", "delivered"]
+
+
+async def test_a_state_left_behind_by_a_kill_is_settled_at_the_start(database: Database) -> None:
+    async with JournalWriter(database) as journal:
+        process = Process(database, journal)
+        call = a_call(1)
+        journal.put(CallStarted(at=AT, call=call))
+        order = await process.orders.of_call(call)
+        await process.orders.submit(order.id, by="zhang")
+        assert await process.orders.submission.settle_left_behind() == 0
+        # As an earlier version left it: the delivery is marked, the order is not.
+        (delivery,) = await process.outbox.claim("main", 1e12, 60.0, 100)
+        async with database.writing() as connection:
+            await process.outbox._settle(
+                connection, delivery.id, AT + 99, state="delivered", delivered_at=AT + 99, external_id="GD-7"
+            )
+        assert await process.orders.submission.settle_left_behind() == 1
+        kept = await process.orders.get_order(order.id)
+        assert kept is not None
+        assert (kept.state, kept.external_id) == (OrderState.DELIVERED, "GD-7")
+        assert await process.orders.submission.settle_left_behind() == 0
+
+
+async def test_an_order_whose_commit_was_not_answered_is_written_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with JournalWriter(database) as journal:
+        process = Process(database, journal)
+        call = a_call(1)
+        journal.put(CallStarted(at=AT, call=call))
+        order = await process.orders.of_call(call)
+        lost: list[bool] = []
+        change = process.repository._change
+
+        async def unanswered(*args: Any) -> bool:
+            done = await change(*args)
+            if not lost:
+                lost.append(done)
+                await args[0].commit()
+                raise ConnectionResetError("the answer to COMMIT never came")
+            return done
+
+        monkeypatch.setattr(process.repository, "_change", unanswered)
+        assert await edit(process, order.id, "路灯") == "路灯"
+        assert lost == [True]
+        kept = await process.orders.get_order(order.id)
+        assert kept is not None
+        assert kept.revision == order.revision + 1
