@@ -8,6 +8,13 @@ MODEL  := .cache/models/whisper-base
 WEB    := gateway/web
 # RERUNS=N, as CI has it: failed tests of real telephony run once more, N at most; the summary shows each.
 AGAIN  := $(if $(RERUNS),--reruns 1 --reruns-delay 2 --max-suite-reruns $(RERUNS) --rerun-show-tracebacks)
+# How many test processes; of calls more than cores, since calls mostly wait. On a slow machine: make … CALL_WORKERS=1
+UNIT_WORKERS ?= auto
+CALL_WORKERS ?= 4
+BROWSER_WORKERS ?= 2
+# The tests of a file stay together: they may share a PBX, a gateway or a browser.
+SPREAD := --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE = $(BIN)/python scripts/side_by_side.py
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 'web/test/*' -print)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,7 +27,10 @@ help:            ## this list
 run: $(VENV)/.run model web private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
 	@$(BIN)/hotline run
 
-test: check web-check unit integration browser  ## everything: style, types, imports, browser app, unit, integration and browser tests
+# First what keeps every core busy, then what mostly waits: real calls take their time whatever the machine.
+test: $(VENV)/.dev model asterisk chromium web  ## everything: style, types, imports, browser app, unit, integration and browser tests
+	@$(SIDE_BY_SIDE) check='$(MAKE) check' web-check='$(MAKE) web-check' unit='$(MAKE) unit'
+	@$(SIDE_BY_SIDE) integration='$(MAKE) integration' browser='$(MAKE) browser'
 
 check: $(VENV)/.dev  ## style, types, import direction
 	$(BIN)/ruff check .
@@ -34,16 +44,16 @@ web-check: web  ## the browser app: types, style, tests, size
 	@sh scripts/with_node.sh $(BIN) npm --prefix web run --silent check
 
 unit: $(VENV)/.dev  ## fast tests: no PBX, no model
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n $(UNIT_WORKERS) tests/unit tests/benchmarks tests/scripts
 
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
-	$(BIN)/pytest $(AGAIN) tests/integration
+	$(BIN)/pytest -n $(CALL_WORKERS) $(SPREAD) $(AGAIN) tests/integration
 
 long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min on a real Asterisk
 	$(BIN)/pytest -m long tests/integration
 
 browser: $(VENV)/.dev model asterisk chromium web  ## the app in a real Chromium, on a real gateway and Asterisk
-	$(BIN)/pytest $(AGAIN) tests/browser
+	$(BIN)/pytest -n $(BROWSER_WORKERS) $(SPREAD) $(AGAIN) tests/browser
 
 screenshots: $(VENV)/.dev model asterisk chromium web  ## docs/screenshots anew, from a running system (five minutes)
 	@$(BIN)/python -m scripts.screenshots

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-AGENT = "1002"
+AGENT, HER_LINE = "1002", "1"
 NEWCOMER = "xinren"
 
 
@@ -76,7 +76,7 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
             SipAgent(browser_stage.directory, ports.sip_port, AGENT, ports.phone_passwords[AGENT]),
             SipCaller(browser_stage.directory, ports.sip_port, "12345", "051386110999", "") as caller,
         ):
-            await pressed(events, caller, "0")
+            await pressed(events, caller, HER_LINE)
             await events.until("AgentConnect", 60)
             await asyncio.sleep(2)
             await caller.hang_up()

@@ -29,14 +29,14 @@ pytestmark = [
 
 HOSTILE = "=cmd<img src=x onerror=alert(1)>"
 NUMBER = "051386110777"
-AGENT = "1003"
+AGENT = "1001"
 WORD = "举报"
 HEARD = "() => [...document.querySelectorAll('audio')].map((one) => [one.currentTime, one.paused])"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def call_id(browser_stage: BrowserStage) -> AsyncIterator[str]:
-    """A call that chenjing took, transcribed, recorded and delivered."""
+    """A call that wangfang took, transcribed, recorded and delivered."""
     ports = browser_stage.asterisk.options
     database = browser_stage.gateway.directory / "data" / "hotline.db"
     async with (
@@ -200,7 +200,7 @@ async def test_filters_tabs_and_exports(
 
 async def test_agents_see_their_own(browser_stage: BrowserStage, browser: Browser, call_id: str) -> None:
     async with (
-        browser_stage.seat(browser, "chenjing") as hers,
+        browser_stage.seat(browser, "wangfang") as hers,
         browser_stage.seat(browser, "liqiang") as other,
     ):
         await hers.page.get_by_role("link", name="历史查询").click()

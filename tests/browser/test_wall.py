@@ -106,7 +106,7 @@ async def test_a_supervisor_whispers_barges_and_takes_over(
         row = page.locator("[data-agent='1001']")
         await expect(row).to_have_attribute("data-state", "talking", timeout=60_000)
         await row.click()
-        shown = page.locator("[data-action]")
+        shown = page.locator(".action-bar [data-action]")
         await expect(shown).to_have_count(7)
         await expect(shown.locator(".key")).to_have_count(7)
 

@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("asterisk"):
             item.add_marker(pytest.mark.timeout(300))
+    # Whole conversations last longest: they begin first, lest one process be waited for at the end.
+    items.sort(key=lambda item: item.get_closest_marker("model") is None)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from domain.calls import Call, EndReason
 from gateway.settings import Settings
 from tests.support.installation import Installation, installed
-from tests.support.pbx import ami
+from tests.support.pbx import ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.model]
@@ -42,8 +42,9 @@ async def test_asterisk_killed_in_mid_call_then_the_gateway(
         async with (
             ami(stage.asterisk) as events,
             SipAgent(stage.directory, ports.sip_port, "1001", password),
-            SipCaller(stage.directory, ports.sip_port, "12346", "13962875016") as caller,
+            SipCaller(stage.directory, ports.sip_port, "12345", "13962875016") as caller,
         ):
+            await pressed(events, caller, "0")
             await events.until("AgentConnect", 60)
             (known,) = await until(stage, lambda calls: len(calls) == 1 and calls[0].talking)
             await stage.gateway.kill()
@@ -64,8 +65,9 @@ async def test_asterisk_killed_in_mid_call_then_the_gateway(
         async with (
             ami(stage.asterisk) as events,
             SipAgent(stage.directory, ports.sip_port, "1001", password),
-            SipCaller(stage.directory, ports.sip_port, "12346", "13962875017"),
+            SipCaller(stage.directory, ports.sip_port, "12345", "13962875017") as caller,
         ):
+            await pressed(events, caller, "0")
             await events.until("AgentConnect", 60)
             await until(stage, lambda calls: len(calls) == 2 and calls[1].talking)
             stage.asterisk.kill()
