@@ -9,4 +9,4 @@ if command -v chromium >/dev/null 2>&1 || [ -n "${HOTLINE_TEST_CHROMIUM:-}" ]; t
 command -v apt-get >/dev/null 2>&1 || without "installing it needs apt (Debian or Ubuntu)"
 printf '==> installing chromium (about 350 MB, once)\n'
 { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-  chromium fonts-noto-cjk; } >/dev/null 2>&1 || without "could not install the package chromium"
+  chromium fonts-noto-cjk libatomic1; } >/dev/null 2>&1 || without "could not install the package chromium"
