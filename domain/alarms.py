@@ -30,6 +30,8 @@ class Measure(StrEnum):
     """Seconds an agent's phone has been unregistered."""
     UNSUBMITTED = "unsubmitted"
     """Seconds since the end of a call whose work order is still a draft."""
+    UNFINISHED = "unfinished"
+    """Seconds for which recording, transcript or order of a call that is over have failed."""
     REJECTED_FACTS = "rejected_facts"
     """Facts since the start that could not be stored and were set aside."""
     PBX_DOWN = "pbx_down"

@@ -195,6 +195,15 @@ class FactRejected(Fact, frozen=True, kw_only=True):
     error: str
 
 
+class PostCallChanged(Fact, frozen=True, kw_only=True):
+    """What is done after a call fails and is tried again; or (`trouble` empty) is done. Never journalled."""
+
+    call_id: str
+    pbx: str
+    line: str | None
+    trouble: str
+
+
 AnyFact = (
     CallStarted
     | CallUpdated
@@ -221,10 +230,18 @@ AnyFact = (
     | LifeSafetyAlert
     | AlarmChanged
     | FactRejected
+    | PostCallChanged
 )
 """Any fact; `msgspec.json.decode(data, type=AnyFact)` decodes them."""
 
-DERIVED = (FactRejected, QueueChanged, QueueFiguresChanged, AgentFiguresChanged, RecogniserChanged)
+DERIVED = (
+    FactRejected,
+    PostCallChanged,
+    QueueChanged,
+    QueueFiguresChanged,
+    AgentFiguresChanged,
+    RecogniserChanged,
+)
 
 
 def is_journalled(fact: AnyFact) -> bool:

@@ -5,6 +5,9 @@ begins again where the database says it is open.
 """
 
 import asyncio
+import contextlib
+import itertools
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,7 +21,7 @@ from asr.files import subtract, transcribe_span
 from asr.live_transcription import LiveTranscription
 from asr.pool import EnginePool
 from domain.calls import Call, CallState, Side
-from domain.facts import AnyFact, CallHeld, Recorder, UtteranceHeard
+from domain.facts import AnyFact, CallHeld, PostCallChanged, Recorder, UtteranceHeard
 from domain.recordings import Span, StoredRecording
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
@@ -29,11 +32,21 @@ from workorders.service import OrderService
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 4
+AT_ONCE = 32
+"""Calls finished at once. What computes (the recogniser) has a queue of its own."""
+RECORDING_WAIT_S = 30.0
+"""For so long each try waits for the PBX to finish the file."""
+RECORDING_TRIES = 2
+"""After that, about a minute, the order leaves without the recording."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+
+
+class RecordingMissingError(Exception):
+    """The PBX's recording cannot be taken over, yet or for good; the text says why."""
 
 
 class PostCall:
-    """Finishes calls, a few at a time."""
+    """Finishes calls, as many at once as there are slots, each until it is done."""
 
     def __init__(
         self,
@@ -46,8 +59,14 @@ class PostCall:
         calls: CallRepository,
         hints: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+        recording_wait_s: float = RECORDING_WAIT_S,
     ) -> None:
-        """`hints` and `request`: as for `LiveTranscription`."""
+        """`hints` and `request`: as for `LiveTranscription`; the pauses are those between tries."""
+        self._first_pause_s, self._longest_pause_s = first_pause_s, longest_pause_s
+        self._recording_wait_s = recording_wait_s
         self._hints, self._request = hints, request
         self._pbxs = pbxs
         self._archive = archive
@@ -65,8 +84,8 @@ class PostCall:
         return len(self._running)
 
     async def resume(self) -> int:
-        """Begin with what an earlier run left open; how many calls."""
-        left = await self._calls.unfinished()
+        """Take up what is open in the database and not being finished already; how many calls."""
+        left = [call for call in await self._calls.unfinished() if call.id not in self._running]
         for call in left:
             self.begin(call)
         return len(left)
@@ -75,7 +94,7 @@ class PostCall:
         """Finish this call in the background; a second request for the same call is no second work."""
         if call.id in self._running:
             return
-        task = asyncio.create_task(self._finish(call), name=f"finish {call.id}")
+        task = asyncio.create_task(self._finish_surely(call), name=f"finish {call.id}")
         self._running[call.id] = task
         task.add_done_callback(lambda _: self._running.pop(call.id, None))
 
@@ -85,35 +104,56 @@ class PostCall:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _finish(self, call: Call) -> None:
-        async with self._slots:
-            began = time.monotonic()
+    async def _finish_surely(self, call: Call) -> None:
+        """Try until it is done. A recording that cannot be had holds the order up only for a while."""
+        failed = False
+        for attempt in itertools.count():
+            async with self._slots:
+                trouble = await self._attempt(call, with_recording=attempt < RECORDING_TRIES)
+            if trouble is None:
+                break
+            failed = True
+            self._told(call, trouble)
+            # Jittered, lest what failed together is tried again together.
+            pause = min(self._longest_pause_s, self._first_pause_s * 2**attempt)
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
+        self._hints.forget(call.id)
+        if failed:
+            self._told(call, "")
+
+    async def _attempt(self, call: Call, *, with_recording: bool) -> str | None:
+        """Do what is left to do; why it failed, or `None`: it is done."""
+        began = time.monotonic()
+        problems: list[str] = []
+        try:
             await self._facts.flush()
-            problems: list[str] = []
-            try:
-                # The last words are transcribed while the PBX finishes the file.
-                heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
-                for recording in taken:
-                    await self._transcribe_rest(call, recording, heard)
-                await self._facts.flush()
-                if call.has_work_order:
-                    references = [
-                        RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
-                    ]
-                    await self._orders.complete(call, references)
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                log.exception("call_not_finished", call=call.id)
-                problems.append(f"{type(error).__name__}: {error}")
-            self._hints.forget(call.id)
+            # The last words are transcribed while the PBX finishes the file.
+            heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
+            if problems and with_recording:
+                raise RecordingMissingError("; ".join(problems))
+            for recording in taken:
+                await self._transcribe_rest(call, recording, heard)
+            await self._facts.flush()
+            if call.has_work_order:
+                references = [
+                    RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
+                ]
+                await self._orders.complete(call, references)
             await self._calls.set_finished(call.id, "; ".join(problems) or None)
-            log.info(
-                "call_finished",
-                call=call.id,
-                took_s=round(time.monotonic() - began, 2),
-                problems=problems,
-            )
+        except Exception as error:
+            trouble = f"{type(error).__name__}: {error}"[:500]
+            expected = isinstance(error, RecordingMissingError)
+            log.error("call_not_finished", call=call.id, error=trouble, exc_info=None if expected else error)
+            with contextlib.suppress(Exception):
+                await self._calls.set_trouble(call.id, trouble)
+            return trouble
+        took = round(time.monotonic() - began, 2)
+        log.info("call_finished", call=call.id, took_s=took, problems=problems)
+        return None
+
+    def _told(self, call: Call, trouble: str) -> None:
+        fact = PostCallChanged(at=time.time(), call_id=call.id, pbx=call.pbx, line=call.line, trouble=trouble)
+        self._facts.record(fact)
 
     async def _heard(self, call: Call) -> dict[Side, list[Span]]:
         """What of the call has been transcribed, when what is being transcribed is done."""
@@ -133,7 +173,9 @@ class PostCall:
                 continue
             try:
                 source = local_path(recording.path, pbx.recordings_prefix, pbx.recordings_dir)
-                taken = await self._archive.take(source, call.id, part, call.started_at)
+                taken = await self._archive.take(
+                    source, call.id, part, call.started_at, deadline_s=self._recording_wait_s
+                )
             except TakeoverError as error:
                 log.error("recording_not_taken", call=call.id, error=str(error))
                 problems.append(str(error))

@@ -24,6 +24,7 @@ from domain.facts import (
     FactRejected,
     OrderChanged,
     PbxLinkChanged,
+    PostCallChanged,
     QueueChanged,
     QueueFiguresChanged,
 )
@@ -51,28 +52,38 @@ class _Subject(Struct, frozen=True):
         )
 
 
-REJECTED = AlarmRule(
-    id="rejected-facts",
-    name="有记录未能入库",
-    measure=Measure.REJECTED_FACTS,
-    above=0,
-    level=Level.CRITICAL,
+ALWAYS = (
+    AlarmRule(
+        id="rejected-facts",
+        name="有记录未能入库",
+        measure=Measure.REJECTED_FACTS,
+        above=0,
+        level=Level.CRITICAL,
+    ),
+    AlarmRule(
+        id="unfinished-calls",
+        name="通话后处理失败",
+        measure=Measure.UNFINISHED,
+        above=60,
+        level=Level.CRITICAL,
+    ),
 )
-"""The rule that holds where none is configured for this measure."""
+"""Rules that hold where none is configured for their measure."""
 
 
 class AlarmRules:
     """Evaluates the rules on the latest state. Time enters through `judge` only."""
 
     def __init__(self, rules: Sequence[AlarmRule]) -> None:
-        # What could not be stored is reported whether or not anybody thought of a rule.
-        watched = any(rule.measure is Measure.REJECTED_FACTS for rule in rules)
-        self._rules = (*rules,) if watched else (*rules, REJECTED)
+        # What is about to be lost is reported whether or not anybody thought of a rule.
+        watched = {rule.measure for rule in rules}
+        self._rules = (*rules, *(rule for rule in ALWAYS if rule.measure not in watched))
         self._queues: dict[tuple[str, str], Queue] = {}
         self._days: dict[tuple[str, str], QueueFigures] = {}
         self._agents: dict[str, AgentStatus] = {}
         self._down: dict[str, float] = {}
         self._rejected = 0
+        self._unfinished: dict[str, tuple[_Subject, float]] = {}
         self.unsubmitted = UnsubmittedOrders()
         self._broken: dict[str, float] = {}
         """When each alarm's threshold was crossed, whether or not the alarm has been raised."""
@@ -111,6 +122,14 @@ class AlarmRules:
     @apply.register
     def _(self, fact: OrderChanged) -> None:
         self.unsubmitted.changed(fact.order)
+
+    @apply.register
+    def _(self, fact: PostCallChanged) -> None:
+        if fact.trouble:
+            about = _Subject(fact.pbx, line=fact.line, call_id=fact.call_id)
+            self._unfinished.setdefault(fact.call_id, (about, fact.at))
+        else:
+            self._unfinished.pop(fact.call_id, None)
 
     @apply.register
     def _(self, fact: FactRejected) -> None:
@@ -195,6 +214,10 @@ class AlarmRules:
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
                     yield about, now - (draft.ended_at or now)
+        elif measure is Measure.UNFINISHED:
+            for about, since in self._unfinished.values():
+                if not rule.lines or about.line in rule.lines:
+                    yield about, now - since
         elif measure is Measure.REJECTED_FACTS:
             yield _Subject(""), float(self._rejected)
         else:

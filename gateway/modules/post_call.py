@@ -1,5 +1,6 @@
 """What is done after the hang-up: recording, transcript, order."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 import structlog
@@ -22,6 +23,8 @@ from recordings.takeover import Archive
 from workorders.service import OrderService
 
 log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 30.0
 
 
 class PostCallModule(Module):
@@ -54,12 +57,14 @@ class PostCallModule(Module):
             self._post_call.begin(fact.call)
 
     def jobs(self) -> Iterable[Job]:
-        """Take up what an earlier run left."""
+        """Take up what an earlier run left, and what `hotline calls retry` opened again."""
         return [Job("post-call resume", self._resume)]
 
     async def _resume(self) -> None:
-        if reopened := await self._post_call.resume():
-            log.info("resumed_unfinished_calls", calls=reopened)
+        while True:
+            if reopened := await self._post_call.resume():
+                log.info("resumed_unfinished_calls", calls=reopened)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def metrics(self) -> Iterable[Metric]:
         """How many calls wait."""

@@ -100,13 +100,31 @@ class CallRepository:
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
-    async def set_finished(self, call_id: str, error: str | None = None) -> None:
-        """Mark post-call processing as finished; `error` says what could not be done."""
+    async def set_finished(self, call_id: str, problem: str | None = None) -> None:
+        """Nothing is left to do; `problem` says what could not be had."""
+        await self._set_finish(call_id, "done", problem)
+
+    async def set_trouble(self, call_id: str, trouble: str) -> None:
+        """Note why the work failed; it stays open."""
+        await self._set_finish(call_id, "pending", trouble)
+
+    async def retry_finish(self, call_id: str | None = None) -> list[str]:
+        """Open the work on the calls that lack something, or on one of them; return their ids."""
+        which = (calls.c.finish == "failed") | (
+            (calls.c.finish == "done") & calls.c.finish_error.is_not(None)
+        )
+        if call_id is not None:
+            which &= calls.c.id == call_id
+        async with self._database.writing() as connection:
+            done = await connection.execute(
+                update(calls).where(which).values(finish="pending").returning(calls.c.id)
+            )
+            return list(done.scalars())
+
+    async def _set_finish(self, call_id: str, state: str, error: str | None) -> None:
         async with self._database.writing() as connection:
             await connection.execute(
-                update(calls)
-                .where(calls.c.id == call_id)
-                .values(finish="failed" if error else "done", finish_error=error)
+                update(calls).where(calls.c.id == call_id).values(finish=state, finish_error=error)
             )
 
     async def finish_state(self, call_id: str) -> tuple[str, str | None]:

@@ -7,61 +7,18 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from domain.calls import Call, CallState, Conversation, Direction, Party, Side
-from domain.facts import AnyFact, CallStarted, OrderChanged, UtteranceHeard
+from domain.calls import CallState
+from domain.facts import CallStarted, OrderChanged
 from domain.orders import OrderState
-from domain.transcripts import Utterance, utterance_id
-from gateway.facts.bus import LocalBus
-from gateway.facts.order_writer import DatabaseOrderWriter
-from gateway.facts.recorder import FactRecorder
-from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter, read_journal
-from gateway.storage.orders import OrderRepository, SqlOutbox
-from workorders.directories.reference import load_reference
-from workorders.drafting import Understanding
+from tests.support.orders import OrdersOfProcess, a_call, heard
 from workorders.errors import OrderRefusedError
-from workorders.rules import LineRules, OrderRules
-from workorders.service import OrderService
 
-REFERENCE = load_reference()
-RULES = OrderRules(lines=(LineRules("12345"),), endpoints={"main": ()})
 AT = 1_780_000_000.0
 
 
-class Process:
-    """The orders of one gateway; several may share a database."""
-
-    def __init__(self, database: Database, journal: JournalWriter) -> None:
-        self.bus = LocalBus()
-        self.told: list[AnyFact] = []
-        self.bus.listen(self.told.append)
-        self.repository = OrderRepository(database, journal.ids)
-        self.outbox = SqlOutbox(database, journal.ids)
-        self.orders = OrderService(
-            RULES,
-            Understanding(REFERENCE),
-            FactRecorder(journal, self.bus),
-            CallRepository(database),
-            self.repository,
-            DatabaseOrderWriter(self.repository, self.bus),
-        )
-
-
-def a_call(number: int) -> Call:
-    return Call(
-        f"main-{number}", "main", str(number), Direction.INBOUND, CallState.TALKING, Party("13800138000"),
-        "12345", AT + number, line="12345", answered_at=AT + number,
-        conversations=(Conversation("1001", "PJSIP/1001-1", AT + number),),
-    )  # fmt: skip
-
-
-def heard(call: Call, text: str, at: float = 1.0) -> UtteranceHeard:
-    said = Utterance(utterance_id(call.id, Side.CALLER, at), call.id, Side.CALLER, at, at + 2, text)
-    return UtteranceHeard(at=call.started_at + at, utterance=said)
-
-
-async def edit(process: Process, order_id: str, title: str) -> str | None:
+async def edit(process: OrdersOfProcess, order_id: str, title: str) -> str | None:
     """The title, if it was answered as saved; `None`: it was refused."""
     try:
         saved = await process.orders.set_fields(order_id, {"title": title}, revision=None, by="zhang")
@@ -78,7 +35,7 @@ async def test_submit_edit_and_end_of_call_at_once_make_one_delivery(
     database: Database, processes: int
 ) -> None:
     async with JournalWriter(database) as journal:
-        sharing = [Process(database, journal) for _ in range(processes)]
+        sharing = [OrdersOfProcess(database, journal) for _ in range(processes)]
         one, other = sharing[0], sharing[-1]
         for number in range(12):
             call = a_call(number)
@@ -113,9 +70,10 @@ async def test_submit_edit_and_end_of_call_at_once_make_one_delivery(
 
 async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(database: Database) -> None:
     async with JournalWriter(database) as journal:
-        process = Process(database, journal)
+        process = OrdersOfProcess(database, journal)
         call = a_call(1)
         journal.put(CallStarted(at=AT, call=call))
+        await journal.flush()
         order = await process.orders.of_call(call)
         process.orders.drafting.forget(call.id)  # the call is over, its order still a draft
         assert await edit(process, order.id, "路灯") == "路灯"
@@ -139,9 +97,10 @@ async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(d
 
 async def test_a_state_left_behind_by_a_kill_is_settled_at_the_start(database: Database) -> None:
     async with JournalWriter(database) as journal:
-        process = Process(database, journal)
+        process = OrdersOfProcess(database, journal)
         call = a_call(1)
         journal.put(CallStarted(at=AT, call=call))
+        await journal.flush()
         order = await process.orders.of_call(call)
         await process.orders.submit(order.id, by="zhang")
         assert await process.orders.submission.settle_left_behind() == 0
@@ -162,9 +121,10 @@ async def test_an_order_whose_commit_was_not_answered_is_written_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with JournalWriter(database) as journal:
-        process = Process(database, journal)
+        process = OrdersOfProcess(database, journal)
         call = a_call(1)
         journal.put(CallStarted(at=AT, call=call))
+        await journal.flush()
         order = await process.orders.of_call(call)
         lost: list[bool] = []
         change = process.repository._change

@@ -94,6 +94,7 @@ export default {
     on_hold: 'on hold for',
     unreachable: 'phone unreachable for',
     unsubmitted: 'order not sent for',
+    unfinished: 'call unfinished for',
     rejected_facts: 'facts not stored',
     pbx_down: 'PBX down for',
   },

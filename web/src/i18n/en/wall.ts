@@ -100,6 +100,7 @@ export default {
     on_hold: 'on hold for',
     unreachable: 'phone offline for',
     unsubmitted: 'order not sent for',
+    unfinished: 'unfinished for',
     rejected_facts: 'not stored',
     pbx_down: 'no link for',
   },

@@ -95,6 +95,7 @@ export default {
     on_hold: '保持时长',
     unreachable: '话机离线时长',
     unsubmitted: '工单未提交时长',
+    unfinished: '后处理失败时长',
     rejected_facts: '未入库记录',
     pbx_down: '断线时长',
   },
