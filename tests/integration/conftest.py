@@ -1,6 +1,6 @@
 """Real parts: a private Asterisk on spare loopback ports, real SIP phones, recorded voices."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest_asyncio
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
+from tests.support.databases import postgresql, url_of
 from tests.support.machine import needed_model
 from tests.support.pbx import our_prompts, private, scenario_asterisk_for
 from tests.support.scenario import ScenarioAsterisk, Stage
@@ -32,6 +33,29 @@ def example() -> Settings:
 def model() -> Path:
     """The offline Whisper model."""
     return needed_model()
+
+
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The core runs on the embedded database (`None`), and on one of a server, upgraded by its operator."""
+    yield from database_of(request)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def shared_database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The same for the tests of a file that share a gateway."""
+    yield from database_of(request)
+
+
+def database_of(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    with postgresql(request.getfixturevalue("migrated_postgresql")) as name:
+        yield url_of(name)
 
 
 @pytest.fixture

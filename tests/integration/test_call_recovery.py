@@ -156,9 +156,12 @@ class Page:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desks]:
+async def desks(
+    tmp_path_factory: pytest.TempPathFactory, shared_database_url: str | None
+) -> AsyncIterator[Desks]:
     lines = [line.model_copy(update={"wrap_up_s": 5.0}) for line in load_settings(EXAMPLE).lines]
-    async with desks_on(tmp_path_factory.mktemp("take-back"), lines=lines) as desks:
+    directory = tmp_path_factory.mktemp("take-back")
+    async with desks_on(directory, database=shared_database_url, lines=lines) as desks:
         yield desks
 
 

@@ -23,8 +23,10 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240), pytest.mark.asynci
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desks]:
-    async with desks_on(tmp_path_factory.mktemp("commands")) as stage:
+async def stage(
+    tmp_path_factory: pytest.TempPathFactory, shared_database_url: str | None
+) -> AsyncIterator[Desks]:
+    async with desks_on(tmp_path_factory.mktemp("commands"), database=shared_database_url) as stage:
         yield stage
 
 

@@ -23,6 +23,7 @@ from gateway.settings import (
     AgiSettings,
     AsrSettings,
     AudioSocketSettings,
+    DatabaseSettings,
     DeskSettings,
     HttpSettings,
     LineSettings,
@@ -177,10 +178,16 @@ async def until(what: Callable[[], Any], timeout: float = 20.0) -> float:
     return time.monotonic() - began
 
 
-def settings_for(example: Settings, directory: Path, asterisk: PrivateAsterisk | None = None) -> Settings:
+def settings_for(
+    example: Settings,
+    directory: Path,
+    asterisk: PrivateAsterisk | None = None,
+    database: str | None = None,
+) -> Settings:
     return example.model_copy(
         update={
             "data_dir": directory / "data",
+            "database": DatabaseSettings(url=database),
             "lines": LINES,
             "agents": AGENTS,
             "desk": DeskSettings(missed_limit=1),
@@ -259,10 +266,12 @@ async def passed_on_to_another_queue(stage: Stage) -> None:
     await until(lambda: stage.state("1001") is AgentState.WRAP_UP)
 
 
-async def test_the_figures_are_those_of_queue_log(example: Settings, tmp_path: Path) -> None:
+async def test_the_figures_are_those_of_queue_log(
+    example: Settings, tmp_path: Path, database_url: str | None
+) -> None:
     rendered = settings_for(example, tmp_path)
     async with private(PrivateAsterisk, rendered, tmp_path / "asterisk") as asterisk:
-        settings = settings_for(example, tmp_path, asterisk)
+        settings = settings_for(example, tmp_path, asterisk, database_url)
         async with run_gateway(settings) as running:
             stage = Stage(tmp_path / "sip", asterisk, running)
             await until(lambda: running.links["main"].state.phase == "up")

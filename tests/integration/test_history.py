@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import sqlite3
 import wave
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from agents.accounts.identity import Role
 from agents.accounts.service import AccountService
 from domain.calls import Side
 from gateway.demo.receiver import DemoReceiver
-from gateway.settings import Settings
+from gateway.factories import open_database
+from gateway.settings import Settings, load_settings
 from gateway.storage.accounts import AccountRepository
-from gateway.storage.database import Database
 from recordings.pcm import RATE, rms_dbfs
-from tests.support.installation import SECRET, Installation, installed, stored_call
+from tests.support.installation import SECRET, Installation, installed
 from tests.support.machine import CALLS
 from tests.support.pbx import NUMBER, ami, pressed
 from tests.support.sip.phones import SipAgent, SipCaller
@@ -62,7 +61,7 @@ class Desk:
 
 
 async def with_accounts(stage: Installation) -> None:
-    database = Database(f"sqlite+aiosqlite:///{stage.gateway.directory / 'data' / 'hotline.db'}")
+    database = open_database(load_settings(stage.gateway.config))
     store = AccountRepository(database)
     accounts = AccountService(store, store)
     await accounts.create_account("ban", PASSWORD, Role.SUPERVISOR)
@@ -95,7 +94,7 @@ async def test_a_call_is_heard_again_during_and_after_it(
             caller.voice.say(said[Side.CALLER])
             agent.voice.say(said[Side.AGENT])
             await asyncio.sleep(19.0)
-            running = stored_call(stage)
+            (running,) = await stage.stored_calls()
             assert running.answered_at is not None
             assert running.ended_at is None
             answered = round(running.answered_at - running.started_at, 3)
@@ -138,8 +137,7 @@ async def test_a_call_is_heard_again_during_and_after_it(
         assert page["items"][0]["order"]["state"] in ("submitted", "delivered")
         _, table = await desk.get("export/calls.csv")
         assert "'=刘桥村民" in table.decode()
-        with sqlite3.connect(stage.gateway.directory / "data" / "hotline.db") as database:
-            rows = database.execute("SELECT username, name, args FROM audit ORDER BY seq").fetchall()
+        rows = await stage.stored("SELECT username, name, args FROM audit ORDER BY seq")
         noted = [row for row in rows if row[1].startswith(("recording.", "export."))]
         assert [(who, what) for who, what, _ in noted] == [
             ("ban", "recording.clip"),

@@ -1,11 +1,9 @@
 """Losses in mid-call on a real Asterisk: it is killed, the gateway is killed; the picture is made true."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from domain.calls import Call, EndReason
@@ -18,15 +16,9 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.model]
 NOBODY = "http://127.0.0.1:9/orders"
 
 
-def stored(stage: Installation) -> list[Call]:
-    with sqlite3.connect(stage.gateway.directory / "data" / "hotline.db") as database:
-        rows = database.execute("SELECT data FROM calls ORDER BY started_at").fetchall()
-    return [msgspec.json.decode(data, type=Call) for (data,) in rows]
-
-
 async def until(stage: Installation, true: Callable[[list[Call]], bool], timeout: float = 30.0) -> list[Call]:
     async with asyncio.timeout(timeout):
-        while not true(calls := stored(stage)):  # noqa: ASYNC110 - a file is watched
+        while not true(calls := await stage.stored_calls()):  # noqa: ASYNC110 - a file is watched
             await asyncio.sleep(0.2)
         return calls
 

@@ -19,6 +19,7 @@ from gateway.runtime import Runtime
 from gateway.settings import (
     AgentSettings,
     AsrSettings,
+    DatabaseSettings,
     DeskSettings,
     OutboundRule,
     OutboundSettings,
@@ -28,7 +29,7 @@ from gateway.settings import (
 from gateway.settings.load import EXAMPLE
 from recordings.pcm import RATE
 from tests.support.feeds import AudioSocketEar
-from tests.support.pbx import private
+from tests.support.pbx import private, reachable
 from tests.support.sip.phones import SipAgent, SipCaller, SipOutside
 from tests.support.sip.rtp import RtpVoice
 from tests.support.sound import LOUD, TONES, decode, loudness, tone
@@ -225,8 +226,8 @@ def desk_settings(outside_port: int) -> Settings:
 
 
 @asynccontextmanager
-async def desks_on(directory: Path, **changes: Any) -> AsyncIterator[Desks]:
-    """Everything up; `changes` to the gateway's settings."""
+async def desks_on(directory: Path, *, database: str | None = None, **changes: Any) -> AsyncIterator[Desks]:
+    """Everything up; `changes` to the gateway's settings; `database`: another than the embedded one."""
     outside_port = spare_udp("127.0.0.2")
     settings = desk_settings(outside_port).model_copy(update=changes)
     ear = AudioSocketEar()
@@ -255,6 +256,7 @@ async def desks_on(directory: Path, **changes: Any) -> AsyncIterator[Desks]:
         ours = settings.model_copy(
             update={
                 "data_dir": directory / "data",
+                "database": DatabaseSettings(url=database),
                 "http": settings.http.model_copy(update={"port": 0, "stream_port": 0}),
                 "pbx": [asterisk.pbx],
                 "agi": settings.agi.model_copy(update={"port": 0}),
@@ -271,4 +273,5 @@ async def desks_on(directory: Path, **changes: Any) -> AsyncIterator[Desks]:
             await stack.enter_async_context(phone)
             it.hum(agent, phone.voice)
         await it.until(lambda: running.links["main"].state.phase == "up", "link")
+        await reachable(asterisk, "trunk")
         yield it

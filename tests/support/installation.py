@@ -1,17 +1,19 @@
 """The product as installed: a private Asterisk and `hotline run` as a process of its own."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from sqlalchemy import text
 
 from domain.calls import Call
 from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
-from gateway.settings import Settings
+from gateway.factories import open_database
+from gateway.settings import Settings, load_settings
 from tests.support.pbx import our_prompts, private
 from tests.support.process import GatewayProcess
 
@@ -26,9 +28,26 @@ class Installation:
     gateway: GatewayProcess
     directory: Path
 
+    async def stored(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of the gateway's database, whichever that is."""
+        database = open_database(load_settings(self.gateway.config))
+        try:
+            async with database.reading() as connection:
+                return [tuple(row) for row in await connection.execute(text(statement))]
+        finally:
+            await database.close()
+
+    async def stored_calls(self) -> list[Call]:
+        """Every call in it, oldest first."""
+        rows = await self.stored("SELECT data FROM calls ORDER BY started_at")
+        return [msgspec.json.decode(data, type=Call) for (data,) in rows]
+
 
 @asynccontextmanager
-async def installed(example: Settings, directory: Path, url: str) -> AsyncIterator[Installation]:
+async def installed(
+    example: Settings, directory: Path, url: str, *, database: str | None = None
+) -> AsyncIterator[Installation]:
+    """Up while the block runs; orders go to `url`; `database`: another than the embedded one."""
     agi, audio = spare_tcp(), spare_tcp()
     async with private(
         PrivateAsterisk,
@@ -38,13 +57,6 @@ async def installed(example: Settings, directory: Path, url: str) -> AsyncIterat
         audiosocket=f"127.0.0.1:{audio}",
         provide=our_prompts,
     ) as asterisk:
-        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, url, SECRET)
+        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, url, SECRET, database=database)
         async with gateway:
             yield Installation(asterisk, gateway, directory)
-
-
-def stored_call(stage: Installation) -> Call:
-    """The one call in the gateway's database."""
-    with sqlite3.connect(stage.gateway.directory / "data" / "hotline.db") as database:
-        ((data,),) = database.execute("SELECT data FROM calls").fetchall()
-    return msgspec.json.decode(data, type=Call)

@@ -65,6 +65,22 @@ def ami(asterisk: PrivateAsterisk) -> PlainAmi:
     return PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
 
 
+async def reachable(asterisk: PrivateAsterisk, endpoint: str) -> None:
+    """Wait until the PBX knows that somebody is there: before, no call goes out to it.
+
+    It asks when it starts, waits three seconds for the answer, and asks again half a minute later: too late
+    for a test on a machine so busy that the answer was late.
+    """
+    async with asyncio.timeout(60):
+        while True:
+            for _ in range(40):
+                contacts = (await asterisk.cli("pjsip show contacts")).splitlines()
+                if any(f" {endpoint}/" in line and " Avail " in line for line in contacts):
+                    return
+                await asyncio.sleep(0.1)
+            await asterisk.cli(f"pjsip qualify {endpoint}")
+
+
 async def pressed(events: PlainAmi, caller: SipCaller, key: str) -> None:
     """Press the key once the greeting has begun."""
     await events.until("MixMonitorStart")

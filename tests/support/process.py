@@ -62,8 +62,12 @@ class GatewayProcess:
         *,
         live: bool = True,
         softphones: bool = False,
+        database: str | None = None,
     ):
-        """`softphones`: every agent's phone is a browser; the PBX's settings must say so too."""
+        """`softphones`: every agent's phone is a browser; the PBX's settings must say so too.
+
+        `database`: the URL of one that is there already, in the newest schema.
+        """
         self.directory = directory
         self.web = spare_tcp()
         self.log = directory / "gateway.log"
@@ -92,6 +96,8 @@ class GatewayProcess:
             url=url,
             secret=secret_file,
         )
+        if database is not None:
+            text += f'[database]\nurl = "{database}"\n'
         if softphones:
             lines = lines.replace("softphone = false", "softphone = true")
             lines = lines.replace('phone = "PJSIP/1002"', 'phone = "PJSIP/1002"\nsoftphone = true')
