@@ -256,6 +256,19 @@ def is_journalled(fact: AnyFact) -> bool:
     return not isinstance(fact, DERIVED)
 
 
+def call_id_of(fact: AnyFact) -> str | None:
+    """Return the id of the call that the fact is about; `None`: it is about no one call."""
+    if isinstance(fact, CallFact):
+        return fact.call.id
+    if isinstance(fact, UtteranceHeard):
+        return fact.utterance.call_id
+    if isinstance(fact, OrderChanged):
+        return fact.order.call_id
+    if isinstance(fact, LifeSafetyAlert):
+        return fact.alert.call_id
+    return None
+
+
 class Recorder(Protocol):
     """Port: the one door for facts."""
 

@@ -1,11 +1,13 @@
-"""Work that facts cause: consumers, registered by the type of fact they want."""
+"""Work that facts cause: consumers, registered by the type of fact they want; one lane for each call."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
 
-from domain.facts import AnyFact, UtteranceHeard
+from domain.facts import AnyFact, UtteranceHeard, call_id_of
 from gateway.facts.bus import LocalBus
 
 log = structlog.get_logger(__name__)
@@ -13,15 +15,21 @@ log = structlog.get_logger(__name__)
 Consumer = Callable[[Any], Awaitable[None]]
 """Acts on one fact of the type it is registered for. An error is logged and stops nobody else."""
 
+LONG_LANE = 200
+"""So many facts of one call waiting are reported: whatever its consumers wait for, it takes too long."""
+
 
 class Consumers:
-    """Facts in order of publication, each to its consumers in order of registration.
+    """Hands facts to their consumers, in order of publication and of registration, call by call.
 
-    Partial texts of utterances pass by: nothing is done about them.
+    Each call has a lane of its own: the PBX, model or database row that one call waits for holds up no other
+    call. Facts of no call share a lane. Partial texts of utterances are not handed out.
     """
 
     def __init__(self) -> None:
         self._of_type: dict[type[AnyFact], list[Consumer]] = {}
+        self._lanes: dict[str, deque[AnyFact]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def register(self, fact: type[AnyFact], consumer: Consumer) -> None:
         """Let `consumer` act on every fact of that type."""
@@ -33,19 +41,47 @@ class Consumers:
 
     async def run(self, facts: AsyncIterator[AnyFact]) -> None:
         """Hand out facts until cancelled."""
-        async for fact in facts:
-            for consumer in self._of_type.get(type(fact), ()):
-                try:
-                    await consumer(fact)
-                except Exception:
-                    # One call's trouble is not another's: it is logged, and the next consumer is called.
-                    log.exception("fact_not_handled", fact=type(fact).__name__)
+        try:
+            async for fact in facts:
+                self._hand_out(fact)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def waiting(self) -> int:
+        """Facts that are not handled yet."""
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def _hand_out(self, fact: AnyFact) -> None:
+        call_id = call_id_of(fact) or ""
+        lane = self._lanes.get(call_id)
+        if lane is not None:
+            lane.append(fact)
+            if len(lane) % LONG_LANE == 0:
+                log.error("facts_wait", call=call_id, facts=len(lane))
+            return
+        lane = self._lanes[call_id] = deque([fact])
+        task = asyncio.create_task(self._drain(call_id, lane), name=f"facts of {call_id or 'no call'}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, call_id: str, lane: deque[AnyFact]) -> None:
+        try:
+            while lane:
+                fact = lane.popleft()
+                for consumer in self._of_type.get(type(fact), ()):
+                    try:
+                        await consumer(fact)
+                    except Exception:
+                        # The next consumer is called all the same.
+                        log.exception("fact_not_handled", fact=type(fact).__name__, call=call_id)
+        finally:
+            # Nothing was awaited since the lane was found empty: no fact can have come between.
+            del self._lanes[call_id]
 
     def _wants(self, fact: AnyFact) -> bool:
         if isinstance(fact, UtteranceHeard) and not fact.utterance.final:
             return False
         return type(fact) in self._of_type
-
-    def types(self) -> Iterable[type[AnyFact]]:
-        """The types that somebody is registered for."""
-        return self._of_type

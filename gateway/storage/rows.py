@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import Call
-from domain.facts import AnyFact, CallFact, LifeSafetyAlert, OrderChanged, UtteranceHeard
+from domain.facts import AnyFact, call_id_of
 from domain.history import text_of
 from domain.orders import Order
 from domain.search import searchable
@@ -133,18 +133,9 @@ def order_row_columns() -> list[str]:
 
 def journal_row(fact: AnyFact) -> dict[str, Any]:
     """Return a fact as a journal row."""
-    call_id: str | None = None
-    if isinstance(fact, CallFact):
-        call_id = fact.call.id
-    elif isinstance(fact, UtteranceHeard):
-        call_id = fact.utterance.call_id
-    elif isinstance(fact, OrderChanged):
-        call_id = fact.order.call_id
-    elif isinstance(fact, LifeSafetyAlert):
-        call_id = fact.alert.call_id
     return {
         "at": fact.at,
         "kind": type(fact).__name__,
-        "call_id": call_id,
+        "call_id": call_id_of(fact),
         "data": msgspec.json.encode(fact).decode(),
     }
