@@ -44,7 +44,7 @@ web-check: web  ## the browser app: types, style, tests, size
 	@sh scripts/with_node.sh $(BIN) npm --prefix web run --silent check
 
 unit: $(VENV)/.dev  ## fast tests: no PBX, no model
-	$(BIN)/pytest -n $(UNIT_WORKERS) tests/unit tests/benchmarks tests/scripts
+	$(BIN)/pytest -n $(UNIT_WORKERS) --dist worksteal tests/benchmarks tests/unit tests/scripts
 
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
 	$(BIN)/pytest -n $(CALL_WORKERS) $(SPREAD) $(AGAIN) tests/integration

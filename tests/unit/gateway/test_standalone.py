@@ -1,4 +1,4 @@
-"""What an standalone gateway makes of a configuration that names no PBX."""
+"""What a standalone gateway makes of a configuration that names no PBX."""
 
 from pathlib import Path
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""The parts of listening that need neither sound card, model nor clock."""
+"""Listening without sound card, model or clock: where utterances end, how texts are cleaned, resampling."""
 
 import numpy as np
 import pytest
