@@ -56,7 +56,7 @@ async def test_all_is_well_and_a_tone_is_heard_also_beside_a_running_gateway(
         async with await asyncio.start_server(lambda *_: None, "127.0.0.1", port):
             beside = (await findings(settings))["PBX main: live audio"]
         assert beside.ok
-        assert f"a gateway holds 127.0.0.1:{port}" in beside.detail.text
+        assert f"gateway holds 127.0.0.1:{port}" in beside.detail.text
 
         # A gateway that brings its own PBX listens on any port.
         anywhere = settings.model_copy(

@@ -285,6 +285,8 @@ async def test_the_figures_are_those_of_queue_log(
                 await until(lambda: stage.state("1001") is AgentState.AVAILABLE)
                 await missed_and_overflown(stage)
                 await passed_on_to_another_queue(stage)
+                # The log has the last line a moment before the event is folded.
+                await until(lambda: stage.figures(LINES[2].queue).timeout == 2)
                 compared = compare(stage)
                 wrapping_until = running.pbx_states["main"].queue_state.agents["1001"].wrap_up_until or 0.0
         # The gateway is gone in the middle of wrap-up: Asterisk holds it.

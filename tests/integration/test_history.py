@@ -111,7 +111,7 @@ async def test_a_call_is_heard_again_during_and_after_it(
             original = decode(said[side][: 12 * RATE])
             assert rms_dbfs(live[:, channel]) > -45, side
             own, others = (likeness(live[:, one], original) for one in (channel, 1 - channel))
-            assert own > max(0.6, others), side
+            assert own > max(0.4, others + 0.1), side
         await stage.gateway.until("call_finished", 60)
 
         # The same seconds from the archive are the same samples.

@@ -189,4 +189,4 @@ async def test_who_is_not_let_in_is_told(running: Runtime) -> None:
     )  # fmt: skip
     told, failed = await asyncio.wait_for(process.communicate(), 30)
     assert (process.returncode, told) == (1, b"")
-    assert "check the user's name and the password" in " ".join(failed.decode().split())
+    assert "check username and password" in " ".join(failed.decode().split())
