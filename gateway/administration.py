@@ -11,7 +11,8 @@ from gateway.asterisk.link import PbxLink
 from gateway.doctor import examine
 from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import PbxSettings, Settings
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 
 ROUND_S = 120.0
 

@@ -8,7 +8,8 @@ from gateway.administration import Administration
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.command_log import CommandRepository
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from gateway.telephony import Telephony
 from gateway.web.access import Access
 from gateway.web.auditing import note_into

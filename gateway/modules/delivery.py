@@ -10,7 +10,7 @@ from domain.orders import Order
 from gateway.facts.bus import LocalBus
 from gateway.module import Module
 from gateway.runtime import Runtime
-from gateway.storage.orders import SqlOutbox
+from gateway.storage.outbox import SqlOutbox
 from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.routes import deliveries

@@ -15,7 +15,8 @@ from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 
 SPOOL = "facts.spool"
 

@@ -33,7 +33,7 @@ from domain.orders import Order
 from domain.visibility.policy import WHOLE, Visibility
 from domain.visibility.redact import redact
 from gateway.storage.database import Database
-from gateway.storage.orders import delivery_view
+from gateway.storage.outbox import delivery_view
 from gateway.storage.tables import audit, call_texts, calls, deliveries, order_texts, orders
 
 T = TypeVar("T")

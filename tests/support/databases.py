@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from domain.orders import Order
 from gateway.storage.database import Database
-from gateway.storage.orders import delivery_rows
+from gateway.storage.outbox import delivery_rows
 from gateway.storage.rows import order_row, order_row_columns, order_text_row, put_order_text, upsert
 from gateway.storage.tables import deliveries, orders
 from tests.support.machine import absent

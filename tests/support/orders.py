@@ -9,7 +9,8 @@ from gateway.facts.recorder import FactRecorder
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from workorders.directories.reference import load_reference
 from workorders.drafting import Understanding
 from workorders.rules import LineRules, OrderRules

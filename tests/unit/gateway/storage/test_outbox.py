@@ -8,7 +8,8 @@ from domain.delivery_failures import failure
 from domain.messages import Message
 from domain.orders import FieldValue, Method, Order, OrderState
 from gateway.storage.database import Database
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from tests.support.databases import put_order
 from workorders.filling import order_id
 

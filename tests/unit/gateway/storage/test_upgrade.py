@@ -17,7 +17,8 @@ from domain.facts import RECOVERED, AlarmChanged, AnyFact, CallTransferred, Call
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import MIGRATIONS, Database, newest_revision
 from gateway.storage.journal import read_journal
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from gateway.storage.tables import calls, journal
 
 STORED = Path(__file__).resolve().parents[3] / "data" / "upgrade" / "0.1.0.db.gz"

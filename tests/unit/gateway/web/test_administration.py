@@ -25,7 +25,8 @@ from gateway.settings.load import EXAMPLE
 from gateway.storage.accounts import AccountRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
 from tests.support.api import PASSWORD, Desk, House

@@ -60,7 +60,8 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
-from gateway.storage.orders import OrderRepository, SqlOutbox
+from gateway.storage.orders import OrderRepository
+from gateway.storage.outbox import SqlOutbox
 from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.stream.state import LiveView, audience_of, snapshot_frame
 from gateway.web.serve import serve_web

@@ -1,0 +1,271 @@
+"""The delivery outbox: implements `workorders.delivery.outbox.OutboxStore` in SQL."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, RowMapping, case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.deliveries import DeliveryView
+from domain.deployment import EndpointState
+from domain.facts import OrderChanged
+from domain.messages import Message
+from domain.orders import Order, OrderState
+from gateway.storage.database import Database
+from gateway.storage.fact_ids import FactIds
+from gateway.storage.rows import journal_row, order_row
+from gateway.storage.tables import deliveries, journal, orders
+from workorders import filling
+from workorders.delivery.outbox import Delivery
+
+MAX_ERROR = 500
+STATES = ("pending", "delivered", "dead")
+
+
+def delivery_rows(order: Order, bodies: Mapping[str, bytes], at: float) -> list[dict[str, object]]:
+    """One delivery of that revision for each endpoint; the same ids and keys each time they are made."""
+    return [
+        {
+            "id": str(uuid.uuid5(uuid.UUID(order.id), f"{endpoint}/{order.revision}")),
+            "order_id": order.id,
+            "endpoint": endpoint,
+            "key": f"{order.id}.{order.revision}",
+            "body": body,
+            "state": "pending",
+            "attempts": 0,
+            "created_at": at,
+            "next_attempt_at": at,
+            "leased_until": 0.0,
+        }
+        for endpoint, body in bodies.items()
+    ]
+
+
+class SqlOutbox:
+    """The delivery outbox. A claimed row is leased, so that two workers never send it at once."""
+
+    def __init__(self, database: Database, ids: FactIds | None = None) -> None:
+        """`ids`: those of the journal's writer."""
+        self._database = database
+        self._ids = ids or FactIds()
+
+    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
+        """Claim the endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
+        query = (
+            select(deliveries)
+            .where(
+                deliveries.c.endpoint == endpoint,
+                deliveries.c.state == "pending",
+                deliveries.c.next_attempt_at <= now,
+                deliveries.c.leased_until <= now,
+            )
+            .order_by(deliveries.c.created_at, deliveries.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.writing() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            if rows:
+                await connection.execute(
+                    update(deliveries)
+                    .where(deliveries.c.id.in_([row["id"] for row in rows]))
+                    .values(leased_until=now + lease_s)
+                )
+        return [_delivery(row) for row in rows]
+
+    async def delivered(
+        self, delivery_id: str, at: float, status: int, external_id: str | None
+    ) -> Order | None:
+        """Record that the endpoint has the order; the order, if with that all endpoints have it.
+
+        The delivery and the order's state are one transaction: a crash between them cannot be.
+        """
+        values = {"delivered_at": at, "status": status, "error": None, "reason": "", "params": "{}"}
+        async with self._database.writing() as connection:
+            order_id = await self._settle(
+                connection, delivery_id, at, state="delivered", external_id=external_id, **values
+            )
+            waiting = select(func.count()).where(
+                deliveries.c.order_id == order_id, deliveries.c.state != "delivered"
+            )
+            if await connection.scalar(waiting):
+                return None
+            return await self._set_state(connection, order_id, OrderState.DELIVERED, at, external_id)
+
+    async def retry(
+        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
+    ) -> None:
+        """Record a failed attempt; the next one is at `next_attempt_at`."""
+        async with self._database.writing() as connection:
+            await self._settle(
+                connection,
+                delivery_id,
+                at,
+                next_attempt_at=max(at, next_attempt_at),
+                status=status,
+                **_failure(why),
+            )
+
+    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> Order | None:
+        """Give the delivery up: an operator must look at it. The order, dead from now on."""
+        async with self._database.writing() as connection:
+            order_id = await self._settle(
+                connection, delivery_id, at, state="dead", status=status, **_failure(why)
+            )
+            return await self._set_state(connection, order_id, OrderState.DEAD, at, None)
+
+    async def _settle(
+        self, connection: AsyncConnection, delivery_id: str, at: float, **values: object
+    ) -> str:
+        """Record one attempt; the id of its order."""
+        done = await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id)
+            .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=at, **values)
+            .returning(deliveries.c.order_id)
+        )
+        return str(done.scalar_one())
+
+    async def _set_state(
+        self,
+        connection: AsyncConnection,
+        order_id: str,
+        state: OrderState,
+        at: float,
+        external_id: str | None,
+    ) -> Order | None:
+        """Set the order's state with its fact in the journal; `None`: it has that state already."""
+        query = select(orders.c.data).where(orders.c.id == order_id).with_for_update()
+        data = await connection.scalar(query)
+        if data is None:
+            return None
+        before = msgspec.json.decode(data, type=Order)
+        if before.state is state:
+            return None
+        after = filling.with_state(before, state, at, external_id=external_id)
+        await connection.execute(update(orders).where(orders.c.id == order_id).values(order_row(after)))
+        fact = OrderChanged(at=at, order=after, changed=())
+        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
+        return after
+
+    async def next_due(self, endpoint: str) -> float | None:
+        """Return when the next pending delivery is due (or its lease ends); `None` if none is pending."""
+        query = select(
+            func.min(
+                # If its worker died, a leased row becomes due again when the lease ends.
+                _later(deliveries.c.next_attempt_at, deliveries.c.leased_until, self._database.sqlite)
+            )
+        ).where(deliveries.c.state == "pending", deliveries.c.endpoint == endpoint)
+        async with self._database.reading() as connection:
+            due = await connection.scalar(query)
+        return None if due is None else float(due)
+
+    # -- for operators ---------------------------------------------------------------------------------------
+    async def list_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[DeliveryView]:
+        """Return deliveries, newest first."""
+        query = select(deliveries).order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
+        if state is not None:
+            query = query.where(deliveries.c.state == state)
+        async with self._database.reading() as connection:
+            return [delivery_view(row) for row in (await connection.execute(query)).mappings()]
+
+    async def retry_delivery(self, delivery_id: str) -> DeliveryView | None:
+        """Make a dead or waiting delivery due now; leave a delivered one alone. `None`: not found."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery_id, deliveries.c.state != "delivered")
+                .values(state="pending", next_attempt_at=0.0, attempts=0)
+            )
+            row = (
+                (await connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)))
+                .mappings()
+                .one_or_none()
+            )
+        return None if row is None else delivery_view(row)
+
+    async def by_endpoint(self) -> dict[str, EndpointState]:
+        """Return delivery statistics per endpoint; `host` and `lines` are not known here."""
+        column = deliveries.c
+        counted = select(
+            column.endpoint,
+            *(func.sum(case((column.state == state, 1), else_=0)).label(state) for state in STATES),
+            func.max(column.delivered_at).label("last_success_at"),
+        ).group_by(column.endpoint)
+        failing = select(column.error, column.reason, column.params).where(
+            column.state != "delivered", column.error.is_not(None)
+        )
+        newest = failing.order_by(func.coalesce(column.tried_at, column.created_at).desc()).limit(1)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(counted)).mappings().all()
+            errors = {
+                row["endpoint"]: (await connection.execute(newest.where(column.endpoint == row["endpoint"])))
+                .mappings()
+                .one_or_none()
+                for row in rows
+            }
+        return {
+            row["endpoint"]: EndpointState(
+                id=row["endpoint"],
+                host="",
+                pending=int(row["pending"]),
+                delivered=int(row["delivered"]),
+                dead=int(row["dead"]),
+                last_success_at=row["last_success_at"],
+                last_error=_said(errors[row["endpoint"]]),
+            )
+            for row in rows
+        }
+
+    async def counts(self) -> dict[str, int]:
+        """Count deliveries by state."""
+        query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+        async with self._database.reading() as connection:
+            return {state: int(count) for state, count in (await connection.execute(query)).all()}
+
+
+def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElement[float]:
+    return func.max(one, other) if sqlite else func.greatest(one, other)
+
+
+def _failure(why: Message) -> dict[str, str]:
+    return {
+        "error": why.text[:MAX_ERROR],
+        "reason": why.code,
+        "params": msgspec.json.encode(why.params).decode(),
+    }
+
+
+def _said(row: RowMapping | None) -> Message | None:
+    if row is None or row["error"] is None:
+        return None
+    return Message(row["reason"], msgspec.json.decode(row["params"]), row["error"])
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        order_id=row["order_id"],
+        endpoint=row["endpoint"],
+        key=row["key"],
+        body=row["body"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_attempt_at=row["next_attempt_at"],
+    )
+
+
+def delivery_view(row: RowMapping) -> DeliveryView:
+    return DeliveryView(
+        id=row["id"],
+        order_id=row["order_id"],
+        endpoint=row["endpoint"],
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_at=row["next_attempt_at"] if row["state"] == "pending" else None,
+        tried_at=row["tried_at"],
+        delivered_at=row["delivered_at"],
+        last_error=_said(row),
+    )
