@@ -8,10 +8,10 @@ MODEL  := .cache/models/whisper-base
 WEB    := gateway/web
 # RERUNS=N, as CI has it: failed tests of real telephony run once more, N at most; the summary shows each.
 AGAIN  := $(if $(RERUNS),--reruns 1 --reruns-delay 2 --max-suite-reruns $(RERUNS) --rerun-show-tracebacks)
-# How many test processes; of calls more than cores, since calls mostly wait. On a slow machine: make … CALL_WORKERS=1
+# How many test processes. Real speech over RTP suffers where more calls at once than the cores can carry.
 UNIT_WORKERS ?= auto
-CALL_WORKERS ?= 4
-BROWSER_WORKERS ?= 2
+CALL_WORKERS ?= 2
+BROWSER_WORKERS ?= 1
 # The tests of a file stay together: they may share a PBX, a gateway or a browser.
 SPREAD := --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE = $(BIN)/python scripts/side_by_side.py

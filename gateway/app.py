@@ -33,6 +33,7 @@ from gateway.modules.transcription import TranscriptionModule
 from gateway.runtime import Runtime, StartPbxs
 from gateway.serving import stream_server, web_app
 from gateway.settings import Settings
+from gateway.storage.journal import JournalWriter
 from gateway.supervision import Job, Supervisor
 from gateway.telephony import Telephony
 from gateway.web.serve import serve_web
@@ -89,6 +90,7 @@ async def run_gateway(
         log.info("gateway_started", web=runtime.web_port, stream=runtime.stream_port, pbxs=linked)
         yield runtime
         log.info("gateway_stopping")
+        await runtime.get(JournalWriter).spool_waiting()
 
 
 def _start(modules: Sequence[Module], runtime: Runtime) -> None:

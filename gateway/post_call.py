@@ -39,6 +39,7 @@ RECORDING_WAIT_S = 30.0
 RECORDING_TRIES = 2
 """After that, about a minute, the order leaves without the recording."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+STOP_S = 3.0
 
 
 class RecordingMissingError(Exception):
@@ -100,9 +101,12 @@ class PostCall:
 
     async def stop(self) -> None:
         """Stop where it stands; the rest is done after the next start."""
-        for task in list(self._running.values()):
+        tasks = list(self._running.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        if tasks:
+            # One that waits for a database that does not answer keeps nobody from leaving.
+            await asyncio.wait(tasks, timeout=STOP_S)
 
     async def _finish_surely(self, call: Call) -> None:
         """Try until it is done. A recording that cannot be had holds the order up only for a while."""

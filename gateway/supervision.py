@@ -14,6 +14,7 @@ from gateway.health import Check
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+STOP_S = 3.0
 STEADY_S = 5.0
 """Work that runs for so long after a failure is well again."""
 
@@ -49,11 +50,13 @@ class Supervisor:
         task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Cancel all jobs and wait for them."""
+        """Cancel all jobs and wait for them, but not long."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            # One that waits for a database that does not answer keeps nobody from leaving.
+            await asyncio.wait(tasks, timeout=STOP_S)
 
     async def check(self) -> Check:
         """Readiness: every job is running."""

@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 2000
 RETRY_S = (0.1, 0.5, 2.0, 5.0)
-GRACE_S = 5.0
+GRACE_S = 3.0
 """At the end, the database has so long to take what is left; then it goes into the spool."""
 STALE_S = 5.0
 """Facts that wait longer than this mean that the database does not keep up."""
@@ -120,6 +120,19 @@ class JournalWriter:
         if left and self._spool is not None:
             kept = await asyncio.to_thread(write_spool, self._spool, left)
             log.warning("facts_spooled", facts=kept, file=str(self._spool))
+
+    async def spool_waiting(self) -> None:
+        """Keep what waits in the spool at once, before anything else stops, where the database does not take it.
+
+        What is committed after all is recognised by its id at the next start.
+        """
+        if self._spool is None or not (self.trouble or self.stale_s > 1.0):
+            return
+        items = self._drained()
+        for item in items:
+            self._queue.put_nowait(item)
+        waiting = [*self._batch, *(item for item in items if not isinstance(item, asyncio.Future))]
+        await asyncio.to_thread(write_spool, self._spool, waiting)
 
     def _drained(self) -> list[Numbered | asyncio.Future[None]]:
         items = []

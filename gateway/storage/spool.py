@@ -39,12 +39,15 @@ def write_spool(path: Path, facts: Iterable[Numbered]) -> int:
 
 
 def read_spool(path: Path) -> list[Numbered]:
-    """The facts in the file, in order; none where there is no file. A line cut short is left out, loudly."""
+    """The facts in the file in order, each once; none where there is no file.
+
+    A line cut short is left out, loudly.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
-    found: list[Numbered] = []
+    found: dict[int, AnyFact] = {}
     decode = msgspec.json.Decoder(_Line).decode
     for line in content.splitlines():
         try:
@@ -52,5 +55,5 @@ def read_spool(path: Path) -> list[Numbered]:
         except msgspec.MsgspecError as error:
             log.error("spooled_fact_unreadable", line=line[:500].decode(errors="replace"), error=str(error))
             continue
-        found.append((one.id, one.fact))
-    return found
+        found[one.id] = one.fact
+    return list(found.items())
