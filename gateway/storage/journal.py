@@ -122,7 +122,7 @@ class JournalWriter:
             log.warning("facts_spooled", facts=kept, file=str(self._spool))
 
     async def spool_waiting(self) -> None:
-        """Keep what waits in the spool at once, before anything else stops, where the database does not take it.
+        """Keep what waits in the spool at once where the database does not take it, before anything else stops.
 
         What is committed after all is recognised by its id at the next start.
         """
