@@ -122,7 +122,7 @@ class JournalWriter:
             log.warning("facts_spooled", facts=kept, file=str(self._spool))
 
     async def spool_waiting(self) -> None:
-        """Keep what waits in the spool at once where the database does not take it, before anything else stops.
+        """Keep what waits in the spool, before anything else stops, if the database does not take it.
 
         What is committed after all is recognised by its id at the next start.
         """
