@@ -30,6 +30,7 @@ from gateway.modules.storage import StorageModule
 from gateway.modules.stream import StreamModule
 from gateway.modules.telephony import TelephonyModule
 from gateway.modules.transcription import TranscriptionModule
+from gateway.ownership import Ownership
 from gateway.runtime import Runtime, StartPbxs
 from gateway.serving import stream_server, web_app
 from gateway.settings import Settings
@@ -72,14 +73,19 @@ async def run_gateway(
     demo_accounts: tuple[tuple[str, str], ...] = (),
     say: Callable[[str], None] = lambda _: None,
     modules: Sequence[type[Module]] = MODULES,
+    ownership: Ownership | None = None,
+    provided: Sequence[object] = (),
 ) -> AsyncIterator[Runtime]:
     """The whole gateway, up while the block runs.
 
     `pbxs` may bring up PBXs once our own ports are known; by default those of the settings are used.
-    `say` is told what takes longer than a moment.
+    `say` is told what takes longer than a moment. `ownership`: the leases by which this process serves,
+    where several share a database. `provided`: services that are there already.
     """
     async with AsyncExitStack() as stack:
         runtime = Runtime(settings, stack, start_pbxs=pbxs, demo_accounts=demo_accounts, say=say)
+        runtime.ownership = ownership
+        runtime.provide(*provided)
         opened = [make() for make in modules]
         await open_modules(opened, runtime)
         _start(opened, runtime)

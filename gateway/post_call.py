@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,8 @@ RECORDING_TRIES = 2
 """After that, about a minute, the order leaves without the recording."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 STOP_S = 3.0
+CLAIM_S = 60.0
+"""A claim on the work after a call is renewed three times in this time; whoever died loses it."""
 
 
 class RecordingMissingError(Exception):
@@ -112,7 +114,9 @@ class PostCall:
         """Try until it is done. A recording that cannot be had holds the order up only for a while."""
         failed = False
         for attempt in itertools.count():
-            async with self._slots:
+            async with self._slots, self._claimed(call) as ours:
+                if not ours:
+                    return
                 trouble = await self._attempt(call, with_recording=attempt < RECORDING_TRIES)
             if trouble is None:
                 break
@@ -124,6 +128,34 @@ class PostCall:
         self._hints.forget(call.id)
         if failed:
             self._told(call, "")
+
+    @contextlib.asynccontextmanager
+    async def _claimed(self, call: Call) -> AsyncIterator[bool]:
+        """Keep the work on the call claimed while the block runs; whether it is ours to do.
+
+        The call's own end may still be on its way into the database.
+        """
+        try:
+            await self._facts.flush()
+            ours = await self._calls.claim_finish(call.id, CLAIM_S)
+        except Exception as error:
+            # The try itself meets the same trouble, and tells it.
+            log.warning("call_not_claimed", call=call.id, error=f"{type(error).__name__}: {error}"[:300])
+            ours = True
+        keeper = asyncio.create_task(self._keep_claimed(call.id)) if ours else None
+        try:
+            yield ours
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+
+    async def _keep_claimed(self, call_id: str) -> None:
+        while True:
+            await asyncio.sleep(CLAIM_S / 3)
+            try:
+                await self._calls.claim_finish(call_id, CLAIM_S)
+            except Exception as error:
+                log.warning("call_not_claimed", call=call_id, error=f"{type(error).__name__}: {error}"[:300])
 
     async def _attempt(self, call: Call, *, with_recording: bool) -> str | None:
         """Do what is left to do; why it failed, or `None`: it is done."""

@@ -9,6 +9,7 @@ from agents.figures.service import FiguresService
 from asr.pool import EnginePool
 from gateway.asterisk.link import PbxLink
 from gateway.facts.bus import LocalBus
+from gateway.ownership import Ownership
 from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings, Settings
 from gateway.storage.calls import CallRepository
@@ -37,6 +38,8 @@ class Runtime:
         self.settings = settings
         self.start_pbxs = start_pbxs
         self.demo_accounts = demo_accounts
+        self.ownership: Ownership | None = None
+        """The leases by which this process serves; `None`: it shares its database with no other."""
         self.say = say
         self.web_port = 0
         self.stream_port = 0
@@ -74,6 +77,10 @@ class Runtime:
     def on_stop(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Call `callback` when the gateway stops; the last one registered goes first."""
         self._stack.push_async_callback(callback)
+
+    def may_act(self) -> bool:
+        """Whether this process may act on the PBXs and towards other systems."""
+        return self.ownership is None or self.ownership.holds
 
     # -- what programs around the gateway use ------------------------------------------------------------
     @property

@@ -300,11 +300,16 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
         self._command_timeout_s = command_timeout_s
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self._callers: set[str] = set()
 
     @property
     def sessions(self) -> int:
         """The number of callers in the IVR now."""
         return len(self._sessions)
+
+    def serves(self, uniqueid: str) -> bool:
+        """Whether the channel with that unique id is in the IVR now."""
+        return uniqueid in self._callers
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, self.host, self.port, limit=MAX_LINE)
@@ -350,6 +355,8 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
                 await writer.wait_closed()
 
     async def _run(self, session: AgiSession) -> None:
+        uniqueid = session.environment.uniqueid
+        self._callers.add(uniqueid)
         pump = asyncio.create_task(session.pump())
         work = asyncio.ensure_future(self._handle(session))
         try:
@@ -358,11 +365,12 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
             for task in (pump, work):
                 task.cancel()
             results = await asyncio.gather(pump, work, return_exceptions=True)
+            self._callers.discard(uniqueid)
         error = results[1]
         if isinstance(error, AgiHangupError):
-            log.info("agi.hangup", uniqueid=session.environment.uniqueid)
+            log.info("agi.hangup", uniqueid=uniqueid)
         elif isinstance(error, Exception):
-            log.error("agi.failed", uniqueid=session.environment.uniqueid, exc_info=error)
+            log.error("agi.failed", uniqueid=uniqueid, exc_info=error)
 
 
 async def _read_environment(reader: asyncio.StreamReader) -> AgiEnvironment:

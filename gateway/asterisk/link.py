@@ -47,8 +47,12 @@ class PbxLink:
         on_event: Callable[[AnyPbxEvent], Awaitable[None]],
         on_state: Callable[[LinkState], Awaitable[None]],
         on_snapshot: Callable[[PbxSnapshot], Awaitable[None]],
+        *,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_act`: asked before every action; without leave nothing is sent."""
         self._settings = settings
+        self._may_act = may_act
         self._on_event = on_event
         self._on_state = on_state
         self._on_snapshot = on_snapshot
@@ -173,14 +177,17 @@ class PbxLink:
     async def _single(
         self, name: str, headers: Mapping[str, HeaderValue], timeout: float | None = None
     ) -> Response:
-        if self._manager is None:
-            raise ConnectionLost(f"{name}: not connected to {self._settings.name}: {self.state.reason}")
-        return await self._manager.send_action({"Action": name, **headers}, None, timeout)
+        return await self._connected(name).send_action({"Action": name, **headers}, None, timeout)
 
     async def _list(self, name: str, headers: Mapping[str, HeaderValue]) -> Rows:
-        if self._manager is None:
-            raise ConnectionLost(f"{name}: not connected to {self._settings.name}: {self.state.reason}")
-        answer = await self._manager.send_action({"Action": name, **headers}, True)
+        answer = await self._connected(name).send_action({"Action": name, **headers}, True)
         if not answer.success:
             raise ActionRefused(f"{name}: {answer.message or 'refused'}")
         return list(answer.events)
+
+    def _connected(self, name: str) -> HardenedManager:
+        if self._manager is None:
+            raise ConnectionLost(f"{name}: not connected to {self._settings.name}: {self.state.reason}")
+        if not self._may_act():
+            raise ConnectionLost(f"{name}: not sent, another gateway process may serve the PBX by now")
+        return self._manager

@@ -47,6 +47,8 @@ class ProvisionOptions:
     rtp_start: int = 10000
     rtp_end: int = 20000
     agi: str = "127.0.0.1:4573"
+    agi_peers: tuple[str, ...] = ()
+    """HOST:PORT of the FastAGI servers of the gateways that serve in turn."""
     audiosocket: str = "127.0.0.1:4574"
     mediasocket: str = ""
     """HOST:PORT for live audio over chan_websocket; empty means AudioSocket."""

@@ -65,6 +65,7 @@ def deploy_asterisk(
             ami_port=chosen.port,
             recordings_prefix=chosen.recordings_prefix,
             agi=settings.agi.advertise or f"{settings.agi.host}:{settings.agi.port}",
+            agi_peers=tuple(settings.agi.peers),
             audiosocket=settings.audiosocket.advertise
             or f"{settings.audiosocket.host}:{settings.audiosocket.port}",
             mediasocket=mediasocket_address(settings) if chosen.live_audio == "websocket" else "",

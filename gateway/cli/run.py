@@ -20,6 +20,7 @@ from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
 from gateway.memory import settle
 from gateway.settings import Settings
+from gateway.storage.database import DatabaseError
 from workorders.directories.reference import ReferenceDataError
 from workorders.extraction.classifier import ClassifierError
 
@@ -85,7 +86,7 @@ def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work`; report an unusable data file or an address in use in words rather than a traceback."""
     try:
         return asyncio.run(work)
-    except (ReferenceDataError, ClassifierError) as error:
+    except (ReferenceDataError, ClassifierError, DatabaseError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None
     except OSError as error:
@@ -115,24 +116,39 @@ def _leave_within(seconds: float) -> None:
     timer.start()
 
 
-async def _until_told() -> None:
+def _told() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM; from then on the process has its grace."""
     told = asyncio.Event()
+
+    def tell() -> None:
+        if not told.is_set():
+            err.print("stopping")
+            _leave_within(GRACE_S)
+            told.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, tell)
+    return told
+
+
+async def _until_told() -> None:
+    told = _told()
     settle()
     await told.wait()
-    err.print("stopping")
-    _leave_within(GRACE_S)
 
 
 async def _run(settings: Settings, kind: PbxKind) -> None:
-    from gateway.app import run_gateway
-
     if settings.pbx:
-        async with run_gateway(settings, say=_say) as running:
-            out.print(f"hotline-gateway is up: http://{settings.http.host}:{running.web_port}/")
-            await _until_told()
+        from gateway.standby import serve_until
+
+        def up(web_port: int) -> None:
+            out.print(f"hotline-gateway is up: http://{settings.http.host}:{web_port}/")
+            settle()
+
+        await serve_until(
+            settings, _told(), say=_say, on_up=up, on_standby=lambda: _say("another serves: standing by")
+        )
         return
     from gateway.standalone import CALLS, run_standalone
 

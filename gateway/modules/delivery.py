@@ -41,10 +41,16 @@ class DeliveryModule(Module):
                 max_attempts=one.max_attempts,
                 first_retry_s=one.first_retry_s,
                 max_retry_s=one.max_retry_s,
+                at_once=one.at_once,
+                success_if=one.success_if,
             )
             for one in runtime.settings.workorders
         ]
-        self._worker = DeliveryWorker(self._outbox, endpoints, on_outcome=self._on_outcome)
+        self._worker = DeliveryWorker(
+            self._outbox, endpoints, on_outcome=self._on_outcome, may_send=runtime.may_act
+        )
+        # What an earlier process was sending when it ended is sent again now, under the same key.
+        await self._outbox.release(None if runtime.ownership is None else runtime.ownership.grant.before)
         self._submission.on_submitted = self._worker.wake
 
     def _on_outcome(self, _: Delivery, __: Outcome, order: Order | None) -> None:

@@ -16,4 +16,5 @@ class IvrModule(Module):
         settings = runtime.settings
         flow = HotlineIvr(tuple(line.model() for line in settings.lines))
         server = await runtime.enter(FastAgiServer(settings.agi.host, settings.agi.port, flow))
+        runtime.provide(server)
         runtime.agi_address = settings.agi.advertise or f"{settings.agi.host}:{server.port}"

@@ -47,6 +47,8 @@ class PostCallModule(Module):
             runtime.get(SpeechRequests).of,
         )
         runtime.on_stop(self._post_call.stop)
+        before = None if runtime.ownership is None else runtime.ownership.grant.before
+        await runtime.get(CallRepository).release_finish(before)
 
     def consumers(self) -> Mapping[type[AnyFact], Consumer]:
         """A call that is over is finished."""

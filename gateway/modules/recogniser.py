@@ -84,6 +84,8 @@ class RecogniserModule(Module):
     async def _open_pool(self, runtime: Runtime) -> EnginePool | None:
         if runtime.settings.asr.engine == "none":
             return None
+        if (kept := runtime.find(EnginePool)) is not None:
+            return kept
         config = asr_config(runtime.settings)
         if config.engine == "http":
             runtime.say(f"speech is transcribed by {config.url}")

@@ -17,6 +17,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.storage.spool import spool_of_terms
 
 SPOOL = "facts.spool"
 
@@ -33,21 +34,30 @@ class StorageModule(Module):
         if database.sqlite:
             await database.upgrade()
         await database.require_newest()
-        self._bus = LocalBus()
+        self._ownership = runtime.ownership
         spool = runtime.settings.data_dir / SPOOL
+        if self._ownership is not None:
+            database.fence = self._ownership.fence
+            spool = spool_of_terms(spool, self._ownership.grant.terms)
+        self._bus = LocalBus()
         self._journal = await runtime.enter(JournalWriter(database, spool, self._on_rejected))
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
-        runtime.provide(CallRepository(database), OrderRepository(database, ids), SqlOutbox(database, ids))
-        runtime.provide(CommandRepository(database))
+        holder = "" if self._ownership is None else self._ownership.holder
+        runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
+        runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:
         rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])
         self._bus.publish(rejected)
 
     def checks(self) -> Iterable[ReadinessCheck]:
-        """The schema is the newest, and what is recorded is committed."""
-        return [self._database_check, self._journal_check]
+        """The schema is the newest, what is recorded is committed, and nobody else serves."""
+        return [self._database_check, self._journal_check, *([self._lease_check] if self._ownership else [])]
+
+    async def _lease_check(self) -> Check:
+        held = self._ownership is not None and self._ownership.holds
+        return Check("lease", held, "" if held else "another gateway process may serve by now")
 
     async def _database_check(self) -> Check:
         try:

@@ -6,7 +6,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from agents.figures.service import FiguresService
 from agents.timers import AgentTimers
+from domain.pbx.snapshot import PbxSnapshot
 from gateway.asterisk.actions import queue_pause
+from gateway.asterisk.arrival import Arrival, take_charge
 from gateway.asterisk.link import PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.facts.recorder import FactRecorder
@@ -18,18 +20,20 @@ from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from gateway.supervision import Job
 from gateway.telephony import Telephony
+from ivr.agi import FastAgiServer
 
 
 class TelephonyModule(Module):
     """Provides `Telephony`: for each PBX a link, a state, and timers."""
 
     name = "telephony"
-    needs = (FactRecorder, CallRepository, FiguresService)
+    needs = (FactRecorder, CallRepository, FiguresService, FastAgiServer)
 
     async def open(self, runtime: Runtime) -> None:
         """Bring up PBXs of our own where asked to, and prepare the links; the jobs connect them."""
         addresses = runtime.agi_address, runtime.audio_address
         pbxs = await runtime.start_pbxs(*addresses) if runtime.start_pbxs else runtime.settings.pbx
+        self._served: set[str] = set()
         self._telephony = Telephony({pbx.name: pbx for pbx in pbxs})
         for pbx in pbxs:
             self._add(runtime, pbx)
@@ -45,12 +49,31 @@ class TelephonyModule(Module):
             missed_limit=settings.desk.missed_limit,
         )
         state = PbxState(tracker, facts, runtime.get(CallRepository))
-        link = PbxLink(pbx, state.on_event, state.on_state, state.on_snapshot)
+        arrival = self._arrival(runtime)
+
+        async def on_snapshot(snapshot: PbxSnapshot) -> None:
+            if pbx.name not in self._served:
+                # Once only: when the link comes back, the listeners found there are our own.
+                self._served.add(pbx.name)
+                await take_charge(link, snapshot, arrival)
+            await state.on_snapshot(snapshot)
+
+        link = PbxLink(pbx, state.on_event, state.on_state, on_snapshot, may_act=runtime.may_act)
         timers = AgentTimers(state.queue_state, LinkPauses(link), facts.record, self._follow)
         state.after = timers.wake
         state.queue_state.restore(*runtime.get(FiguresService).left_of(pbx.name))
         telephony.states[pbx.name], telephony.links[pbx.name] = state, link
         telephony.timers[pbx.name] = timers
+
+    def _arrival(self, runtime: Runtime) -> Arrival:
+        addresses = {}
+        if runtime.ownership is not None:
+            # What the dialplan tries first is whoever serves, whatever was configured.
+            addresses["HOTLINE_AGI"] = f"agi://{runtime.agi_address}/hotline"
+            if runtime.audio_address:
+                addresses["HOTLINE_AUDIO"] = runtime.audio_address
+        lines = tuple(line.id for line in runtime.settings.lines)
+        return Arrival(addresses, runtime.get(FastAgiServer).serves, lines)
 
     async def _follow(self, agent: str) -> None:
         await self._telephony.follow_phone(agent)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, model_validator
+import jmespath
+from pydantic import AfterValidator, AnyHttpUrl, Field, model_validator
 
 from gateway.settings.base import Identifier, SecretHolder, Section, shell
 
@@ -46,6 +47,17 @@ class AsrSettings(SecretHolder):
         return self
 
 
+def _jmespath(expression: str) -> str:
+    if expression:
+        try:
+            jmespath.compile(expression)
+        except jmespath.exceptions.JMESPathError as error:
+            raise ValueError(
+                f"is no JMESPath expression, write it like success == `true`: {error}"
+            ) from error
+    return expression
+
+
 class WorkOrderEndpoint(SecretHolder):
     """A work-order system. `secret` signs its deliveries (Standard Webhooks)."""
 
@@ -56,6 +68,12 @@ class WorkOrderEndpoint(SecretHolder):
     max_attempts: Annotated[int, Field(ge=1)] = 20
     first_retry_s: Annotated[float, Field(gt=0)] = 5.0
     max_retry_s: Annotated[float, Field(gt=0)] = 3600.0
+    at_once: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=8, description="deliveries at once; the revisions of one order never overtake each other"
+    )
+    success_if: Annotated[str, AfterValidator(_jmespath)] = Field(
+        default="", description="JMESPath that must be true of the JSON reply; empty: HTTP 2xx is enough"
+    )
 
     @property
     def secret_variable(self) -> str:

@@ -6,6 +6,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from gateway.settings.base import Port, Section
 
+PEER = r"^[A-Za-z0-9.-]{1,255}:[0-9]{1,5}$"
+
 
 class HttpSettings(Section):
     host: str = "127.0.0.1"
@@ -17,6 +19,9 @@ class HttpSettings(Section):
     allowed_origins: list[str] = Field(default_factory=list, description="in addition to our own")
     secure_cookies: bool = Field(default=False, description="true behind HTTPS")
     session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+    advertise: str | None = Field(
+        default=None, description="where this process's page is, as others are told; default: host and port"
+    )
     max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="clients following the stream")
     export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=500_000, description="most rows in an export (CSV, XLSX)"
@@ -48,6 +53,10 @@ class AgiSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 4573
     advertise: str | None = Field(default=None, description="HOST:PORT the PBX uses; default host:port")
+    peers: list[Annotated[str, Field(pattern=PEER)]] = Field(
+        default_factory=list,
+        description="HOST:PORT of the FastAGI servers of the gateways that serve in turn with this one",
+    )
 
 
 class AudioSocketSettings(Section):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from domain.calls import Call, Side
 from domain.facts import AnyFact
@@ -17,8 +17,12 @@ from gateway.storage.tables import calls, heard, journal, recordings, utterances
 class CallRepository:
     """Reads calls; writes only what the journal does not (spans heard, recordings, post-call state)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, holder: str = "") -> None:
+        """`holder`: who claims the work after calls."""
         self._database = database
+        self._holder = holder
+        self.now: ColumnElement[float] = database.now
+        """The clock of claims, POSIX seconds: the database's."""
 
     async def get_call(self, call_id: str) -> Call | None:
         """Return the call with that id."""
@@ -95,10 +99,40 @@ class CallRepository:
 
     # -- post-call processing --------------------------------------------------------------------------------
     async def unfinished(self) -> list[Call]:
-        """Return ended calls still waiting for their recording, transcript and order, oldest first."""
-        query = select(calls.c.data).where(calls.c.finish == "pending").order_by(calls.c.ended_at)
+        """Return ended calls still waiting for their recording, transcript and order, oldest first.
+
+        Those that another process has claimed are not among them.
+        """
+        query = (
+            select(calls.c.data)
+            .where(calls.c.finish == "pending", self._claimable())
+            .order_by(calls.c.ended_at)
+        )
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def claim_finish(self, call_id: str, lease_s: float) -> bool:
+        """Claim the work after the call for that long, or longer; `False`: it is another's, or done."""
+        async with self._database.writing() as connection:
+            done = await connection.execute(
+                update(calls)
+                .where(calls.c.id == call_id, calls.c.finish == "pending", self._claimable())
+                .values(claimed_by=self._holder, claimed_until=self.now + lease_s)
+            )
+            return done.rowcount == 1
+
+    async def release_finish(self, holders: Sequence[str] | None = None) -> None:
+        """End the claims of these holders, or all of them: who took them is gone."""
+        taken = calls.c.claimed_until > 0
+        if holders is not None:
+            taken &= calls.c.claimed_by.in_(holders)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(calls).where(calls.c.finish == "pending", taken).values(claimed_until=0.0)
+            )
+
+    def _claimable(self) -> ColumnElement[bool]:
+        return (calls.c.claimed_until <= self.now) | (calls.c.claimed_by == self._holder)
 
     async def set_finished(self, call_id: str, problem: str | None = None) -> None:
         """Nothing is left to do; `problem` says what could not be had."""

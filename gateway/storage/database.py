@@ -1,7 +1,7 @@
 """The database engine: SQLite (WAL) or PostgreSQL behind one async SQLAlchemy engine, with migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event
+from sqlalchemy import ColumnElement, Connection, Double, cast, event, func, literal
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -32,7 +32,11 @@ class Database:
         if password is not None:
             parsed = parsed.set(password=password)
         self.url = parsed
+        self.fence: Callable[[AsyncConnection], Awaitable[None]] | None = None
+        """Called first in every transaction that writes; raises where this process may not write any more."""
         self.sqlite = parsed.get_backend_name() == "sqlite"
+        self.now = _clock_of_sqlite() if self.sqlite else _clock_of_postgresql()
+        """The database's own clock, in POSIX seconds, as a part of statements."""
         if self.sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {} if self.sqlite else {"pool_pre_ping": True}
@@ -54,6 +58,8 @@ class Database:
             # SQLite: take the write lock at once, so that two writers queue up instead of failing half-way.
             writer = await connection.execution_options(hotline_write=True)
             async with writer.begin():
+                if self.fence is not None:
+                    await self.fence(writer)
                 yield writer
 
     async def upgrade(self) -> tuple[str | None, str]:
@@ -90,6 +96,14 @@ class Database:
         except TimeoutError:
             # A server that does not answer keeps nobody from leaving.
             await self.engine.dispose(close=False)
+
+
+def _clock_of_postgresql() -> ColumnElement[float]:
+    return cast(func.extract("epoch", func.clock_timestamp()), Double)
+
+
+def _clock_of_sqlite() -> ColumnElement[float]:
+    return (func.julianday("now", type_=Double) - literal(2440587.5)) * 86400.0
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

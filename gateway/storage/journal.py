@@ -25,6 +25,7 @@ from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.faults import is_of_the_value
+from gateway.storage.leases import LeaseLostError
 from gateway.storage.rows import (
     ORDER_TEXT_COLUMNS,
     Prepared,
@@ -93,6 +94,8 @@ class JournalWriter:
         """Facts set aside since the start."""
         self.trouble = ""
         """Why the last write failed; empty while the database takes what is written."""
+        self.lost = False
+        """Another process serves now: nothing is written any more."""
         self._waiting_since: float | None = None
 
     async def __aenter__(self) -> "JournalWriter":
@@ -109,7 +112,7 @@ class JournalWriter:
         """Commit what is left; what the database does not take within the grace goes into the spool."""
         assert self._task is not None
         try:
-            if not self._task.done():
+            if not self._task.done() and not self.lost:
                 await asyncio.wait_for(self.flush(), GRACE_S)
         except TimeoutError:
             log.error("journal_not_flushed", facts=self.backlog, trouble=self.trouble)
@@ -117,7 +120,9 @@ class JournalWriter:
         # A driver that is waiting for its server may not hear of it.
         await asyncio.wait([self._task], timeout=1.0)
         left = [*self._batch, *(item for item in self._drained() if not isinstance(item, asyncio.Future))]
-        if left and self._spool is not None:
+        if left and self.lost:
+            log.warning("facts_dropped", facts=len(left), reason="another process knows better")
+        elif left and self._spool is not None:
             kept = await asyncio.to_thread(write_spool, self._spool, left)
             log.warning("facts_spooled", facts=kept, file=str(self._spool))
 
@@ -126,7 +131,7 @@ class JournalWriter:
 
         What is committed after all is recognised by its id at the next start.
         """
-        if self._spool is None or not (self.trouble or self.stale_s > 1.0):
+        if self._spool is None or self.lost or not (self.trouble or self.stale_s > 1.0):
             return
         items = self._drained()
         for item in items:
@@ -187,6 +192,10 @@ class JournalWriter:
                 if facts:
                     async with self._database.writing() as connection:
                         await self._write(connection, facts)
+            except LeaseLostError as error:
+                self.lost, self.trouble = True, str(error)
+                log.error("journal_not_ours", facts=len(facts))
+                await asyncio.Event().wait()  # until the process has stopped serving
             except Exception as error:
                 if is_of_the_value(error):
                     await self._split(facts, error)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, RowMapping, case, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, case, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.deliveries import DeliveryView
@@ -20,6 +20,8 @@ from workorders import filling
 from workorders.delivery.outbox import Delivery
 
 MAX_ERROR = 500
+SKEW_S = 5.0
+"""Clocks of processes on one database may differ by so much."""
 STATES = ("pending", "delivered", "dead")
 
 
@@ -31,6 +33,7 @@ def delivery_rows(order: Order, bodies: Mapping[str, bytes], at: float) -> list[
             "order_id": order.id,
             "endpoint": endpoint,
             "key": f"{order.id}.{order.revision}",
+            "revision": order.revision,
             "body": body,
             "state": "pending",
             "attempts": 0,
@@ -45,20 +48,35 @@ def delivery_rows(order: Order, bodies: Mapping[str, bytes], at: float) -> list[
 class SqlOutbox:
     """The delivery outbox. A claimed row is leased, so that two workers never send it at once."""
 
-    def __init__(self, database: Database, ids: FactIds | None = None) -> None:
-        """`ids`: those of the journal's writer."""
+    def __init__(self, database: Database, ids: FactIds | None = None, holder: str = "") -> None:
+        """`ids`: those of the journal's writer. `holder`: who takes the leases."""
         self._database = database
         self._ids = ids or FactIds()
+        self._holder = holder
+        self.now: ColumnElement[float] = database.now
+        """The clock of leases and tries, POSIX seconds: the database's."""
 
-    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
-        """Claim the endpoint's due deliveries, oldest first, leased until `now + lease_s`."""
+    async def claim(self, endpoint: str, lease_s: float, limit: int) -> list[Delivery]:
+        """Claim the endpoint's due deliveries, oldest first, each leased for that long.
+
+        An order's revisions go one after the other: a later one is not due while an earlier one waits.
+        """
+        earlier = deliveries.alias()
         query = (
             select(deliveries)
             .where(
                 deliveries.c.endpoint == endpoint,
                 deliveries.c.state == "pending",
-                deliveries.c.next_attempt_at <= now,
-                deliveries.c.leased_until <= now,
+                # Where the clock was set back since the last try, it is due as well.
+                (deliveries.c.next_attempt_at <= self.now)
+                | (func.coalesce(deliveries.c.tried_at, deliveries.c.created_at) > self.now + SKEW_S),
+                deliveries.c.leased_until <= self.now,
+                ~exists().where(
+                    earlier.c.order_id == deliveries.c.order_id,
+                    earlier.c.endpoint == deliveries.c.endpoint,
+                    earlier.c.revision < deliveries.c.revision,
+                    earlier.c.state == "pending",
+                ),
             )
             .order_by(deliveries.c.created_at, deliveries.c.id)
             .limit(limit)
@@ -70,21 +88,35 @@ class SqlOutbox:
                 await connection.execute(
                     update(deliveries)
                     .where(deliveries.c.id.in_([row["id"] for row in rows]))
-                    .values(leased_until=now + lease_s)
+                    .values(leased_until=self.now + lease_s, leased_by=self._holder)
                 )
         return [_delivery(row) for row in rows]
 
-    async def delivered(
-        self, delivery_id: str, at: float, status: int, external_id: str | None
-    ) -> Order | None:
+    async def release(self, holders: Sequence[str] | None = None) -> int:
+        """End the leases of these holders, or all of them: who took them is gone. How many."""
+        taken = deliveries.c.leased_until > 0
+        if holders is not None:
+            taken &= deliveries.c.leased_by.in_(holders)
+        async with self._database.writing() as connection:
+            done = await connection.execute(
+                update(deliveries).where(deliveries.c.state == "pending", taken).values(leased_until=0.0)
+            )
+            return done.rowcount
+
+    async def delivered(self, delivery_id: str, status: int, external_id: str | None) -> Order | None:
         """Record that the endpoint has the order; the order, if with that all endpoints have it.
 
         The delivery and the order's state are one transaction: a crash between them cannot be.
         """
-        values = {"delivered_at": at, "status": status, "error": None, "reason": "", "params": "{}"}
+        values = {"status": status, "error": None, "reason": "", "params": "{}"}
         async with self._database.writing() as connection:
-            order_id = await self._settle(
-                connection, delivery_id, at, state="delivered", external_id=external_id, **values
+            order_id, at = await self._settle(
+                connection,
+                delivery_id,
+                state="delivered",
+                delivered_at=self.now,
+                external_id=external_id,
+                **values,
             )
             waiting = select(func.count()).where(
                 deliveries.c.order_id == order_id, deliveries.c.state != "delivered"
@@ -93,39 +125,37 @@ class SqlOutbox:
                 return None
             return await self._set_state(connection, order_id, OrderState.DELIVERED, at, external_id)
 
-    async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
-    ) -> None:
-        """Record a failed attempt; the next one is at `next_attempt_at`."""
+    async def retry(self, delivery_id: str, wait_s: float, status: int | None, why: Message) -> None:
+        """Record a failed attempt; the next one is due after `wait_s`."""
         async with self._database.writing() as connection:
             await self._settle(
                 connection,
                 delivery_id,
-                at,
-                next_attempt_at=max(at, next_attempt_at),
+                next_attempt_at=self.now + max(0.0, wait_s),
                 status=status,
                 **_failure(why),
             )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> Order | None:
+    async def dead(self, delivery_id: str, status: int | None, why: Message) -> Order | None:
         """Give the delivery up: an operator must look at it. The order, dead from now on."""
         async with self._database.writing() as connection:
-            order_id = await self._settle(
-                connection, delivery_id, at, state="dead", status=status, **_failure(why)
+            order_id, at = await self._settle(
+                connection, delivery_id, state="dead", status=status, **_failure(why)
             )
             return await self._set_state(connection, order_id, OrderState.DEAD, at, None)
 
     async def _settle(
-        self, connection: AsyncConnection, delivery_id: str, at: float, **values: object
-    ) -> str:
-        """Record one attempt; the id of its order."""
+        self, connection: AsyncConnection, delivery_id: str, **values: object
+    ) -> tuple[str, float]:
+        """Record one attempt; the id of its order, and when."""
         done = await connection.execute(
             update(deliveries)
             .where(deliveries.c.id == delivery_id)
-            .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=at, **values)
-            .returning(deliveries.c.order_id)
+            .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=self.now, **values)
+            .returning(deliveries.c.order_id, deliveries.c.tried_at)
         )
-        return str(done.scalar_one())
+        row = done.one()
+        return str(row.order_id), float(row.tried_at)
 
     async def _set_state(
         self,
@@ -149,13 +179,14 @@ class SqlOutbox:
         await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
         return after
 
-    async def next_due(self, endpoint: str) -> float | None:
-        """Return when the next pending delivery is due (or its lease ends); `None` if none is pending."""
+    async def next_due_s(self, endpoint: str) -> float | None:
+        """Seconds until the next pending delivery is due, or its lease ends; `None`: none is pending."""
         query = select(
             func.min(
                 # If its worker died, a leased row becomes due again when the lease ends.
                 _later(deliveries.c.next_attempt_at, deliveries.c.leased_until, self._database.sqlite)
             )
+            - self.now
         ).where(deliveries.c.state == "pending", deliveries.c.endpoint == endpoint)
         async with self._database.reading() as connection:
             due = await connection.scalar(query)

@@ -1,7 +1,7 @@
 """Facts that could not be committed before the process had to end, kept in a file for the next start."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,28 @@ log = structlog.get_logger(__name__)
 
 Numbered = tuple[int, AnyFact]
 """A fact with its id."""
+
+
+def spool_of_terms(plain: Path, terms: Sequence[int]) -> Path:
+    """The spool of a process that serves by leases with these terms, beside `plain`.
+
+    What the holder of the terms just before left here is taken up. An older file is put aside, loudly:
+    another process has served since, and knows better.
+    """
+
+    def named(one: Sequence[int]) -> Path:
+        return plain.with_name(f"{plain.stem}-{'-'.join(map(str, one))}{plain.suffix}")
+
+    ours, before = named(terms), named([term - 1 for term in terms])
+    for path in (plain, *sorted(plain.parent.glob(f"{plain.stem}-*{plain.suffix}"))):
+        if path == ours or not path.exists():
+            continue
+        if path == before or (path == plain and set(terms) == {1}):
+            path.rename(ours)
+            continue
+        log.error("spool_outdated", file=str(path), kept_as=f"{path.name}.outdated")
+        path.rename(path.with_name(f"{path.name}.outdated"))
+    return ours
 
 
 class _Line(msgspec.Struct):

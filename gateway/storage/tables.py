@@ -80,6 +80,9 @@ calls = Table(
     Column("finish", String(16), nullable=False, server_default=""),
     Column("finish_error", Text),
     Column("data", Text, nullable=False),
+    # Which process does that work, and until when nobody else does (by the database's clock).
+    Column("claimed_by", Text, nullable=False, server_default=""),
+    Column("claimed_until", Double, nullable=False, server_default="0"),
     Index("ix_calls_open", "pbx", "ended_at"),
     Index("ix_calls_finish", "finish"),
     Index("ix_calls_started", "started_at", "id"),
@@ -164,6 +167,9 @@ deliveries = Table(
     Column("created_at", Double, nullable=False),
     Column("next_attempt_at", Double, nullable=False),
     Column("leased_until", Double, nullable=False, server_default="0"),
+    Column("leased_by", Text, nullable=False, server_default=""),
+    # Of the order: an endpoint gets them in this order.
+    Column("revision", Integer, nullable=False, server_default="1"),
     Column("tried_at", Double),
     Column("delivered_at", Double),
     Column("status", Integer),
@@ -175,6 +181,21 @@ deliveries = Table(
     Index("ix_deliveries_created", "created_at", "id"),
     Index("uq_deliveries_key", "endpoint", "key", unique=True),
     Index("ix_deliveries_due", "state", "next_attempt_at"),
+    Index("ix_deliveries_order", "order_id", "endpoint", "revision"),
+)
+
+# Who serves what, where several processes share the database (PostgreSQL): instants by the database's clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False, server_default=""),
+    # Where the holder's page is.
+    Column("address", Text, nullable=False, server_default=""),
+    # Counts up with every change of hands: what an earlier holder writes late is refused by it.
+    Column("term", BigInteger, nullable=False, server_default="0"),
+    Column("taken_at", Double, nullable=False, server_default="0"),
+    Column("expires_at", Double, nullable=False, server_default="0"),
 )
 
 recordings = Table(

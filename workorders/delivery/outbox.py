@@ -26,24 +26,25 @@ class Delivery(Struct, frozen=True):
 class OutboxStore(Protocol):
     """Port. Each of `delivered`, `retry` and `dead` counts one attempt and ends the lease."""
 
-    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
-        """The endpoint's due deliveries, oldest first; nobody else gets them before `now + lease_s`."""
+    async def claim(self, endpoint: str, lease_s: float, limit: int) -> list[Delivery]:
+        """The endpoint's due deliveries, oldest first; nobody else gets them for `lease_s`.
+
+        Of an order's revisions only the first that waits is due.
+        """
         ...
 
-    async def delivered(
-        self, delivery_id: str, at: float, status: int, external_id: str | None
-    ) -> Order | None:
+    async def delivered(self, delivery_id: str, status: int, external_id: str | None) -> Order | None:
         """The endpoint has it; the order, if its state changed with that."""
         ...
 
-    async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
-    ) -> None: ...
+    async def retry(self, delivery_id: str, wait_s: float, status: int | None, why: Message) -> None:
+        """It failed; the next try is due after `wait_s`."""
+        ...
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> Order | None:
+    async def dead(self, delivery_id: str, status: int | None, why: Message) -> Order | None:
         """Given up; the order, if its state changed with that."""
         ...
 
-    async def next_due(self, endpoint: str) -> float | None:
-        """When the endpoint's next one is due; `None`: none is waiting."""
+    async def next_due_s(self, endpoint: str) -> float | None:
+        """In how many seconds the endpoint's next one is due; `None`: none is waiting."""
         ...

@@ -1,6 +1,7 @@
 """What an endpoint's answer means, and when to try again. Pure."""
 
 import random
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -23,11 +24,26 @@ def verdict(status: int) -> Verdict:
     return "dead"
 
 
-def retry_after(header: str | None) -> float | None:
-    """Seconds of a `Retry-After` header given as a number; dates and nonsense count as none."""
-    if header is None or not header.strip().isascii() or not header.strip().isdecimal():
+def retry_after(header: str | None, now: float, date: str | None = None) -> float | None:
+    """Seconds to wait by a `Retry-After` header (RFC 9110): a number or an HTTP date; nonsense is none.
+
+    A date is compared with `date`, the answer's own `Date` header, or else with `now` (POSIX seconds).
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:10]), MAX_RETRY_AFTER_S)
+    when = _http_date(text)
+    if when is None:
         return None
-    return min(float(header.strip()), MAX_RETRY_AFTER_S)
+    base = _http_date(date or "")
+    return min(max(0.0, when - (now if base is None else base)), MAX_RETRY_AFTER_S)
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text[:60]).timestamp() if text else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def delay(attempts: int, first_s: float, limit_s: float, *, chance: float | None = None) -> float:

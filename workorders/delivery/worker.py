@@ -7,11 +7,13 @@ recognises a repetition by `webhook-id`.
 import asyncio
 import contextlib
 import json
+import random
 import re
 import time
 from collections.abc import Callable, Sequence
 
 import aiohttp
+import jmespath
 import structlog
 from msgspec import Struct
 
@@ -19,7 +21,7 @@ from domain.delivery_failures import failure, given_up
 from domain.messages import Message
 from domain.orders import Order
 from workorders.delivery.outbox import Delivery, OutboxStore
-from workorders.delivery.retry import Outcome, delay, retry_after, verdict
+from workorders.delivery.retry import ALREADY_THERE, Outcome, delay, retry_after, verdict
 from workorders.delivery.signing import sign
 
 log = structlog.get_logger(__name__)
@@ -28,7 +30,11 @@ MAX_REPLY = 64 * 1024
 MAX_WORDS = 200
 """Characters kept of what the other side, or the network, said."""
 IDLE_S = 5.0
-BATCH = 20
+SHORTEST_S = 0.01
+AT_ONCE = 8
+"""Deliveries to one endpoint at once, unless it says otherwise."""
+SETTLE_PAUSES_S = (0.2, 1.0, 5.0, 15.0)
+"""Between tries to note what became of a delivery; after them its lease decides."""
 NUMBER_KEYS = ("id", "order_no", "external_id")
 NUMBER = re.compile(r"[\w./-]{1,100}")
 
@@ -45,6 +51,10 @@ class Endpoint(Struct, frozen=True):
     max_attempts: int = 20
     first_retry_s: float = 5.0
     max_retry_s: float = 3600.0
+    at_once: int = AT_ONCE
+    """Deliveries at once; the revisions of one order go one after the other all the same."""
+    success_if: str = ""
+    """JMESPath: what of the JSON reply must be true for an order to count as accepted; empty: any reply."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.id!r})"
@@ -64,11 +74,14 @@ class DeliveryWorker:
         *,
         clock: Callable[[], float] = time.time,
         on_outcome: OnOutcome | None = None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_send`: asked before each try; without leave nothing is sent."""
         self._store = store
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
         self._clock = clock
         self._on_outcome = on_outcome
+        self._may_send = may_send
         self._wakes = {endpoint.id: asyncio.Event() for endpoint in endpoints}
 
     def wake(self) -> None:
@@ -78,31 +91,68 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Deliver until cancelled. What was being sent then is sent again after its lease."""
+        connector = aiohttp.TCPConnector(limit=0)
         async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session,
             asyncio.TaskGroup() as group,
         ):
             for endpoint in self._endpoints.values():
-                group.create_task(self._serve(session, endpoint), name=f"deliver to {endpoint.id}")
+                group.create_task(self._serve(session, endpoint, group), name=f"deliver to {endpoint.id}")
 
-    async def _serve(self, session: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """One endpoint: one delivery at a time, so that orders arrive in order and nothing is piled up."""
+    async def _serve(
+        self, session: aiohttp.ClientSession, endpoint: Endpoint, group: asyncio.TaskGroup
+    ) -> None:
+        """One endpoint: as many deliveries at once as it has places; the oldest first."""
         wake = self._wakes[endpoint.id]
-        lease_s = 60.0 + endpoint.timeout_s * (BATCH + 1)
+        sending: set[asyncio.Task[None]] = set()
+
+        def done(task: asyncio.Task[None]) -> None:
+            sending.discard(task)
+            # A place is free, and the order's next revision may be due.
+            wake.set()
+
         while True:
             wake.clear()
             pause = IDLE_S
             try:
-                for delivery in await self._store.claim(endpoint.id, self._clock(), lease_s, BATCH):
-                    await self._settle(delivery, endpoint, await self._send(session, endpoint, delivery))
-                due = await self._store.next_due(endpoint.id)
-                if due is not None:
-                    pause = min(IDLE_S, max(0.0, due - self._clock()))
+                free = endpoint.at_once - len(sending)
+                if free and self._may_send():
+                    for delivery in await self._store.claim(endpoint.id, self._lease_s(endpoint), free):
+                        task = group.create_task(self._deliver(session, endpoint, delivery))
+                        sending.add(task)
+                        task.add_done_callback(done)
+                    due_s = await self._store.next_due_s(endpoint.id)
+                    if due_s is not None:
+                        pause = min(IDLE_S, max(SHORTEST_S, due_s))
             except Exception:
                 # The store is away for a moment: nothing is lost, it is asked again.
                 log.exception("outbox_failed", endpoint=endpoint.id)
+            # Not wait_for: Python 3.11's loses a cancellation that comes together with the wake.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), pause + 0.01)
+                async with asyncio.timeout(pause):
+                    await wake.wait()
+
+    def _lease_s(self, endpoint: Endpoint) -> float:
+        return 30.0 + endpoint.timeout_s + sum(SETTLE_PAUSES_S)
+
+    async def _deliver(self, session: aiohttp.ClientSession, endpoint: Endpoint, delivery: Delivery) -> None:
+        """One try, and what came of it noted. Never raises: others are on their way beside it."""
+        try:
+            if not self._may_send():
+                return
+            outcome = await self._send(session, endpoint, delivery)
+            for pause in (*SETTLE_PAUSES_S, None):
+                try:
+                    await self._settle(delivery, endpoint, outcome)
+                    return
+                except Exception as error:
+                    if pause is None:
+                        raise
+                    log.warning("delivery_not_settled", order=delivery.order_id, error=str(error)[:300])
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+        except Exception:
+            # Its lease runs out, and it is sent again under the same key.
+            log.exception("delivery_failed", order=delivery.order_id, endpoint=endpoint.id)
 
     async def _send(self, session: aiohttp.ClientSession, endpoint: Endpoint, delivery: Delivery) -> Outcome:
         stamp = int(self._clock())
@@ -126,13 +176,18 @@ class DeliveryWorker:
             ):
                 reply = await response.content.read(MAX_REPLY)
                 status = response.status
-                wait = retry_after(response.headers.get("retry-after"))
+                wait = retry_after(
+                    response.headers.get("retry-after"), self._clock(), response.headers.get("date")
+                )
         except TimeoutError:
             return Outcome(state="retry", failure=failure("no_answer", seconds=f"{endpoint.timeout_s:g}"))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             why = failure("no_connection", kind=type(error).__name__, text=str(error)[:MAX_WORDS])
             return Outcome(state="retry", failure=why)
         state = verdict(status)
+        if state == "delivered" and status != ALREADY_THERE and not _accepted(reply, endpoint.success_if):
+            why = failure("not_accepted", status=status, said=_plain(reply))
+            return Outcome(state="retry", status=status, failure=why, retry_after_s=wait)
         if state == "delivered":
             return Outcome(state=state, status=status, external_id=_number(reply))
         if 300 <= status < 400:
@@ -144,7 +199,6 @@ class DeliveryWorker:
         return Outcome(state=state, status=status, failure=why, retry_after_s=wait)
 
     async def _settle(self, delivery: Delivery, endpoint: Endpoint, outcome: Outcome) -> None:
-        now = self._clock()
         attempts = delivery.attempts + 1
         why = outcome.failure or Message("")
         if outcome.state == "retry" and attempts >= endpoint.max_attempts:
@@ -152,20 +206,31 @@ class DeliveryWorker:
             outcome = Outcome(state="dead", status=outcome.status, failure=why)
         known = {"order": delivery.order_id, "endpoint": delivery.endpoint, "attempt": attempts}
         if outcome.state == "delivered":
-            order = await self._store.delivered(delivery.id, now, outcome.status or 0, outcome.external_id)
+            order = await self._store.delivered(delivery.id, outcome.status or 0, outcome.external_id)
             log.info("order_delivered", external_id=outcome.external_id, **known)
         elif outcome.state == "dead":
-            order = await self._store.dead(delivery.id, now, outcome.status, why)
+            order = await self._store.dead(delivery.id, outcome.status, why)
             log.error("order_undeliverable", reason=why.text, **known)
         else:
             wait = max(
                 delay(attempts, endpoint.first_retry_s, endpoint.max_retry_s), outcome.retry_after_s or 0.0
             )
             order = None
-            await self._store.retry(delivery.id, now, now + wait, outcome.status, why)
+            await self._store.retry(delivery.id, wait, outcome.status, why)
             log.warning("order_delivery_failed", reason=why.text, retry_in_s=round(wait, 1), **known)
         if self._on_outcome is not None:
             self._on_outcome(delivery, outcome, order)
+
+
+def _accepted(reply: bytes, success_if: str) -> bool:
+    """Whether the reply says that the order was accepted."""
+    if not success_if:
+        return True
+    try:
+        found = jmespath.search(success_if, json.loads(reply))
+    except (ValueError, RecursionError, jmespath.exceptions.JMESPathError):
+        return False
+    return found is True
 
 
 def _number(reply: bytes) -> str | None:

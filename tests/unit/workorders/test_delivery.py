@@ -60,7 +60,8 @@ class MemoryOutbox:
         self.settled: dict[str, tuple[str, int | None, str | None]] = {}
         self.tries: list[tuple[int | None, str]] = []
 
-    async def claim(self, endpoint: str, now: float, lease_s: float, limit: int) -> list[Delivery]:
+    async def claim(self, endpoint: str, lease_s: float, limit: int) -> list[Delivery]:
+        now = time.time()
         due = [
             one
             for one in self.pending.values()
@@ -69,31 +70,29 @@ class MemoryOutbox:
         self.leased |= {one.id: now + lease_s for one in due}
         return due
 
-    async def delivered(self, delivery_id: str, at: float, status: int, external_id: str | None) -> None:
+    async def delivered(self, delivery_id: str, status: int, external_id: str | None) -> None:
         del self.pending[delivery_id]
         self.settled[delivery_id] = ("delivered", status, external_id)
 
-    async def retry(
-        self, delivery_id: str, at: float, next_attempt_at: float, status: int | None, why: Message
-    ) -> None:
+    async def retry(self, delivery_id: str, wait_s: float, status: int | None, why: Message) -> None:
         one = self.pending[delivery_id]
         self.tries.append((status, why.text))
         self.leased[delivery_id] = 0
         self.pending[delivery_id] = structs.replace(
-            one, attempts=one.attempts + 1, next_attempt_at=next_attempt_at
+            one, attempts=one.attempts + 1, next_attempt_at=time.time() + wait_s
         )
 
-    async def dead(self, delivery_id: str, at: float, status: int | None, why: Message) -> None:
+    async def dead(self, delivery_id: str, status: int | None, why: Message) -> None:
         del self.pending[delivery_id]
         self.settled[delivery_id] = ("dead", status, why.text)
 
-    async def next_due(self, endpoint: str) -> float | None:
+    async def next_due_s(self, endpoint: str) -> float | None:
         times = [
             max(one.next_attempt_at, self.leased.get(one.id, 0))
             for one in self.pending.values()
             if one.endpoint == endpoint
         ]
-        return min(times, default=None)
+        return min(times) - time.time() if times else None
 
 
 def delivery(number: int = 1, endpoint: str = "main") -> Delivery:
@@ -233,6 +232,73 @@ async def test_a_hostile_reply_counts_as_delivered_without_a_number(reply: bytes
     assert store.settled["d1"] == ("delivered", 200, None)
 
 
+@pytest.mark.parametrize(
+    ("success_if", "reply", "accepted"),
+    [
+        ("", b'{"success": false}', True),
+        ("success == `true`", b'{"success": true, "id": "GD1"}', True),
+        ("success == `true`", b'{"success": false, "message": "busy"}', False),
+        ("success", b'{"success": "true"}', False),
+        ("code == `0` && data.order_no != null", b'{"code": 0, "data": {"order_no": "1"}}', True),
+        ("code == `0` && data.order_no != null", b'{"code": 0, "data": null}', False),
+        ("code == `0`", b"<html>", False),
+        ("code == `0`", b"[" * 50_000, False),
+        ("code == `0`", b"", False),
+        ("length(code) == `1`", b'{"code": 0}', False),
+    ],
+)
+async def test_what_of_a_reply_means_success(success_if: str, reply: bytes, accepted: bool) -> None:
+    async def answer(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(body=reply)
+
+    store = MemoryOutbox(delivery())
+    async with listening(Receiver(answer)) as url:
+        where = structs.replace(endpoint(url), success_if=success_if)
+        await deliver(store, where, until=lambda: store.settled)
+    state, status, words = store.settled["d1"]
+    assert (state, status) == ("delivered" if accepted else "dead", 200)
+    if not accepted:
+        assert "HTTP 200, but not accepted" in str(words)
+        assert len(store.tries) == 3
+
+
+async def test_deliveries_go_side_by_side_as_many_as_the_endpoint_takes() -> None:
+    together = most = 0
+
+    async def slow(_: web.Request, __: int) -> web.StreamResponse:
+        nonlocal together, most
+        together += 1
+        most = max(most, together)
+        await asyncio.sleep(0.05)
+        together -= 1
+        return web.Response()
+
+    store = MemoryOutbox(*(delivery(n) for n in range(30)))
+    async with listening(Receiver(slow)) as url:
+        where = structs.replace(endpoint(url, timeout_s=5.0), at_once=6)
+        await deliver(store, where, until=lambda: len(store.settled) == 30)
+    assert most == 6
+
+
+async def test_what_became_of_it_is_noted_as_soon_as_the_database_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Locked(MemoryOutbox):
+        refused = 0
+
+        async def delivered(self, delivery_id: str, status: int, external_id: str | None) -> None:
+            if self.refused < 2:
+                self.refused += 1
+                raise OSError("database is locked")
+            await super().delivered(delivery_id, status, external_id)
+
+    monkeypatch.setattr("workorders.delivery.worker.SETTLE_PAUSES_S", (0.01, 0.01, 0.01))
+    receiver, store = Receiver(ok), Locked(delivery())
+    async with listening(receiver) as url:
+        await deliver(store, endpoint(url), until=lambda: store.settled)
+    assert len(receiver.bodies) == 1
+
+
 async def test_retry_after_is_honoured() -> None:
     async def busy(_: web.Request, __: int) -> web.StreamResponse:
         return web.Response(status=429, headers={"Retry-After": "120"})
@@ -247,10 +313,35 @@ def test_what_a_status_means() -> None:
     assert {verdict(status) for status in (200, 201, 204, 409)} == {"delivered"}
     assert {verdict(status) for status in (408, 425, 429, 500, 503)} == {"retry"}
     assert {verdict(status) for status in (301, 400, 401, 404, 410, 422)} == {"dead"}
-    assert retry_after("7") == 7.0
-    assert retry_after("Wed, 21 Oct 2026 07:28:00 GMT") is None
-    assert retry_after("-1") is None
-    assert retry_after("9" * 30) == 24 * 3600
+
+
+HOUR_LATER, THEN = "Wed, 21 Oct 2026 08:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT"
+NOW = 1_792_567_680.0  # THEN
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "seconds"),
+    [
+        ("7", None, 7.0),
+        ("9" * 30, None, 24 * 3600),
+        (HOUR_LATER, None, 3600.0),
+        (HOUR_LATER, "Wed, 21 Oct 2026 08:00:00 GMT", 28 * 60.0),  # by the receiver's own clock
+        (HOUR_LATER, "nonsense", 3600.0),
+        (THEN, HOUR_LATER, 0.0),  # over already
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None, 24 * 3600),
+        ("Wednesday, 21-Oct-26 08:28:00 GMT", None, 3600.0),  # RFC 850, obsolete but allowed
+        ("-1", None, None),
+        ("soon", None, None),
+        ("٣", None, None),
+        ("", None, None),
+        (None, None, None),
+        ("Wed, 99 Foo 2026 99:99:99 GMT", None, None),
+    ],
+)
+def test_how_long_retry_after_asks_to_wait(
+    header: str | None, date: str | None, seconds: float | None
+) -> None:
+    assert retry_after(header, NOW, date) == seconds
 
 
 @given(st.integers(1, 1000), st.floats(0.1, 60), st.floats(60, 7200), st.floats(0, 1))

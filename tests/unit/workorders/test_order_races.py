@@ -54,9 +54,7 @@ async def test_submit_edit_and_end_of_call_at_once_make_one_delivery(
             kept = await one.orders.get_order(order.id)
             assert kept is not None
             assert kept.state is OrderState.SUBMITTED
-            (delivery,) = [
-                d for d in await one.outbox.claim("main", 1e12, 60.0, 100) if d.order_id == order.id
-            ]
+            (delivery,) = [d for d in await one.outbox.claim("main", 60.0, 100) if d.order_id == order.id]
             sent = json.loads(delivery.body)
             assert delivery.key == f"{order.id}.{kept.revision}"
             assert sent["revision"] == kept.revision
@@ -81,8 +79,8 @@ async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(d
         assert sent is not None
         again = await process.orders.submit(order.id, by="zhang")
         assert again == sent, "submitted once more, nothing changes"
-        (delivery,) = await process.outbox.claim("main", 1e12, 60.0, 100)
-        settled = await process.outbox.delivered(delivery.id, AT + 99, 201, "GD-77")
+        (delivery,) = await process.outbox.claim("main", 60.0, 100)
+        settled = await process.outbox.delivered(delivery.id, 201, "GD-77")
         kept = await process.orders.get_order(order.id)
         assert kept == settled
         assert kept is not None
@@ -105,10 +103,10 @@ async def test_a_state_left_behind_by_a_kill_is_settled_at_the_start(database: D
         await process.orders.submit(order.id, by="zhang")
         assert await process.orders.submission.settle_left_behind() == 0
         # As an earlier version left it: the delivery is marked, the order is not.
-        (delivery,) = await process.outbox.claim("main", 1e12, 60.0, 100)
+        (delivery,) = await process.outbox.claim("main", 60.0, 100)
         async with database.writing() as connection:
             await process.outbox._settle(
-                connection, delivery.id, AT + 99, state="delivered", delivered_at=AT + 99, external_id="GD-7"
+                connection, delivery.id, state="delivered", delivered_at=AT + 99, external_id="GD-7"
             )
         assert await process.orders.submission.settle_left_behind() == 1
         kept = await process.orders.get_order(order.id)

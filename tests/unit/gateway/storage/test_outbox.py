@@ -3,6 +3,7 @@
 import asyncio
 
 from msgspec import structs
+from sqlalchemy import literal
 
 from domain.delivery_failures import failure
 from domain.messages import Message
@@ -33,36 +34,80 @@ async def test_submitting_is_one_act_and_repeating_it_adds_nothing(database: Dat
     assert await orders.get_order(ORDER.id) == ORDER
     assert await orders.order_of_call("main-1.1") == ORDER
     assert await outbox.counts() == {"pending": 2}
-    (claimed,) = await outbox.claim("main", 10.0, 60.0, 5)
+    (claimed,) = await outbox.claim("main", 60.0, 5)
     assert (claimed.order_id, claimed.key, claimed.body) == (ORDER.id, f"{ORDER.id}.3", b"\x00\xff")
 
 
 async def test_a_claimed_delivery_is_nobody_elses_until_its_lease_ends(database: Database) -> None:
-    outbox = SqlOutbox(database)
+    outbox = outbox_at(database, 10.0)
     await put_order(database, ORDER, {"main": b"1"}, 10.0)
-    claims = await asyncio.gather(*(outbox.claim("main", 10.0, 60.0, 5) for _ in range(4)))
+    claims = await asyncio.gather(*(outbox.claim("main", 60.0, 5) for _ in range(4)))
     assert sorted(len(claim) for claim in claims) == [0, 0, 0, 1]
-    assert await outbox.next_due("main") == 70.0
-    assert len(await outbox.claim("main", 70.0, 60.0, 5)) == 1
-    assert await outbox.next_due("other") is None
+    assert await outbox.next_due_s("main") == 60.0
+    outbox = outbox_at(database, 70.0)
+    assert len(await outbox.claim("main", 60.0, 5)) == 1
+    assert await outbox.next_due_s("other") is None
+
+
+async def test_leases_of_a_process_that_is_gone_are_ended(database: Database) -> None:
+    gone, here = SqlOutbox(database, holder="gone"), SqlOutbox(database, holder="here")
+    await put_order(database, ORDER, {"main": b"1", "copy": b"2"}, 10.0)
+    assert len(await gone.claim("main", 1000.0, 5)) == len(await here.claim("copy", 1000.0, 5)) == 1
+    assert await here.claim("main", 60.0, 5) == []
+    assert await here.release(["gone", "nobody"]) == 1
+    assert len(await here.claim("main", 60.0, 5)) == 1
+    assert await here.claim("copy", 60.0, 5) == []
+    assert await here.release() == 2
+
+
+async def test_the_revisions_of_an_order_go_one_after_the_other(database: Database) -> None:
+    outbox = SqlOutbox(database)
+    for revision in (1, 2, 3):
+        body = str(revision).encode()
+        await put_order(database, structs.replace(ORDER, revision=revision), {"main": body}, 10.0)
+    for expected in (b"1", b"2", b"3"):
+        (one,) = await outbox.claim("main", 60.0, 5)
+        assert one.body == expected
+        assert await outbox.claim("main", 60.0, 5) == []
+        await outbox.delivered(one.id, 200, None)
+
+
+async def test_a_clock_set_back_holds_no_delivery_up(database: Database) -> None:
+    await put_order(database, ORDER, {"main": b"1"}, 10.0)
+    outbox = outbox_at(database, 10_000.0)
+    (one,) = await outbox.claim("main", 60.0, 5)
+    await outbox.retry(one.id, 3600.0, 503, failure("answered", status=503))
+    assert await outbox.claim("main", 60.0, 5) == []
+    outbox = outbox_at(database, 10_000.0 - 1800.0)
+    assert len(await outbox.claim("main", 60.0, 5)) == 1
+
+
+def outbox_at(database: Database, now: float) -> SqlOutbox:
+    """The outbox while the database's clock says so."""
+    outbox = SqlOutbox(database)
+    outbox.now = literal(now)
+    return outbox
 
 
 async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -> None:
-    outbox = SqlOutbox(database)
+    outbox = outbox_at(database, 11.0)
     await put_order(database, ORDER, {"main": b"1", "copy": b"2"}, 10.0)
-    (main,) = await outbox.claim("main", 10.0, 60.0, 5)
-    await outbox.retry(main.id, 11.0, 20.0, 503, failure("answered_with", status=503, said="x" * 1000))
-    assert await outbox.next_due("main") == 20.0
-    assert await outbox.claim("main", 19.0, 60.0, 5) == []
-    (again,) = await outbox.claim("main", 20.0, 60.0, 5)
+    (main,) = await outbox.claim("main", 60.0, 5)
+    await outbox.retry(main.id, 9.0, 503, failure("answered_with", status=503, said="x" * 1000))
+    assert await outbox.next_due_s("main") == 9.0
+    assert await outbox_at(database, 19.0).claim("main", 60.0, 5) == []
+    outbox = outbox_at(database, 20.0)
+    (again,) = await outbox.claim("main", 60.0, 5)
     assert again.attempts == 1
     assert {one.tried_at for one in await outbox.list_deliveries(state="pending")} == {11.0, None}
-    await outbox.dead(main.id, 21.0, 410, failure("answered", status=410))
-    assert await outbox.next_due("main") is None
+    outbox = outbox_at(database, 21.0)
+    await outbox.dead(main.id, 410, failure("answered", status=410))
+    assert await outbox.next_due_s("main") is None
     revived = await outbox.retry_delivery(main.id)
     assert revived is not None
     assert (revived.state, revived.attempts, revived.tried_at) == ("pending", 0, 21.0)
-    await outbox.delivered(main.id, 30.0, 201, "GD1")
+    outbox = outbox_at(database, 30.0)
+    await outbox.delivered(main.id, 201, "GD1")
     done = await outbox.retry_delivery(main.id)
     assert done is not None and done.last_error is None
     assert (done.state, done.delivered_at, done.tried_at) == ("delivered", 30.0, 30.0)
@@ -86,12 +131,14 @@ async def test_orders_are_listed_newest_first(database: Database) -> None:
 
 async def test_how_each_endpoint_fares(database: Database) -> None:
     outbox = SqlOutbox(database)
-    for revision in (1, 2, 3):
-        await put_order(database, structs.replace(ORDER, revision=revision), {"main": b"1"}, 10.0 + revision)
+    for number in (1, 2, 3):
+        call = f"main-{number}"
+        one = structs.replace(ORDER, id=order_id(call), call_id=call)
+        await put_order(database, one, {"main": b"1"}, 10.0 + number)
     await put_order(database, ORDER, {"copy": b"2"}, 10.0)
-    first, second, _ = await outbox.claim("main", 20.0, 60.0, 5)
-    await outbox.delivered(first.id, 30.0, 201, "GD1")
-    await outbox.dead(second.id, 31.0, 410, failure("answered_with", status=410, said="gone"))
+    first, second, _ = await outbox.claim("main", 60.0, 5)
+    await outbox_at(database, 30.0).delivered(first.id, 201, "GD1")
+    await outbox_at(database, 31.0).dead(second.id, 410, failure("answered_with", status=410, said="gone"))
     found = await outbox.by_endpoint()
     main = found["main"]
     assert (main.pending, main.delivered, main.dead) == (1, 1, 1)

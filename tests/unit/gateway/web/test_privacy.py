@@ -202,7 +202,7 @@ async def opened(database: Database, privacy: Privacy) -> AsyncIterator[House]:
         await put_order(database, structs.replace(before, state=OrderState.SUBMITTED), {"main": b"{}"}, AT)
         (delivery,) = await outbox.list_deliveries()
         await outbox.dead(
-            delivery.id, AT, 422, failure("answered_with", status=422, said=f"wrong phone {NUMBER}")
+            delivery.id, 422, failure("answered_with", status=422, said=f"wrong phone {NUMBER}")
         )
         await drafts.keep_unsaved(ORDER, {"phone": f"{NUMBER}#", "wish": f"打{NUMBER}"}, by="zhang")
         why = refusal("number_forbidden", number=NUMBER)
