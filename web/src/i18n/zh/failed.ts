@@ -7,6 +7,7 @@ const zh: Shape<typeof en> = {
   answered_with: '对方返回 HTTP {status}：{said}',
   no_answer: '{seconds} 秒内无应答',
   no_connection: '无法连接（{kind}：{text}）',
+  not_accepted: '对方返回 HTTP {status}，但未受理：{said}',
   not_signed: '无法签名，未发送：{text}',
   redirected: '对方返回 HTTP {status}（不跟随重定向，请配置最终地址）',
 }
