@@ -40,6 +40,7 @@ def private(
     agi: str = NOWHERE,
     audiosocket: str = NOWHERE,
     mediasocket: str = "",
+    agi_peers: tuple[str, ...] = (),
     provide: Callable[[Path], None] | None = None,
 ) -> SomeAsterisk:
     """An Asterisk of the test's own, on this machine's; skips or fails where there is none."""
@@ -50,6 +51,7 @@ def private(
         agi=agi,
         audiosocket=audiosocket,
         mediasocket=mediasocket,
+        agi_peers=agi_peers,
         root=root if root != Path("/") else None,
         provide=provide,
     )

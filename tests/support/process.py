@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,11 +33,10 @@ reconnect_max_s = 1
 url = "{softphone}"
 [agi]
 port = {agi}
+peers = {peers}
 [audiosocket]
 port = {audio}
-[asr]
-model = "{model}"
-live = {live}
+{asr}
 [[workorders]]
 id = "main"
 url = "{url}"
@@ -63,10 +63,14 @@ class GatewayProcess:
         live: bool = True,
         softphones: bool = False,
         database: str | None = None,
+        data: Path | None = None,
+        agi_peers: Sequence[int] = (),
+        asr: str = "",
     ):
         """`softphones`: every agent's phone is a browser; the PBX's settings must say so too.
 
-        `database`: the URL of one that is there already, in the newest schema.
+        `database`: the URL of one that is there already, in the newest schema. `data`: the data directory, if
+        it is shared. `agi_peers`: the FastAGI ports of those that serve in turn. `asr`: another recogniser.
         """
         self.directory = directory
         self.web = spare_tcp()
@@ -80,7 +84,7 @@ class GatewayProcess:
         lines = shared[shared.index("# ---- lines") : shared.index("# ---- speech")]
         self.config = directory / "hotline.toml"
         text = CONFIG.format(
-            data=directory / "data",
+            data=data or directory / "data",
             web=self.web,
             stream=spare_tcp(),
             ami=asterisk.options.ami_port,
@@ -90,9 +94,9 @@ class GatewayProcess:
             phones=asterisk.pbx.phones_file,
             softphone=asterisk.pbx.softphone.url,
             agi=agi,
+            peers=[f"127.0.0.1:{port}" for port in agi_peers],
             audio=audio,
-            model=MODEL,
-            live=str(live).lower(),
+            asr=asr or f'[asr]\nmodel = "{MODEL}"\nlive = {str(live).lower()}',
             url=url,
             secret=secret_file,
         )
@@ -118,24 +122,43 @@ class GatewayProcess:
                 self._process.kill()
                 await self._process.wait()
 
-    async def start(self) -> None:
-        """Start it and wait until it is ready."""
+    async def start(self, *, ready: bool = True) -> None:
+        """Start it and wait until it is ready; with `ready=False` only until it answers."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", "from gateway.cli import main; main()", "run", "-c", str(self.config),
                 stdout=log, stderr=log, env=os.environ | {"PYTHONWARNINGS": "default"},
             )  # fmt: skip
-        async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+        async with asyncio.timeout(90):
             while True:
                 if self._process.returncode is not None:
                     raise AssertionError(f"the gateway ended: {self.log.read_text()[-3000:]}")
-                try:
-                    async with session.get(f"http://127.0.0.1:{self.web}/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
+                status = await self.status()
+                if status == 200 or (status is not None and not ready):
+                    return
                 await asyncio.sleep(0.2)
+
+    async def status(self) -> int | None:
+        """The HTTP status of /readyz; `None`: no answer."""
+        timeout = aiohttp.ClientTimeout(total=2)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://127.0.0.1:{self.web}/readyz") as answer,
+            ):
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self, timeout: float = 30.0) -> None:
+        """Wait until the process has ended."""
+        assert self._process is not None
+        await asyncio.wait_for(self._process.wait(), timeout)
 
     async def kill(self) -> None:
         """SIGKILL."""

@@ -29,13 +29,13 @@ class Leases(LeaseRepository):
         raise OSError("connection refused")
 
     async def silent(self) -> Renewal:
-        await asyncio.sleep(3600)
-        raise AssertionError
+        await asyncio.Event().wait()
+        return Renewal(True, True)
 
-    async def take(self, *_: object) -> Grant | None:  # type: ignore[override]
+    async def take(self, *_: object) -> Grant | None:
         return GRANT
 
-    async def renew(self, *_: object) -> Renewal:  # type: ignore[override]
+    async def renew(self, *_: object) -> Renewal:
         return await self.answer()
 
 
@@ -56,10 +56,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 async def holding() -> tuple[Ownership, Leases, Clock]:
     leases, clock = Leases(), Clock()
     mine = Ownership(leases, GRANT.names, "http://here/", ttl_s=5.0, clock=clock)
-    assert not mine.holds
     await mine.take()
     assert mine.holds
     return mine, leases, clock
+
+
+def test_before_it_holds_anything_it_may_not_act() -> None:
+    assert not Ownership(Leases(), GRANT.names, "http://here/").holds
 
 
 async def test_a_holder_that_was_stopped_may_not_act_when_it_wakes_up() -> None:
