@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from domain.alarms import AlarmRule
+from domain.leases import Lease
 from domain.lines import Line
 from domain.messages import Message
 
@@ -69,6 +70,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     alarms: list[AlarmRule]
     pbxs: list[PbxView]
     endpoints: list[EndpointState]
+    leases: list[Lease]
+    """Which process serves what, and which ones stand by; empty where only one process can serve."""
     where: dict[str, str]
 
 
@@ -80,4 +83,5 @@ WHERE = {
     "alarms": "[[alarms]]",
     "pbxs": "[[pbx]]",
     "endpoints": "[[workorders]]",
+    "leases": "database.url",
 }

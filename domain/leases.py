@@ -7,7 +7,7 @@ class Lease(Struct, frozen=True):
     """One thing that one process at a time may serve. Instants are POSIX seconds by the database's clock."""
 
     name: str
-    """`pbx:<name>`."""
+    """`pbx:<name>`; `standby:<holder>` for a process that stands by."""
     holder: str
     """The process that has it, or had it last: `HOST:PID:RANDOM`; empty: nobody ever had it."""
     address: str

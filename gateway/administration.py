@@ -11,6 +11,7 @@ from gateway.asterisk.link import PbxLink
 from gateway.doctor import examine
 from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.settings import PbxSettings, Settings
+from gateway.storage.leases import LeaseRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 
@@ -27,12 +28,14 @@ class Administration:
         links: Mapping[str, PbxLink],
         outbox: SqlOutbox,
         orders: OrderRepository,
+        leases: LeaseRepository | None = None,
     ) -> None:
         self._settings = settings
         self._pbxs = pbxs
         self._links = links
         self._outbox = outbox
         self._orders = orders
+        self._leases = leases
         self._round: asyncio.Task[list[Finding]] | None = None
 
     async def overview(self) -> Overview:
@@ -57,6 +60,7 @@ class Administration:
             alarms=[alarm.model() for alarm in settings.alarms],
             pbxs=[self._pbx(pbx) for pbx in self._pbxs.values()],
             endpoints=await self._endpoints(),
+            leases=[] if self._leases is None else await self._leases.list_leases(),
             where=WHERE,
         )
 

@@ -24,6 +24,8 @@ Start here:
 
   hotline config check     check hotline.toml
 
+  hotline status           is it ready, and which process serves what?
+
   hotline doctor           check everything the gateway needs; each failure names its fix
 
   hotline accounts add     add an account; start with the first administrator

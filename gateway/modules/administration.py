@@ -8,6 +8,8 @@ from gateway.administration import Administration
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.command_log import CommandRepository
+from gateway.storage.database import Database
+from gateway.storage.leases import LeaseRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.telephony import Telephony
@@ -32,6 +34,7 @@ class AdministrationModule(Module):
             telephony.links,
             runtime.get(SqlOutbox),
             runtime.get(OrderRepository),
+            None if runtime.ownership is None else LeaseRepository(runtime.get(Database)),
         )
         self._audit = runtime.get(CommandRepository)
 

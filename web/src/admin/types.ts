@@ -50,7 +50,18 @@ export interface EndpointState {
   readonly configured: boolean
 }
 
-export type Section = 'lines' | 'agents' | 'skills' | 'pause_reasons' | 'alarms' | 'pbxs' | 'endpoints'
+/** What one process at a time may serve, or (`standby:…`) a process that stands by. */
+export interface Lease {
+  readonly name: string
+  readonly holder: string
+  readonly address: string
+  readonly term: number
+  readonly taken_at: number
+  /** Not above 0: nobody holds it. */
+  readonly expires_in_s: number
+}
+
+export type Section = 'lines' | 'agents' | 'skills' | 'pause_reasons' | 'alarms' | 'pbxs' | 'endpoints' | 'leases'
 
 export interface Overview {
   /** The configuration file; empty: defaults and environment only. */
@@ -61,6 +72,8 @@ export interface Overview {
   readonly alarms: readonly AlarmRule[]
   readonly pbxs: readonly PbxView[]
   readonly endpoints: readonly EndpointState[]
+  /** Empty: only one process can serve. */
+  readonly leases: readonly Lease[]
   readonly where: Readonly<Record<Section, string>>
 }
 

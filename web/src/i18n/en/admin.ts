@@ -41,6 +41,7 @@ export default {
     alarms: 'Alarm rules',
     pbxs: 'PBXs',
     endpoints: 'Work-order systems',
+    leases: 'Active and standby gateways',
   },
   column: {
     endpoint: 'Endpoint',
@@ -52,6 +53,10 @@ export default {
     name: 'Name',
     link: 'Link',
     liveAudio: 'Live audio',
+    role: 'Role',
+    process: 'Process',
+    address: 'Address',
+    since: 'Since',
     numbers: 'Numbers',
     digit: 'Key',
     queue: 'Queue',
@@ -80,6 +85,7 @@ export default {
     did: 'Action',
     args: 'Arguments',
   },
+  lease: { serves: 'active', standsBy: 'standby', nobody: 'nobody serves it' },
   deliveryState: { pending: 'pending', delivered: 'delivered', dead: 'dead' },
   measure: {
     waiting: 'callers waiting',

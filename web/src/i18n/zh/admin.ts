@@ -32,6 +32,7 @@ export default {
     alarms: '告警规则',
     pbxs: '话务平台',
     endpoints: '工单系统',
+    leases: '主备网关',
   },
   column: {
     endpoint: '工单系统',
@@ -43,6 +44,10 @@ export default {
     name: '名称',
     link: '连接',
     liveAudio: '实时音频',
+    role: '角色',
+    process: '进程',
+    address: '地址',
+    since: '自',
     numbers: '号码',
     digit: '按键',
     queue: '队列',
@@ -71,6 +76,7 @@ export default {
     did: '操作',
     args: '参数',
   },
+  lease: { serves: '主用', standsBy: '备用', nobody: '无人接管' },
   deliveryState: { pending: '待投递', delivered: '已投递', dead: '投递失败' },
   measure: {
     waiting: '排队人数',
