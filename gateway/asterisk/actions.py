@@ -1,5 +1,6 @@
 """AMI actions sent to a PBX. Each value is a header of its own and never part of another value's text."""
 
+import re
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from gateway.asterisk.link import PbxLink
 
 LISTEN_CONTEXT = "hotline-listen"
 MEDIA_CONNECTION = "hotline-media"
-"""Name of the connection in websocket_client.conf."""
+"""Name of the connection in websocket_client.conf; where gateways serve in turn, its beginning."""
 NORMAL_CLEARING = 16
 """Q.850 cause of an ordinary hang-up."""
 
@@ -56,11 +57,18 @@ async def originate_listener(link: PbxLink, channel: str, feed: UUID) -> None:
     )
 
 
-async def originate_media_socket(link: PbxLink, channel: str, feed: UUID) -> None:
+def media_connection(address: str, *, shared: bool) -> str:
+    """The name of the connection to the gateway at that address (HOST:PORT). `shared`: one of several."""
+    return f"{MEDIA_CONNECTION}-{re.sub(r'[^A-Za-z0-9]', '-', address)}" if shared else MEDIA_CONNECTION
+
+
+async def originate_media_socket(
+    link: PbxLink, channel: str, feed: UUID, connection: str = MEDIA_CONNECTION
+) -> None:
     """Listen to one channel over chan_websocket: the PBX connects to our websocket server with `feed`."""
     await originate(
         link,
-        f"WebSocket/{MEDIA_CONNECTION}/c(slin)v(feed={feed})",
+        f"WebSocket/{connection}/c(slin)v(feed={feed})",
         LISTEN_CONTEXT,
         "spy",
         variables={"__HOTLINE_SPY": channel},

@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 
 from domain.phones import DESK_CHOSEN, PhoneKind, choice_device
+from gateway.asterisk.actions import media_connection
 from gateway.settings import AgentSettings, PbxSettings, Settings
 
 MARKER = "Rendered by `hotline deploy asterisk` from hotline.toml: change it there."
@@ -52,6 +53,8 @@ class ProvisionOptions:
     audiosocket: str = "127.0.0.1:4574"
     mediasocket: str = ""
     """HOST:PORT for live audio over chan_websocket; empty means AudioSocket."""
+    mediasocket_peers: tuple[str, ...] = ()
+    """HOST:PORT of the gateways that serve in turn."""
     trunk_addresses: tuple[str, ...] = ("192.0.2.1",)
     """Addresses the carrier's calls come from."""
     phone_passwords: dict[str, str] = field(default_factory=dict)
@@ -150,6 +153,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
         "o": options,
         "pbx": pbx,
         "softphone": pbx.softphone,
+        "media": _media_connections(options),
         "lines": lines,
         "agents": [{"id": agent.id, "rung": _rung(agent)} for agent in agents],
         "phones": phones,
@@ -157,6 +161,12 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
         "static_members": settings.desk.login == "always",
         "dynamic_members": settings.desk.login == "desk" or any(agent.desk_phone for agent in agents),
     }
+
+
+def _media_connections(options: ProvisionOptions) -> dict[str, str]:
+    """Connection → HOST:PORT."""
+    addresses = [options.mediasocket, *options.mediasocket_peers] if options.mediasocket else []
+    return {media_connection(one, shared=len(addresses) > 1): one for one in addresses}
 
 
 def _rung(agent: AgentSettings) -> str:

@@ -68,7 +68,8 @@ def deploy_asterisk(
             agi_peers=tuple(settings.agi.peers),
             audiosocket=settings.audiosocket.advertise
             or f"{settings.audiosocket.host}:{settings.audiosocket.port}",
-            mediasocket=mediasocket_address(settings) if chosen.live_audio == "websocket" else "",
+            mediasocket=settings.mediasocket.address if chosen.live_audio == "websocket" else "",
+            mediasocket_peers=tuple(settings.mediasocket.peers),
             phone_passwords=phone_passwords(settings, chosen.phones_file or directory / "phones.secret"),
         )
         written = write(render(settings, chosen, options), directory, force=force)
@@ -103,11 +104,6 @@ def deploy_prompts(
         err.print(f"missing: {problem}", markup=False)
     if problems:
         raise typer.Exit(1)
-
-
-def mediasocket_address(settings: Settings) -> str:
-    """Return the HOST:PORT at which PBXs reach our websocket server."""
-    return settings.mediasocket.advertise or f"{settings.mediasocket.host}:{settings.mediasocket.port}"
 
 
 def phone_passwords(settings: Settings, path: Path) -> dict[str, str]:

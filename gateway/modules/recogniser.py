@@ -15,7 +15,7 @@ from asr.pool import EnginePool
 from domain.calls import Call
 from domain.facts import RecogniserChanged
 from domain.recogniser import Recogniser
-from gateway.asterisk.actions import originate_listener, originate_media_socket
+from gateway.asterisk.actions import media_connection, originate_listener, originate_media_socket
 from gateway.factories import asr_config
 from gateway.facts.recorder import FactRecorder
 from gateway.health import Check, ReadinessCheck
@@ -97,8 +97,12 @@ class RecogniserModule(Module):
     async def _listen(self, call: Call, channel: str, feed: UUID) -> None:
         # The PBXs are linked later than the audio servers open: they are told the servers' addresses.
         link = self._runtime.get(Telephony).links[call.pbx]
-        by_websocket = link.settings.live_audio == "websocket"
-        await (originate_media_socket if by_websocket else originate_listener)(link, channel, feed)
+        if link.settings.live_audio != "websocket":
+            await originate_listener(link, channel, feed)
+            return
+        media = self._runtime.settings.mediasocket
+        connection = media_connection(media.address, shared=bool(media.peers))
+        await originate_media_socket(link, channel, feed, connection)
 
     def jobs(self) -> Iterable[Job]:
         """Tell which calls go first, and how the recogniser keeps up."""

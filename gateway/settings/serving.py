@@ -73,6 +73,14 @@ class MediaSocketSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 4575
     advertise: str | None = None
+    peers: list[Annotated[str, Field(pattern=PEER)]] = Field(
+        default_factory=list, description="HOST:PORT of the gateways that serve in turn with this one"
+    )
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT that the PBX uses."""
+        return self.advertise or f"{self.host}:{self.port}"
 
 
 class DemoSettings(Section):

@@ -1,10 +1,12 @@
 """The rendered configuration: complete, and nothing a name holds can become configuration."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.asterisk.actions import media_connection
 from gateway.asterisk.provisioning import MARKER, ProvisionError, ProvisionOptions, plain, render, write
 from gateway.settings import AgentSettings, Settings, SoftphoneSettings, load_settings
 from gateway.settings.load import EXAMPLE
@@ -115,3 +117,26 @@ def test_foreign_files_are_not_overwritten_and_secrets_are_private(tmp_path: Pat
     write(files, tmp_path)
     for name in ("manager.conf", "pjsip.conf"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_gateways_that_serve_in_turn_are_both_in_the_dialplan() -> None:
+    options = replace(
+        OPTIONS,
+        agi="10.0.0.5:4573",
+        agi_peers=("10.0.0.6:4573",),
+        mediasocket="10.0.0.5:4575",
+        mediasocket_peers=("10.0.0.6:4575",),
+    )
+    files = rendered(options=options)
+    dialplan = files["extensions.conf"]
+    first = dialplan.index("AGI(${HOTLINE_AGI},${HOTLINE_LINE})")
+    second = dialplan.index('ExecIf($["${AGISTATUS}" = "FAILURE"]?AGI(agi://10.0.0.6:4573/hotline,')
+    assert first < second < dialplan.index("Goto(hotline-queue,${HOTLINE_LINE},1)")
+    media = files["websocket_client.conf"]
+    for host in ("10.0.0.5", "10.0.0.6"):
+        name = media_connection(f"{host}:4575", shared=True)
+        section = media.partition(f"[{name}]\n")[2].partition("[")[0]
+        assert f"uri = ws://{host}:4575/media\n" in section
+    alone = rendered(options=replace(options, agi_peers=(), mediasocket_peers=()))
+    assert "[hotline-media]\n" in alone["websocket_client.conf"]
+    assert "AGISTATUS" not in alone["extensions.conf"]
