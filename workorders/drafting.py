@@ -141,6 +141,9 @@ class Drafting:
         draft = await self.open(call)
         async with draft.lock:
             draft.call = call
+            # Whatever was left out meanwhile, the database has it all.
+            said = await self._calls.list_utterances(call.id)
+            draft.utterances = {**(draft.utterances or {}), **{one.id: one for one in said}}
             await self._refill(draft)
         if draft.asking is not None:
             await asyncio.wait([draft.asking], timeout=self._rules.ask_wait_s)

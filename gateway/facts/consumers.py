@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from domain.facts import AnyFact, UtteranceHeard, call_id_of
+from domain.facts import AnyFact, CallUpdated, UtteranceHeard, call_id_of
 from gateway.facts.bus import LocalBus
 
 log = structlog.get_logger(__name__)
@@ -15,21 +15,28 @@ log = structlog.get_logger(__name__)
 Consumer = Callable[[Any], Awaitable[None]]
 """Acts on one fact of the type it is registered for. An error is logged and stops nobody else."""
 
-LONG_LANE = 200
-"""So many facts of one call waiting are reported: whatever its consumers wait for, it takes too long."""
+LANE = 200
+"""So many facts of one call wait at most: beyond, the oldest that can be spared is left out."""
+SPARED = (UtteranceHeard, CallUpdated)
+"""Facts that need not be handed out one by one: what later ones say, and the database, make up for them."""
+CONSUMER_S = 120.0
+"""No consumer is waited for longer: whatever it waits for, its call's other facts have their turn."""
 
 
 class Consumers:
     """Hands facts to their consumers, in order of publication and of registration, call by call.
 
     Each call has a lane of its own: the PBX, model or database row that one call waits for holds up no other
-    call. Facts of no call share a lane. Partial texts of utterances are not handed out.
+    call. A lane is bounded in length and each of its consumers in time, and what is left out or given up is
+    reported. Facts of no call share a lane. Partial texts of utterances are not handed out.
     """
 
     def __init__(self) -> None:
         self._of_type: dict[type[AnyFact], list[Consumer]] = {}
         self._lanes: dict[str, deque[AnyFact]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.left_out = 0
+        """Facts that were not handed out, for too many waited."""
 
     def register(self, fact: type[AnyFact], consumer: Consumer) -> None:
         """Let `consumer` act on every fact of that type."""
@@ -59,13 +66,22 @@ class Consumers:
         lane = self._lanes.get(call_id)
         if lane is not None:
             lane.append(fact)
-            if len(lane) % LONG_LANE == 0:
-                log.error("facts_wait", call=call_id, facts=len(lane))
+            if len(lane) > LANE:
+                self._spare_one(call_id, lane)
             return
         lane = self._lanes[call_id] = deque([fact])
         task = asyncio.create_task(self._drain(call_id, lane), name=f"facts of {call_id or 'no call'}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _spare_one(self, call_id: str, lane: deque[AnyFact]) -> None:
+        spared = next((index for index, fact in enumerate(lane) if isinstance(fact, SPARED)), None)
+        if spared is None:
+            log.error("facts_wait", call=call_id, facts=len(lane))
+            return
+        self.left_out += 1
+        log.error("fact_left_out", call=call_id, fact=type(lane[spared]).__name__, waiting=len(lane))
+        del lane[spared]
 
     async def _drain(self, call_id: str, lane: deque[AnyFact]) -> None:
         try:
@@ -73,7 +89,8 @@ class Consumers:
                 fact = lane.popleft()
                 for consumer in self._of_type.get(type(fact), ()):
                     try:
-                        await consumer(fact)
+                        async with asyncio.timeout(CONSUMER_S):
+                            await consumer(fact)
                     except Exception:
                         # The next consumer is called all the same.
                         log.exception("fact_not_handled", fact=type(fact).__name__, call=call_id)

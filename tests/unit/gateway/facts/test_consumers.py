@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from msgspec import structs
 
 from domain.facts import CallEnded, CallStarted, CallUpdated, UtteranceHeard
@@ -110,3 +111,50 @@ async def test_partial_texts_pass_by() -> None:
         bus.publish(final)
         await settled(consumers)
     assert seen == ["路灯坏了"]
+
+
+async def test_a_lane_is_bounded_and_what_matters_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.facts.consumers.LANE", 10)
+    going_on, done = asyncio.Event(), list[str]()
+
+    async def slow(fact: Any) -> None:
+        await going_on.wait()
+        done.append(fact.what if isinstance(fact, CallUpdated) else type(fact).__name__)
+
+    consumers = Consumers()
+    for kind in (CallStarted, CallUpdated, CallEnded):
+        consumers.register(kind, slow)
+    call = a_call(1)
+    async with running(consumers) as bus:
+        bus.publish(CallStarted(at=AT, call=call))
+        await asyncio.sleep(0.05)
+        bus.publish(CallEnded(at=AT, call=call))
+        for number in range(1000):
+            bus.publish(CallUpdated(at=AT, call=call, what=str(number)))
+        await asyncio.sleep(0.05)
+        assert consumers.waiting == 10
+        going_on.set()
+        await settled(consumers)
+    assert done == ["CallStarted", "CallEnded", *(str(number) for number in range(991, 1000))]
+    assert consumers.left_out == 991
+
+
+async def test_a_consumer_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.facts.consumers.CONSUMER_S", 0.05)
+    done: list[str] = []
+
+    async def stuck(_: CallStarted) -> None:
+        await asyncio.Event().wait()
+
+    async def after(fact: CallStarted) -> None:
+        done.append(fact.call.id)
+
+    consumers = Consumers()
+    consumers.register(CallStarted, stuck)
+    consumers.register(CallStarted, after)
+    async with running(consumers) as bus:
+        bus.publish(CallStarted(at=AT, call=a_call(1)))
+        async with asyncio.timeout(5):
+            while not done:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert done == ["main-1"]
