@@ -13,7 +13,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -62,13 +62,18 @@ class PrivateAsterisk:
         agi_peers: tuple[str, ...] = (),
         demo: bool = False,
         root: Path | None = None,
+        prefix: Sequence[str] = (),
         provide: Callable[[Path], None] | None = None,
     ) -> None:
-        """`directory` belongs to the instance; `provide(sounds)` may add sound files before the start."""
+        """`directory` belongs to the instance; `provide(sounds)` may add sound files before the start.
+
+        `prefix`: a command to start Asterisk by, such as `nice`.
+        """
         self._settings = settings
         self.directory = directory.absolute()
         self._root = find_asterisk(root)
         self._provide = provide
+        self._prefix = tuple(prefix)
         self._process: asyncio.subprocess.Process | None = None
         inside = str(self.directory) if self._root == Path("/") else INSIDE
         rtp = spare_block(RTP_PORTS)
@@ -176,6 +181,7 @@ class PrivateAsterisk:
         output = (self.directory / "asterisk.out").open("wb")
         try:
             self._process = await asyncio.create_subprocess_exec(
+                *self._prefix,
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

@@ -10,6 +10,7 @@ from gateway.settings import Settings
 from ivr import prompts
 from tests.support.ami_client import PlainAmi
 from tests.support.machine import needed_asterisk
+from tests.support.punctual import punctual
 from tests.support.scenario import ScenarioAsterisk
 from tests.support.sip.phones import SipCaller
 
@@ -53,6 +54,7 @@ def private(
         mediasocket=mediasocket,
         agi_peers=agi_peers,
         root=root if root != Path("/") else None,
+        prefix=punctual(),
         provide=provide,
     )
 

@@ -20,6 +20,7 @@ data_dir = "{data}"
 [http]
 port = {web}
 stream_port = {stream}
+{http}
 [[pbx]]
 name = "main"
 port = {ami}
@@ -66,14 +67,16 @@ class GatewayProcess:
         data: Path | None = None,
         agi_peers: Sequence[int] = (),
         asr: str = "",
+        http: str = "",
     ):
         """`softphones`: every agent's phone is a browser; the PBX's settings must say so too.
 
         `database`: the URL of one that is there already, in the newest schema. `data`: the data directory, if
         it is shared. `agi_peers`: the FastAGI ports of those that serve in turn. `asr`: another recogniser.
+        `http`: more lines of that section.
         """
         self.directory = directory
-        self.web = spare_tcp()
+        self.web, self.stream = spare_tcp(), spare_tcp()
         self.log = directory / "gateway.log"
         directory.mkdir(parents=True, exist_ok=True)
         secret_file = directory / "workorders.secret"
@@ -86,7 +89,8 @@ class GatewayProcess:
         text = CONFIG.format(
             data=data or directory / "data",
             web=self.web,
-            stream=spare_tcp(),
+            stream=self.stream,
+            http=http,
             ami=asterisk.options.ami_port,
             ami_secret=asterisk.pbx.secret_file,
             prefix=asterisk.pbx.recordings_prefix,

@@ -122,9 +122,12 @@ class BrowserStage:
     outside_port: int = 0
     """UDP, 127.0.0.2: where calls that go outside arrive; 0: none may."""
 
+    front: int = 0
+    """The port by which browsers come; 0: the gateway's own."""
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.gateway.web}"
+        return f"http://127.0.0.1:{self.front or self.gateway.web}"
 
     async def create_accounts(self) -> None:
         """Everybody in `PEOPLE`."""

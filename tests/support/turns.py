@@ -7,9 +7,10 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -97,11 +98,69 @@ class Pair:
                 await asyncio.sleep(0.1)
 
 
+class FrontDoor:
+    """What browsers know: a proxy that leads to whichever of the two is ready, for page and stream."""
+
+    def __init__(self) -> None:
+        self.page, self.stream = spare_tcp(), spare_tcp()
+        self._leads_to: GatewayProcess | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    async def open(self, gateways: Sequence[GatewayProcess]) -> None:
+        """Serve until closed."""
+        for port, there in ((self.page, "web"), (self.stream, "stream")):
+            server = await asyncio.start_server(partial(self._connected, there), "127.0.0.1", port)
+            self._stack.callback(server.close)
+        looking = asyncio.create_task(self._look(gateways))
+        self._stack.callback(looking.cancel)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def _look(self, gateways: Sequence[GatewayProcess]) -> None:
+        while True:
+            for gateway in gateways:
+                if await gateway.status() == 200:
+                    self._leads_to = gateway
+            await asyncio.sleep(0.3)
+
+    async def _connected(
+        self, there: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        ways = [writer]
+        try:
+            to, back = await asyncio.open_connection("127.0.0.1", getattr(self._leads_to, there))
+            ways.append(back)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_relay(reader, back))
+                group.create_task(_relay(to, writer))
+        except* (OSError, AttributeError):
+            pass
+        finally:
+            for one in ways:
+                one.transport.abort()
+
+
+async def _relay(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+    raise ConnectionError("the other side has ended")
+
+
 @asynccontextmanager
 async def pair_on(
-    example: Settings, directory: Path, database: str, *, agents: tuple[str, ...] = AGENTS
+    example: Settings, directory: Path, database: str, front: FrontDoor | None = None
 ) -> AsyncIterator[Pair]:
-    """Both are up, one of them serves."""
+    """Both are up, one of them serves; `front`: the door by which browsers come."""
+    http = (
+        ""
+        if front is None
+        else (
+            f'public_stream_url = "ws://127.0.0.1:{front.stream}/stream"\n'
+            f'allowed_origins = ["http://127.0.0.1:{front.page}"]'
+        )
+    )
     port = int(POSTGRESQL.rpartition("@")[2].partition("/")[0].rpartition(":")[2] or 5432)
     agi, audio = (spare_tcp(), spare_tcp()), (spare_tcp(), spare_tcp())
     async with contextlib.AsyncExitStack() as stack:
@@ -129,6 +188,7 @@ async def pair_on(
                 database=url_of(database).replace(f":{port}/", f":{wires[number].port}/"),
                 data=directory / "data",
                 agi_peers=[agi[1 - number]],
+                http=http,
                 asr=f'[asr]\nengine = "http"\nurl = "{recogniser.url}"\npartials = false',
             )
             for number, name in enumerate(("one", "two"))
@@ -137,6 +197,9 @@ async def pair_on(
         await enter(made[0])
         stack.push_async_exit(made[1])
         await made[1].start(ready=False)
+        if front is not None:
+            await front.open(made)
+            stack.push_async_callback(front.close)
         yield pair
 
 

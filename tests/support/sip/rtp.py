@@ -1,17 +1,21 @@
 """A telephone's voice: sends A-law over RTP in real time when told to, keeps what it hears, presses keys.
 
-Signalling is SIPp's; only the media is here, so that a test decides the moment at which somebody speaks.
+Signalling is SIPp's; only the media is here, so that a test decides the moment at which somebody speaks. The
+sound itself is a process of its own, which keeps time however busy the test and the machine are.
 """
 
+import json
 import socket
 import struct
+import subprocess
+import sys
 import threading
-import time
 from pathlib import Path
 
-FRAME = 160
-PCMA, EVENT = 8, 101
-SILENCE = b"\xd5" * FRAME
+from tests.support.punctual import punctual
+from tests.support.sip import rtp_process as process
+
+FRAME, PCMA, SILENCE = process.FRAME, process.PCMA, process.SILENCE
 
 
 def alaw_of_wav(path: Path) -> bytes:
@@ -26,103 +30,64 @@ def alaw_of_wav(path: Path) -> bytes:
 
 
 class RtpVoice:
-    """One end of a call's audio: silence until `say()`. Threads drive it, a busy event loop does no harm."""
+    """One end of a call's audio: silence until `say()`."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, 0))
-        self._socket.settimeout(0.2)
         self.port: int = self._socket.getsockname()[1]
         self.heard = bytearray()
         """A-law as received, in order of arrival."""
-        self.speaking = threading.Event()
         self.said = threading.Event()
-        self._peer: tuple[str, int] | None = None
-        self._fixed = False
-        self._repeat = False
-        self._audio = b""
-        self._keys = ""
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._receive, daemon=True),
-            threading.Thread(target=self._send, daemon=True),
-        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._before: list[bytes] = []
 
     def start(self, peer: tuple[str, int] | None = None) -> None:
         """Begin to listen, and to send to `peer` (else to whoever sends first)."""
-        self._peer, self._fixed = peer, peer is not None
-        for thread in self._threads:
-            thread.start()
+        command = [*punctual(), sys.executable, "-S", "-E", process.__file__, str(self._socket.fileno())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[self._socket.fileno()]
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        if peer is not None:
+            self._tell(process.PEER, json.dumps(peer).encode())
+        for message in self._before:
+            self._write(message)
 
     def say(self, alaw: bytes, *, repeat: bool = False) -> None:
         """Speak from now on, once or again and again."""
-        self._audio, self._repeat = alaw, repeat
         self.said.clear()
-        self.speaking.set()
+        self._tell(process.REPEAT if repeat else process.SAY, alaw)
 
     def press(self, keys: str) -> None:
         """Send DTMF (RFC 4733)."""
-        self._keys += keys
+        self._tell(process.PRESS, keys.encode())
 
     def close(self) -> None:
         """Fall silent and free the port."""
-        self._stop.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
         self._socket.close()
 
-    def _receive(self) -> None:
-        while not self._stop.is_set():
-            try:
-                packet, sender = self._socket.recvfrom(2048)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            # The PBX speaks from another port in each call: answer where the newest sound comes from.
-            if not self._fixed:
-                self._peer = sender
-            if len(packet) > 12 and packet[1] & 0x7F == PCMA:
-                self.heard += packet[12:]
+    def _tell(self, kind: bytes, data: bytes) -> None:
+        message = process.message(kind, data)
+        if self._process is None:
+            self._before.append(message)
+        else:
+            self._write(message)
 
-    def _send(self) -> None:
-        sequence, stamp, position = 1, 0, 0
-        due = time.monotonic()
-        while not self._stop.is_set():
-            if self._keys and self._peer:
-                sequence, stamp = self._send_key(self._keys[0], sequence, stamp)
-                self._keys = self._keys[1:]
-                due = time.monotonic()
-            frame = SILENCE
-            if self.speaking.is_set():
-                frame = self._audio[position : position + FRAME]
-                position += FRAME
-                if len(frame) < FRAME:
-                    frame += SILENCE[len(frame) :]
-                if position >= len(self._audio) and self._repeat:
-                    position = 0
-                elif position >= len(self._audio):
-                    self.speaking.clear()
-                    self.said.set()
-                    position = 0
-            if self._peer:
-                header = struct.pack("!BBHII", 0x80, PCMA, sequence & 0xFFFF, stamp & 0xFFFFFFFF, 0x1234)
-                self._socket.sendto(header + frame, self._peer)
-            sequence, stamp, due = sequence + 1, stamp + FRAME, due + 0.02
-            time.sleep(max(0.0, due - time.monotonic()))
+    def _write(self, message: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(message)
+        self._process.stdin.flush()
 
-    def _send_key(self, key: str, sequence: int, stamp: int) -> tuple[int, int]:
-        assert self._peer is not None
-        code = "0123456789*#ABCD".index(key)
-        for step in range(1, 11):
-            ended = 0x80 if step >= 8 else 0
-            payload = struct.pack("!BBH", code, ended | 10, min(step, 8) * FRAME)
-            marker = 0x80 if step == 1 else 0
-            header = struct.pack(
-                "!BBHII", 0x80, marker | EVENT, sequence & 0xFFFF, stamp & 0xFFFFFFFF, 0x1234
-            )
-            self._socket.sendto(header + payload, self._peer)
-            sequence += 1
-            time.sleep(0.02)
-        return sequence, stamp + 10 * FRAME
+    def _listen(self, voice: "subprocess.Popen[bytes]") -> None:
+        assert voice.stdout is not None
+        while (got := process.read_message(voice.stdout)) is not None:
+            kind, data = got
+            if kind == process.HEARD:
+                self.heard += data
+            else:
+                self.said.set()
