@@ -2,11 +2,12 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, startup, web_wall
+from benchmarks import events, fanout, history, latency, startup, web_wall, whole
 from gateway.logs import configure
 
 PARTS = {
     "events": events.main,
+    "whole": whole.main,
     "latency": latency.main,
     "fanout": fanout.main,
     "startup": startup.main,

@@ -133,6 +133,13 @@ async def _serve(pipe: Connection, plan: PbxPlan) -> None:
                 pipe.send(count * calls.events)
                 await requests(pipe)  # the word to begin
                 server.feed(wire)
+            case ("alive", first, count):
+                # Call by call an agent of its own; event by event all calls.
+                alive = [calls.call(first + n, str(2000 + n).encode()) for n in range(count)]
+                wire = b"".join(b"".join(together) for together in zip(*alive, strict=True))
+                pipe.send(count * calls.events)
+                await requests(pipe)
+                server.feed(wire)
             case ("pace", first, rate, seconds, agents):
                 pipe.send(await _pace(server, calls, first, rate, seconds, agents))
     await server.stop()
