@@ -4,8 +4,8 @@ All modules run: figures, alarms, orders begun and changed, screen-pop, history,
 the work after the hang-up (its recordings are not there) and speech. The calls are interleaved: each event of
 one is followed by the same event of the 299 others. Against stock panoramisk's dispatch to an empty callback,
 as in `events`: same bytes, same core, CPU time of the process. Done is when everything is committed, each
-call has its order in the database and all 50 clients have read it. On SQLite and, where there is one, PostgreSQL,
-whose own server's time is not counted.
+call has its order in the database and all 50 clients have read it. On SQLite, and where there is one on
+PostgreSQL, whose own server's time is not counted.
 """
 
 import argparse
