@@ -25,11 +25,11 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from agents.accounts.identity import Role
-from agents.alarms.rules import Measure
 from benchmarks.events import CLIENTS, stock
 from benchmarks.followers import run_followers
 from benchmarks.harness import Helper, helper, median, pin, progress, report
 from benchmarks.pbx import SECRET, USER, PbxPlan, run_pbx
+from domain.alarms import Measure
 from domain.facts import AnyFact, CallEnded
 from gateway.app import MODULES, run_gateway
 from gateway.memory import settle

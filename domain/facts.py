@@ -33,6 +33,8 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
     pass
 
 
+RESYNC = "resync"
+"""`CallUpdated.what` of a call that was found again on the PBX: after a lost link, or by a new process."""
 RECOVERED = "recovered"
 """`CallUpdated.what` after a call recovery: the agent's phone continued the call on a new channel."""
 

@@ -56,7 +56,7 @@ def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Cal
         tracker.conversations.settle(at, channel)
     for call in list(registry.calls.values()):
         after = tracker.conversations.refresh(call, given_up=True)
-        registry.tell(f.CallUpdated(at=at, call=after, what="resync"))
+        registry.tell(f.CallUpdated(at=at, call=after, what=f.RESYNC))
         for channel in registry.members(call.id):
             registry.show(at, channel.agent)
     return registry.take()

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from domain.facts import AnyFact
+from domain.facts import RESYNC, AnyFact, CallUpdated, OrderChanged, UtteranceHeard
+from gateway.facts.consumers import Consumer
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
+from gateway.storage.calls import CallRepository
+from gateway.storage.orders import OrderRepository
 from gateway.stream.hub import Hub
 from gateway.stream.state import LiveView
 from gateway.supervision import Job
@@ -21,10 +24,11 @@ class StreamModule(Module):
     """Provides the `LiveView` and its `Hub`, fed with every fact; `gateway/app.py` serves them."""
 
     name = "stream"
-    needs = (FactRecorder,)
+    needs = (FactRecorder, CallRepository, OrderRepository)
 
     async def open(self, runtime: Runtime) -> None:
         """Nothing is known yet: facts fill the view."""
+        self._calls, self._orders = runtime.get(CallRepository), runtime.get(OrderRepository)
         self._view = LiveView()
         self._hub = Hub(self._view)
         runtime.provide(self._view, self._hub)
@@ -32,6 +36,25 @@ class StreamModule(Module):
     def listeners(self) -> Iterable[Callable[[AnyFact], None]]:
         """Every fact changes what is shown."""
         return [self._hub.publish]
+
+    def consumers(self) -> Mapping[type[AnyFact], Consumer]:
+        """A call that was found going on shows what was said and written before."""
+        return {CallUpdated: self._on_call_updated}
+
+    async def _on_call_updated(self, fact: CallUpdated) -> None:
+        if fact.what != RESYNC or not fact.call.has_work_order:
+            return
+        said = await self._calls.list_utterances(fact.call.id)
+        order = await self._orders.order_of_call(fact.call.id)
+        # What came meanwhile is newer: only what is not there yet is shown.
+        heard, written = dict(self._view.values("transcripts")), dict(self._view.values("orders"))
+        if fact.call.id not in dict(self._view.values("calls")):
+            return
+        for utterance in said:
+            if utterance.id not in heard:
+                self._hub.publish(UtteranceHeard(at=fact.at, utterance=utterance))
+        if order is not None and order.id not in written:
+            self._hub.publish(OrderChanged(at=order.updated_at, order=order, changed=()))
 
     def jobs(self) -> Iterable[Job]:
         """What is over leaves the screens after a while."""

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 
 from asr.live_transcription import LiveTranscription
-from domain.facts import RECOVERED, AnyFact, CallAnswered, CallHeld, CallUpdated
+from domain.facts import RECOVERED, RESYNC, AnyFact, CallAnswered, CallHeld, CallUpdated
 from gateway.facts.consumers import Consumer
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.telephony import Telephony
-
-RESYNC = "resync"
-"""`CallUpdated.what`: the call was found again after the link was lost."""
 
 
 class TranscriptionModule(Module):

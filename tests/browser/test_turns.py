@@ -35,10 +35,10 @@ async def test_the_desk_goes_on_with_the_gateway_that_took_over(
         await stage.create_accounts()
         ports = pair.asterisk.options
         async with (
-            stage.seat(browser, "wangfang") as seat,
+            stage.seat(browser, "liqiang") as seat,
             ami(pair.asterisk) as events,
-            SipAgent(tmp_path, ports.sip_port, "1001", ports.phone_passwords["1001"]),
-            SipCaller(tmp_path, ports.sip_port, "12345", CALLER) as caller,
+            SipAgent(tmp_path, ports.sip_port, "1002", ports.phone_passwords["1002"]),
+            SipCaller(tmp_path, ports.sip_port, "12346", CALLER) as caller,
         ):
             mine, title = seat.page.locator(".state-bar"), seat.page.locator("[data-field=title] input")
             await events.until("AgentConnect", 60)

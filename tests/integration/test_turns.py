@@ -26,6 +26,7 @@ async def rounds(example: Settings, directory: Path, database: str, ways: list[s
                 await pair.lose(way)
         await everything_done(pair)
         assert await faults(pair, callers.placed) == []
+        assert pair.receiver.orders
         assert await listeners(pair) == []
         return pair.took_s
 

@@ -31,7 +31,9 @@ from tests.support.sip.rtp import alaw_of_wav
 from tests.support.sip.softphone import Softphone
 from tests.support.wire import Wire
 
-AGENTS = ("1001", "1002")
+AGENTS = ("1001", "1002", "1003")
+NUMBERS = ("12345", "12346", "12347")
+"""What the callers dial: the first has a menu, in which some of them are when a gateway is lost."""
 TAKES_OVER_S = 10.0
 OVERLAP_S = 0.5
 """Utterances begin and end a little before and after what is said."""
@@ -226,7 +228,7 @@ class Callers:
             Softphone(options.sip_port, "outside", address="127.0.0.2")
         )
         self._over = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._keep_calling()) for _ in AGENTS]
+        self._tasks = [asyncio.create_task(self._keep_calling(number)) for number in NUMBERS]
         self._talking = asyncio.create_task(self._talk())
         return self
 
@@ -236,11 +238,11 @@ class Callers:
         self._talking.cancel()
         await self._stack.aclose()
 
-    async def _keep_calling(self) -> None:
+    async def _keep_calling(self, called: str) -> None:
         while not self._over.is_set():
             number = f"139{len(self.placed):08d}"
             self.placed.append(number)
-            call = await self._outside.dial("12345", number)
+            call = await self._outside.dial(called, number)
             await asyncio.wait_for(call.answered.wait(), 30)
             self._outside.say(call, self._said[Side.CALLER])
             await asyncio.sleep(random.uniform(*self._seconds))

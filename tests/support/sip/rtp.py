@@ -48,7 +48,8 @@ class RtpVoice:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[self._socket.fileno()]
         )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
+        self._listener.start()
         if peer is not None:
             self._tell(process.PEER, json.dumps(peer).encode())
         for message in self._before:
@@ -68,6 +69,10 @@ class RtpVoice:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._listener.join()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
         self._socket.close()
 
     def _tell(self, kind: bytes, data: bytes) -> None:
