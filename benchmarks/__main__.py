@@ -2,13 +2,14 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, startup, web_wall
+from benchmarks import events, fanout, history, latency, shift_start, startup, web_wall
 from gateway.logs import configure
 
 PARTS = {
     "events": events.main,
     "latency": latency.main,
     "fanout": fanout.main,
+    "shift_start": shift_start.main,
     "startup": startup.main,
     "history": history.main,
     "web_wall": web_wall.main,

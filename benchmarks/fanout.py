@@ -14,9 +14,10 @@ from benchmarks.pipeline import authenticate
 from domain.calls import Call, CallState, Direction, Party, Side
 from domain.facts import CallEnded, CallUpdated, PbxLinkChanged, UtteranceHeard
 from domain.transcripts import Utterance
+from gateway.stream.encoding import delta_frame
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
-from gateway.stream.state import LiveView, delta_frame
+from gateway.stream.state import LiveView
 
 BAR, P99_BAR, MEMORY_BAR_MIB = 0.8, 1.2, 64.0
 DEAF_BYTES = 2 << 20
@@ -54,8 +55,8 @@ async def baseline(
     link = {"pbx": "main", "up": True, "reason": "x" * 300, "since": 1.0}
     for number in range(count):
         seq = 10**6 + hub.view.seq + number
-        value = msgspec.Raw(msgspec.json.encode(link))
-        frame = delta_frame(seq, [(("pbx", "main"), value)], [])
+        change = msgspec.json.encode({"topic": "pbx", "key": "main", "value": link})
+        frame = delta_frame(seq, [change], [])
         assert frame is not None
         began = time.monotonic()
         broadcast(connections, frame.decode())

@@ -98,21 +98,35 @@ class Crowd:
                     self.marks.setdefault((number, caught[0].decode()), now)
 
     async def connect(self, port: int, tokens: list[str], topics: str = "", receive: int = 0) -> None:
-        loop = asyncio.get_running_loop()
         for token in tokens:
-            number = len(self.clients)
-            self.seq.append(-1)
-            sock = socket.socket()
-            sock.setblocking(False)
-            if receive:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-            await loop.sock_connect(sock, ("127.0.0.1", port))
-            _, client = await loop.create_connection(
-                lambda n=number, t=token: Follower(self, n, t, topics),  # type: ignore[misc]
-                sock=sock,
-            )
-            self.clients.append(client)
-            await asyncio.wait_for(client.shaken, 20)
+            await self._connect(port, token, topics, receive)
+
+    async def storm(self, port: int, tokens: list[str], at_once: int) -> None:
+        """All connect, that many at a time; until each has been shown what there is."""
+        left = iter(tokens)
+
+        async def some() -> None:
+            for token in left:
+                number = await self._connect(port, token, "", 0)
+                while self.seq[number] < 0:
+                    await asyncio.sleep(0.002)
+
+        await asyncio.gather(*(some() for _ in range(at_once)))
+
+    async def _connect(self, port: int, token: str, topics: str, receive: int) -> int:
+        loop = asyncio.get_running_loop()
+        number = len(self.clients)
+        self.seq.append(-1)
+        client = Follower(self, number, token, topics)
+        self.clients.append(client)
+        sock = socket.socket()
+        sock.setblocking(False)
+        if receive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        await loop.create_connection(lambda: client, sock=sock)
+        await asyncio.wait_for(client.shaken, 60)
+        return number
 
     async def all_at(self, seq: int, among: range) -> float:
         """Wait until each of them has seen `seq`; when that was."""
@@ -125,7 +139,7 @@ class Crowd:
 
 
 def run_followers(pipe: Connection) -> None:
-    """The process; it answers `connect`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
+    """The process; it answers `connect`, `storm`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
     pin(1)
     asyncio.run(_serve(pipe))
 
@@ -136,6 +150,9 @@ async def _serve(pipe: Connection) -> None:
         match request:
             case ("connect", port, tokens, *more):
                 await crowd.connect(port, tokens, *more)
+                pipe.send(len(crowd.clients))
+            case ("storm", port, tokens, at_once):
+                await crowd.storm(port, tokens, at_once)
                 pipe.send(len(crowd.clients))
             case ("deaf", count):
                 for client in crowd.clients[:count]:

@@ -14,10 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.facts import AnyFact, QueueChanged
-from gateway.stream.state import Audience, Item, Key, LiveView, delta_frame, snapshot_frame
+from gateway.stream.audience import Audience
+from gateway.stream.encoding import delta_frame, select
+from gateway.stream.items import Entry
+from gateway.stream.state import LiveView
 
 
 class Client:
@@ -39,7 +42,7 @@ class Alike:
 
 Sending = tuple[list[Client], int, bytes]
 """Clients, the position they were at, and the frame that brings them up to date."""
-Entries = list[tuple[Key, Item]]
+Entries = list[Entry]
 
 
 class _Round(Struct):
@@ -169,7 +172,7 @@ class Hub:
 
         Changes for everybody, or for those who see all, make their clients pending.
         """
-        before, tail = self._sent, self.view.changed(self._sent)
+        before, tail = self._sent, self.view.items.changed(self._sent)
         if tail is None:
             # More changes were dropped at once than are kept: everybody needs a snapshot.
             self._sent = self._public = self.view.seq
@@ -197,13 +200,13 @@ class Hub:
         missed: dict[int, Entries | None] = {before: public}
         for client, since, entries in turns:
             if since not in missed:
-                missed[since] = self._public_since(since)
+                missed[since] = self.view.items.public_changed(since)
             shared = missed[since]
             if shared is None:
                 self.fall_behind(client, None)
                 continue
             whole = sorted([*shared, *entries], key=lambda entry: entry[1].seq) if shared else entries
-            frame = delta_frame(seq, *self.view.select(whole, client.audience))
+            frame = delta_frame(seq, *select(whole, client.audience))
             if frame is not None:
                 yield [client], since, frame
 
@@ -234,25 +237,25 @@ class Hub:
             if (self._sent if alike.audience.sees_all else self._public) > going.seq:
                 self.pending.update(dict.fromkeys(clients, going.seq))
             if (since, alike) not in going.frames:
-                tail = self.view.changed(since) if alike.audience.sees_all else self._public_since(since)
+                tail = (
+                    self.view.items.changed(since)
+                    if alike.audience.sees_all
+                    else self.view.items.public_changed(since)
+                )
                 if tail is None:
                     for client in clients:
                         self.fall_behind(client, None)
                     continue
-                going.frames[since, alike] = delta_frame(going.seq, *self.view.select(tail, alike.audience))
+                going.frames[since, alike] = delta_frame(going.seq, *select(tail, alike.audience))
             if (frame := going.frames[since, alike]) is not None:
                 yield clients, since, frame
-
-    def _public_since(self, seq: int) -> Entries | None:
-        tail = self.view.changed(seq)
-        return None if tail is None else [entry for entry in tail if entry[1].public]
 
     def catch_up(self, client: Client) -> bytes | None:
         """Return the frame that brings a client up to date (once `own` has been consumed)."""
         cursor = client.cursor
         news = None if cursor is None else self.view.since(cursor, client.audience)
         if news is None:
-            frame: bytes | None = snapshot_frame(self.view, client.audience)
+            frame: bytes | None = self.view.snapshot(client.audience)
         else:
             frame = delta_frame(self.view.seq, *news)
         client.cursor = self.view.seq
@@ -267,5 +270,5 @@ class Hub:
         self._by_agent.setdefault(audience.agent, set()).add(audience)
         if audience.sees_all:
             self._seeing_all[audience] = group
-        anybody = structs.replace(audience, agent=None)
+        anybody = audience.anybody
         client.alike = self._alike.setdefault(anybody, Alike(anybody))

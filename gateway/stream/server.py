@@ -21,11 +21,11 @@ from websockets.http11 import Request, Response
 
 from agents.accounts.identity import Identity
 from domain.visibility.policy import OPEN, Privacy
+from gateway.stream.audience import TOPICS, audience_of
 from gateway.stream.command_frames import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
 from gateway.stream.sender import Follower, Sender
-from gateway.stream.state import TOPICS, audience_of
 
 VERSION = 1
 COOKIE = "hotline_session"
