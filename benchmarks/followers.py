@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import os
 import re
 import socket
@@ -141,6 +142,7 @@ class Crowd:
 def run_followers(pipe: Connection) -> None:
     """The process; it answers `connect`, `storm`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
     pin(1)
+    gc.disable()  # The server is measured, not when its clients tidy up.
     asyncio.run(_serve(pipe))
 
 

@@ -18,7 +18,7 @@ import typer
 
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
-from gateway.memory import settle
+from gateway.memory import keep_settled
 from gateway.settings import Settings
 from workorders.directories.reference import ReferenceDataError
 from workorders.extraction.classifier import ClassifierError
@@ -120,8 +120,9 @@ async def _until_told() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    settle()
+    collecting = asyncio.create_task(keep_settled())
     await told.wait()
+    collecting.cancel()
     err.print("stopping")
     _leave_within(GRACE_S)
 

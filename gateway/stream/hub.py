@@ -5,13 +5,14 @@ that agent at once (`own`). Changes for everybody are sent in rounds (`share`), 
 with the same bytes for all alike. A client whose turn is still to come is `pending`, with its position; if
 something of its own comes first, it gets both in one frame.
 
-A client that stops reading falls behind. When it is ready again, what it missed is computed: each changed key
-once, in its latest state. That costs no memory, loses only states that are no longer current, and nobody ever
-waits for the client.
+A client that stops reading falls behind. When it can take more again (`due`), what it missed is computed:
+each changed key once, in its latest state. That costs no memory and loses only states that are no longer
+current, and nobody ever waits for the client.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from time import monotonic
 
 from msgspec import Struct
@@ -26,6 +27,9 @@ from gateway.stream.state import LiveView
 class Client:
     """One follower. `cursor`: the last `seq` it was sent, while behind (`None`: it needs a snapshot)."""
 
+    # Rounds go through thousands of these: each further object to look at is a wait for memory.
+    __slots__ = ("alike", "audience", "cursor")
+
     def __init__(self, audience: Audience, cursor: int | None = None) -> None:
         self.audience = audience
         self.cursor = cursor
@@ -38,6 +42,8 @@ class Alike:
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
+        self.last_sent = 0.0
+        """When they were last sent anything, for the sender."""
 
 
 Sending = tuple[list[Client], int, bytes]
@@ -64,6 +70,8 @@ class Hub:
         self.clients: set[Client] = set()
         self.behind: set[Client] = set()
         """Clients with a cursor of their own."""
+        self.due: deque[Client] = deque()
+        """Those behind that may be able to take what they missed, in the order in which they are served."""
         self.on_news: Callable[[], None] = lambda: None
         """Called when there is something to send, or will be once `held_for` has passed."""
         self._sent = view.seq
@@ -123,7 +131,7 @@ class Hub:
     def join(self, client: Client) -> None:
         """Add a client, starting from its own cursor."""
         self.clients.add(client)
-        self.behind.add(client)
+        self._late(client)
         self.on_news()
 
     def leave(self, client: Client) -> None:
@@ -136,14 +144,24 @@ class Hub:
         """Continue from another position, or as another audience."""
         self._ungroup(client)
         client.cursor, client.audience = cursor, audience or client.audience
-        self.behind.add(client)
+        self._late(client)
         self.on_news()
 
     def fall_behind(self, client: Client, cursor: int | None) -> None:
         """Mark the client as behind: it was not ready for what came after `cursor`, or needs a snapshot."""
         self._ungroup(client)
         client.cursor = cursor
+        self._late(client)
+
+    def has_room(self, client: Client) -> None:
+        """Serve the client again if it is behind: it has taken everything it was sent."""
+        if client in self.behind:
+            self.due.append(client)
+            self.on_news()
+
+    def _late(self, client: Client) -> None:
         self.behind.add(client)
+        self.due.append(client)
 
     @property
     def sent(self) -> int:
@@ -213,9 +231,9 @@ class Hub:
     def _share_later(self, before: int, everybody: bool, told: set[Client]) -> None:
         if everybody:
             self._public = self._sent
-        for group in (self._groups if everybody else self._seeing_all).values():
-            for client in group - told:
-                self.pending.setdefault(client, before)
+        concerned = [self.clients - self.behind] if everybody else self._seeing_all.values()
+        for clients in concerned:
+            self.pending.update(dict.fromkeys(clients.difference(told, self.pending), before))
 
     @property
     def sharing(self) -> bool:
@@ -226,22 +244,21 @@ class Hub:
         """Continue the round with up to `most` pending clients; consume it without awaiting in between."""
         going = self._round = self._round or _Round(self._sent, {})
         turns: dict[tuple[int, Alike], list[Client]] = {}
-        for _ in range(most):
-            client = next(iter(self.pending), None)
-            if client is None or self.pending[client] >= going.seq:
+        batch = list(islice(self.pending.items(), most))
+        if len(batch) < most:
+            self._round = None
+        for client, since in batch:
+            if since >= going.seq:
                 self._round = None  # Those still pending had their turn and wait for the next round.
                 break
             assert client.alike is not None
-            turns.setdefault((self.pending.pop(client), client.alike), []).append(client)
+            del self.pending[client]
+            turns.setdefault((since, client.alike), []).append(client)
         for (since, alike), clients in turns.items():
             if (self._sent if alike.audience.sees_all else self._public) > going.seq:
                 self.pending.update(dict.fromkeys(clients, going.seq))
             if (since, alike) not in going.frames:
-                tail = (
-                    self.view.items.changed(since)
-                    if alike.audience.sees_all
-                    else self.view.items.public_changed(since)
-                )
+                tail = self.view.items.changed_for(since, alike.audience)
                 if tail is None:
                     for client in clients:
                         self.fall_behind(client, None)
