@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -115,11 +116,20 @@ def _leave_within(seconds: float) -> None:
     timer.start()
 
 
+def _allow_files() -> None:
+    """As many open files as the system lets us have: each client is one, and 1,024 is the usual start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def _until_told() -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
+    _allow_files()
     collecting = asyncio.create_task(keep_settled())
     await told.wait()
     collecting.cancel()

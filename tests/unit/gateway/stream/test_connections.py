@@ -145,6 +145,7 @@ async def test_a_connection_that_is_over_is_freed_at_once() -> None:
             reader, writer = await dumb(stream.port)
             await until(lambda: hub.clients)
             (client,) = hub.clients
+            assert isinstance(client, Follower)
             left = weakref.ref(client.connection)
             del client
             writer.transport.abort()
