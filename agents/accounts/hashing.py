@@ -36,6 +36,6 @@ class Hashing:
 
 
 def _give_way() -> None:
-    """Let the event loop, speech and calls go first. On Linux this counts for one thread and those it starts."""
+    """Let the event loop, speech and calls go first. On Linux a thread has a priority of its own."""
     with suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
