@@ -2,7 +2,16 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, shift_start, startup, web_wall
+from benchmarks import (
+    events,
+    fanout,
+    history,
+    latency,
+    login_storm,
+    shift_start,
+    startup,
+    web_wall,
+)
 from gateway.logs import configure
 
 PARTS = {
@@ -10,6 +19,7 @@ PARTS = {
     "latency": latency.main,
     "fanout": fanout.main,
     "shift_start": shift_start.main,
+    "login_storm": login_storm.main,
     "startup": startup.main,
     "history": history.main,
     "web_wall": web_wall.main,

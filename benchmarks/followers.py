@@ -146,6 +146,12 @@ def run_followers(pipe: Connection) -> None:
     asyncio.run(_serve(pipe))
 
 
+def run_crowd(pipe: Connection) -> None:
+    """The same for those who are not measured: they let the others go first."""
+    os.nice(10)
+    run_followers(pipe)
+
+
 async def _serve(pipe: Connection) -> None:
     crowd = Crowd()
     while (request := await requests(pipe)) is not None:

@@ -10,24 +10,27 @@ from typing import Any
 from panoramisk import Manager
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from benchmarks.followers import run_followers
+from benchmarks.followers import run_crowd, run_followers
 from benchmarks.harness import Helper, helper, median, percentile, pin, progress, report, stalls
 from benchmarks.pbx import SECRET, USER, PbxPlan, run_pbx
 from benchmarks.pipeline import pipeline
 
-BAR = 5.0
+BAR, ALONE_BAR = 5.0, 3.0
 POP = rb'"linkedid":"([^"]+)","direction":"[^"]+","state":"ringing".*?"agent":"(\d+)"', b'"state":"ringing"'
 RELAYED = rb'"Linkedid": "([^"]+)", "MemberName": "(\d+)"', b"Linkedid"
 
 
 Load = tuple[int, float, float, int]
 """Number of the first call, calls a second, seconds, agents."""
+RUNG = 10
+"""Every tenth agent is rung. Their clients are a process of their own, which goes first: in one with all the
+others, a screen-pop would wait until all had read their copy of a queue on one core, as no desk does."""
 
 
 async def load(pbx: Helper, followers: Helper, mark: tuple[bytes, bytes], how: Load) -> list[float]:
     """Seconds from the AgentCalled event to each agent's screen-pop."""
     await followers.ask("mark", *mark)
-    popped = await pbx.ask("pace", *how)
+    popped = await pbx.ask("pace", *how[:3], how[3] // RUNG)
     for _ in range(240):  # a relay that cannot keep up is given the time it takes
         await asyncio.sleep(0.25)
         seen = {linkedid: when for (_, linkedid), when in (await followers.ask("seen")).items()}
@@ -37,6 +40,13 @@ async def load(pbx: Helper, followers: Helper, mark: tuple[bytes, bytes], how: L
     else:
         raise RuntimeError(f"{missing} of {len(popped)} screen-pops did not arrive")
     return [seen[linkedid] - when for linkedid, when in popped.items()]
+
+
+async def connect(followers: Helper, crowd: Helper, port: int, agents: int) -> None:
+    """All agents connect, those who will be rung first."""
+    tokens = [f"agent-{2000 + number}" for number in range(agents)]
+    await followers.ask("connect", port, tokens[: agents // RUNG])
+    await crowd.ask("connect", port, tokens[agents // RUNG :])
 
 
 async def relay(pbx: Helper, port: int, how: Load, *, everybody: bool) -> list[float]:
@@ -61,9 +71,9 @@ async def relay(pbx: Helper, port: int, how: Load, *, everybody: bool) -> list[f
         broadcast(told, json.dumps({"Linkedid": event.linkedid, "MemberName": event.membername}))
 
     manager.register_event("AgentCalled", pop)
-    with helper(run_followers) as followers:
+    with helper(run_followers) as followers, helper(run_crowd) as crowd:
         async with serve(hold, "127.0.0.1", 0, compression=None) as server:
-            await followers.ask("connect", next(iter(server.sockets)).getsockname()[1], ["x"] * how[3])
+            await connect(followers, crowd, next(iter(server.sockets)).getsockname()[1], how[3])
             await manager.connect()
             while not manager.authenticated:
                 await asyncio.sleep(0.01)
@@ -75,10 +85,13 @@ async def relay(pbx: Helper, port: int, how: Load, *, everybody: bool) -> list[f
 
 async def ours(pbx: Helper, port: int, how: Load, late: list[float]) -> list[float]:
     """The gateway. `late` gets how late its event loop was."""
-    with tempfile.TemporaryDirectory() as directory, helper(run_followers) as followers:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        helper(run_followers) as followers,
+        helper(run_crowd) as crowd,
+    ):
         async with pipeline(Path(directory), port, agents=how[3]) as pipe:
-            tokens = [f"agent-{2000 + number}" for number in range(how[3])]
-            await followers.ask("connect", pipe.stream.port, tokens)
+            await connect(followers, crowd, pipe.stream.port, how[3])
             link = await pipe.connect()
             await asyncio.sleep(1.0)
             async with stalls() as some:
@@ -118,12 +131,15 @@ async def measure(agents: int, rate: float, seconds: float, repetitions: int) ->
         "bare_relay_to_the_agent_alone_p99_ms": percentile(alone, 0.99) * 1000,
         "ratio": p99 / percentile(theirs, 0.99),
         "ratio_to_the_agent_alone": p99 / percentile(alone, 0.99),
+        "median_to_the_agent_alone_ms": median(alone) * 1000,
         "event_loop_late_p99_ms": percentile(late, 0.99) * 1000,
         "event_loop_late_most_ms": max(late) * 1000,
         "event_loop_late_over_20_ms": sum(one > 0.02 for one in late),
     }
-    # The bar is the relay that tells everybody; the other is what one would build for this alone.
-    return report("latency", f"p99 <= {BAR} x the bare relay's", figures["ratio"] <= BAR, figures)
+    # The one tells everybody; the other is what one would build for screen-pops alone.
+    bar = f"p99 <= {BAR} x a relay that tells everybody, <= {ALONE_BAR} x one that tells the agent alone"
+    met = figures["ratio"] <= BAR and figures["ratio_to_the_agent_alone"] <= ALONE_BAR
+    return report("latency", bar, met, figures)
 
 
 def main(arguments: list[str] | None = None) -> bool:
