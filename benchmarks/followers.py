@@ -84,6 +84,10 @@ class Crowd:
         """What a frame must hold to be looked at closely: clients that are slow to look would be measured."""
         self.marks: dict[tuple[int, str], float] = {}
         """(client, what the mark's group caught) → when it was first seen."""
+        self.pop_port = 0
+        """Of the HTTP server that has the screen-pop of a marked call; 0: nothing is fetched."""
+        self.fetching: set[asyncio.Task[None]] = set()
+        self.fetched: dict[tuple[int, str], float] = {}
 
     def frame(self, number: int, frame: bytes, now: float) -> None:
         self.frames += 1
@@ -96,7 +100,23 @@ class Crowd:
                 if not isinstance(caught, tuple):
                     self.marks.setdefault((number, caught.decode()), now)
                 elif int(caught[1]) == number + 2000:  # meant for one client: its number is in the frame
-                    self.marks.setdefault((number, caught[0].decode()), now)
+                    mark = (number, caught[0].decode())
+                    if self.marks.setdefault(mark, now) == now and self.pop_port:
+                        task = asyncio.get_running_loop().create_task(self._fetch(*mark))
+                        self.fetching.add(task)
+                        task.add_done_callback(self.fetching.discard)
+
+    async def _fetch(self, number: int, linkedid: str) -> None:
+        """Fetch the screen-pop of that call, as a desk does."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.pop_port)
+        writer.write(
+            f"GET /api/v1/calls/main-{linkedid}/pop HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            f"Cookie: hotline_session={self.clients[number].token}\r\n\r\n".encode()
+        )
+        answer = await reader.read()
+        writer.close()
+        if answer.startswith(b"HTTP/1.1 200"):
+            self.fetched[number, linkedid] = time.monotonic()
 
     async def connect(self, port: int, tokens: list[str], topics: str = "", receive: int = 0) -> None:
         for token in tokens:
@@ -177,6 +197,12 @@ async def _serve(pipe: Connection) -> None:
                 pipe.send(None)
             case ("seen",):
                 pipe.send(crowd.marks)
+            case ("pops", port):
+                crowd.pop_port = port
+                pipe.send(None)
+            case ("fetched",):
+                await asyncio.gather(*crowd.fetching)
+                pipe.send(crowd.fetched)
             case ("counts",):
                 pipe.send((crowd.frames, crowd.bytes))
             case ("drop",):
