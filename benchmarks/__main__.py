@@ -2,7 +2,17 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, startup, web_wall, whole
+from benchmarks import (
+    events,
+    fanout,
+    history,
+    latency,
+    login_storm,
+    shift_start,
+    startup,
+    web_wall,
+    whole,
+)
 from gateway.logs import configure
 
 PARTS = {
@@ -10,6 +20,8 @@ PARTS = {
     "whole": whole.main,
     "latency": latency.main,
     "fanout": fanout.main,
+    "shift_start": shift_start.main,
+    "login_storm": login_storm.main,
     "startup": startup.main,
     "history": history.main,
     "web_wall": web_wall.main,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import os
 import re
 import socket
@@ -83,6 +84,10 @@ class Crowd:
         """What a frame must hold to be looked at closely: clients that are slow to look would be measured."""
         self.marks: dict[tuple[int, str], float] = {}
         """(client, what the mark's group caught) → when it was first seen."""
+        self.pop_port = 0
+        """Of the HTTP server that has the screen-pop of a marked call; 0: nothing is fetched."""
+        self.fetching: set[asyncio.Task[None]] = set()
+        self.fetched: dict[tuple[int, str], float] = {}
 
     def frame(self, number: int, frame: bytes, now: float) -> None:
         self.frames += 1
@@ -95,24 +100,54 @@ class Crowd:
                 if not isinstance(caught, tuple):
                     self.marks.setdefault((number, caught.decode()), now)
                 elif int(caught[1]) == number + 2000:  # meant for one client: its number is in the frame
-                    self.marks.setdefault((number, caught[0].decode()), now)
+                    mark = (number, caught[0].decode())
+                    if self.marks.setdefault(mark, now) == now and self.pop_port:
+                        task = asyncio.get_running_loop().create_task(self._fetch(*mark))
+                        self.fetching.add(task)
+                        task.add_done_callback(self.fetching.discard)
+
+    async def _fetch(self, number: int, linkedid: str) -> None:
+        """Fetch the screen-pop of that call, as a desk does."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.pop_port)
+        writer.write(
+            f"GET /api/v1/calls/main-{linkedid}/pop HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            f"Cookie: hotline_session={self.clients[number].token}\r\n\r\n".encode()
+        )
+        answer = await reader.read()
+        writer.close()
+        if answer.startswith(b"HTTP/1.1 200"):
+            self.fetched[number, linkedid] = time.monotonic()
 
     async def connect(self, port: int, tokens: list[str], topics: str = "", receive: int = 0) -> None:
-        loop = asyncio.get_running_loop()
         for token in tokens:
-            number = len(self.clients)
-            self.seq.append(-1)
-            sock = socket.socket()
-            sock.setblocking(False)
-            if receive:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-            await loop.sock_connect(sock, ("127.0.0.1", port))
-            _, client = await loop.create_connection(
-                lambda n=number, t=token: Follower(self, n, t, topics),  # type: ignore[misc]
-                sock=sock,
-            )
-            self.clients.append(client)
-            await asyncio.wait_for(client.shaken, 20)
+            await self._connect(port, token, topics, receive)
+
+    async def storm(self, port: int, tokens: list[str], at_once: int) -> None:
+        """All connect, that many at a time; until each has been shown what there is."""
+        left = iter(tokens)
+
+        async def some() -> None:
+            for token in left:
+                number = await self._connect(port, token, "", 0)
+                while self.seq[number] < 0:
+                    await asyncio.sleep(0.002)
+
+        await asyncio.gather(*(some() for _ in range(at_once)))
+
+    async def _connect(self, port: int, token: str, topics: str, receive: int) -> int:
+        loop = asyncio.get_running_loop()
+        number = len(self.clients)
+        self.seq.append(-1)
+        client = Follower(self, number, token, topics)
+        self.clients.append(client)
+        sock = socket.socket()
+        sock.setblocking(False)
+        if receive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        await loop.create_connection(lambda: client, sock=sock)
+        await asyncio.wait_for(client.shaken, 60)
+        return number
 
     async def all_at(self, seq: int, among: range) -> float:
         """Wait until each of them has seen `seq`; when that was."""
@@ -125,9 +160,16 @@ class Crowd:
 
 
 def run_followers(pipe: Connection) -> None:
-    """The process; it answers `connect`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
+    """The process; it answers `connect`, `storm`, `at`, `mark`, `deaf`, `hear`, `seen`, `drop`."""
     pin(1)
+    gc.disable()  # The server is measured, not when its clients tidy up.
     asyncio.run(_serve(pipe))
+
+
+def run_crowd(pipe: Connection) -> None:
+    """The same for those who are not measured: they let the others go first."""
+    os.nice(10)
+    run_followers(pipe)
 
 
 async def _serve(pipe: Connection) -> None:
@@ -136,6 +178,9 @@ async def _serve(pipe: Connection) -> None:
         match request:
             case ("connect", port, tokens, *more):
                 await crowd.connect(port, tokens, *more)
+                pipe.send(len(crowd.clients))
+            case ("storm", port, tokens, at_once):
+                await crowd.storm(port, tokens, at_once)
                 pipe.send(len(crowd.clients))
             case ("deaf", count):
                 for client in crowd.clients[:count]:
@@ -152,6 +197,12 @@ async def _serve(pipe: Connection) -> None:
                 pipe.send(None)
             case ("seen",):
                 pipe.send(crowd.marks)
+            case ("pops", port):
+                crowd.pop_port = port
+                pipe.send(None)
+            case ("fetched",):
+                await asyncio.gather(*crowd.fetching)
+                pipe.send(crowd.fetched)
             case ("counts",):
                 pipe.send((crowd.frames, crowd.bytes))
             case ("drop",):

@@ -18,7 +18,7 @@ from gateway.asterisk.link import LinkState, PbxLink
 from gateway.calls.tracker import CallTracker
 from gateway.facts.bus import LocalBus
 from gateway.facts.recorder import FactRecorder
-from gateway.memory import settle
+from gateway.memory import keep_settled
 from gateway.pbx_state import PbxState
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
@@ -93,6 +93,7 @@ async def pipeline(
         link = PbxLink(settings, picture.on_event, picture.on_state, picture.on_snapshot)
         made = Pipeline(picture, tracker, link, journal, hub, stream, bus)
         bus.listen(made.on_fact)
-        settle()  # as `hotline run` does
+        settling = asyncio.create_task(keep_settled())  # as in `hotline run`
         yield made
+        settling.cancel()
     await database.close()

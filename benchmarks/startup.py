@@ -22,7 +22,7 @@ from gateway.facts.recorder import FactRecorder
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
-from gateway.stream.state import Audience, snapshot_frame
+from gateway.stream.audience import Audience
 
 BAR_S = 2.0
 MEMBERS, CALLS = 2000, 500
@@ -44,7 +44,7 @@ async def measure(repetitions: int) -> bool:
                 async with pipeline(Path(directory), port, agents=MEMBERS) as pipe:
                     began = time.monotonic()
                     link = await pipe.connect()
-                    frame = snapshot_frame(pipe.hub.view, Audience(sees_all=True, agent=None))
+                    frame = pipe.hub.view.snapshot(Audience(sees_all=True, agent=None))
                     await pipe.journal.flush()
                     took.append(time.monotonic() - began)
                     if len(pipe.tracker.calls) != CALLS or len(pipe.tracker.queue_state.agents) != MEMBERS:

@@ -73,7 +73,7 @@ def stream_server(runtime: Runtime) -> StreamServer:
         page_port=lambda: runtime.web_port,
         allowed_origins=settings.http.allowed_origins,
         commands=runtime.get(CommandService),
-        max_clients=settings.http.max_clients,
+        max_clients=settings.http.clients(len(settings.agents)),
         deflate=settings.http.deflate,
         privacy=settings.privacy.model(),
     )

@@ -4,7 +4,6 @@ Only hashes are kept: of passwords (Argon2id) and of session tokens (SHA-256 of 
 need no slow hash). The ports below are implemented by the storage room.
 """
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -14,6 +13,8 @@ from typing import Protocol
 
 from msgspec import structs
 
+from agents.accounts.crowd import Crowd
+from agents.accounts.hashing import Hashing
 from agents.accounts.identity import Account, Identity, Role, Session, SignedIn
 from agents.accounts.passwords import Passwords
 from agents.accounts.throttle import LoginThrottle
@@ -22,6 +23,8 @@ from domain.refusals import Refusal
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 MIN_PASSWORD = 8
 MAX_PASSWORD = 256
+SWEEP_S = 60.0
+"""Expired sessions are deleted no more often: a shift that signs in would wait for the disk twice as long."""
 
 
 class AccountStore(Protocol):
@@ -47,7 +50,9 @@ class SessionStore(Protocol):
 
     async def add_session(self, session: Session) -> None: ...
 
-    async def get_session(self, token_hash: str) -> Session | None: ...
+    async def get_signed_in(self, token_hash: str) -> tuple[Session, Account] | None:
+        """The session with its account, in one question: every request asks it."""
+        ...
 
     async def delete_session(self, token_hash: str) -> None:
         """Nothing happens where there is none."""
@@ -103,8 +108,9 @@ class AccountService:
         self._session_s = session_s
         self._clock = clock
         self._revoked: list[Callable[[str], None]] = []
-        # Argon2 takes 64 MiB a run: a flood of logins must queue, not swell.
-        self._hashing = asyncio.Semaphore(2)
+        self._hashing = Hashing(self._passwords)
+        self._crowd = Crowd()
+        self._swept_at = -SWEEP_S
 
     def on_revoked(self, listener: Callable[[str], None]) -> None:
         """Call `listener(token_hash)` whenever a session ends before its time (logout, new password)."""
@@ -118,23 +124,25 @@ class AccountService:
             LoginRefusedError: wrong name or password, or disabled.
         """
         # The attempt is paid for before it is tried: parallel guesses win nothing.
-        if wait := self._throttle.attempt(username, address, self._clock()):
-            raise LoginThrottledError(wait)
-        account = await self._accounts.get_account(username) if USERNAME.fullmatch(username) else None
-        # An unknown name costs the same Argon2 run as a known one.
-        async with self._hashing:
-            right = await asyncio.to_thread(
-                self._passwords.verify,
-                account.password_hash if account else None,
-                password[: MAX_PASSWORD + 1],
-            )
-        if account is None or not right or account.disabled:
-            raise LoginRefusedError("login_wrong")
-        now = self._clock()
-        self._throttle.succeeded(username, address, now)
+        while wait := self._throttle.attempt(username, address, self._clock()):
+            mine = self._throttle.account_wait(username, self._clock())
+            if mine > 0 or not await self._crowd.wait(address):
+                raise LoginThrottledError(wait)
+        self._crowd.begin(address)
+        account = None
+        try:
+            account = await self._checked(username, password)
+            if account is None:
+                raise LoginRefusedError("login_wrong")
+            now = self._clock()
+            self._throttle.succeeded(username, address, now)
+        finally:
+            self._crowd.end(address, right=account is not None)
         if self._passwords.outdated(account.password_hash):
-            await self._accounts.set_password_hash(username, await self._hash(password))
-        await self._sessions.delete_expired_sessions(now)
+            await self._accounts.set_password_hash(username, await self._hashing.hash(password))
+        if now - self._swept_at >= SWEEP_S:
+            self._swept_at = now
+            await self._sessions.delete_expired_sessions(now)
         token = secrets.token_urlsafe(32)
         session = Session(
             token_hash=token_hash(token),
@@ -146,13 +154,21 @@ class AccountService:
         await self._sessions.add_session(session)
         return SignedIn(token=token, identity=_identity(account, session))
 
+    async def _checked(self, username: str, password: str) -> Account | None:
+        """The account, if the password is its own and it is not disabled."""
+        account = await self._accounts.get_account(username) if USERNAME.fullmatch(username) else None
+        # An unknown name costs the same Argon2 run as a known one.
+        known = account.password_hash if account else None
+        right = await self._hashing.verify(known, password[: MAX_PASSWORD + 1])
+        return account if account is not None and right and not account.disabled else None
+
     async def authenticate(self, token: str) -> Identity | None:
         """Whose token this is; `None` if it is unknown or expired, or the account is gone or disabled."""
-        session = await self._sessions.get_session(token_hash(token))
-        if session is None or session.expires_at <= self._clock():
+        found = await self._sessions.get_signed_in(token_hash(token))
+        if found is None:
             return None
-        account = await self._accounts.get_account(session.username)
-        if account is None or account.disabled:
+        session, account = found
+        if session.expires_at <= self._clock() or account.disabled:
             return None
         return _identity(account, session)
 
@@ -175,7 +191,7 @@ class AccountService:
         _check_password(password)
         if not replace and await self._accounts.get_account(username) is not None:
             raise AccountError("account_taken", username=repr(username))
-        account = Account(username, await self._hash(password), role, agent_id)
+        account = Account(username, await self._hashing.hash(password), role, agent_id)
         await self._accounts.put_account(account)
         return account
 
@@ -192,7 +208,7 @@ class AccountService:
         if await self._accounts.get_account(username) is None:
             raise AccountError("account_unknown", username=repr(username))
         _check_password(password)
-        await self._accounts.set_password_hash(username, await self._hash(password))
+        await self._accounts.set_password_hash(username, await self._hashing.hash(password))
         await self._end_sessions(username)
 
     async def disable(self, username: str, *, disabled: bool = True) -> None:
@@ -215,10 +231,6 @@ class AccountService:
     def _tell_revoked(self, key: str) -> None:
         for listener in self._revoked:
             listener(key)
-
-    async def _hash(self, password: str) -> str:
-        async with self._hashing:
-            return await asyncio.to_thread(self._passwords.hash, password)
 
 
 def _identity(account: Account, session: Session) -> Identity:

@@ -82,6 +82,10 @@ class LoginThrottle:
         self._addresses.take(address, now)
         return 0.0
 
+    def account_wait(self, account: str, now: float) -> float:
+        """Seconds until there is a try on the account, whatever the address."""
+        return self._accounts.wait(account[:128], now)
+
     def succeeded(self, account: str, address: str, now: float) -> None:
         """The attempt was right: the account starts afresh, the address gets its token back."""
         self._accounts.give(account[:128], now, self._account_tries)

@@ -17,6 +17,8 @@ from domain.screen_pop import Contact, PopEnterprise, ScreenPop
 from domain.visibility.policy import Privacy
 
 DAY_S = 86400.0
+EARLIER = 20
+"""Earlier calls looked at; only callers with as many are counted in the database."""
 
 
 class Callers(Protocol):
@@ -58,12 +60,13 @@ class ScreenPopService:
             return Known()
         same = forms(call.caller.number)
         since = call.started_at - self._rules.repeat_days * DAY_S
-        # The first look at a number's place loads tables for the better part of a second.
-        (place, by), earlier, recent = await asyncio.gather(
-            asyncio.to_thread(belongs, number),
-            self._callers.earlier(same, call.id),
-            self._callers.count_since(same, call.id, since),
+        (place, by), earlier = await asyncio.gather(
+            asyncio.to_thread(belongs, number), self._callers.earlier(same, call.id, EARLIER)
         )
+        if len(earlier) < EARLIER:
+            recent = sum(one.started_at >= since for one, _ in earlier)
+        else:
+            recent = await self._callers.count_since(same, call.id, since)
         contact = self._contacts.get(number)
         return Known(
             place=place,
@@ -83,6 +86,12 @@ class ScreenPopService:
         named = (order.fields.get("enterprise") for _, order in earlier if order is not None)
         known = (self._enterprises.get(str(field.value)) for field in named if field is not None)
         return next((one for one in known if one is not None), None)
+
+
+def load_places() -> None:
+    """Load the tables of numbers' places, which takes the better part of a second: before somebody waits."""
+    belongs("01012345678")
+    belongs("13800138000")
 
 
 @lru_cache(maxsize=4096)

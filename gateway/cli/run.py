@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ import typer
 
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.logs import configure
-from gateway.memory import settle
+from gateway.memory import keep_settled
 from gateway.settings import Settings
 from gateway.storage.database import DatabaseError
 from workorders.directories.reference import ReferenceDataError
@@ -116,6 +117,14 @@ def _leave_within(seconds: float) -> None:
     timer.start()
 
 
+def _allow_files() -> None:
+    """As many open files as the system lets us have: each client is one, and 1,024 is the usual start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _told() -> asyncio.Event:
     """Set by SIGINT or SIGTERM; from then on the process has its grace."""
     told = asyncio.Event()
@@ -134,8 +143,10 @@ def _told() -> asyncio.Event:
 
 async def _until_told() -> None:
     told = _told()
-    settle()
+    _allow_files()
+    collecting = asyncio.create_task(keep_settled())
     await told.wait()
+    collecting.cancel()
 
 
 async def _run(settings: Settings, kind: PbxKind) -> None:
@@ -144,11 +155,13 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
 
         def up(web_port: int) -> None:
             out.print(f"hotline-gateway is up: http://{settings.http.host}:{web_port}/")
-            settle()
 
+        _allow_files()
+        collecting = asyncio.create_task(keep_settled())
         await serve_until(
             settings, _told(), say=_say, on_up=up, on_standby=lambda: _say("another serves: standing by")
         )
+        collecting.cancel()
         return
     from gateway.standalone import CALLS, run_standalone
 

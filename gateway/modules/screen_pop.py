@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from fastapi import APIRouter
 
 from agents.screen_pop.content import PopRules
-from agents.screen_pop.service import ScreenPopService
+from agents.screen_pop.service import ScreenPopService, load_places
 from domain.screen_pop import PopEnterprise
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.storage.callers import CallerRepository
 from gateway.storage.database import Database
+from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.routes import screen_pop
 from workorders.directories.contacts import load_contacts
@@ -35,6 +37,10 @@ class ScreenPopModule(Module):
             CallerRepository(runtime.get(Database)),
             settings.privacy.model(),
         )
+
+    def jobs(self) -> Iterable[Job]:
+        """The tables of numbers' places are loaded before the first caller."""
+        return [Job("places", partial(asyncio.to_thread, load_places))]
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/calls/{id}/pop`."""

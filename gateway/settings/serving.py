@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr, field_validator
 from gateway.settings.base import Port, Section
 
 PEER = r"^[A-Za-z0-9.-]{1,255}:[0-9]{1,5}$"
+CLIENTS_ANYWAY, CLIENTS_PER_AGENT = 500, 2
+"""Room for supervisors and walls, and for agents whose lost connection has not been noticed yet."""
 
 
 class HttpSettings(Section):
@@ -22,11 +24,18 @@ class HttpSettings(Section):
     advertise: str | None = Field(
         default=None, description="where this process's page is, as others are told; default: host and port"
     )
-    max_clients: Annotated[int, Field(ge=1)] = Field(default=2000, description="clients following the stream")
+    max_clients: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="clients following the stream at once; default: 500 and two for each configured agent",
+    )
     export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=500_000, description="most rows in an export (CSV, XLSX)"
     )
     deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
+
+    def clients(self, agents: int) -> int:
+        """Return how many clients may follow the stream where so many agents are configured."""
+        return self.max_clients or CLIENTS_ANYWAY + CLIENTS_PER_AGENT * agents
 
 
 class DatabaseSettings(Section):

@@ -45,11 +45,20 @@ class AccountRepository:
         async with self._database.writing() as connection:
             await connection.execute(insert(sessions), [structs.asdict(session)])
 
-    async def get_session(self, token_hash: str) -> Session | None:
-        query = select(sessions).where(sessions.c.token_hash == token_hash)
+    async def get_signed_in(self, token_hash: str) -> tuple[Session, Account] | None:
+        query = (
+            select(sessions, accounts)
+            .join(accounts, accounts.c.username == sessions.c.username)
+            .where(sessions.c.token_hash == token_hash)
+        )
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else Session(**row)
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        split = len(sessions.c)
+        account = dict(zip(accounts.c.keys(), row[split:], strict=True))
+        session = Session(**dict(zip(sessions.c.keys(), row[:split], strict=True)))
+        return session, Account(**{**account, "role": Role(account["role"])})
 
     async def delete_session(self, token_hash: str) -> None:
         async with self._database.writing() as connection:

@@ -5,23 +5,30 @@ that agent at once (`own`). Changes for everybody are sent in rounds (`share`), 
 with the same bytes for all alike. A client whose turn is still to come is `pending`, with its position; if
 something of its own comes first, it gets both in one frame.
 
-A client that stops reading falls behind. When it is ready again, what it missed is computed: each changed key
-once, in its latest state. That costs no memory, loses only states that are no longer current, and nobody ever
-waits for the client.
+A client that stops reading falls behind. When it can take more again (`due`), what it missed is computed:
+each changed key once, in its latest state. That costs no memory and loses only states that are no longer
+current, and nobody ever waits for the client.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from time import monotonic
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.facts import AnyFact, QueueChanged
-from gateway.stream.state import Audience, Item, Key, LiveView, delta_frame, snapshot_frame
+from gateway.stream.audience import Audience
+from gateway.stream.encoding import delta_frame, select
+from gateway.stream.items import Entry
+from gateway.stream.state import LiveView
 
 
 class Client:
     """One follower. `cursor`: the last `seq` it was sent, while behind (`None`: it needs a snapshot)."""
+
+    # Rounds go through thousands of these: each further object to look at is a wait for memory.
+    __slots__ = ("alike", "audience", "cursor")
 
     def __init__(self, audience: Audience, cursor: int | None = None) -> None:
         self.audience = audience
@@ -35,11 +42,13 @@ class Alike:
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
+        self.last_sent = 0.0
+        """When they were last sent anything, for the sender."""
 
 
 Sending = tuple[list[Client], int, bytes]
 """Clients, the position they were at, and the frame that brings them up to date."""
-Entries = list[tuple[Key, Item]]
+Entries = list[Entry]
 
 
 class _Round(Struct):
@@ -61,6 +70,8 @@ class Hub:
         self.clients: set[Client] = set()
         self.behind: set[Client] = set()
         """Clients with a cursor of their own."""
+        self.due: deque[Client] = deque()
+        """Those behind that may be able to take what they missed, in the order in which they are served."""
         self.on_news: Callable[[], None] = lambda: None
         """Called when there is something to send, or will be once `held_for` has passed."""
         self._sent = view.seq
@@ -120,7 +131,7 @@ class Hub:
     def join(self, client: Client) -> None:
         """Add a client, starting from its own cursor."""
         self.clients.add(client)
-        self.behind.add(client)
+        self._late(client)
         self.on_news()
 
     def leave(self, client: Client) -> None:
@@ -133,14 +144,24 @@ class Hub:
         """Continue from another position, or as another audience."""
         self._ungroup(client)
         client.cursor, client.audience = cursor, audience or client.audience
-        self.behind.add(client)
+        self._late(client)
         self.on_news()
 
     def fall_behind(self, client: Client, cursor: int | None) -> None:
         """Mark the client as behind: it was not ready for what came after `cursor`, or needs a snapshot."""
         self._ungroup(client)
         client.cursor = cursor
+        self._late(client)
+
+    def has_room(self, client: Client) -> None:
+        """Serve the client again if it is behind: it has taken everything it was sent."""
+        if client in self.behind:
+            self.due.append(client)
+            self.on_news()
+
+    def _late(self, client: Client) -> None:
         self.behind.add(client)
+        self.due.append(client)
 
     @property
     def sent(self) -> int:
@@ -169,7 +190,7 @@ class Hub:
 
         Changes for everybody, or for those who see all, make their clients pending.
         """
-        before, tail = self._sent, self.view.changed(self._sent)
+        before, tail = self._sent, self.view.items.changed(self._sent)
         if tail is None:
             # More changes were dropped at once than are kept: everybody needs a snapshot.
             self._sent = self._public = self.view.seq
@@ -197,22 +218,22 @@ class Hub:
         missed: dict[int, Entries | None] = {before: public}
         for client, since, entries in turns:
             if since not in missed:
-                missed[since] = self._public_since(since)
+                missed[since] = self.view.items.public_changed(since)
             shared = missed[since]
             if shared is None:
                 self.fall_behind(client, None)
                 continue
             whole = sorted([*shared, *entries], key=lambda entry: entry[1].seq) if shared else entries
-            frame = delta_frame(seq, *self.view.select(whole, client.audience))
+            frame = delta_frame(seq, *select(whole, client.audience))
             if frame is not None:
                 yield [client], since, frame
 
     def _share_later(self, before: int, everybody: bool, told: set[Client]) -> None:
         if everybody:
             self._public = self._sent
-        for group in (self._groups if everybody else self._seeing_all).values():
-            for client in group - told:
-                self.pending.setdefault(client, before)
+        concerned = [self.clients - self.behind] if everybody else self._seeing_all.values()
+        for clients in concerned:
+            self.pending.update(dict.fromkeys(clients.difference(told, self.pending), before))
 
     @property
     def sharing(self) -> bool:
@@ -223,36 +244,35 @@ class Hub:
         """Continue the round with up to `most` pending clients; consume it without awaiting in between."""
         going = self._round = self._round or _Round(self._sent, {})
         turns: dict[tuple[int, Alike], list[Client]] = {}
-        for _ in range(most):
-            client = next(iter(self.pending), None)
-            if client is None or self.pending[client] >= going.seq:
+        batch = list(islice(self.pending.items(), most))
+        if len(batch) < most:
+            self._round = None
+        for client, since in batch:
+            if since >= going.seq:
                 self._round = None  # Those still pending had their turn and wait for the next round.
                 break
             assert client.alike is not None
-            turns.setdefault((self.pending.pop(client), client.alike), []).append(client)
+            del self.pending[client]
+            turns.setdefault((since, client.alike), []).append(client)
         for (since, alike), clients in turns.items():
             if (self._sent if alike.audience.sees_all else self._public) > going.seq:
                 self.pending.update(dict.fromkeys(clients, going.seq))
             if (since, alike) not in going.frames:
-                tail = self.view.changed(since) if alike.audience.sees_all else self._public_since(since)
+                tail = self.view.items.changed_for(since, alike.audience)
                 if tail is None:
                     for client in clients:
                         self.fall_behind(client, None)
                     continue
-                going.frames[since, alike] = delta_frame(going.seq, *self.view.select(tail, alike.audience))
+                going.frames[since, alike] = delta_frame(going.seq, *select(tail, alike.audience))
             if (frame := going.frames[since, alike]) is not None:
                 yield clients, since, frame
-
-    def _public_since(self, seq: int) -> Entries | None:
-        tail = self.view.changed(seq)
-        return None if tail is None else [entry for entry in tail if entry[1].public]
 
     def catch_up(self, client: Client) -> bytes | None:
         """Return the frame that brings a client up to date (once `own` has been consumed)."""
         cursor = client.cursor
         news = None if cursor is None else self.view.since(cursor, client.audience)
         if news is None:
-            frame: bytes | None = snapshot_frame(self.view, client.audience)
+            frame: bytes | None = self.view.snapshot(client.audience)
         else:
             frame = delta_frame(self.view.seq, *news)
         client.cursor = self.view.seq
@@ -267,5 +287,5 @@ class Hub:
         self._by_agent.setdefault(audience.agent, set()).add(audience)
         if audience.sees_all:
             self._seeing_all[audience] = group
-        anybody = structs.replace(audience, agent=None)
+        anybody = audience.anybody
         client.alike = self._alike.setdefault(anybody, Alike(anybody))

@@ -5,6 +5,7 @@ import json
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
@@ -21,11 +22,13 @@ from websockets.http11 import Request, Response
 
 from agents.accounts.identity import Identity
 from domain.visibility.policy import OPEN, Privacy
+from gateway.stream.audience import TOPICS, audience_of
 from gateway.stream.command_frames import CommandFrames, CommandPort
+from gateway.stream.connection import StreamConnection, nobody
 from gateway.stream.hub import Client, Hub
+from gateway.stream.keepalive import Keepalive
 from gateway.stream.origin import own_origin
 from gateway.stream.sender import Follower, Sender
-from gateway.stream.state import TOPICS, audience_of
 
 VERSION = 1
 COOKIE = "hotline_session"
@@ -52,6 +55,7 @@ class StreamServer:
         heartbeat_s: float = 15.0,
         batch_s: float = 0.02,
         send_timeout_s: float = 30.0,
+        ping_s: float = 20.0,
         recheck_s: float = 60.0,
         max_clients: int = 2000,
         commands: CommandPort | None = None,
@@ -79,9 +83,10 @@ class StreamServer:
         self._privacy = privacy
         self._compression = "deflate" if deflate else None
         self.sender = Sender(hub, heartbeat_s=heartbeat_s, batch_s=batch_s, send_timeout_s=send_timeout_s)
+        self._keepalive = Keepalive(hub, self.sender, interval_s=ping_s)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
         self._server: Server | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -92,10 +97,10 @@ class StreamServer:
             compression=self._compression,
             max_size=4096,
             max_queue=8,
-            write_limit=64 * 1024,
+            create_connection=StreamConnection,
+            write_limit=0,
             open_timeout=10,
-            ping_interval=20,
-            ping_timeout=20,
+            ping_interval=None,
             close_timeout=3,
             server_header=None,
         )
@@ -104,7 +109,10 @@ class StreamServer:
             # this.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
-        self._writing = asyncio.create_task(self.sender.run(), name="stream")
+        self._tasks = [
+            asyncio.create_task(self.sender.run(), name="stream"),
+            asyncio.create_task(self._keepalive.run(), name="stream_keepalive"),
+        ]
         return self
 
     async def __aexit__(
@@ -113,9 +121,9 @@ class StreamServer:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.gather(self._writing, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def revoke(self, token_hash: str) -> None:
         """Close all connections of that session with 4401; pass this to AccountService.on_revoked."""
@@ -153,8 +161,11 @@ class StreamServer:
         topics = query.get("topics", [""])[0].split(",")
         screen = query.get("screen", [""])[0] == "1"
         audience = audience_of(identity, self._privacy, topics if topics != [""] else TOPICS, screen=screen)
+        assert isinstance(connection, StreamConnection)
         client = Follower(connection, Client(audience, cursor))
         await connection.send(self._hello(identity), text=True)
+        connection.on_ready = partial(self.sender.ready, client)
+        client.ready = connection.ready
         self.hub.join(client)
         watching = asyncio.create_task(self._watch(connection, token, identity))
         try:
@@ -163,6 +174,7 @@ class StreamServer:
             pass
         finally:
             self.hub.leave(client)
+            connection.on_ready = nobody  # Else they would hold each other.
             watching.cancel()
             for result in await asyncio.gather(watching, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, ConnectionClosed):

@@ -38,8 +38,10 @@ class Memory:
     async def add_session(self, session: Session) -> None:
         self.sessions[session.token_hash] = session
 
-    async def get_session(self, token_hash: str) -> Session | None:
-        return self.sessions.get(token_hash)
+    async def get_signed_in(self, token_hash: str) -> tuple[Session, Account] | None:
+        session = self.sessions.get(token_hash)
+        account = self.accounts.get(session.username) if session else None
+        return (session, account) if session and account else None
 
     async def delete_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)
@@ -156,3 +158,37 @@ async def test_bad_accounts_are_refused_with_the_reason(name: str, password: str
 )
 def test_what_an_agent_is_doing(seen: Seen, state: AgentState) -> None:
     assert state_of(seen, 10.0) is state
+
+
+async def test_a_whole_shift_behind_one_address_gets_in_and_guessing_does_not_help_itself() -> None:
+    memory, clock = Memory(), Clock()
+    accounts = service(memory, clock)
+    for number in range(100):
+        await accounts.create_account(f"agent{number}", "long enough", Role.AGENT, str(number))
+    shift = [accounts.login(f"agent{number}", "long enough", "10.0.0.1") for number in range(100)]
+    assert len({done.token for done in await asyncio.gather(*shift)}) == 100
+
+    guesses = [accounts.login(f"agent{number}", "guessed it", "10.0.0.2") for number in range(100)]
+    refused = await asyncio.gather(*guesses, return_exceptions=True)
+    assert sum(isinstance(one, LoginRefusedError) for one in refused) == 30
+    assert sum(isinstance(one, LoginThrottledError) for one in refused) == 70
+
+    tries = [accounts.login("agent1", "guessed it", f"10.0.1.{number}") for number in range(20)]
+    of_one = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, LoginThrottledError) for one in of_one) >= 9
+
+
+async def test_one_who_gives_up_waiting_holds_up_nobody() -> None:
+    memory, clock = Memory(), Clock()
+    accounts = service(memory, clock)
+    for number in range(40):
+        await accounts.create_account(f"agent{number}", "long enough", Role.AGENT, str(number))
+    shift = [
+        asyncio.create_task(accounts.login(f"agent{number}", "long enough", "10.0.0.1"))
+        for number in range(40)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    shift[30].cancel()
+    done = await asyncio.gather(*shift, return_exceptions=True)
+    assert sum(isinstance(one, BaseException) for one in done) == 1

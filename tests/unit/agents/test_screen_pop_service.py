@@ -93,6 +93,22 @@ async def test_who_withholds_the_number_is_nobody_else(database: Database, numbe
     assert pop.caller.place == ""
 
 
+@pytest.mark.parametrize(("lately", "before"), [(3, 2), (19, 0), (20, 0), (22, 8), (5, 30)])
+async def test_how_often_somebody_called_is_right_however_often(
+    database: Database, lately: int, before: int
+) -> None:
+    now = call("051386110010", "now", 0)
+    earlier = [call("051386110010", f"a{n}", 1 + n / 10) for n in range(lately)]
+    earlier += [call("051386110010", f"b{n}", 20 + n) for n in range(before)]
+    async with JournalWriter(database) as journal:
+        for one in (now, *earlier):
+            journal.put(CallStarted(at=one.started_at, call=one))
+        await journal.flush()
+        pop = await pops(database).pop(now, Role.AGENT)
+    (alert,) = [one for one in pop.alerts if one.kind is AlertKind.REPEAT]
+    assert alert.count == lately + 1
+
+
 async def test_who_it_is_and_for_whose_eyes(database: Database) -> None:
     example = load_settings(EXAMPLE)
     privacy = example.privacy.model_copy(update={"whole_numbers": ["admin"], "whole_names": ["admin"]})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import SettingsError, load_settings, masked
+from gateway.settings import HttpSettings, SettingsError, load_settings, masked
 from gateway.settings.load import EXAMPLE
 
 
@@ -130,3 +130,9 @@ def test_priority_where_nobody_is_kept_idle(tmp_path: Path, overflow: str, lines
         encoding="utf-8",
     )
     assert load_settings(path).lines[1].priority == 5
+
+
+def test_room_for_clients_follows_the_agents_unless_it_is_set() -> None:
+    assert HttpSettings().clients(0) == 500
+    assert HttpSettings().clients(3000) == 6500
+    assert HttpSettings(max_clients=7).clients(3000) == 7

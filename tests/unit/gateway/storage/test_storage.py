@@ -162,6 +162,6 @@ async def test_accounts_and_sessions(database: Database) -> None:
     for index in range(3):
         await repository.add_session(Session(f"{index}", "wang", 0.0, float(index), "c"))
     assert await repository.delete_expired_sessions(0.0) == 1
-    assert await repository.get_session("1") == Session("1", "wang", 0.0, 1.0, "c")
+    assert await repository.get_signed_in("1") == (Session("1", "wang", 0.0, 1.0, "c"), stored)
     assert sorted(await repository.delete_sessions_of("wang")) == ["1", "2"]
-    assert await repository.get_session("1") is None
+    assert await repository.get_signed_in("1") is None

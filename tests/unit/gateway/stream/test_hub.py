@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from domain import facts as f
 from domain.queues import SHOWN_TO_AGENTS, AgentState, AgentStatus, Queue, Waiting
+from gateway.stream.audience import Audience
+from gateway.stream.encoding import encoded, visible
 from gateway.stream.hub import Client, Hub
-from gateway.stream.state import Audience, LiveView, visible
+from gateway.stream.state import LiveView
 
 AGENTS = ("1001", "1002", "1003")
 
@@ -69,12 +71,12 @@ class Room:
         view = self.hub.view
         for desk in self.desks:
             audience = desk.client.audience
-            assert all(visible(key, view._items[key], audience) for key in desk.items) or not whole
-            for key, item in view._items.items():
+            assert all(visible(key, view.items._all[key], audience) for key in desk.items) or not whole
+            for key, item in view.items._all.items():
                 if item.value is None or not visible(key, item, audience):
                     continue
                 if whole or item.seq <= desk.seq:
-                    assert desk.items[key] == msgspec.json.decode(view.redacted(key, item, audience))
+                    assert desk.items[key] == msgspec.json.decode(encoded(key, item, audience))["value"]
 
 
 def status(agent: str, at: int) -> f.AgentChanged:

@@ -11,7 +11,8 @@ from domain.calls import Call, CallState, Direction, Party, Side
 from domain.queues import AgentState, AgentStatus, Queue, Waiting
 from domain.recogniser import Load, Recogniser
 from domain.transcripts import Utterance, utterance_id
-from gateway.stream.state import Audience, LiveView
+from gateway.stream.audience import Audience
+from gateway.stream.state import LiveView
 
 ALL = Audience(sees_all=True, agent=None)
 
@@ -44,7 +45,8 @@ def said(number: int, text: str = "你好") -> f.UtteranceHeard:
 
 
 def seen(view: LiveView, audience: Audience) -> dict[tuple[str, str], Any]:
-    return {key: msgspec.json.decode(value) for key, value in view.snapshot(audience)}
+    items = msgspec.json.decode(view.snapshot(audience))["items"]
+    return {(item["topic"], item["key"]): item["value"] for item in items}
 
 
 def test_an_agent_sees_their_own_calls_a_supervisor_all() -> None:
@@ -74,9 +76,10 @@ def test_a_slow_client_gets_only_the_latest_of_each_key() -> None:
         view.apply(f.AgentChanged(at=float(second), agent=status))
     news = view.since(start, ALL)
     assert news is not None
-    ((key, value),), removals = news
-    assert (key, removals) == (("agents", "1001"), [])
-    assert msgspec.json.decode(value)["since"] == 999.0
+    (change,), removals = news
+    item = msgspec.json.decode(change)
+    assert (item["topic"], item["key"], removals) == ("agents", "1001", [])
+    assert item["value"]["since"] == 999.0
     assert view.since(view.seq, ALL) == ([], [])
 
 

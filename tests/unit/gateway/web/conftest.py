@@ -19,8 +19,10 @@ class Memory:
     async def add_session(self, session: Session) -> None:
         self.sessions[session.token_hash] = session
 
-    async def get_session(self, token_hash: str) -> Session | None:
-        return self.sessions.get(token_hash)
+    async def get_signed_in(self, token_hash: str) -> tuple[Session, Account] | None:
+        session = self.sessions.get(token_hash)
+        account = self.accounts.get(session.username) if session else None
+        return (session, account) if session and account else None
 
     async def delete_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)

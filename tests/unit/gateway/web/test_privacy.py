@@ -63,7 +63,9 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.unsaved_input import UnsavedInputRepository
-from gateway.stream.state import LiveView, audience_of, snapshot_frame
+from gateway.stream.audience import audience_of
+from gateway.stream.encoding import encoded
+from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
 from tests.support.databases import put_order
 from tests.support.web import WebServices, create_app
@@ -289,7 +291,7 @@ def told(text: str) -> set[str]:
 
 def streamed(house: House, role: Role, privacy: Privacy, *, screen: bool = False) -> str:
     who = Identity("x", role, "1001" if role is Role.AGENT else None, "t", 9e9, "c")
-    return snapshot_frame(house.view, audience_of(who, privacy, screen=screen)).decode()
+    return house.view.snapshot(audience_of(who, privacy, screen=screen)).decode()
 
 
 @pytest.mark.parametrize("name", ["zhang", "ban"])
@@ -323,7 +325,7 @@ async def test_the_big_screen_is_everybodys(database: Database) -> None:
         assert told(streamed(house, Role.SUPERVISOR, usual, screen=True)) == set()
         # Who waits in the queue is no agent's caller yet.
         agents = audience_of(Identity("x", Role.AGENT, "1009", "t", 9e9, "c"), usual, ["queues"])
-        frame = snapshot_frame(house.view, agents).decode()
+        frame = house.view.snapshot(agents).decode()
         assert "139****5678" in frame and told(frame) == set()
         who = await house.as_("zhang")
         for path in (f"/api/v1/calls/{CALL}", f"/api/v1/orders/{ORDER}"):
@@ -389,9 +391,11 @@ def test_whole_eyes_get_the_very_same_bytes() -> None:
     view.apply(f.CallUpdated(at=AT, call=the_call(), what="x"))
     boss = Identity("x", Role.SUPERVISOR, None, "t", 9e9, "c")
     open_, shut = Privacy({"supervisor": WHOLE}), Privacy({"supervisor": NOTHING})
-    ((key, item),) = view.changed(0) or []
-    whole = [view.redacted(key, item, audience_of(boss, open_)) for _ in range(2)]
+    ((key, item),) = view.items.changed(0) or []
+    whole = [encoded(key, item, audience_of(boss, open_)) for _ in range(2)]
     assert whole[0] is whole[1]
-    masked = [view.redacted(key, item, audience_of(boss, shut)) for _ in range(2)]
+    masked = [encoded(key, item, audience_of(boss, shut)) for _ in range(2)]
     assert masked[0] is masked[1]
-    assert msgspec.json.decode(masked[0], type=Call).caller == Party("+861******5678", "欧***")
+    assert msgspec.convert(msgspec.json.decode(masked[0])["value"], Call).caller == Party(
+        "+861******5678", "欧***"
+    )
