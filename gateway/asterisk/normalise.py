@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from domain.numbers import told, told_name
 from domain.pbx import events as ev
 from domain.pbx.events import AnyPbxEvent
 
@@ -16,6 +17,14 @@ def text(headers: Headers, name: str) -> str:
     """Return a header's text; Asterisk's placeholders for "none" become ""."""
     value = headers.get(name, "")
     return "" if value in _UNKNOWN else value
+
+
+def caller(headers: Headers, prefix: str = "") -> dict[str, str]:
+    """Return the caller's number and name; "" where the network withholds them."""
+    return {
+        "caller_number": told(text(headers, prefix + "CallerIDNum")),
+        "caller_name": told_name(text(headers, prefix + "CallerIDName")),
+    }
 
 
 def number(headers: Headers, name: str) -> float:
@@ -51,8 +60,7 @@ def _channel(headers: Headers, prefix: str = "") -> dict[str, Any]:
         "linkedid": text(headers, prefix + "Linkedid"),
         "channel": text(headers, prefix + "Channel"),
         "state": text(headers, prefix + "ChannelStateDesc"),
-        "caller_number": text(headers, prefix + "CallerIDNum"),
-        "caller_name": text(headers, prefix + "CallerIDName"),
+        **caller(headers, prefix),
         "connected_number": text(headers, prefix + "ConnectedLineNum"),
         "connected_name": text(headers, prefix + "ConnectedLineName"),
         "context": text(headers, prefix + "Context"),

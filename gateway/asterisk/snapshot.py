@@ -16,7 +16,7 @@ from domain.pbx.snapshot import (
     QueueEntrySnapshot,
     QueueSnapshot,
 )
-from gateway.asterisk.normalise import normalise, number, text, variables
+from gateway.asterisk.normalise import caller, normalise, number, text, variables
 from gateway.asterisk.protocol import Response
 
 log = structlog.get_logger(__name__)
@@ -47,8 +47,7 @@ def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
             linkedid=text(row, "Linkedid"),
             channel=text(row, "Channel"),
             state=text(row, "ChannelStateDesc"),
-            caller_number=text(row, "CallerIDNum"),
-            caller_name=text(row, "CallerIDName"),
+            **caller(row),
             connected_number=text(row, "ConnectedLineNum"),
             connected_name=text(row, "ConnectedLineName"),
             context=text(row, "Context"),
@@ -92,7 +91,7 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
                     channel=text(row, "Channel"),
                     position=int(number(row, "Position")),
                     wait=number(row, "Wait"),
-                    caller_number=text(row, "CallerIDNum"),
+                    caller_number=caller(row)["caller_number"],
                 )
             )
     return tuple(

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from domain.calls import Call
+from domain.numbers import told, told_name
 from domain.orders import FieldValue, Order
 from domain.transcripts import Utterance
 from workorders.forms import labels
@@ -43,8 +44,8 @@ def build_payload(
         "call": {
             "id": call.id,
             "line": order.line,
-            "caller_number": call.caller.number,
-            "caller_name": call.caller.name,
+            "caller_number": told(call.caller.number),
+            "caller_name": told_name(call.caller.name),
             "called_number": call.called,
             "queue": call.queue,
             "agent": call.agent,
