@@ -112,10 +112,7 @@ def parts(digits: str) -> tuple[str, ...]:
     Numbers are stored as `national` writes them, in databases of older versions as the trunk did.
     """
     bare = _SEPARATORS.sub("", unicodedata.normalize("NFKC", digits))
-    found = [bare]
-    if len(bare.strip("+")) >= _LEAST_PART:
-        found += [whole for whole in (national(bare),) if whole is not None]
-        found += [
-            bare.removeprefix(prefix) for prefix in ("+86", "0086", "+", "00") if bare.startswith(prefix)
-        ]
+    found = [bare, *(bare.removeprefix(prefix) for prefix in ("+86", "0086", "+") if bare.startswith(prefix))]
+    if len(bare.strip("+")) >= _LEAST_PART and (whole := national(bare)) is not None:
+        found.append(whole)
     return tuple(part for part in dict.fromkeys(found) if part)
