@@ -104,6 +104,16 @@ def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
     return structs.replace(order, fields=fields, offers=offers, revision=order.revision + 1, updated_at=at)
 
 
+def is_set(order: Order, values: Mapping[str, Any]) -> bool:
+    """Whether the agent typed all of this already: the request came twice."""
+    return all(
+        (field := order.fields.get(name)) is not None
+        and field.method is Method.AGENT
+        and field.value == value
+        for name, value in values.items()
+    )
+
+
 def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
     """Return the fields another desk has changed since `seen`, what this desk showed when typing began.
 

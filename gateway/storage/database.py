@@ -14,6 +14,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gateway.storage.write_watch import WriteWatch
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_BUSY_S = 15.0
 CLOSE_S = 3.0
@@ -32,6 +34,7 @@ class Database:
         if password is not None:
             parsed = parsed.set(password=password)
         self.url = parsed
+        self.writes = WriteWatch()
         self.sqlite = parsed.get_backend_name() == "sqlite"
         if self.sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -50,11 +53,17 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection in a write transaction: committed at the end, rolled back on an exception."""
-        async with self.engine.connect() as connection:
-            # SQLite: take the write lock at once, so that two writers queue up instead of failing half-way.
-            writer = await connection.execution_options(hotline_write=True)
-            async with writer.begin():
-                yield writer
+        with self.writes.one():
+            async with self.engine.connect() as connection:
+                # SQLite: take the write lock at once: two writers queue up instead of failing half-way.
+                writer = await connection.execution_options(hotline_write=True)
+                async with writer.begin():
+                    yield writer
+
+    async def try_to_write(self) -> None:
+        """Open a write transaction and do nothing in it: `writes` tells what came of it."""
+        async with self.writing():
+            pass
 
     async def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema to the newest revision; return (before, after)."""
