@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from domain.calls import Call, CallState, Direction, EndReason, Party
 from domain.orders import Order, OrderState
+from domain.spans import elapsed
 
 T = TypeVar("T")
 Key = tuple[float, str]
@@ -156,7 +157,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         agent=call.agent,
         agents=call.agents,
         end_reason=call.end_reason,
-        waited=max(0.0, until - since) if since is not None and until is not None else None,
+        waited=elapsed(since, until) if since is not None and until is not None else None,
         talked=_seconds(over, call.ended_at),
         held=_seconds([(one.started_at, one.ended_at) for one in call.holds], call.ended_at),
         transfers=len(call.transfers),
@@ -201,4 +202,4 @@ def text_of(order: Order, name: str) -> str:
 
 
 def _seconds(spans: Sequence[tuple[float, float | None]], end: float | None) -> float:
-    return sum(max(0.0, (until if until is not None else end or since) - since) for since, until in spans)
+    return sum(elapsed(since, until if until is not None else end or since) for since, until in spans)

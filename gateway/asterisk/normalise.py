@@ -50,8 +50,12 @@ def variables(headers: Headers) -> dict[str, str]:
     return found
 
 
-def _base(headers: Headers, pbx: str, received_at: float) -> dict[str, Any]:
-    return {"at": number(headers, "Timestamp") or received_at, "pbx": pbx}
+Clock = Callable[[float, float], float]
+"""A stamp of the PBX and when it arrived → when it happened (`gateway.asterisk.event_clock`)."""
+
+
+def _taken(stamp: float, received_at: float) -> float:
+    return stamp or received_at
 
 
 def _channel(headers: Headers, prefix: str = "") -> dict[str, Any]:
@@ -240,7 +244,7 @@ def _wanted_variable(variable: str) -> bool:
     return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
 
 
-def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | None:
+def normalise(headers: Headers, pbx: str, received_at: float, clock: Clock = _taken) -> AnyPbxEvent | None:
     """Convert one AMI event to its typed form; `None` if nobody reads that event.
 
     Malformed numbers become 0, and a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
@@ -248,16 +252,15 @@ def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | N
     """
     name = headers.get("Event", "")
     if name == "Shutdown":
-        return ev.Shutdown(
-            at=number(headers, "Timestamp") or received_at, pbx=pbx, restart=_flag(headers, "Restart")
-        )
+        at = clock(number(headers, "Timestamp"), received_at)
+        return ev.Shutdown(at=at, pbx=pbx, restart=_flag(headers, "Restart"))
     row = _TABLE.get(name)
     if row is None:
         return None
     if name == "VarSet" and not _wanted_variable(headers.get("Variable", "")):
         return None
     cls, prefix, fields = row
-    kwargs = _base(headers, pbx, received_at)
+    kwargs: dict[str, Any] = {"at": clock(number(headers, "Timestamp"), received_at), "pbx": pbx}
     if prefix is not None:
         kwargs.update(_channel(headers, prefix))
     for attr, read, header in fields:

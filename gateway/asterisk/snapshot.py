@@ -1,7 +1,6 @@
 """Takes the snapshot of a PBX with list actions."""
 
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
@@ -16,6 +15,8 @@ from domain.pbx.snapshot import (
     QueueEntrySnapshot,
     QueueSnapshot,
 )
+from domain.spans import elapsed
+from gateway import clock
 from gateway.asterisk.normalise import caller, normalise, number, text, variables
 from gateway.asterisk.protocol import Response
 
@@ -32,11 +33,10 @@ Asker = Callable[[str, Mapping[str, str]], Awaitable[Response]]
 def _seconds(duration: str) -> float:
     """Parse CoreShowChannels' `HH:MM:SS`; 0.0 if malformed."""
     found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2})", duration)
-    return (
-        float(sum(int(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)))
-        if found
-        else 0.0
-    )
+    if found is None:
+        return 0.0
+    parts = zip(found.groups(), (3600, 60, 1), strict=True)
+    return elapsed(0.0, float(sum(int(part) * unit for part, unit in parts)))
 
 
 def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
@@ -90,7 +90,7 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
                     uniqueid=text(row, "Uniqueid"),
                     channel=text(row, "Channel"),
                     position=int(number(row, "Position")),
-                    wait=number(row, "Wait"),
+                    wait=elapsed(0.0, number(row, "Wait")),
                     caller_number=caller(row)["caller_number"],
                 )
             )
@@ -138,7 +138,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
 
     status = (await single("CoreStatus", {})).headers
     core = (await single("CoreSettings", {})).headers
-    at = time.time()
+    at = clock.now()
     channels = channel_rows(await rows("CoreShowChannels"), at)
     queues = queue_rows(await rows("QueueStatus"), pbx, at)
     members: dict[str, list[str]] = {}

@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from time import time
 
 import msgspec
 import structlog
@@ -20,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
+from gateway import clock
 from gateway.stream.hub import Client, Hub
 
 log = structlog.get_logger(__name__)
@@ -204,7 +204,7 @@ class Sender:
                 self._hub.fall_behind(client, self._hub.sent)
             else:
                 idle.append(client)
-        beat = msgspec.json.encode({"type": "heartbeat", "seq": self._hub.sent, "time": time()})
+        beat = msgspec.json.encode({"type": "heartbeat", "seq": self._hub.sent, "time": clock.now()})
         self._broadcast(idle, beat, now)
 
     def close(

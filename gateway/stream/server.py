@@ -21,6 +21,7 @@ from websockets.http11 import Request, Response
 
 from agents.accounts.identity import Identity
 from domain.visibility.policy import OPEN, Privacy
+from gateway import clock
 from gateway.stream.command_frames import CommandFrames, CommandPort
 from gateway.stream.hub import Client, Hub
 from gateway.stream.origin import own_origin
@@ -174,7 +175,7 @@ class StreamServer:
                 "type": "hello",
                 "version": VERSION,
                 "epoch": self.epoch,
-                "time": time(),
+                "time": clock.now(),
                 "user": identity.username,
                 "role": identity.role,
                 "agent": identity.agent_id,
@@ -231,7 +232,7 @@ class StreamServer:
             return "frames are JSON objects"
         match frame:
             case {"type": "ping"}:
-                await self._send(connection, msgspec.json.encode({"type": "pong", "time": time()}))
+                await self._send(connection, msgspec.json.encode({"type": "pong", "time": clock.now()}))
             case {"type": "resume"}:
                 self.hub.restart(client, self._resumed(frame.get("epoch"), frame.get("since")))
             case {"type": "subscribe", "topics": [*topics]} if all(topic in TOPICS for topic in topics):

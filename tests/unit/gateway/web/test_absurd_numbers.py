@@ -36,7 +36,7 @@ async def test_absurd_numbers_are_refused_or_find_nothing(tmp_path: Path, databa
                 status = (await desk.ask("GET", f"/api/v1/{path}{quote(number)}"))[0]
                 assert status in (200, 404, 422), (path, number, status)
         assert (await desk.ask("GET", "/api/v1/audit?before=" + "1" + "0" * 20))[0] == 422
-        for number in (10**20, 2**63, -1, 1e300, None):
-            body = {"fields": {"title": "x"}, "revision": number}
+        for revision in (10**20, 2**63, -1, 1e300, None):
+            body = {"fields": {"title": "x"}, "revision": revision}
             status = (await desk.ask("PATCH", f"/api/v1/orders/{order}/fields", body))[0]
-            assert status in (200, 409, 422), (number, status)
+            assert status in (200, 409, 422), (revision, status)
