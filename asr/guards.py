@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from domain.text import line
+
 MAX_NO_SPEECH = 0.6
 """Above this probability of "no speech", text is kept only if its log probability is high."""
 SURE_LOG_PROBABILITY = -0.5
@@ -19,6 +21,8 @@ MAX_SAID = 5
 MAX_CHARACTERS_PER_SECOND = 14.0
 """Nobody speaks faster; hurried Mandarin is about 8 syllables a second."""
 
+MAX_PHRASE = 2000
+"""Characters of a phrase; half a minute holds no more than a few hundred."""
 _NUMERALS = frozenset("0123456789零〇一二三四五六七八九两幺十百千万亿")
 _MAX_UNIT = 60
 """Letters of the longest phrase that is looked for again."""
@@ -62,10 +66,10 @@ def bare(text: str) -> str:
 def parse_phantoms(lines: Iterable[str]) -> Phantoms:
     """Parse `contains|whole|word <TAB> phrase` lines; `#` begins a comment. Raises ValueError."""
     found: dict[str, set[str]] = {"contains": set(), "whole": set(), "word": set()}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
+    for number, one in enumerate(lines, 1):
+        if not one.strip() or one.startswith("#"):
             continue
-        how, _, phrase = line.partition("\t")
+        how, _, phrase = one.partition("\t")
         if how not in found or not bare(phrase):
             raise ValueError(
                 f"line {number}: write contains, whole or word, a tab and a phrase; found {line!r}"
@@ -154,7 +158,7 @@ def spoken(text: str, evidence: Evidence, prompt: str = "", phantoms: Phantoms |
         return None
     if evidence.no_speech > MAX_NO_SPEECH and evidence.log_probability < SURE_LOG_PROBABILITY:
         return None
-    text = without_echo(chinese_marks(text), prompt)
+    text = without_echo(chinese_marks(line(text, MAX_PHRASE)), prompt)
     shortened = shorten_loops(text)
     if _hurried(shortened, evidence.duration):
         # There was no time to repeat anything.

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _NUMBER = re.compile(r"(\+?)([0-9]{3,20})")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
@@ -37,11 +38,13 @@ def is_withheld(number: str) -> bool:
     return not letters.strip("0") or letters in _NO_VALUE or re.fullmatch(r"-\s*[0-9]+", plain) is not None
 
 
+@lru_cache(maxsize=4096)
 def told(number: str) -> str:
     """The number as it may be shown and passed on: empty where it is withheld."""
     return "" if is_withheld(number) else number
 
 
+@lru_cache(maxsize=4096)
 def told_name(name: str) -> str:
     """The name as it may be shown and passed on: empty where it only says that there is none."""
     return "" if _letters(_plain(name)) in _WITHHELD else name

@@ -10,6 +10,7 @@ from msgspec import Struct
 from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
 from domain.pbx.events import AnyPbxEvent, FullyBooted
 from domain.pbx.snapshot import PbxSnapshot
+from domain.text import line
 from gateway import clock
 from gateway.asterisk.event_clock import EventClock
 from gateway.asterisk.manager import HardenedManager, backoff
@@ -162,7 +163,7 @@ class PbxLink:
     async def _say(self, phase: LinkPhase, reason: str = "") -> None:
         if phase == "connecting":
             self._resync = False
-        self.state = LinkState(pbx=self._settings.name, phase=phase, reason=reason, at=clock.now())
+        self.state = LinkState(pbx=self._settings.name, phase=phase, reason=line(reason), at=clock.now())
         try:
             await self._on_state(self.state)
         except Exception:

@@ -7,10 +7,29 @@ from typing import Any
 from domain.numbers import told, told_name
 from domain.pbx import events as ev
 from domain.pbx.events import AnyPbxEvent
+from domain.text import MAX_LINE, is_line, line
 
 Headers = Mapping[str, str]
 
 _UNKNOWN = frozenset({"<unknown>", "<null>", "(null)"})
+
+
+MAX_VARIABLES = 20_000
+"""Characters of all channel variables of a message together."""
+MAX_ALL = 1 << 20
+MAX_INT = 2**31
+
+
+def cleaned(headers: Headers) -> Headers:
+    """The headers with their values as plain lines (`domain.text`): the door for what a PBX says."""
+    values = headers.values()
+    # Joined, for nearly always there is nothing to do.
+    if max(map(len, values), default=0) <= MAX_LINE and is_line("".join(values).replace("\n", ""), MAX_ALL):
+        return headers
+    return {
+        name: "\n".join(line(part) for part in value[:MAX_VARIABLES].split("\n"))
+        for name, value in headers.items()
+    }
 
 
 def text(headers: Headers, name: str) -> str:
@@ -37,14 +56,15 @@ def number(headers: Headers, name: str) -> float:
 
 
 def _int(headers: Headers, name: str) -> int:
-    return int(number(headers, name))
+    value = number(headers, name)
+    return int(value) if abs(value) < MAX_INT else 0
 
 
 def variables(headers: Headers) -> dict[str, str]:
     """Return the `HOTLINE_*` variables from `ChanVariable` (repeated headers are joined by newlines)."""
     found = {}
-    for line in headers.get("ChanVariable", "").split("\n"):
-        key, mark, value = line.partition("=")
+    for one in headers.get("ChanVariable", "").split("\n"):
+        key, mark, value = one.partition("=")
         if mark and key.startswith("HOTLINE_"):
             found[key] = value
     return found
@@ -250,6 +270,7 @@ def normalise(headers: Headers, pbx: str, received_at: float, clock: Clock = _ta
     Malformed numbers become 0, and a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
     AgentRingNoAnswer's `RingTime` is in milliseconds on the wire and in seconds here.
     """
+    headers = cleaned(headers)
     name = headers.get("Event", "")
     if name == "Shutdown":
         at = clock(number(headers, "Timestamp"), received_at)

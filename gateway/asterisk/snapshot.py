@@ -17,7 +17,7 @@ from domain.pbx.snapshot import (
 )
 from domain.spans import elapsed
 from gateway import clock
-from gateway.asterisk.normalise import caller, normalise, number, text, variables
+from gateway.asterisk.normalise import caller, cleaned, normalise, number, text, variables
 from gateway.asterisk.protocol import Response
 
 log = structlog.get_logger(__name__)
@@ -125,7 +125,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
 
     async def rows(action: str, headers: Mapping[str, str] | None = None) -> Rows:
         try:
-            return await rows_of(action, headers or {})
+            return [dict(cleaned(row)) for row in await rows_of(action, headers or {})]
         except ActionRefused as error:
             log.warning(
                 "snapshot_incomplete",
@@ -136,8 +136,8 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
             )
             return []
 
-    status = (await single("CoreStatus", {})).headers
-    core = (await single("CoreSettings", {})).headers
+    status = cleaned((await single("CoreStatus", {})).headers)
+    core = cleaned((await single("CoreSettings", {})).headers)
     at = clock.now()
     channels = channel_rows(await rows("CoreShowChannels"), at)
     queues = queue_rows(await rows("QueueStatus"), pbx, at)
