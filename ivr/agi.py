@@ -351,6 +351,9 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
             await self._run(session)
         except (TimeoutError, ValueError, OSError) as error:
             log.warning("agi.refused", error=str(error) or "no complete environment in time")
+        except Exception:
+            # Nobody waits for this task: it tells of its failure itself.
+            log.exception("agi.failed")
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -365,6 +368,8 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
             for task in (pump, work):
                 task.cancel()
             results = await asyncio.gather(pump, work, return_exceptions=True)
+        if isinstance(results[0], Exception):
+            log.error("agi.failed", uniqueid=session.environment.uniqueid, exc_info=results[0])
         error = results[1]
         if isinstance(error, AgiHangupError):
             log.info("agi.hangup", uniqueid=session.environment.uniqueid)

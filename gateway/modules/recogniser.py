@@ -123,6 +123,9 @@ class RecogniserModule(Module):
     async def _check(self) -> Check:
         if self._pool is None:
             return Check("asr", True, "switched off")
+        if failures := self._pool.failures:
+            down = "; ".join(f"{slot}: {why}" for slot, why in sorted(failures.items()))
+            return Check("asr", False, f"{down} (the log says more)")
         ready = self._pool.ready
         return Check("asr", ready, "" if ready else "the speech model is still loading")
 

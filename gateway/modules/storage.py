@@ -18,6 +18,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.supervision import Supervisor
 
 SPOOL = "facts.spool"
 TRY_S = 1.0
@@ -42,6 +43,8 @@ class StorageModule(Module):
         self._bus = LocalBus()
         spool = runtime.settings.data_dir / SPOOL
         self._journal = await runtime.enter(JournalWriter(database, spool, self._on_rejected))
+        if (supervisor := runtime.find(Supervisor)) is not None:
+            supervisor.watch(self._journal.task)
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
         runtime.provide(CallRepository(database), OrderRepository(database, ids), SqlOutbox(database, ids))

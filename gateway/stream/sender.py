@@ -21,6 +21,7 @@ from websockets.protocol import State
 
 from gateway import clock
 from gateway.stream.hub import Client, Hub
+from gateway.tasks import tell_failure
 
 log = structlog.get_logger(__name__)
 
@@ -221,4 +222,5 @@ class Sender:
 
         task = asyncio.create_task(closing())
         self._closing.add(task)
+        task.add_done_callback(tell_failure)
         task.add_done_callback(self._closing.discard)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
@@ -38,6 +38,14 @@ CLOSE_TOO_MANY_FRAMES = 4429
 log = structlog.get_logger(__name__)
 
 
+Tend = Callable[[str, Callable[[], Coroutine[Any, Any, object]]], asyncio.Task[Any]]
+"""Runs something under a name (`gateway.supervision.Supervisor.tend`)."""
+
+
+def _run(name: str, run: Callable[[], Coroutine[Any, Any, object]]) -> asyncio.Task[Any]:
+    return asyncio.create_task(run(), name=name)
+
+
 class StreamServer:
     """Serves on `server.port` inside `async with StreamServer(...) as server`."""
 
@@ -58,12 +66,14 @@ class StreamServer:
         commands: CommandPort | None = None,
         deflate: bool = False,
         privacy: Privacy = OPEN,
+        tend: Tend = _run,
     ) -> None:
         """Set up the server. `authenticate(token)` is AccountService.authenticate.
 
         `page_port` returns the web server's bound port. `deflate` offers permessage-deflate, which is off
-        because it was measured (docs/stream.md).
+        because it was measured (docs/stream.md). `tend` runs what writes to the clients, and starts it again.
         """
+        self._tend = tend
         self.hub = hub
         self.host = host
         self.port = port
@@ -82,7 +92,7 @@ class StreamServer:
         self.sender = Sender(hub, heartbeat_s=heartbeat_s, batch_s=batch_s, send_timeout_s=send_timeout_s)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
         self._server: Server | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[Any] | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -105,7 +115,7 @@ class StreamServer:
             # this.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
-        self._writing = asyncio.create_task(self.sender.run(), name="stream")
+        self._writing = self._tend("stream", self.sender.run)
         return self
 
     async def __aexit__(
@@ -206,7 +216,12 @@ class StreamServer:
         """Close the connection when the session ends, even if another process ended it."""
         while (left := identity.expires_at - time()) > 0:
             await asyncio.sleep(min(left, self._recheck_s))
-            now = await self._authenticate(token)
+            try:
+                now = await self._authenticate(token)
+            except Exception:
+                # The database is away for a moment: asked again, for this ends with the session alone.
+                log.exception("stream_session_unknown", user=identity.username)
+                continue
             if now is None or now.role != identity.role or now.agent_id != identity.agent_id:
                 break
         await connection.close(CLOSE_SIGNED_OUT, "session is over; sign in again")

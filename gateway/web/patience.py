@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import structlog
-
+from gateway.tasks import tell_failure
 from gateway.web.answers import Refused
 
 T = TypeVar("T")
 PATIENCE_S = 8.0
-log = structlog.get_logger(__name__)
 _going_on: set[asyncio.Task[Any]] = set()
 
 
@@ -28,17 +26,9 @@ async def within(work: Coroutine[Any, Any, T], patience_s: float | None = None) 
     try:
         done, _ = await asyncio.wait({task}, timeout=PATIENCE_S if patience_s is None else patience_s)
     except asyncio.CancelledError:
-        task.add_done_callback(_tell)  # the client has left
+        task.add_done_callback(tell_failure)  # the client has left
         raise
     if not done:
-        task.add_done_callback(_tell)
+        task.add_done_callback(tell_failure)
         raise Refused(503, "database_busy")
     return task.result()
-
-
-def _tell(task: asyncio.Task[Any]) -> None:
-    """Log how work ended that nobody waits for any more."""
-    if task.cancelled():
-        return
-    if (error := task.exception()) is not None:
-        log.error("http.late_failure", exc_info=error)
