@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from domain.calls import Call, CallState, Direction, EndReason, Party
+from domain.numbers import told, told_name
 from domain.orders import Order, OrderState
 from domain.spans import elapsed
 
@@ -148,7 +149,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         id=call.id,
         direction=call.direction,
         state=call.state,
-        caller=call.caller,
+        caller=Party(told(call.caller.number), told_name(call.caller.name)),
         called=call.called,
         started_at=call.started_at,
         ended_at=call.ended_at,
@@ -180,7 +181,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         delivered_at=order.delivered_at,
         external_id=order.external_id,
         agent=call.agent if call is not None else None,
-        caller=call.caller.number if call is not None else "",
+        caller=told(call.caller.number) if call is not None else "",
         title=text_of(order, "title"),
         category=text_of(order, "category"),
         town=text_of(order, "town"),

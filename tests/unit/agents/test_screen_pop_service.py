@@ -11,7 +11,7 @@ from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallStarted, OrderChanged
 from domain.history import CallFilter
 from domain.orders import FieldValue, Method, Order, OrderState
-from domain.screen_pop import AlertKind, Contact, Level
+from domain.screen_pop import AlertKind, Contact, Level, PopCaller
 from domain.visibility.policy import WHOLE, Visibility
 from gateway.modules.screen_pop import pop_enterprises, pop_rules
 from gateway.settings import Settings, load_settings
@@ -137,7 +137,7 @@ async def test_who_withholds_the_number_is_nobody_else(database: Database, numbe
         await journal.flush()
         pop = await pops(database).pop(now, Role.SUPERVISOR)
     assert (pop.calls, pop.orders, pop.alerts, pop.person) == ((), (), (), None)
-    assert pop.caller.place == ""
+    assert pop.caller == PopCaller("", "x")
 
 
 async def test_who_it_is_and_for_whose_eyes(database: Database) -> None:
