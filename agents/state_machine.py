@@ -16,6 +16,10 @@ RETRY_S = 5.0
 """Seconds after which an unpause that had no effect on the PBX is requested again."""
 
 
+LONGEST_WRAP_UP_S = 12 * 3600.0
+"""A wrap-up that is to end later than this was dated by a wrong clock, and is over."""
+
+
 class Seen(Struct, frozen=True):
     """Everything known about an agent at one moment. Times are POSIX seconds."""
 
@@ -80,7 +84,7 @@ def state_of(seen: Seen, now: float) -> AgentState:
     # In use without a tracked call: a call of the agent's own.
     if seen.device in ("INUSE", "BUSY", "ONHOLD", "RINGINUSE"):
         return AgentState.TALKING
-    if seen.wrap_up_until > now or in_wrap_up_pause(seen):
+    if wraps_up(seen, now) or in_wrap_up_pause(seen):
         return AgentState.WRAP_UP
     if seen.paused:
         return AgentState.PAUSED
@@ -101,6 +105,11 @@ def wrap_up_end(reason: str) -> float | None:
     return float(found[1]) if found else None
 
 
+def wraps_up(seen: Seen, now: float) -> bool:
+    """Whether a wrap-up goes on."""
+    return now < seen.wrap_up_until <= now + LONGEST_WRAP_UP_S
+
+
 def in_wrap_up_pause(seen: Seen) -> bool:
     """Whether the PBX holds the agent in wrap-up."""
     return seen.paused and wrap_up_end(seen.reason) is not None
@@ -118,7 +127,7 @@ def talk_over(agent: str, seen: Seen, at: float, wrap_up_s: float) -> Outcome:
 
 def extend_wrap_up(agent: str, seen: Seen, at: float, seconds: float, most_s: float) -> Outcome | None:
     """Extend wrap-up by `seconds`, to `most_s` in total at most; `None` if the agent is not in wrap-up."""
-    if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
+    if not (wraps_up(seen, at) or in_wrap_up_pause(seen)):
         return None
     until = min(max(seen.wrap_up_until, at) + seconds, max(seen.wrap_up_from + most_s, seen.wrap_up_until))
     seen = structs.replace(seen, wrap_up_until=until)
@@ -129,7 +138,7 @@ def extend_wrap_up(agent: str, seen: Seen, at: float, seconds: float, most_s: fl
 
 def finish_wrap_up(agent: str, seen: Seen, at: float) -> Outcome | None:
     """End wrap-up; `None` if the agent is not in wrap-up."""
-    if not (seen.wrap_up_until > at or in_wrap_up_pause(seen)):
+    if not (wraps_up(seen, at) or in_wrap_up_pause(seen)):
         return None
     effects = () if seen.paused and not in_wrap_up_pause(seen) else (SetPause(agent, False),)
     return structs.replace(seen, wrap_up_from=0.0, wrap_up_until=0.0), effects
@@ -137,14 +146,14 @@ def finish_wrap_up(agent: str, seen: Seen, at: float) -> Outcome | None:
 
 def due(seen: Seen, now: float) -> float | None:
     """Return when `time_passed` should be called next; `None` for never."""
-    if seen.wrap_up_until > now:
+    if wraps_up(seen, now):
         return seen.wrap_up_until
     return now + RETRY_S if in_wrap_up_pause(seen) else None
 
 
 def time_passed(agent: str, seen: Seen, now: float) -> Outcome:
     """End wrap-up if its time is over."""
-    if seen.wrap_up_until > now:
+    if wraps_up(seen, now):
         return seen, ()
     over = structs.replace(seen, wrap_up_from=0.0, wrap_up_until=0.0)
     return over, (SetPause(agent, False),) if in_wrap_up_pause(seen) else ()
@@ -188,10 +197,10 @@ def rejoined(agent: str, seen: Seen, before: Seen, at: float) -> Outcome:
     """Merge the state after a lost link: `seen` is the PBX's, `before` has what only the gateway knows."""
     seen = structs.replace(seen, missed=before.missed if seen.logged_in else 0)
     end = wrap_up_end(seen.reason) if seen.paused else None
-    if end is not None:
+    if end is not None and end <= at + LONGEST_WRAP_UP_S:
         started = before.wrap_up_from or min(at, end)
         return structs.replace(seen, wrap_up_from=started, wrap_up_until=end), ()
-    if before.wrap_up_until > at and seen.logged_in and not seen.talking:
+    if wraps_up(before, at) and seen.logged_in and not seen.talking:
         seen = structs.replace(seen, wrap_up_from=before.wrap_up_from, wrap_up_until=before.wrap_up_until)
         # The wrap-up pause never arrived; if somebody paused the agent meanwhile, that pause stays.
         return seen, () if seen.paused else (SetPause(agent, True, wrap_up_reason(seen.wrap_up_until)),)

@@ -50,12 +50,17 @@ class AgentTimers:
         members: MemberPauses,
         record: Callable[..., None],
         follow: Callable[[str], Awaitable[None]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`record` is `Recorder.record`; `follow(agent)` moves memberships to the phone the agent chose."""
+        """`record` is `Recorder.record`; `follow(agent)` moves memberships to the phone the agent chose.
+
+        `clock` is the one that PBX events are dated by.
+        """
         self.queue_state = queue_state
         self._members = members
         self._record = record
         self._follow = follow
+        self._clock = clock
         self._wake = asyncio.Event()
         self._asleep_until = 0.0
 
@@ -68,7 +73,7 @@ class AgentTimers:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            now = time.time()
+            now = self._clock()
             if self._members.connected:
                 due = self.queue_state.next_due
                 if due is not None and due <= now:
@@ -108,11 +113,11 @@ class AgentTimers:
         Raises:
             AgentStateError: the agent is not in wrap-up.
         """
-        self._recorded(self.queue_state.finish_wrap_up(time.time(), agent), agent)
+        self._recorded(self.queue_state.finish_wrap_up(self._clock(), agent), agent)
 
     def extend_wrap_up(self, agent: str, seconds: float) -> None:
         """Extend wrap-up, up to the line's `wrap_up_max_s`. Raises as `finish_wrap_up` does."""
-        self._recorded(self.queue_state.extend_wrap_up(time.time(), agent, seconds), agent)
+        self._recorded(self.queue_state.extend_wrap_up(self._clock(), agent, seconds), agent)
 
     def _recorded(self, facts: list[AnyFact] | None, agent: str) -> None:
         if facts is None:

@@ -22,7 +22,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from asr.config import AsrConfig
 from asr.engine import LONGEST_S, RATE, EngineError, EngineJob, EngineSegment
 from asr.expected import alternatives
-from asr.guards import MAX_COMPRESSION, Evidence, spoken
+from asr.guards import Evidence, is_loop, spoken
 from asr.script import simplified
 from domain.transcripts import Alternative
 
@@ -201,14 +201,17 @@ class _Decoded:
 
     @property
     def doubtful(self) -> bool:
-        return self.compression > MAX_COMPRESSION or self.log_probability < _UNSURE
+        return self.loops or self.log_probability < _UNSURE
+
+    @property
+    def loops(self) -> bool:
+        return is_loop(self.text, self.compression)
 
 
 def _better(first: _Decoded, second: _Decoded) -> _Decoded:
     """Prefer the result that does not loop, then the more probable one."""
-    loops = [one.compression > MAX_COMPRESSION for one in (first, second)]
-    if loops[0] != loops[1]:
-        return second if loops[0] else first
+    if first.loops != second.loops:
+        return second if first.loops else first
     return second if second.log_probability > first.log_probability else first
 
 

@@ -121,6 +121,7 @@ class LiveLeg:
             return
         if self._work is None:
             self._work = asyncio.create_task(self._run(), name=f"live {self._call_id} {self._side}")
+            self._work.add_done_callback(self._worked)
         now, duration = self._offset(), len(pcm) / 2 / rate
         if self._mute_at(now - duration / 2):
             pcm = bytes(len(pcm))
@@ -157,6 +158,11 @@ class LiveLeg:
         if self._work is not None:
             await asyncio.shield(self._work)
         return list(self._heard)
+
+    def _worked(self, task: "asyncio.Task[None]") -> None:
+        # Whoever closes the leg is told too, but that is at the end of the call.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("live_leg_failed", call=self._call_id, side=self._side, exc_info=error)
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -51,11 +51,15 @@ class LiveTranscription:
         hints: AnswerHints,
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
         partials: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`request` gives what a call's line wants of the engine: its hot words, its prompt. `hints`
+        """`clock` is the one that calls are dated by.
+
+        `request` gives what a call's line wants of the engine: its hot words, its prompt. `hints`
         hears what agents ask.
         """
         self._pool = pool
+        self._clock = clock
         self._request = request
         self._hints = hints
         self._partials = partials
@@ -94,20 +98,20 @@ class LiveTranscription:
 
         async def heard(utterance: Utterance, spans: list[Span]) -> None:
             self._hints.heard(utterance)
-            self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
+            self._facts.record(UtteranceHeard(at=self._clock(), utterance=utterance))
             # First the words, then the claim to have heard them: a crash between repeats, never loses.
             await self._facts.flush()
             await self._heard.set_heard(call.id, side, [*before, *spans])
 
         def partial(utterance: Utterance) -> None:
             # For the screens alone: no order is filled from it, and it is not kept.
-            self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
+            self._facts.record(UtteranceHeard(at=self._clock(), utterance=utterance))
 
         leg = LiveLeg(
             self._pool,
             call.id,
             side,
-            lambda: time.time() - began,
+            lambda: self._clock() - began,
             heard,
             on_partial=partial if self._partials else None,
             request=lambda begin: self._hints.request(call.id, side, begin, usual),

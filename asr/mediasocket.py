@@ -1,13 +1,15 @@
 """Server side of Asterisk's chan_websocket: one leg of live audio per connection.
 
 Needs Asterisk 20.16, 22.6, 23 or newer. The PBX connects to `/media?feed=<UUID>` with the subprotocol
-`media`. Binary messages are audio, text messages are events (`MEDIA_START format:slin …`, `DTMF_END digit:5
-…`). Unexpected UUIDs are refused, so the port is of no use to strangers. Nothing is ever sent: the channel
+`media`. Binary messages are audio, text messages are events, in plain text (`MEDIA_START format:slin …`,
+`DTMF_END digit:5 …`) or JSON (`{"event": "MEDIA_START", "format": "slin", …}`), as the channel was asked to
+write. Unexpected UUIDs are refused, so the port is of no use to strangers. Nothing is ever sent: the channel
 only listens.
 """
 
 import asyncio
 import http
+import json
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -158,6 +160,16 @@ class MediaSocketServer:
 
 
 def parse_event(text: str) -> tuple[str, dict[str, str]]:
-    """Parse `NAME key:value …`, chan_websocket's plain-text form. Unknown words are skipped."""
+    """Parse an event of chan_websocket: `NAME key:value …`, or a JSON object with the name as `event`.
+
+    Unknown words and what nests are skipped; what is neither is an event without a name.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return "", {}
+        values = {key: str(value) for key, value in told.items() if isinstance(value, str | int | float)}
+        return values.pop("event", ""), values
     name, *rest = text.split() or [""]
     return name, dict(part.split(":", 1) for part in rest if ":" in part)

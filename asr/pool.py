@@ -30,6 +30,7 @@ _DROPPABLE = frozenset({Urgency.LIKELY, Urgency.PARTIAL})
 """These will be followed by another of their kind, or by a final."""
 _ATTEMPTS = 2
 _STARTS_BEFORE_GIVING_UP = 3
+_FIRST_PAUSE_S = 1.0
 _MAX_PAUSE_S = 30.0
 
 
@@ -127,6 +128,8 @@ class EnginePool:
         self._fault: str | None = None
         self._open = False
         self.stats = Stats()
+        self.failures: dict[str, str] = {}
+        """Slots that failed and have not worked since → why."""
 
     @property
     def ready(self) -> bool:
@@ -161,7 +164,7 @@ class EnginePool:
     async def __aenter__(self) -> Self:
         self._open = True
         self._tasks = [
-            asyncio.create_task(self._serve(), name=f"asr-{n}") for n in range(self._config.workers)
+            asyncio.create_task(self._slot(f"asr-{n}"), name=f"asr-{n}") for n in range(self._config.workers)
         ]
         return self
 
@@ -249,13 +252,25 @@ class EnginePool:
         self._schedule.withdraw(job)
         _fail(job.item.future, DroppedError("not wanted any more"))
 
-    async def _serve(self) -> None:
+    async def _slot(self, name: str) -> None:
+        """Serve one slot until the end: what fails for a reason nobody thought of is begun again."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                await self._serve(name)
+            except Exception as error:
+                log.exception("asr_slot_failed", slot=name, again_in_s=pause)
+                self.failures[name] = f"{type(error).__name__}: {error}"[:200]
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_S)
+
+    async def _serve(self, name: str) -> None:
         """Keep one worker slot filled with a process and supply it with work."""
         while True:
             worker = await self._hire()
             try:
                 await self._count(+1)
-                await self._employ(worker)
+                await self._employ(worker, name)
             except WorkerLost as loss:
                 self.stats.workers_lost += 1
                 log.warning("asr_worker_lost", pid=worker.pid, reason=str(loss))
@@ -316,7 +331,7 @@ class EnginePool:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    async def _employ(self, worker: Worker) -> None:
+    async def _employ(self, worker: Worker, slot: str) -> None:
         """Give the worker batches until it is lost. Raises WorkerLost."""
         while True:
             batch = await self._take()
@@ -331,16 +346,17 @@ class EnginePool:
             self._on_partials += partials
             try:
                 texts = await worker.ask([job.item.work for job in batch], self._hang_timeout + 4 * seconds)
-            except (WorkerLost, EngineError) as error:
+            except Exception as error:
                 for job in batch:
                     self._failed(job, error)
-                if isinstance(error, WorkerLost):
+                if not isinstance(error, EngineError):
                     raise
                 continue
             finally:
                 self._on_partials -= partials
                 if partials:
                     self._arrived.set()  # another may take one now
+            self.failures.pop(slot, None)
             took = time.monotonic() - began
             self.stats.busy_s += took
             self.stats.batches += 1

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 from asr.engine import EngineSegment
 from domain.calls import Side
-from domain.transcripts import Source, Utterance, utterance_id
+from domain.text import line
+from domain.transcripts import Alternative, Source, Utterance, utterance_id
+
+MAX_TEXT = 4000
+"""Characters of an utterance: the rest of a longer one is an engine's nonsense."""
 
 
 def utterance(
@@ -23,14 +27,14 @@ def utterance(
     """
     text, weight, total = "", 0, 0.0
     for phrase in phrases:
-        said = phrase.text.strip()
+        said = line(phrase.text.strip(), MAX_TEXT)
         if not said:
             continue
         if text and text[-1].isalnum() and said[0].isalnum():
             text += "，"  # the engine paused here but wrote no punctuation
         text += said
         weight += len(said)
-        total += phrase.confidence * len(said)
+        total += probability(phrase.confidence) * len(said)
     if not text:
         return None
     start = max(0.0, start)
@@ -40,9 +44,16 @@ def utterance(
         side=side,
         start=start,
         end=max(start, end),
-        text=text,
+        text=text[:MAX_TEXT],
         final=final,
         confidence=round(total / weight, 3),
         source=source,
-        alternatives=phrases[0].alternatives,
+        alternatives=tuple(
+            Alternative(line(one.text), probability(one.probability)) for one in phrases[0].alternatives
+        ),
     )
+
+
+def probability(told: float) -> float:
+    """What an engine calls a probability as one: 0..1, and 0 for no number."""
+    return min(1.0, told) if told > 0.0 else 0.0

@@ -112,4 +112,4 @@ class Alarm(Struct, frozen=True, kw_only=True):
 
     def expected(self, now: float) -> float:
         """Return the value a client extrapolates from `latest`: durations grow, other measures stay."""
-        return self.latest + (now - self.latest_at) if self.measure in DURATIONS else self.latest
+        return self.latest + max(0.0, now - self.latest_at) if self.measure in DURATIONS else self.latest

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from domain.messages import Message, say
+from domain.text import line
 
 FAILURES = {
     "answered": "HTTP {status}",
@@ -22,8 +23,9 @@ FAILURES = {
 
 
 def failure(cause: str, /, **params: Any) -> Message:
-    """Return why an attempt failed. `params` are plain values; text from the other side is untrusted."""
-    return say(FAILURES, cause, params)
+    """Return why an attempt failed. `params` are plain values; text from the other side becomes one line."""
+    plain = {name: line(one) if isinstance(one, str) else one for name, one in params.items()}
+    return say(FAILURES, cause, plain)
 
 
 def given_up(last: Message, tries: int) -> Message:

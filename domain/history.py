@@ -6,7 +6,9 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from domain.calls import Call, CallState, Direction, EndReason, Party
+from domain.numbers import told, told_name
 from domain.orders import Order, OrderState
+from domain.spans import elapsed
 
 T = TypeVar("T")
 Key = tuple[float, str]
@@ -147,7 +149,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         id=call.id,
         direction=call.direction,
         state=call.state,
-        caller=call.caller,
+        caller=Party(told(call.caller.number), told_name(call.caller.name)),
         called=call.called,
         started_at=call.started_at,
         ended_at=call.ended_at,
@@ -156,7 +158,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         agent=call.agent,
         agents=call.agents,
         end_reason=call.end_reason,
-        waited=max(0.0, until - since) if since is not None and until is not None else None,
+        waited=elapsed(since, until) if since is not None and until is not None else None,
         talked=_seconds(over, call.ended_at),
         held=_seconds([(one.started_at, one.ended_at) for one in call.holds], call.ended_at),
         transfers=len(call.transfers),
@@ -179,7 +181,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         delivered_at=order.delivered_at,
         external_id=order.external_id,
         agent=call.agent if call is not None else None,
-        caller=call.caller.number if call is not None else "",
+        caller=told(call.caller.number) if call is not None else "",
         title=text_of(order, "title"),
         category=text_of(order, "category"),
         town=text_of(order, "town"),
@@ -201,4 +203,4 @@ def text_of(order: Order, name: str) -> str:
 
 
 def _seconds(spans: Sequence[tuple[float, float | None]], end: float | None) -> float:
-    return sum(max(0.0, (until if until is not None else end or since) - since) for since, until in spans)
+    return sum(elapsed(since, until if until is not None else end or since) for since, until in spans)

@@ -10,6 +10,10 @@ from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What is no part of a line: controls, separators of lines, overrides of the writing direction."""
+MAX_LINE = 1000
+"""Characters of a name, a number, a reason: nobody's is longer."""
 MAX_DEPTH = 64
 """Nothing that we read nests deeper."""
 
@@ -22,6 +26,18 @@ def is_storable(text: str) -> bool:
 def clean(text: str) -> str:
     """The text with a replacement character in place of each character that cannot be stored."""
     return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def is_line(text: str, most: int = MAX_LINE) -> bool:
+    """Whether the text is one line of ordinary length, without control characters."""
+    return len(text) <= most and _CONTROL.search(text) is None
+
+
+def line(text: str, most: int = MAX_LINE) -> str:
+    """Text of a machine as one line of at most `most`: controls become spaces, the unstorable is replaced."""
+    if is_line(text, most):
+        return text
+    return _CONTROL.sub(" ", clean(text[: 2 * most])).strip()[:most]
 
 
 def cleaned(value: Any) -> Any:

@@ -14,6 +14,7 @@ from gateway.settings import PbxSettings, Settings
 from gateway.storage.leases import LeaseRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.tasks import tell_failure
 
 ROUND_S = 120.0
 
@@ -93,6 +94,7 @@ class Administration:
         """
         if self._round is None:
             self._round = asyncio.create_task(self._examine(), name="doctor")
+            self._round.add_done_callback(tell_failure)
             self._round.add_done_callback(lambda _: setattr(self, "_round", None))
         return await asyncio.shield(self._round)
 

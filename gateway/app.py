@@ -85,12 +85,14 @@ async def run_gateway(
     async with AsyncExitStack() as stack:
         runtime = Runtime(settings, stack, start_pbxs=pbxs, demo_accounts=demo_accounts, say=say)
         runtime.ownership = ownership
-        runtime.provide(*provided)
+        runtime.provide(Supervisor(), *provided)
         opened = [make() for make in modules]
         await open_modules(opened, runtime)
         _start(opened, runtime)
         http = settings.http
-        runtime.web_port = await runtime.enter(serve_web(web_app(opened, runtime), http.host, http.port))
+        watch = runtime.get(Supervisor).watch
+        app = web_app(opened, runtime)
+        runtime.web_port = await runtime.enter(serve_web(app, http.host, http.port, watch))
         runtime.stream_port = (await runtime.enter(stream_server(runtime))).port
         linked = sorted(runtime.get(Telephony).pbxs)
         log.info("gateway_started", web=runtime.web_port, stream=runtime.stream_port, pbxs=linked)
@@ -101,14 +103,13 @@ async def run_gateway(
 
 def _start(modules: Sequence[Module], runtime: Runtime) -> None:
     """Connect listeners and consumers to the facts, then start the background work."""
-    bus, consumers, supervisor = runtime.get(LocalBus), Consumers(), Supervisor()
+    bus, consumers, supervisor = runtime.get(LocalBus), Consumers(), runtime.get(Supervisor)
     for module in modules:
         for listener in module.listeners():
             bus.listen(listener)
         for kind, consumer in module.consumers().items():
             consumers.register(kind, consumer)
     runtime.on_stop(supervisor.stop)
-    runtime.provide(supervisor)
     facts = consumers.follow(bus)
     supervisor.start(Job("consumers", lambda: consumers.run(facts)))
     for module in modules:

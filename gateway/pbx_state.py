@@ -1,6 +1,5 @@
 """The state of one PBX kept true: its events go through the call tracker, and what follows is recorded."""
 
-import time
 from collections.abc import Callable
 
 import structlog
@@ -10,6 +9,7 @@ from domain.calls import Call
 from domain.facts import PbxLinkChanged, Recorder
 from domain.pbx.events import AnyPbxEvent
 from domain.pbx.snapshot import PbxSnapshot
+from gateway import clock
 from gateway.asterisk.link import LinkState
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
@@ -75,5 +75,5 @@ class PbxState:
         was_up, self.link = self.link.phase == "up", state
         up = state.phase == "up"
         if up != was_up or state.phase == "refused":
-            at = state.at or time.time()
+            at = state.at or clock.now()
             self._facts.record(PbxLinkChanged(at=at, pbx=state.pbx, up=up, reason=state.reason))

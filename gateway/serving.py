@@ -76,6 +76,7 @@ def stream_server(runtime: Runtime) -> StreamServer:
         max_clients=settings.http.clients(len(settings.agents)),
         deflate=settings.http.deflate,
         privacy=settings.privacy.model(),
+        tend=runtime.get(Supervisor).tend,
     )
     accounts.on_revoked(server.revoke)
     return server

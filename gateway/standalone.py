@@ -34,6 +34,7 @@ from gateway.settings import (
     load_settings,
 )
 from gateway.settings.load import EXAMPLE
+from gateway.tasks import tell_failure
 from ivr.prompts import render as prompts
 
 log = structlog.get_logger(__name__)
@@ -283,6 +284,7 @@ class _DemoHost:
         )
         task: asyncio.Task[object] = asyncio.create_task(work)
         self._placed.add(task)
+        task.add_done_callback(tell_failure)
         task.add_done_callback(self._placed.discard)
 
 

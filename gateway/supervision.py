@@ -45,6 +45,10 @@ class Supervisor:
         """Run the job until it is done or the supervisor is stopped."""
         self._keep(asyncio.create_task(self._run(job), name=job.name))
 
+    def tend(self, name: str, run: Callable[[], Coroutine[Any, Any, object]]) -> asyncio.Task[Any]:
+        """Run it like a job; whoever asked for it ends it, by cancelling the task."""
+        return asyncio.create_task(self._run(Job(name, run)), name=name)
+
     def watch(self, task: asyncio.Task[Any]) -> None:
         """Watch a task that somebody else runs: where it fails, it cannot be started again from here."""
         task.add_done_callback(self._ended)

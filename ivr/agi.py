@@ -17,11 +17,16 @@ import structlog
 from msgspec import Struct
 from panoramisk.fast_agi import Application, Request
 
+from domain.numbers import told, told_name
+from domain.text import line
+
 log = structlog.get_logger(__name__)
 
 DIGITS = "0123456789*#"
 MAX_LINE = 8192
 MAX_ENVIRONMENT_LINES = 200
+MAX_RESULT = 100
+"""Characters of a result: keys pressed, or a number."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}\Z")
 _REPLY = re.compile(r"200 result=(-?[0-9*#A-Da-d]*)(?: (.*))?\Z")
@@ -70,11 +75,11 @@ class AgiEnvironment(Struct, frozen=True):
 
     @property
     def callerid(self) -> str:
-        return self._get("callerid")
+        return told(self._get("callerid"))
 
     @property
     def calleridname(self) -> str:
-        return self._get("calleridname")
+        return told_name(self._get("calleridname"))
 
     @property
     def extension(self) -> str:
@@ -109,21 +114,23 @@ def quote(argument: str) -> str:
 def parse_environment(lines: list[str]) -> AgiEnvironment:
     """Parse the `agi_name: value` lines; others are ignored."""
     pairs = (line.partition(":") for line in lines)
-    return AgiEnvironment({k.strip(): v.strip() for k, sep, v in pairs if sep and k.startswith("agi_")})
+    return AgiEnvironment(
+        {line(k.strip()): line(v.strip()) for k, sep, v in pairs if sep and k.startswith("agi_")}
+    )
 
 
-def parse_reply(line: str) -> AgiReply:
+def parse_reply(said: str) -> AgiReply:
     """Parse one final reply line.
 
     Raises:
         AgiHangupError: status 511, the channel is dead.
         AgiError: any other status than 200.
     """
-    if match := _REPLY.match(line):
-        return AgiReply(match[1], match[2] or "")
-    if line.startswith("511"):
+    if match := _REPLY.match(said):
+        return AgiReply(match[1][:MAX_RESULT], line(match[2] or "", MAX_LINE))
+    if said.startswith("511"):
         raise AgiHangupError("the channel is dead")
-    raise AgiError(f"Asterisk refused the command: {line[:200]}")
+    raise AgiError(f"Asterisk refused the command: {line(said, 200)}")
 
 
 def _variable(name: str) -> str:
@@ -159,19 +166,19 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
         usage = False
         try:
             while raw := await self.reader.readline():
-                line = raw.decode("utf-8", "replace").rstrip("\r\n")
-                if line == "HANGUP":
+                told = raw.decode("utf-8", "replace").rstrip("\r\n")
+                if told == "HANGUP":
                     return
                 if usage:
-                    usage = not line.startswith(_FINAL_520)
+                    usage = not told.startswith(_FINAL_520)
                     if usage:
                         continue
-                elif line.startswith("520-"):
+                elif told.startswith("520-"):
                     usage = True
                     continue
-                elif line.startswith("100 "):
+                elif told.startswith("100 "):
                     continue
-                self._replies.put_nowait(line)
+                self._replies.put_nowait(told)
         except (OSError, ValueError, asyncio.QueueFull) as error:
             log.warning("agi.protocol", uniqueid=self.environment.uniqueid, error=str(error))
         finally:
@@ -188,9 +195,9 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
                 raise AgiHangupError("the caller has hung up")
             try:
                 async with asyncio.timeout(wait_s + self.timeout_s):
-                    self.writer.write(command.encode() + b"\n")
+                    self.writer.write(command.encode("utf-8", "replace") + b"\n")
                     await self.writer.drain()
-                    line = await self._replies.get()
+                    reply = await self._replies.get()
             except TimeoutError:
                 # A late reply would be taken for the next command's, so the session ends here.
                 self.writer.close()
@@ -198,10 +205,10 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
                 raise AgiTimeoutError(f"no reply to {command.split(' ', 1)[0]}") from None
             except OSError as error:
                 raise AgiHangupError(f"connection lost: {error}") from error
-            if line is None:
+            if reply is None:
                 self.hung_up = True
                 raise AgiHangupError("the caller has hung up")
-            return parse_reply(line)
+            return parse_reply(reply)
 
     async def _checked(self, command: str, wait_s: float = 0.0) -> AgiReply:
         reply = await self.send_command(command, wait_s)
@@ -246,7 +253,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk is untyped
         """Play an interruptible prompt and return up to `max_digits` digits, ended by # or a timeout."""
         command = f"GET DATA {quote(name)} {int(timeout_s * 1000)} {max_digits}"
         reply = await self._checked(command, 120.0 + timeout_s * (max_digits + 1))
-        return reply.result
+        return reply.result[:max_digits]
 
     async def exec(self, application: str, *arguments: str) -> str:
         """Run a dialplan application and return its result; an unknown application raises `AgiError`."""
@@ -264,7 +271,7 @@ def _value(reply: AgiReply) -> str | None:
 
 
 def _digit(reply: AgiReply) -> str:
-    code = int(reply.result) if reply.result.isdigit() else 0
+    code = int(reply.result) if reply.result.isdigit() and len(reply.result) <= 3 else 0
     return chr(code) if 0 < code < 128 and chr(code) in DIGITS else ""
 
 
@@ -349,6 +356,9 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
             await self._run(session)
         except (TimeoutError, ValueError, OSError) as error:
             log.warning("agi.refused", error=str(error) or "no complete environment in time")
+        except Exception:
+            # Nobody waits for this task: it tells of its failure itself.
+            log.exception("agi.failed")
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -366,6 +376,8 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
                 task.cancel()
             results = await asyncio.gather(pump, work, return_exceptions=True)
             self._callers.discard(uniqueid)
+        if isinstance(results[0], Exception):
+            log.error("agi.failed", uniqueid=uniqueid, exc_info=results[0])
         error = results[1]
         if isinstance(error, AgiHangupError):
             log.info("agi.hangup", uniqueid=uniqueid)
@@ -376,10 +388,10 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
 async def _read_environment(reader: asyncio.StreamReader) -> AgiEnvironment:
     lines: list[str] = []
     while raw := await reader.readline():
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        if not line:
+        one = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if not one:
             return parse_environment(lines)
         if len(lines) >= MAX_ENVIRONMENT_LINES:
             raise ValueError("the environment has too many lines; is this Asterisk?")
-        lines.append(line)
+        lines.append(one)
     raise ValueError("the connection ended inside the environment")

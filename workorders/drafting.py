@@ -250,7 +250,13 @@ class Drafting:
     async def _answer(
         self, assistant: Assistant, draft: CallDraft, call_id: str, form: str, said: Sequence[Utterance]
     ) -> None:
-        values = await assistant.ask(form, said, self._with.reference)
+        try:
+            values = await assistant.ask(form, said, self._with.reference)
+        except Exception:
+            # Nobody waits for this task: it tells of its failure itself, and the next words ask again.
+            log.exception("llm_failed", call=call_id)
+            draft.asking = None
+            return
         if self._drafts.get(call_id) is not draft:
             return
         async with draft.lock:

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from domain.calls import Call
+from domain.numbers import national
 from domain.orders import FieldValue, KnowledgeHit, Method, Order, OrderState, RelatedOrder
 
 NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
@@ -22,10 +23,8 @@ def order_id(call_id: str) -> str:
 def new_order(call: Call, line_id: str, at: float) -> Order:
     """Create the order of a call that was just answered, from what signalling alone tells."""
     fields = {}
-    if call.caller.number:
-        fields["phone"] = FieldValue(
-            value=call.caller.number, confidence=CALLER_ID_CONFIDENCE, method=Method.SIGNALLING
-        )
+    if (number := national(call.caller.number)) is not None:
+        fields["phone"] = FieldValue(value=number, confidence=CALLER_ID_CONFIDENCE, method=Method.SIGNALLING)
     return Order(
         id=order_id(call.id),
         call_id=call.id,
@@ -103,6 +102,16 @@ def set_by_agent(order: Order, values: Mapping[str, Any], at: float) -> Order:
         if left := tuple(one for one in heard if one.value != value):
             offers[name] = left
     return structs.replace(order, fields=fields, offers=offers, revision=order.revision + 1, updated_at=at)
+
+
+def is_set(order: Order, values: Mapping[str, Any]) -> bool:
+    """Whether the agent typed all of this already: the request came twice."""
+    return all(
+        (field := order.fields.get(name)) is not None
+        and field.method is Method.AGENT
+        and field.value == value
+        for name, value in values.items()
+    )
 
 
 def overtaken(order: Order, values: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:

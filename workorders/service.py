@@ -111,6 +111,8 @@ class OrderService:
 
             def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
                 _open(order)
+                if filling.is_set(order, checked):
+                    return order, ()
                 if revision is not None and revision != order.revision:
                     raise OrderRefusedError(
                         "order_stale", code="stale", revision=order.revision, asked=revision

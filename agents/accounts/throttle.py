@@ -48,7 +48,10 @@ class Buckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             return self._size
-        return min(self._size, bucket.level + max(0.0, now - bucket.at) / self._refill_s)
+        if now < bucket.at:
+            # The clock was set back: nobody waits until it is there again.
+            bucket = self._buckets[key] = Bucket(bucket.level, now)
+        return min(self._size, bucket.level + (now - bucket.at) / self._refill_s)
 
 
 class LoginThrottle:

@@ -208,27 +208,27 @@ class AlarmRules:
             for agent in self._agents.values():
                 wanted = not rule.reasons or agent.reason in rule.reasons
                 if agent.state.value == measure.value and wanted:
-                    yield _Subject(agent.pbx, agent=agent.id), now - agent.since
+                    yield _Subject(agent.pbx, agent=agent.id), max(0.0, now - agent.since)
         elif measure is Measure.UNSUBMITTED:
             for draft in self.unsubmitted.left():
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
-                    yield about, now - (draft.ended_at or now)
+                    yield about, max(0.0, now - (draft.ended_at or now))
         elif measure is Measure.UNFINISHED:
             for about, since in self._unfinished.values():
                 if not rule.lines or about.line in rule.lines:
-                    yield about, now - since
+                    yield about, max(0.0, now - since)
         elif measure is Measure.REJECTED_FACTS:
             yield _Subject(""), float(self._rejected)
         else:
             for pbx, since in self._down.items():
-                yield _Subject(pbx), now - since
+                yield _Subject(pbx), max(0.0, now - since)
 
     def _of_queue(self, measure: Measure, queue: Queue, now: float) -> float:
         if measure is Measure.WAITING:
             return len(queue.waiting)
         if measure is Measure.LONGEST_WAIT:
-            return max((now - one.since for one in queue.waiting), default=0.0)
+            return max((max(0.0, now - one.since) for one in queue.waiting), default=0.0)
         return sum(
             1
             for agent in self._agents.values()

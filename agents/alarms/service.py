@@ -23,8 +23,10 @@ class AlarmService:
         rules: Sequence[AlarmRule],
         facts: Recorder,
         unsubmitted_orders: Callable[[], Awaitable[Sequence[UnsubmittedOrder]]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`unsubmitted_orders()`: those that earlier runs left."""
+        """`unsubmitted_orders()`: those that earlier runs left; `clock`: the one that facts are dated by."""
+        self._clock = clock
         self._unsubmitted_orders = unsubmitted_orders
         self.rules = AlarmRules(rules)
         self._facts = facts
@@ -33,7 +35,7 @@ class AlarmService:
         """Until cancelled."""
         self.rules.unsubmitted.recall(await self._unsubmitted_orders())
         while True:
-            now = time.time()
+            now = self._clock()
             self._facts.record(*self.rules.judge(now))
             self._facts.record(*self.rules.moved(now))
             await asyncio.sleep(EVERY_S)

@@ -21,12 +21,15 @@ from domain.facts import (
 from domain.figures import AgentFigures, QueueCounts, QueueFigures
 from domain.lines import Line
 from domain.queues import AgentState, AgentStatus, QueueEntry, QueueOutcome
+from domain.spans import LAST_INSTANT, LONGEST_S, elapsed
 
 QueueKey = tuple[str, str]
 """(PBX, queue)"""
 EntryKey = tuple[str, str, str, float]
 """(PBX, caller's unique id, queue, entered at)"""
 INTERVAL_S = 1800
+AHEAD_S = 3600.0
+"""What is dated further ahead of us is a wrong clock's."""
 FRESH_S = 30.0
 """Seconds between updates of figures that change with time alone (occupancy)."""
 
@@ -132,6 +135,8 @@ class DayFigures:
         self.served: dict[str, QueueEntry] = {}
         """The last entry each agent served, whose wrap-up may be in progress."""
         self.last_at = 0.0
+        self.now: float | None = None
+        """The time now, where it is told: what a wrong clock dated far ahead of it is not counted."""
 
     @property
     def statuses(self) -> dict[str, AgentStatus]:
@@ -142,12 +147,28 @@ class DayFigures:
     def apply(self, fact: AnyFact) -> None:
         """Count one fact; facts that affect no figure are ignored."""
         if isinstance(fact, QueueEntryChanged):
+            if not self._is_plausible(fact.at, fact.entry.entered_at):
+                return
             self._entry(fact)
         elif isinstance(fact, AgentChanged):
+            if not self._is_plausible(fact.at):
+                return
             self._agent(fact)
         else:
             return
         self.last_at = max(self.last_at, fact.at)
+
+    def _is_plausible(self, *instants: float) -> bool:
+        last = LAST_INSTANT if self.now is None else self.now + AHEAD_S
+        return all(0.0 <= at <= last for at in instants)
+
+    def moved(self, before: float, now: float) -> None:
+        """Our clock was set from `before` to `now`: no time passed between the two."""
+        for clock in self._clocks.values():
+            self._count(clock, before)
+            clock.counted = now
+            if not clock.day.start <= now < clock.day.end:
+                clock.begin(day_of(now, self._zone))
 
     def resume(self, now: float) -> None:
         """Continue after replaying an earlier run's facts; the time since its last fact is not counted."""
@@ -183,13 +204,13 @@ class DayFigures:
             bucket.transferred += entry.transferred
             if entry.talked is not None:
                 bucket.served += 1
-                bucket.talk_s += entry.talked
+                bucket.talk_s += elapsed(0.0, entry.talked)
         else:
-            bucket.wrap_up_s += entry.wrapped_up or 0.0
+            bucket.wrap_up_s += elapsed(0.0, entry.wrapped_up or 0.0)
 
     @staticmethod
     def _left(line: Line | None, bucket: Bucket, entry: QueueEntry) -> None:
-        waited = entry.waited or 0.0
+        waited = elapsed(0.0, entry.waited or 0.0)
         bucket.missed += entry.missed
         match entry.outcome:
             case QueueOutcome.ANSWERED:
@@ -229,6 +250,10 @@ class DayFigures:
 
     def _count(self, clock: _Clock, until: float) -> None:
         """Count the time up to `until` towards the agent's current state."""
+        if until - clock.counted > LONGEST_S:
+            # No state lasts so long: there is nothing to count, and nothing to walk through.
+            clock.counted = until
+            clock.begin(day_of(until, self._zone))
         while clock.counted < until:
             if clock.counted >= clock.day.end:
                 clock.begin(day_of(clock.counted, self._zone))
@@ -269,7 +294,7 @@ class DayFigures:
         ]
         self._changed_agents.clear()
         for key, queue in self._queues.items():
-            stale = now - queue.told_at >= FRESH_S
+            stale = not 0.0 <= now - queue.told_at < FRESH_S
             if not queue.changed and not stale:
                 continue
             facts.append(QueueFiguresChanged(at=now, figures=self.day(key, now)))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -31,19 +31,28 @@ class FactReader(Protocol):
 class FiguresService:
     """The figures of everything. Feed `today.apply` with every fact."""
 
-    def __init__(self, lines: Sequence[Line], timezone: str, facts: Recorder) -> None:
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        timezone: str,
+        facts: Recorder,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` is the one that PBX events are dated by."""
         self.today = DayFigures(lines, timezone)
         self._facts = facts
+        self._clock = clock
 
     async def rebuild(self, journal: FactReader) -> None:
         """Fold what the journal holds of the day; before `today.apply` is fed with anything new."""
-        now = time.time()
+        now, began = self._clock(), time.monotonic()
+        self.today.now = now
         facts = 0
         async for fact in journal.facts_since(now - BACK_S, KINDS):
             self.today.apply(fact)
             facts += 1
         self.today.resume(now)
-        log.info("figures_rebuilt", facts=facts, took_s=round(time.time() - now, 2))
+        log.info("figures_rebuilt", facts=facts, took_s=round(time.monotonic() - began, 2))
 
     def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueEntry], list[QueueEntry]]:
         """What an earlier run knew last of that PBX: agents, open stays, and those being wrapped up."""
@@ -58,5 +67,6 @@ class FiguresService:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._facts.record(*self.today.take(time.time()))
+            self.today.now = now = self._clock()
+            self._facts.record(*self.today.take(now))
             await asyncio.sleep(EVERY_S)

@@ -9,6 +9,7 @@ from msgspec import structs
 from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx import events as e
 from domain.queues import QueueEntry, QueueOutcome
+from domain.spans import elapsed, measured
 
 Stage = Literal["entered", "left", "served", "wrapped_up"]
 ConversationKey = tuple[str, str, str]
@@ -81,7 +82,11 @@ class QueueEntries:
         """
         entry = self.waiting.get(event.uniqueid)
         if entry is not None:
-            left = structs.replace(entry, left_at=entry.left_at or event.at, waited=event.hold_time)
+            left = structs.replace(
+                entry,
+                left_at=entry.left_at or event.at,
+                waited=measured(event.hold_time, entry.entered_at, event.at),
+            )
             self.waiting[event.uniqueid] = left
         return []
 
@@ -98,7 +103,8 @@ class QueueEntries:
         if entry is None or entry.queue != event.queue:
             return []
         entry = structs.replace(entry, agent=agent)
-        facts = self._end_wait(event.at, entry, QueueOutcome.ANSWERED, event.hold_time)
+        waited = measured(event.hold_time, entry.entered_at, event.at)
+        facts = self._end_wait(event.at, entry, QueueOutcome.ANSWERED, waited)
         key = (event.uniqueid, event.queue, agent)
         self.talking[key] = facts[0].entry
         self._of_channel.setdefault(event.uniqueid, set()).add(key)
@@ -106,10 +112,13 @@ class QueueEntries:
 
     def completed(self, event: e.AgentComplete, agent: str) -> list[AnyFact]:
         """AgentComplete: the conversation is over."""
+        talk = self._conversation_of(event, agent)
+        entry = self.talking.get(talk)
+        began = event.at if entry is None or entry.left_at is None else entry.left_at
         return self._end_conversation(
             event.at,
-            self._conversation_of(event, agent),
-            talked=event.talk_time,
+            talk,
+            talked=measured(event.talk_time, began, event.at),
             transferred=event.reason == "transfer",
         )
 
@@ -196,7 +205,7 @@ class QueueEntries:
         if waited is not None and outcome is QueueOutcome.LEFT:
             outcome = QueueOutcome.ABANDONED
         elif waited is None and outcome is not QueueOutcome.UNSEEN:
-            waited = left_at - entry.entered_at
+            waited = elapsed(entry.entered_at, left_at)
         return [*self._end_wait(at, entry, outcome, waited)]
 
     def _end_wait(

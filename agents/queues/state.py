@@ -23,6 +23,7 @@ from domain.pbx import events as e
 from domain.pbx.snapshot import PbxSnapshot
 from domain.phones import DESK_CHOSEN, AgentProfile, PhoneKind, chooser
 from domain.queues import AgentState, AgentStatus, Queue, QueueEntry, Waiting
+from domain.spans import elapsed
 
 
 class FollowPhone(Struct, frozen=True):
@@ -166,7 +167,8 @@ class QueueState:
         return facts
 
     def _wrapped_up(self, at: float, agent: str, before: Seen) -> list[AnyFact]:
-        return self.entries.wrapped_up(at, agent, at - before.wrap_up_from) if before.wrap_up_from else []
+        spent = elapsed(before.wrap_up_from, at)
+        return self.entries.wrapped_up(at, agent, spent) if before.wrap_up_from else []
 
     def _take(self, at: float, agent: str, outcome: Outcome) -> None:
         self._seen[agent], effects = outcome
@@ -303,6 +305,13 @@ class QueueState:
         self.agents[agent] = after
         return [AgentChanged(at=at, agent=after)]
 
+    def shift(self, at: float, by: float) -> list[AnyFact]:
+        """Our clock was set by so many seconds while nothing went on: the agents' states began then."""
+        self.agents = {
+            agent: structs.replace(status, since=status.since + by) for agent, status in self.agents.items()
+        }
+        return [AgentChanged(at=at, agent=status) for status in self.agents.values()]
+
     # -- restore and resync ---------------------------------------------------------------------------
     def restore(
         self,
@@ -368,7 +377,8 @@ class QueueState:
             facts = self._wrapped_up(min(snapshot.at, before.wrap_up_until), agent, before)
         if state_machine.in_wrap_up_pause(self._seen[agent]):
             # It may already have expired.
-            self._deadlines.set(agent, max(snapshot.at, self._seen[agent].wrap_up_until))
+            goes_on = state_machine.wraps_up(self._seen[agent], snapshot.at)
+            self._deadlines.set(agent, self._seen[agent].wrap_up_until if goes_on else snapshot.at)
         if self._phones.choosing(agent):
             # A switch of phones may have been interrupted, or a phone was added to the configuration.
             self.effects.append(FollowPhone(agent))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from domain.calls import Call
+from domain.numbers import told, told_name
 from domain.orders import Order
 from domain.screen_pop import (
     AlertKind,
@@ -58,8 +59,8 @@ def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility
     return ScreenPop(
         call_id=call.id,
         caller=PopCaller(
-            visibility.number(call.caller.number),
-            visibility.name(call.caller.name),
+            visibility.number(told(call.caller.number)),
+            visibility.name(told_name(call.caller.name)),
             known.place,
             known.carrier,
         ),

@@ -1,7 +1,6 @@
 """The link to one PBX: kept up for as long as `run()` runs, resynchronised on every connection."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
@@ -11,6 +10,9 @@ from msgspec import Struct
 from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
 from domain.pbx.events import AnyPbxEvent, FullyBooted
 from domain.pbx.snapshot import PbxSnapshot
+from domain.text import line
+from gateway import clock
+from gateway.asterisk.event_clock import EventClock
 from gateway.asterisk.manager import HardenedManager, backoff
 from gateway.asterisk.normalise import WANTED, normalise
 from gateway.asterisk.protocol import Headers, HeaderValue, Response
@@ -23,6 +25,8 @@ LinkPhase = Literal["disconnected", "connecting", "refused", "synchronising", "u
 
 REFUSED_RETRY_S = 30.0
 """A refused login is a configuration problem: frequent retries would only fill the PBX's security log."""
+MOVED_TOLD_EVERY_S = 600.0
+"""How often the log repeats that a PBX's clock is another."""
 
 
 class LinkState(Struct, frozen=True, kw_only=True):
@@ -58,6 +62,8 @@ class PbxLink:
         self._on_snapshot = on_snapshot
         self._manager: HardenedManager | None = None
         self._resync = False
+        self._clock = EventClock(self._clock_moved)
+        self._moved_told_at = -MOVED_TOLD_EVERY_S
         self.state = LinkState(pbx=settings.name, phase="disconnected", reason="not connected yet")
 
     # -- the life of the link -----------------------------------------------------------------------------
@@ -115,6 +121,7 @@ class PbxLink:
             ping_interval=max(1, round(settings.ping_interval_s)),
         )
         self._manager = manager
+        self._clock.begin()
         # Events arrive as soon as we are logged in; they are held back until the snapshot is delivered.
         manager.held = True
         await manager.open()
@@ -133,7 +140,7 @@ class PbxLink:
             log.exception("snapshot_not_handled", pbx=self._settings.name)
 
     async def _headers(self, headers: Headers) -> None:
-        event = normalise(headers, self._settings.name, time.time())
+        event = normalise(headers, self._settings.name, clock.now(), self._clock.at)
         if event is None:
             return
         if isinstance(event, FullyBooted):
@@ -144,10 +151,23 @@ class PbxLink:
             return
         await self._on_event(event)
 
+    def _clock_moved(self, offset: float) -> None:
+        now = clock.now()
+        if now - self._moved_told_at < MOVED_TOLD_EVERY_S:
+            return
+        self._moved_told_at = now
+        log.warning(
+            "pbx_clock_differs",
+            pbx=self._settings.name,
+            seconds=round(-offset, 1),
+            note="its events are dated by our clock",
+            fix="synchronise the PBX's clock and ours (NTP)",
+        )
+
     async def _say(self, phase: LinkPhase, reason: str = "") -> None:
         if phase == "connecting":
             self._resync = False
-        self.state = LinkState(pbx=self._settings.name, phase=phase, reason=reason, at=time.time())
+        self.state = LinkState(pbx=self._settings.name, phase=phase, reason=line(reason), at=clock.now())
         try:
             await self._on_state(self.state)
         except Exception:

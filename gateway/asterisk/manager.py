@@ -137,6 +137,8 @@ class HardenedManager(Manager):  # type: ignore[misc]
         """
         consumer = asyncio.create_task(self._consume())
         pinger = asyncio.create_task(self._keep_alive())
+        for task in (consumer, pinger):
+            task.add_done_callback(self._ended)
         try:
             await self.lost.wait()
             raise ConnectionLost(self.lost_reason)
@@ -145,6 +147,13 @@ class HardenedManager(Manager):  # type: ignore[misc]
                 task.cancel()
             await asyncio.gather(consumer, pinger, return_exceptions=True)
             self.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Without either of its tasks a connection is deaf: it is given up, the next one resynchronised."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("ami_task_failed", exc_info=error)
+            self.lost_reason = f"internal error ({type(error).__name__}); starting afresh from a snapshot"
+            self.lost.set()
 
     async def _consume(self) -> None:
         events = self.events

@@ -4,18 +4,46 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from domain.numbers import told, told_name
 from domain.pbx import events as ev
 from domain.pbx.events import AnyPbxEvent
+from domain.text import MAX_LINE, is_line, line
 
 Headers = Mapping[str, str]
 
 _UNKNOWN = frozenset({"<unknown>", "<null>", "(null)"})
 
 
+MAX_VARIABLES = 20_000
+"""Characters of all channel variables of a message together."""
+MAX_ALL = 1 << 20
+MAX_INT = 2**31
+
+
+def cleaned(headers: Headers) -> Headers:
+    """The headers with their values as plain lines (`domain.text`): the door for what a PBX says."""
+    values = headers.values()
+    # Joined, for nearly always there is nothing to do.
+    if max(map(len, values), default=0) <= MAX_LINE and is_line("".join(values).replace("\n", ""), MAX_ALL):
+        return headers
+    return {
+        name: "\n".join(line(part) for part in value[:MAX_VARIABLES].split("\n"))
+        for name, value in headers.items()
+    }
+
+
 def text(headers: Headers, name: str) -> str:
     """Return a header's text; Asterisk's placeholders for "none" become ""."""
     value = headers.get(name, "")
     return "" if value in _UNKNOWN else value
+
+
+def caller(headers: Headers, prefix: str = "") -> dict[str, str]:
+    """Return the caller's number and name; "" where the network withholds them."""
+    return {
+        "caller_number": told(text(headers, prefix + "CallerIDNum")),
+        "caller_name": told_name(text(headers, prefix + "CallerIDName")),
+    }
 
 
 def number(headers: Headers, name: str) -> float:
@@ -28,21 +56,26 @@ def number(headers: Headers, name: str) -> float:
 
 
 def _int(headers: Headers, name: str) -> int:
-    return int(number(headers, name))
+    value = number(headers, name)
+    return int(value) if abs(value) < MAX_INT else 0
 
 
 def variables(headers: Headers) -> dict[str, str]:
     """Return the `HOTLINE_*` variables from `ChanVariable` (repeated headers are joined by newlines)."""
     found = {}
-    for line in headers.get("ChanVariable", "").split("\n"):
-        key, mark, value = line.partition("=")
+    for one in headers.get("ChanVariable", "").split("\n"):
+        key, mark, value = one.partition("=")
         if mark and key.startswith("HOTLINE_"):
             found[key] = value
     return found
 
 
-def _base(headers: Headers, pbx: str, received_at: float) -> dict[str, Any]:
-    return {"at": number(headers, "Timestamp") or received_at, "pbx": pbx}
+Clock = Callable[[float, float], float]
+"""A stamp of the PBX and when it arrived → when it happened (`gateway.asterisk.event_clock`)."""
+
+
+def _taken(stamp: float, received_at: float) -> float:
+    return stamp or received_at
 
 
 def _channel(headers: Headers, prefix: str = "") -> dict[str, Any]:
@@ -51,8 +84,7 @@ def _channel(headers: Headers, prefix: str = "") -> dict[str, Any]:
         "linkedid": text(headers, prefix + "Linkedid"),
         "channel": text(headers, prefix + "Channel"),
         "state": text(headers, prefix + "ChannelStateDesc"),
-        "caller_number": text(headers, prefix + "CallerIDNum"),
-        "caller_name": text(headers, prefix + "CallerIDName"),
+        **caller(headers, prefix),
         "connected_number": text(headers, prefix + "ConnectedLineNum"),
         "connected_name": text(headers, prefix + "ConnectedLineName"),
         "context": text(headers, prefix + "Context"),
@@ -232,24 +264,24 @@ def _wanted_variable(variable: str) -> bool:
     return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
 
 
-def normalise(headers: Headers, pbx: str, received_at: float) -> AnyPbxEvent | None:
+def normalise(headers: Headers, pbx: str, received_at: float, clock: Clock = _taken) -> AnyPbxEvent | None:
     """Convert one AMI event to its typed form; `None` if nobody reads that event.
 
     Malformed numbers become 0, and a malformed or missing `Timestamp` becomes `received_at` (POSIX seconds).
     AgentRingNoAnswer's `RingTime` is in milliseconds on the wire and in seconds here.
     """
+    headers = cleaned(headers)
     name = headers.get("Event", "")
     if name == "Shutdown":
-        return ev.Shutdown(
-            at=number(headers, "Timestamp") or received_at, pbx=pbx, restart=_flag(headers, "Restart")
-        )
+        at = clock(number(headers, "Timestamp"), received_at)
+        return ev.Shutdown(at=at, pbx=pbx, restart=_flag(headers, "Restart"))
     row = _TABLE.get(name)
     if row is None:
         return None
     if name == "VarSet" and not _wanted_variable(headers.get("Variable", "")):
         return None
     cls, prefix, fields = row
-    kwargs = _base(headers, pbx, received_at)
+    kwargs: dict[str, Any] = {"at": clock(number(headers, "Timestamp"), received_at), "pbx": pbx}
     if prefix is not None:
         kwargs.update(_channel(headers, prefix))
     for attr, read, header in fields:

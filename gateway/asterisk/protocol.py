@@ -14,6 +14,7 @@ import structlog
 from panoramisk.ami_protocol import AMIProtocol
 
 from domain.pbx.errors import ActionTimeout, ConnectionLost
+from domain.text import line
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Response:
 
     @property
     def message(self) -> str:
-        return self.headers.get("Message", "")
+        return line(self.headers.get("Message", ""))
 
 
 @dataclass
@@ -78,8 +79,8 @@ def render_action(headers: Mapping[str, HeaderValue]) -> bytes:
 def parse_headers(text: str) -> Headers:
     """Parse one message's lines; lines without a colon are dropped."""
     headers: Headers = {}
-    for line in text.split("\r\n"):
-        name, mark, value = line.partition(":")
+    for one in text.split("\r\n"):
+        name, mark, value = one.partition(":")
         if not mark:
             continue
         value = value[1:] if value[:1] == " " else value

@@ -1,7 +1,6 @@
 """Takes the snapshot of a PBX with list actions."""
 
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
@@ -16,7 +15,9 @@ from domain.pbx.snapshot import (
     QueueEntrySnapshot,
     QueueSnapshot,
 )
-from gateway.asterisk.normalise import normalise, number, text, variables
+from domain.spans import elapsed
+from gateway import clock
+from gateway.asterisk.normalise import caller, cleaned, normalise, number, text, variables
 from gateway.asterisk.protocol import Response
 
 log = structlog.get_logger(__name__)
@@ -32,11 +33,10 @@ Asker = Callable[[str, Mapping[str, str]], Awaitable[Response]]
 def _seconds(duration: str) -> float:
     """Parse CoreShowChannels' `HH:MM:SS`; 0.0 if malformed."""
     found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2})", duration)
-    return (
-        float(sum(int(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)))
-        if found
-        else 0.0
-    )
+    if found is None:
+        return 0.0
+    parts = zip(found.groups(), (3600, 60, 1), strict=True)
+    return elapsed(0.0, float(sum(int(part) * unit for part, unit in parts)))
 
 
 def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
@@ -47,8 +47,7 @@ def channel_rows(rows: Rows, at: float) -> tuple[ChannelSnapshot, ...]:
             linkedid=text(row, "Linkedid"),
             channel=text(row, "Channel"),
             state=text(row, "ChannelStateDesc"),
-            caller_number=text(row, "CallerIDNum"),
-            caller_name=text(row, "CallerIDName"),
+            **caller(row),
             connected_number=text(row, "ConnectedLineNum"),
             connected_name=text(row, "ConnectedLineName"),
             context=text(row, "Context"),
@@ -91,8 +90,8 @@ def queue_rows(rows: Rows, pbx: str, at: float) -> tuple[QueueSnapshot, ...]:
                     uniqueid=text(row, "Uniqueid"),
                     channel=text(row, "Channel"),
                     position=int(number(row, "Position")),
-                    wait=number(row, "Wait"),
-                    caller_number=text(row, "CallerIDNum"),
+                    wait=elapsed(0.0, number(row, "Wait")),
+                    caller_number=caller(row)["caller_number"],
                 )
             )
     return tuple(
@@ -126,7 +125,7 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
 
     async def rows(action: str, headers: Mapping[str, str] | None = None) -> Rows:
         try:
-            return await rows_of(action, headers or {})
+            return [dict(cleaned(row)) for row in await rows_of(action, headers or {})]
         except ActionRefused as error:
             log.warning(
                 "snapshot_incomplete",
@@ -137,9 +136,9 @@ async def take_snapshot(pbx: str, rows_of: Lister, single: Asker) -> PbxSnapshot
             )
             return []
 
-    status = (await single("CoreStatus", {})).headers
-    core = (await single("CoreSettings", {})).headers
-    at = time.time()
+    status = cleaned((await single("CoreStatus", {})).headers)
+    core = cleaned((await single("CoreSettings", {})).headers)
+    at = clock.now()
     channels = channel_rows(await rows("CoreShowChannels"), at)
     queues = queue_rows(await rows("QueueStatus"), pbx, at)
     members: dict[str, list[str]] = {}

@@ -29,6 +29,7 @@ from gateway.asterisk.protocol import HeaderValue, Response
 from gateway.call_control.phone_choice import follow
 from gateway.call_control.plan import plan
 from gateway.call_control.view import Actor, Ami, Plan, Rules, Step, View
+from gateway.tasks import tell_failure
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ class CommandService:
             # It outlives the asker's connection: half a command is worse than one whose answer is not read.
             future = asyncio.ensure_future(self._once(who, command_id, name, args, text))
             self._running[command_id] = future
+            future.add_done_callback(tell_failure)
             future.add_done_callback(lambda _: self._running.pop(command_id, None))
             return await asyncio.shield(future)
         except Exception:

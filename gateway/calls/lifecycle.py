@@ -105,7 +105,7 @@ class Lifecycle:
         call = self._registry.call(event)
         if call is None:
             return
-        spoke = call.direction is Direction.INBOUND and call.answered_at is not None and call.caller.number
+        spoke = call.direction is Direction.INBOUND and call.answered_at is not None
         if spoke and (first := call.caller_leg) is not None and first.uniqueid == event.uniqueid:
             return  # the dialplan changed the caller ID of a caller sent outside; it is not who called
         party = Party(event.caller_number, event.caller_name)

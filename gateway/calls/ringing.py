@@ -10,6 +10,7 @@ from domain import facts as f
 from domain.calls import Call, Direction, Party, Side, TransferType
 from domain.pbx import events as e
 from domain.queues import Waiting
+from domain.spans import elapsed, measured
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
@@ -193,7 +194,7 @@ class Ringing:
             self._conversations.transferred(event.at, call, TransferType.FORWARD, origin, target, "success")
         elif event.status in UNANSWERED and rang and (source is None or source.queue is None):
             # For members of a queue, app_queue reports the missed call itself.
-            self._not_answered(event.at, call, channel, event.at - (call.ringing_at or event.at))
+            self._not_answered(event.at, call, channel, elapsed(call.ringing_at or event.at, event.at))
         registry.show(event.at, channel.agent)
 
     def on_agent_ring_no_answer(self, event: e.AgentRingNoAnswer) -> None:
@@ -230,7 +231,8 @@ class Ringing:
         agent = channel.agent or agent
         call = self._registry.add_leg(call, channel)
         call = self._registry.set_leg(call, channel.uniqueid, agent=agent, side=Side.AGENT)
-        self._conversations.begin_conversation(event.at, call, channel, agent, event.hold_time)
+        waited = measured(event.hold_time, call.queued_at or event.at, event.at)
+        self._conversations.begin_conversation(event.at, call, channel, agent, waited)
 
     def on_agent_complete(self, event: e.AgentComplete) -> None:
         """app_queue's conversation is over. A channel it does not name is already gone."""

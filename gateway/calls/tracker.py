@@ -6,8 +6,11 @@ app_queue and app_dial; `transfers` follows how calls move between parties. All 
 `CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from agents.queues.state import QueueState
 from domain.calls import Call
@@ -25,6 +28,8 @@ from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
 
+DAY_S = 86_400.0
+
 
 class CallTracker:
     """One PBX's live calls (`calls`, by id), queues and agents (`queue_state`)."""
@@ -33,6 +38,7 @@ class CallTracker:
         self, pbx: str, lines: Sequence[Line], profiles: Iterable[AgentProfile], *, missed_limit: int = 0
     ) -> None:
         self.pbx = pbx
+        self._latest = -math.inf
         self.queue_state = QueueState(pbx, lines, profiles, missed_limit=missed_limit)
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
@@ -89,11 +95,19 @@ class CallTracker:
 
     def apply(self, event: AnyPbxEvent) -> list[AnyFact]:
         """Process one event and return the resulting facts, in order; none if nothing changed."""
+        event = self._dated(event)
         self.registry.tell(*self.queue_state.observe(event))
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
         return self.registry.take()
+
+    def _dated(self, event: AnyPbxEvent) -> AnyPbxEvent:
+        """The event, not before the one that came before it: clocks are set while calls go on."""
+        if event.at >= self._latest or not self.calls or self._latest - event.at > DAY_S:
+            self._latest = event.at
+            return event
+        return structs.replace(event, at=self._latest)
 
     def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
         self.registry.tell(*self.queue_state.member(event))

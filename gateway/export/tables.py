@@ -13,6 +13,7 @@ from domain.figures import AgentFigures, QueueFigures
 from domain.history import CallSummary, OrderOfCall, text_of
 from domain.lines import Line
 from domain.queues import AgentStatus
+from domain.spans import LAST_INSTANT
 from gateway.export.cells import Cell, Column, Table
 from gateway.export.words import (
     AGENT_STATES,
@@ -30,6 +31,7 @@ from gateway.export.words import (
 )
 
 T = TypeVar("T")
+DAY_S = 86_400.0
 
 
 class AgentNow(Struct, frozen=True):
@@ -71,7 +73,7 @@ class TableContext:
 
     def at(self, instant: float | None, line: str | None = None) -> datetime | None:
         """Convert an instant to the line's local time."""
-        if instant is None:
+        if instant is None or not 0.0 <= instant < LAST_INSTANT - DAY_S:
             return None
         zone = self._zones.get(line or "", self._usual)
         return datetime.fromtimestamp(int(instant), zone).replace(tzinfo=None)

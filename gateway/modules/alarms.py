@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from agents.alarms.service import AlarmService
 from domain.facts import AnyFact
+from gateway import clock
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
@@ -21,7 +22,7 @@ class AlarmsModule(Module):
         """Make the rules."""
         rules = [rule.model() for rule in runtime.settings.alarms]
         orders = runtime.get(OrderRepository)
-        self._alarms = AlarmService(rules, runtime.get(FactRecorder), orders.unsubmitted_orders)
+        self._alarms = AlarmService(rules, runtime.get(FactRecorder), orders.unsubmitted_orders, clock.now)
 
     def listeners(self) -> Iterable[Callable[[AnyFact], None]]:
         """Every fact is measured."""

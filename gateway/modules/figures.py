@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from agents.figures.service import FiguresService
 from domain.facts import AnyFact
+from gateway import clock
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
@@ -21,7 +22,7 @@ class FiguresModule(Module):
         """Provide the `FiguresService`, rebuilt before anything new happens."""
         settings = runtime.settings
         lines = [line.model() for line in settings.lines]
-        self._figures = FiguresService(lines, settings.timezone, runtime.get(FactRecorder))
+        self._figures = FiguresService(lines, settings.timezone, runtime.get(FactRecorder), clock.now)
         await self._figures.rebuild(runtime.get(CallRepository))
         runtime.provide(self._figures)
 

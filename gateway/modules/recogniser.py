@@ -1,7 +1,6 @@
 """Speech recognition: the engine, and the servers that receive live audio from PBXs."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +14,7 @@ from asr.pool import EnginePool
 from domain.calls import Call
 from domain.facts import RecogniserChanged
 from domain.recogniser import Recogniser
+from gateway import clock
 from gateway.asterisk.actions import media_connection, originate_listener, originate_media_socket
 from gateway.factories import asr_config
 from gateway.facts.recorder import FactRecorder
@@ -70,6 +70,7 @@ class RecogniserModule(Module):
             hints=hints,
             request=requests.of,
             partials=settings.asr.partials,
+            clock=clock.now,
         )
         runtime.provide(pool, transcription)
         audio = await runtime.enter(
@@ -118,7 +119,7 @@ class RecogniserModule(Module):
             state = self._pool.state()
             if state != told:
                 told = state
-                self._facts.record(RecogniserChanged(at=time.time(), recogniser=state))
+                self._facts.record(RecogniserChanged(at=clock.now(), recogniser=state))
             await asyncio.sleep(LOOK_EVERY_S)
 
     def checks(self) -> Iterable[ReadinessCheck]:
@@ -128,6 +129,9 @@ class RecogniserModule(Module):
     async def _check(self) -> Check:
         if self._pool is None:
             return Check("asr", True, "switched off")
+        if failures := self._pool.failures:
+            down = "; ".join(f"{slot}: {why}" for slot, why in sorted(failures.items()))
+            return Check("asr", False, f"{down} (the log says more)")
         ready = self._pool.ready
         return Check("asr", ready, "" if ready else "the speech model is still loading")
 

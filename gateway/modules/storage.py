@@ -1,5 +1,6 @@
 """The database, and the door for facts."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -18,14 +19,20 @@ from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.spool import spool_of_terms
+from gateway.supervision import Supervisor
 
 SPOOL = "facts.spool"
+TRY_S = 1.0
+FIX = "see who holds a lock on it, and whether its disk is full"
 
 
 class StorageModule(Module):
     """Opens the database and provides its repositories, the bus and the recorder of facts."""
 
     name = "storage"
+
+    def __init__(self) -> None:
+        self._trying: asyncio.Task[None] | None = None
 
     async def open(self, runtime: Runtime) -> None:
         """Upgrade an embedded database; a shared one is upgraded by its operator."""
@@ -41,6 +48,8 @@ class StorageModule(Module):
             spool = spool_of_terms(spool, self._ownership.grant.terms)
         self._bus = LocalBus()
         self._journal = await runtime.enter(JournalWriter(database, spool, self._on_rejected))
+        if (supervisor := runtime.find(Supervisor)) is not None:
+            supervisor.watch(self._journal.task)
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
         holder = "" if self._ownership is None else self._ownership.holder
@@ -64,7 +73,22 @@ class StorageModule(Module):
             await self._database.require_newest()
         except Exception as error:
             return Check("database", False, str(error))
+        writes = self._database.writes
+        if writes.trouble:
+            await self._try_again()
+        if writes.trouble:
+            return Check("database", False, f"the last write failed ({writes.trouble}): {FIX}")
+        if writes.waiting_s > STALE_S:
+            return Check("database", False, f"a write has waited for {writes.waiting_s:.0f} s: {FIX}")
         return Check("database", True)
+
+    async def _try_again(self) -> None:
+        """See whether the database takes writes again; of several that ask, one tries."""
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.create_task(self._database.try_to_write(), name="try to write")
+            # What it fails of is in `writes.trouble`.
+            self._trying.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.wait({self._trying}, timeout=TRY_S)
 
     async def _journal_check(self) -> Check:
         journal = self._journal

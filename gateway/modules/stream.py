@@ -1,10 +1,10 @@
 """The stream: what the screens show, live."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.facts import RESYNC, AnyFact, CallUpdated, OrderChanged, UtteranceHeard
+from gateway import clock
 from gateway.facts.consumers import Consumer
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
@@ -62,7 +62,7 @@ class StreamModule(Module):
 
     async def _tick(self) -> None:
         while True:
-            self._hub.tick(time.time())
+            self._hub.tick(clock.now())
             await asyncio.sleep(TICK_S)
 
     def exports(self, exporter: Exporter) -> None:

@@ -1,5 +1,6 @@
 """The PBXs: linked, followed, and the timers of their agents."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -7,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from agents.figures.service import FiguresService
 from agents.timers import AgentTimers
 from domain.pbx.snapshot import PbxSnapshot
+from gateway import clock
 from gateway.asterisk.actions import queue_pause
 from gateway.asterisk.arrival import Arrival, take_charge
 from gateway.asterisk.link import PbxLink
@@ -22,6 +24,8 @@ from gateway.supervision import Job
 from gateway.telephony import Telephony
 from ivr.agi import FastAgiServer
 
+SETTLE_EVERY_S = 10.0
+
 
 class TelephonyModule(Module):
     """Provides `Telephony`: for each PBX a link, a state, and timers."""
@@ -34,6 +38,7 @@ class TelephonyModule(Module):
         addresses = runtime.agi_address, runtime.audio_address
         pbxs = await runtime.start_pbxs(*addresses) if runtime.start_pbxs else runtime.settings.pbx
         self._served: set[str] = set()
+        self._figures, self._facts = runtime.get(FiguresService), runtime.get(FactRecorder)
         self._telephony = Telephony({pbx.name: pbx for pbx in pbxs})
         for pbx in pbxs:
             self._add(runtime, pbx)
@@ -59,7 +64,7 @@ class TelephonyModule(Module):
             await state.on_snapshot(snapshot)
 
         link = PbxLink(pbx, state.on_event, state.on_state, on_snapshot, may_act=runtime.may_act)
-        timers = AgentTimers(state.queue_state, LinkPauses(link), facts.record, self._follow)
+        timers = AgentTimers(state.queue_state, LinkPauses(link), facts.record, self._follow, clock.now)
         state.after = timers.wake
         state.queue_state.restore(*runtime.get(FiguresService).left_of(pbx.name))
         telephony.states[pbx.name], telephony.links[pbx.name] = state, link
@@ -75,11 +80,28 @@ class TelephonyModule(Module):
         lines = tuple(line.id for line in runtime.settings.lines)
         return Arrival(addresses, runtime.get(FastAgiServer).serves, lines)
 
+    async def _keep_time(self) -> None:
+        """Follow the machine's clock, where it was set, as soon as nothing goes on that was dated before."""
+        while True:
+            await asyncio.sleep(SETTLE_EVERY_S)
+            states = self._telephony.states.values()
+            if clock.HOUSE.was_set and not any(one.live_calls or one.queue_state.next_due for one in states):
+                self._settle()
+
+    def _settle(self) -> None:
+        before = clock.now()
+        by = clock.HOUSE.settle()
+        after = clock.now()
+        self._figures.today.moved(before, after)
+        for state in self._telephony.states.values():
+            self._facts.record(*state.queue_state.shift(after, by))
+
     async def _follow(self, agent: str) -> None:
         await self._telephony.follow_phone(agent)
 
     def jobs(self) -> Iterable[Job]:
-        """For each PBX, its timers and its link."""
+        """The time, and for each PBX its timers and its link."""
+        yield Job("clock", self._keep_time)
         for name, timers in self._telephony.timers.items():
             yield Job(f"timers {name}", timers.run)
             yield Job(f"pbx {name}", self._telephony.links[name].run)

@@ -7,18 +7,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from domain.text import is_line
+
 # Ids, queues and phones end up in Asterisk's configuration and in AMI actions, so the alphabet is restricted.
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 DIALLED = r"^\+?[0-9*#]{1,32}$"
 
+MAX_SECRET = 10_000
 RoleName = Literal["agent", "supervisor", "admin"]
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 
 
 def one_line(text: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f]", text):
+    if not is_line(text):
         raise ValueError("must be one line without control characters")
     return text
 
@@ -53,9 +56,14 @@ def read_secret_file(key: str, path: Path) -> str:
         ValueError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ValueError(f"{key} {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{key} {path}: no UTF-8 text; save the secret as plain text") from None
+    if not is_line(secret.replace("\n", "").replace("\r", ""), MAX_SECRET):
+        raise ValueError(f"{key} {path}: holds a control character, or is endless; write the secret anew")
+    return secret
 
 
 class SecretHolder(Section):

@@ -11,10 +11,12 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlalchemy.engine import make_url
 
+from domain.text import is_line
 from gateway.settings.base import SecretHolder
 from gateway.settings.schema import Settings
 from gateway.settings.telephony import PbxSettings
 
+MAX_TEXT = 10_000
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
 DEFAULT_FILE = Path("hotline.toml")
 Holder = TypeVar("Holder", bound=SecretHolder)
@@ -65,6 +67,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(str(path), [f"not valid TOML: {error}"]) from error
+    _refuse_unreadable(str(path), data)
     if written := sorted(_inline_secrets(data)):
         raise SettingsError(
             str(path),
@@ -76,6 +79,27 @@ def _read_toml(path: Path) -> dict[str, Any]:
         )
     anchored: dict[str, Any] = _anchored(data, path.parent)
     return anchored
+
+
+def _unreadable(data: Any, key: str = "") -> list[str]:
+    """The keys whose text cannot be passed on: to a database, a PBX, a browser."""
+    if isinstance(data, str):
+        return [] if is_line(data.replace("\n", " ").replace("\t", " "), MAX_TEXT) else [key]
+    if isinstance(data, Mapping):
+        pairs = [(str(name), value) for name, value in data.items()]
+    elif isinstance(data, list):
+        pairs = [(str(index), value) for index, value in enumerate(data)]
+    else:
+        return []
+    prefix = f"{key}." if key else ""
+    names = [f"{prefix}{name!a} (a name)" for name, _ in pairs if not is_line(name)]
+    return names + [found for name, value in pairs for found in _unreadable(value, f"{prefix}{name}")]
+
+
+def _refuse_unreadable(source: str, data: Any) -> None:
+    if found := _unreadable(data):
+        fix = f"has a control character, or more than {MAX_TEXT} characters; retype it"
+        raise SettingsError(source, [f"{key}: {fix}" for key in found])
 
 
 def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
@@ -130,6 +154,9 @@ class _FileFirst(Settings):
 
 
 def _build(source: str, data: dict[str, Any], overrides: dict[str, Any]) -> Settings:
+    _refuse_unreadable(
+        "environment", {name: value for name, value in os.environ.items() if name.startswith("HOTLINE_")}
+    )
     try:
         settings = _with_secrets(_FileFirst(**data))
         return settings.model_copy(update=overrides) if overrides else settings

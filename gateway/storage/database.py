@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Double, cast, event, func, lit
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gateway.storage.write_watch import WriteWatch
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_BUSY_S = 15.0
 CLOSE_S = 3.0
@@ -34,6 +36,7 @@ class Database:
         self.url = parsed
         self.fence: Callable[[AsyncConnection], Awaitable[None]] | None = None
         """Called first in every transaction that writes; raises where this process may not write any more."""
+        self.writes = WriteWatch()
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.now = _clock_of_sqlite() if self.sqlite else _clock_of_postgresql()
         """The database's own clock, in POSIX seconds, as a part of statements."""
@@ -54,13 +57,19 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection in a write transaction: committed at the end, rolled back on an exception."""
-        async with self.engine.connect() as connection:
-            # SQLite: take the write lock at once, so that two writers queue up instead of failing half-way.
-            writer = await connection.execution_options(hotline_write=True)
-            async with writer.begin():
-                if self.fence is not None:
-                    await self.fence(writer)
-                yield writer
+        with self.writes.one():
+            async with self.engine.connect() as connection:
+                # SQLite: take the write lock at once: two writers queue up instead of failing half-way.
+                writer = await connection.execution_options(hotline_write=True)
+                async with writer.begin():
+                    if self.fence is not None:
+                        await self.fence(writer)
+                    yield writer
+
+    async def try_to_write(self) -> None:
+        """Open a write transaction and do nothing in it: `writes` tells what came of it."""
+        async with self.writing():
+            pass
 
     async def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema to the newest revision; return (before, after)."""

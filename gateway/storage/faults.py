@@ -1,5 +1,6 @@
 """Whose fault a failed write is: the database's, which may be well again soon, or the value's."""
 
+import asyncpg
 import msgspec
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
@@ -25,3 +26,11 @@ def is_of_the_value(error: BaseException) -> bool:
     if isinstance(error, SQLAlchemyError | OSError | TimeoutError):
         return False
     return isinstance(error, ValueError | TypeError | OverflowError | RecursionError | msgspec.MsgspecError)
+
+
+def is_of_the_database(error: BaseException) -> bool:
+    """Whether the database cannot be used just now (locked, away, full): the same may succeed later."""
+    if isinstance(error, SQLAlchemyError):
+        return not is_of_the_value(error)
+    # What the driver says while it connects is not wrapped.
+    return isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | ConnectionError | TimeoutError)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, false, func, or_, select
 
 from domain.audit import AuditEntry
 from domain.calls import Call
@@ -28,7 +28,7 @@ from domain.history import (
     Page,
     summary_of,
 )
-from domain.numbers import forms
+from domain.numbers import forms, parts
 from domain.orders import Order
 from domain.visibility.policy import WHOLE, Visibility
 from domain.visibility.redact import redact
@@ -262,7 +262,7 @@ class HistoryRepository:
         """
         number = calls.c.caller_number
         if visibility.numbers:
-            return self._holds(number, digits)
+            return or_(false(), *(self._holds(number, part) for part in parts(digits)))
         if len(digits) >= LEAST_ASKED:
             return number.in_(forms(digits) or (digits,))
         length = func.length(number)

@@ -146,6 +146,12 @@ class JournalWriter:
         return items
 
     @property
+    def task(self) -> asyncio.Task[None]:
+        """What writes, for whoever watches it: without it nothing is stored."""
+        assert self._task is not None, "enter the writer first"
+        return self._task
+
+    @property
     def backlog(self) -> int:
         """Facts not yet committed."""
         return self._queue.qsize() + len(self._batch)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.calls import Call
 from domain.facts import AnyFact, call_id_of
 from domain.history import text_of
+from domain.numbers import national, told
 from domain.orders import Order
 from domain.search import searchable
 from gateway.storage.database import Database
@@ -41,7 +42,7 @@ def call_row(call: Call) -> dict[str, Any]:
         "end_reason": call.end_reason.value if call.end_reason is not None else None,
         "agent": call.agent,
         "agents": f" {' '.join(agents)} " if (agents := call.agents) else "",
-        "caller_number": call.caller.number[:64],
+        "caller_number": (national(call.caller.number) or told(call.caller.number))[:64],
         "started_at": call.started_at,
         "ended_at": call.ended_at,
         "data": msgspec.json.encode(call).decode(),

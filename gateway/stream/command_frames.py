@@ -12,6 +12,7 @@ from agents.accounts.identity import Identity
 from domain.commands import Answered, refused
 from domain.frames import Fault
 from domain.refusals import refusal
+from gateway.tasks import tell_failure
 
 MAX_RUNNING = 8
 """Commands one connection may have running at a time."""
@@ -43,6 +44,7 @@ class CommandFrames:
             return f"more than {MAX_RUNNING} commands at a time"
         task = asyncio.create_task(self._answer(connection, who, command_id, name, args))
         self._tasks[task] = connection
+        task.add_done_callback(tell_failure)
         task.add_done_callback(self._tasks.pop)
         return None
 

@@ -10,7 +10,6 @@ costs nothing until its connection says that it can take more; it is dropped if 
 
 import asyncio
 from contextlib import suppress
-from time import time
 from typing import cast
 
 import msgspec
@@ -19,8 +18,10 @@ from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
+from gateway import clock
 from gateway.stream.connection import StreamConnection
 from gateway.stream.hub import Client, Hub
+from gateway.tasks import tell_failure
 
 log = structlog.get_logger(__name__)
 
@@ -240,7 +241,7 @@ class Sender:
                 idle.append(client)
             else:
                 self._fall_behind(client, self._hub.sent)
-        beat = msgspec.json.encode({"type": "heartbeat", "seq": self._hub.sent, "time": time()})
+        beat = msgspec.json.encode({"type": "heartbeat", "seq": self._hub.sent, "time": clock.now()})
         self._write(idle, beat)
 
     def close(
@@ -257,4 +258,5 @@ class Sender:
 
         task = asyncio.create_task(closing())
         self._closing.add(task)
+        task.add_done_callback(tell_failure)
         task.add_done_callback(self._closing.discard)

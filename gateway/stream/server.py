@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from agents.accounts.identity import Identity
 from domain.visibility.policy import OPEN, Privacy
+from gateway import clock
 from gateway.stream.audience import TOPICS, audience_of
 from gateway.stream.command_frames import CommandFrames, CommandPort
 from gateway.stream.connection import StreamConnection, nobody
@@ -38,6 +39,14 @@ CLOSE_SIGNED_OUT = 4401
 CLOSE_TOO_MANY_FRAMES = 4429
 
 log = structlog.get_logger(__name__)
+
+
+Tend = Callable[[str, Callable[[], Coroutine[Any, Any, object]]], asyncio.Task[Any]]
+"""Runs something under a name (`gateway.supervision.Supervisor.tend`)."""
+
+
+def _run(name: str, run: Callable[[], Coroutine[Any, Any, object]]) -> asyncio.Task[Any]:
+    return asyncio.create_task(run(), name=name)
 
 
 class StreamServer:
@@ -61,12 +70,14 @@ class StreamServer:
         commands: CommandPort | None = None,
         deflate: bool = False,
         privacy: Privacy = OPEN,
+        tend: Tend = _run,
     ) -> None:
         """Set up the server. `authenticate(token)` is AccountService.authenticate.
 
         `page_port` returns the web server's bound port. `deflate` offers permessage-deflate, which is off
-        because it was measured (docs/stream.md).
+        because it was measured (docs/stream.md). `tend` runs what writes to the clients, and starts it again.
         """
+        self._tend = tend
         self.hub = hub
         self.host = host
         self.port = port
@@ -86,7 +97,7 @@ class StreamServer:
         self._keepalive = Keepalive(hub, self.sender, interval_s=ping_s)
         self._who: WeakKeyDictionary[ServerConnection, tuple[str, Identity]] = WeakKeyDictionary()
         self._server: Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -110,8 +121,8 @@ class StreamServer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         self._tasks = [
-            asyncio.create_task(self.sender.run(), name="stream"),
-            asyncio.create_task(self._keepalive.run(), name="stream_keepalive"),
+            self._tend("stream", self.sender.run),
+            self._tend("stream_keepalive", self._keepalive.run),
         ]
         return self
 
@@ -186,7 +197,7 @@ class StreamServer:
                 "type": "hello",
                 "version": VERSION,
                 "epoch": self.epoch,
-                "time": time(),
+                "time": clock.now(),
                 "user": identity.username,
                 "role": identity.role,
                 "agent": identity.agent_id,
@@ -217,7 +228,12 @@ class StreamServer:
         """Close the connection when the session ends, even if another process ended it."""
         while (left := identity.expires_at - time()) > 0:
             await asyncio.sleep(min(left, self._recheck_s))
-            now = await self._authenticate(token)
+            try:
+                now = await self._authenticate(token)
+            except Exception:
+                # The database is away for a moment: asked again, for this ends with the session alone.
+                log.exception("stream_session_unknown", user=identity.username)
+                continue
             if now is None or now.role != identity.role or now.agent_id != identity.agent_id:
                 break
         await connection.close(CLOSE_SIGNED_OUT, "session is over; sign in again")
@@ -243,7 +259,7 @@ class StreamServer:
             return "frames are JSON objects"
         match frame:
             case {"type": "ping"}:
-                await self._send(connection, msgspec.json.encode({"type": "pong", "time": time()}))
+                await self._send(connection, msgspec.json.encode({"type": "pong", "time": clock.now()}))
             case {"type": "resume"}:
                 self.hub.restart(client, self._resumed(frame.get("epoch"), frame.get("since")))
             case {"type": "subscribe", "topics": [*topics]} if all(topic in TOPICS for topic in topics):

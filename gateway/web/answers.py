@@ -10,6 +10,7 @@ from domain.messages import Message
 from domain.refusals import refusal
 
 T = TypeVar("T")
+RETRY_AFTER_S = "5"
 
 
 def json(value: Any, status: int = 200) -> Response:
@@ -30,7 +31,8 @@ def problem(status: int, why: Message, **more: str) -> Response:
     their own (`domain.refusals`); `more` are further members, e.g. `code`."""
     told = {"type": "about:blank", "status": status, "detail": why.text, "reason": why.code, **more}
     body = msgspec.json.encode({**told, "params": why.params} if why.params else told)
-    return Response(body, status, media_type="application/problem+json")
+    headers = {"Retry-After": RETRY_AFTER_S} if why.code == "database_busy" else None
+    return Response(body, status, headers, media_type="application/problem+json")
 
 
 def found(value: T | None, what: str) -> T:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from domain.refusals import refusal
+from gateway.storage.faults import is_of_the_database
 from gateway.stream.origin import own_origin
 from gateway.web import hostile
 from gateway.web.answers import Refused, problem
@@ -56,10 +57,13 @@ def _guard(app: FastAPI, options: WebOptions) -> None:
         else:
             try:
                 response = await go(request)
-            except Exception:
+            except Exception as error:
                 # Here and not in an exception handler: that one's answers would lack the headers below.
                 log.exception("http.failed", method=request.method, path=request.url.path[:MAX_LOGGED])
-                response = problem(500, refusal("internal"))
+                busy = is_of_the_database(error)
+                response = (
+                    problem(503, refusal("database_busy")) if busy else problem(500, refusal("internal"))
+                )
         connected = " ".join([options.stream_url(request), *phones])
         response.headers["Content-Security-Policy"] = (
             "default-src 'self'; img-src 'self' data:; media-src 'self' blob:;"

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -17,8 +17,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_web(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `app` while the block runs; yields the bound port.
+async def serve_web(
+    app: FastAPI, host: str, port: int, watch: Callable[[asyncio.Task[None]], None] = lambda _: None
+) -> AsyncIterator[int]:
+    """Serve `app` while the block runs; yields the bound port. `watch` is given the task that serves.
 
     Raises:
         OSError: the address cannot be bound.
@@ -37,7 +39,8 @@ async def serve_web(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
         timeout_graceful_shutdown=3,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
+    task = asyncio.create_task(server.serve(sockets=[sock]), name="http")
+    watch(task)
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers only a flag
             await asyncio.sleep(0.01)

@@ -9,6 +9,7 @@ import numpy as np
 
 from asr.config import AsrConfig
 from asr.engine import EngineError, EngineJob, EngineSegment
+from domain.transcripts import Alternative
 
 ECHO, CRASH, HANG, RAISE, CRASH_ONCE, SLOW = 0.0, 0.25, 0.5, 0.75, 1.0, 0.125
 """First sample of a sound, and what the engine does with it."""
@@ -70,3 +71,24 @@ class Loud:
             Path(self._model).touch()
             os._exit(11)
         return [EngineSegment(0.0, seconds, f"说了{seconds:.2f}秒", 0.5)]
+
+
+HOSTILE = ("a\x00b", "\x1b[31m红", "\u202e倒", "路\u2028灯", "长" * 100_000, "\x07", "=1+1", "")
+
+
+class Hostile:
+    """Says what nobody says, with probabilities that are none."""
+
+    def __init__(self, config: AsrConfig) -> None:
+        pass
+
+    def transcribe(self, batch: Sequence[EngineJob]) -> list[list[EngineSegment]]:
+        odd = (float("nan"), float("inf"), -1.0, 7.0)
+        alternatives = tuple(Alternative(text, odd[n % 4]) for n, text in enumerate(HOSTILE))
+        return [
+            [
+                EngineSegment(odd[n % 4], odd[n % 3], text, odd[n % 4], alternatives)
+                for n, text in enumerate(HOSTILE)
+            ]
+            for _ in batch
+        ]

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from domain.calls import Call
+from domain.numbers import told, told_name
 from domain.orders import FieldValue, Order
+from domain.spans import LAST_INSTANT, elapsed
 from domain.transcripts import Utterance
 from workorders.forms import labels
 
@@ -31,7 +33,8 @@ def build_payload(
     known = [name for name in named if name in order.fields]
     others = sorted(set(order.fields) - set(known))
     talked = sum(
-        (talk.ended_at or call.ended_at or talk.started_at) - talk.started_at for talk in call.conversations
+        elapsed(talk.started_at, talk.ended_at or call.ended_at or talk.started_at)
+        for talk in call.conversations
     )
     document = {
         "schema": SCHEMA,
@@ -43,8 +46,8 @@ def build_payload(
         "call": {
             "id": call.id,
             "line": order.line,
-            "caller_number": call.caller.number,
-            "caller_name": call.caller.name,
+            "caller_number": told(call.caller.number),
+            "caller_name": told_name(call.caller.name),
             "called_number": call.called,
             "queue": call.queue,
             "agent": call.agent,
@@ -93,14 +96,14 @@ def build_payload(
 
 
 def instant(at: float | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds."""
-    if at is None:
+    """RFC 3339 in UTC with milliseconds; `None` also for what no calendar has."""
+    if at is None or not 0.0 <= at <= LAST_INSTANT:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _between(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else round(end - start, 3)
+    return None if start is None or end is None else round(elapsed(start, end), 3)
 
 
 def _field(label: str, field: FieldValue) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import structlog
 
 from domain.calls import Side
 from domain.orders import FieldValue, Method, RequestType
+from domain.text import line
 from domain.transcripts import Utterance
 from workorders.credit_code import credit_code_valid
 from workorders.directories.reference import Reference
@@ -90,7 +91,7 @@ def understood(
     """Return the supported values of an answer; everything else is dropped without an error."""
     try:
         data = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(data, dict):
         return {}
@@ -105,7 +106,7 @@ def understood(
         span = _quoted(quote, utterances)
         if span is None or not _borne_out(name, value, span, kinds[name].kind, utterances, reference):
             continue
-        kept = value.strip()[:MAX_TEXT] if isinstance(value, str) else value
+        kept = line(value.strip(), MAX_TEXT) if isinstance(value, str) else value
         found[name] = FieldValue(
             value=kept, confidence=CONFIDENCE, method=Method.LLM, evidence=(span.evidence(),)
         )
@@ -204,14 +205,22 @@ class LanguageModel:
         body = request(self._model, form, utterances, reference)
         try:
             async with self._session.post(self._url, json=body, allow_redirects=False) as reply:
-                raw = await reply.content.read(MAX_ANSWER)
+                raw = await _beginning(reply.content, MAX_ANSWER)
                 if reply.status != 200:
                     log.warning("llm_refused", status=reply.status, fix="see [llm] url, model and secret")
                     return {}
             answer = json.loads(raw)["choices"][0]["message"]["content"]
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (aiohttp.ClientError, OSError, RecursionError, ValueError, LookupError, TypeError) as error:
             log.warning(
                 "llm_no_answer", error=type(error).__name__, fix="the built-in extraction stands alone"
             )
             return {}
         return understood(answer, form, utterances, reference) if isinstance(answer, str) else {}
+
+
+async def _beginning(content: aiohttp.StreamReader, most: int) -> bytes:
+    """The first `most` bytes, in however many pieces they come."""
+    raw = bytearray()
+    while len(raw) < most and (piece := await content.read(most - len(raw))):
+        raw += piece
+    return bytes(raw)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
 
 from domain.calls import Party, Side
+from domain.numbers import national
 from domain.orders import Method
 from domain.transcripts import Utterance
 from workorders.extraction.cues import CueBook
@@ -127,8 +128,9 @@ def phone(utterances: Sequence[Utterance], caller: Party) -> dict[str, Found]:
         found["phone"] = Found(field(echo.digits, sure, Method.RULE, echo.span, last.span))
     this_one = THIS_ONE.hear([said for said in utterances if said.side is Side.CALLER])
     fragments = any(runs(said, 3) for said in utterances if said.side is Side.CALLER and said.id in asked)
-    if "phone" not in found and this_one and caller.number and last is None and not fragments:
-        found["phone"] = Found(field(caller.number, 0.95, Method.SIGNALLING, this_one[-1].span))
+    calling = national(caller.number)
+    if "phone" not in found and this_one and calling and last is None and not fragments:
+        found["phone"] = Found(field(calling, 0.95, Method.SIGNALLING, this_one[-1].span))
     if last is not None and "phone" not in found:
         others = tuple(
             field(one.digits, 0.4, Method.RULE, one.span) for one in mine[:-1] if one.digits != last.digits

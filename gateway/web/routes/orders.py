@@ -14,6 +14,7 @@ from domain.visibility.redact import redact, redact_unsaved, typed
 from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import Note
+from gateway.web.patience import within
 
 Value = str | bool | list[str]
 MAX_UNSAVED = 4000
@@ -89,17 +90,21 @@ def router(
     async def fields(order_id: str, body: Fields, who: Identity = who_is) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
         kept = {} if visibility.whole else await unsaved.get_unsaved(order_id)
-        changed = await orders.set_fields(
-            order_id,
-            typed(own, body.fields, kept, visibility),
-            revision=body.revision,
-            by=who.username,
-            seen=typed(own, body.seen, {}, visibility),
-        )
-        if changed is not None:
-            # What is valid now need not be kept apart.
-            await unsaved.keep_unsaved(order_id, dict.fromkeys(body.fields), by=who.username)
-        return json(redact(found(changed, "order"), visibility))
+
+        async def save() -> Order | None:
+            changed = await orders.set_fields(
+                order_id,
+                typed(own, body.fields, kept, visibility),
+                revision=body.revision,
+                by=who.username,
+                seen=typed(own, body.seen, {}, visibility),
+            )
+            if changed is not None:
+                # What is valid now need not be kept apart.
+                await unsaved.keep_unsaved(order_id, dict.fromkeys(body.fields), by=who.username)
+            return changed
+
+        return json(redact(found(await within(save()), "order"), visibility))
 
     @routes.put("/{order_id}/unsaved")
     async def keep(order_id: str, body: Unsaved, who: Identity = who_is) -> Response:
@@ -112,7 +117,7 @@ def router(
             if visibility.whole
             else typed(own, body.unsaved, await unsaved.get_unsaved(order_id), visibility)
         )
-        await unsaved.keep_unsaved(order_id, meant, by=who.username)
+        await within(unsaved.keep_unsaved(order_id, meant, by=who.username))
         return json({"unsaved": redact_unsaved(own, await unsaved.get_unsaved(order_id), visibility)})
 
     @routes.post("/{order_id}/duplicate_of")
@@ -120,14 +125,14 @@ def router(
         own = await access.own_order(order_id, who)
         if body.order_id is not None and not _offered(own, body.order_id):
             await access.own_order(body.order_id, who)
-        marked = await orders.mark_duplicate(order_id, body.order_id, by=who.username)
+        marked = await within(orders.mark_duplicate(order_id, body.order_id, by=who.username))
         await note(who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
         return json(redact(found(marked, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        sent = found(await orders.submit(order_id, by=who.username), "order")
+        sent = found(await within(orders.submit(order_id, by=who.username)), "order")
         return json(redact(sent, access.visibility(who)))
 
     return routes

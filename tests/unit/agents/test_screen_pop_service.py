@@ -9,19 +9,40 @@ from agents.accounts.identity import Role
 from agents.screen_pop.service import ScreenPopService, belongs
 from domain.calls import Call, CallState, Direction, Party
 from domain.facts import CallStarted, OrderChanged
+from domain.history import CallFilter
 from domain.orders import FieldValue, Method, Order, OrderState
-from domain.screen_pop import AlertKind, Contact, Level
+from domain.screen_pop import AlertKind, Contact, Level, PopCaller
+from domain.visibility.policy import WHOLE, Visibility
 from gateway.modules.screen_pop import pop_enterprises, pop_rules
 from gateway.settings import Settings, load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.storage.callers import CallerRepository
 from gateway.storage.database import Database
+from gateway.storage.history import HistoryRepository
 from gateway.storage.journal import JournalWriter
 from workorders.directories.contacts import load_contacts
 from workorders.directories.reference import ReferenceDataError, load_reference
 from workorders.filling import order_id
 
 DAY = 86400.0
+MOBILE = (
+    "13800138000", "+8613800138000", "8613800138000", "008613800138000", "013800138000", "+86 138-0013-8000",
+)  # fmt: skip
+LANDLINE = (
+    "051386110010", "0513-86110010", "+8651386110010", "+86 513 8611 0010", "8651386110010",
+    "008651386110010", "51386110010", "(0513)86110010",
+)  # fmt: skip
+WITHHELD = (
+    "",
+    "anonymous",
+    "Unavailable",
+    "unknown",
+    "Restricted",
+    "0000000000",
+    "-1",
+    "private",
+    "号码保密",
+)
 NOW = 1_780_000_000.0
 
 
@@ -60,6 +81,32 @@ def pops(
     )
 
 
+@pytest.mark.parametrize("same", [MOBILE, LANDLINE], ids=["mobile", "landline"])
+async def test_every_form_leads_to_the_same_calls_contact_and_searches(
+    database: Database, same: tuple[str, ...]
+) -> None:
+    """Whatever form the trunk chooses today, as it did before, and as somebody types it."""
+    async with JournalWriter(database) as journal:
+        for number, written in enumerate(same):
+            journal.put(CallStarted(at=NOW, call=call(written, f"before{number}", 1)))
+        await journal.flush()
+    pops_of = ScreenPopService(
+        pop_rules(load_settings(EXAMPLE)),
+        {},
+        {same[0]: Contact(level=Level.BLACKLIST)},
+        CallerRepository(database),
+        load_settings(EXAMPLE).privacy.model(),
+    )
+    history = HistoryRepository(database)
+    for written in same:
+        pop = await pops_of.pop(call(written, "now", 0), Role.SUPERVISOR)
+        assert len(pop.calls) == len(same), written
+        assert [one.kind for one in pop.alerts] == [AlertKind.BLACKLIST, AlertKind.REPEAT], written
+        for visibility in (WHOLE, Visibility(numbers=False)):
+            page = await history.find_calls(CallFilter(number=written), None, 50, visibility=visibility)
+            assert len(page.items) == len(same), (written, visibility)
+
+
 async def test_a_caller_is_known_by_number_in_any_form(database: Database) -> None:
     now = call("051386110010", "now", 0)
     before = [call("+8651386110010", "a", 1), call("051386110010", "b", 2), call("051386110010", "c", 30)]
@@ -80,7 +127,7 @@ async def test_a_caller_is_known_by_number_in_any_form(database: Database) -> No
     assert pop.enterprise.name == "南通通和示例纺织有限公司"
 
 
-@pytest.mark.parametrize("number", ["", "anonymous", "Unavailable"])
+@pytest.mark.parametrize("number", WITHHELD)
 async def test_who_withholds_the_number_is_nobody_else(database: Database, number: str) -> None:
     now, before = call(number, "now", 0), call(number, "before", 1)
     async with JournalWriter(database) as journal:
@@ -90,7 +137,7 @@ async def test_who_withholds_the_number_is_nobody_else(database: Database, numbe
         await journal.flush()
         pop = await pops(database).pop(now, Role.SUPERVISOR)
     assert (pop.calls, pop.orders, pop.alerts, pop.person) == ((), (), (), None)
-    assert pop.caller.place == ""
+    assert pop.caller == PopCaller("", "x")
 
 
 @pytest.mark.parametrize(("lately", "before"), [(3, 2), (19, 0), (20, 0), (22, 8), (5, 30)])

@@ -48,7 +48,32 @@ async def test_sound_and_keys() -> None:
     assert ear.reason.result() == "hangup"
 
 
-@pytest.mark.parametrize("message", [b"\1\0\1", "MEDIA_START format:opus"])
+async def test_sound_and_keys_where_the_channel_speaks_json() -> None:
+    ear = await talk(
+        [
+            '{"event": "MEDIA_START", "connection_id": "hotline-media", "channel": "WebSocket/x",'
+            ' "format": "slin16", "optimal_frame_size": 640, "ptime": 20, "channel_variables": {"a": "b"}}',
+            b"\1\0" * 320,
+            '{"event": "DTMF_END", "channel_id": "1.1", "digit": "5", "duration_ms": 80}',
+            ' {"event": "DTMF_END", "digit": 6}',
+            '{"event": "DTMF_END", "digit": "evil"}',
+            '{"event": "DTMF_END", "digit": ["7"]}',
+            '{"event": ["DTMF_END"], "digit": "7"}',
+            "[" * 60_000,
+            '{"event":' * 7_000,
+            '{"digit": ' + "9" * 5_000 + "}",
+            "{",
+            b"\2\0",
+        ]
+    )
+    assert ear.sound == [(b"\1\0" * 320, 16_000), (b"\2\0", 16_000)]
+    assert ear.digits == "56"
+    assert ear.reason.result() == "hangup"
+
+
+@pytest.mark.parametrize(
+    "message", [b"\1\0\1", "MEDIA_START format:opus", '{"event": "MEDIA_START", "format": "opus"}']
+)
 async def test_nonsense_ends_the_stream(message: str | bytes) -> None:
     assert (await talk([message])).reason.result() == "error"
 

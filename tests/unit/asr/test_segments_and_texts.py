@@ -1,12 +1,14 @@
 """Listening without sound card, model or clock: where utterances end, how texts are cleaned, resampling."""
 
+import zlib
+
 import numpy as np
 import pytest
 import soxr
 
 from asr.engine import EngineSegment
 from asr.evaluate import cer, normalise, score
-from asr.guards import Evidence, chinese_marks, parse_phantoms, shorten_loops, spoken
+from asr.guards import Evidence, chinese_marks, is_loop, parse_phantoms, shorten_loops, spoken
 from asr.resample import Resampler
 from asr.segmenter import Segmenter, Span
 from asr.spans import add, subtract
@@ -142,6 +144,13 @@ def test_error_rate() -> None:
         ("好好学习天天向上一二三", Evidence(0.1, -0.3, 3.0, 3.0)),
         ("这么多字不可能在一秒钟里全部说完的所以是假的", Evidence(0.1, -0.3, 1.2, 0.5)),
         ("以下是政务服务便民热线的通话，使用简体中文和标点。", SURE),
+        ("字幕由Amara.org社区提供", SURE),
+        ("感谢您的观看，我们下期视频再见！", SURE),
+        ("本期视频就到这里，我们下期再见", SURE),
+        ("欢迎订阅我的频道", SURE),
+        ("优优独播剧场——YoYo Television Series Exclusive", SURE),
+        ("作词作曲：李宗盛", SURE),
+        ("谢谢观看，谢谢观看，谢谢观看", SURE),
     ],
 )
 def test_phantoms_are_dropped(text: str, evidence: Evidence) -> None:
@@ -155,9 +164,71 @@ def test_speech_stays(text: str) -> None:
     assert spoken(text, SURE, "以下是政务服务便民热线的通话，使用简体中文和标点。") == text
 
 
+@pytest.mark.parametrize("copies", range(1, 6))
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "快来救人，有人掉河里了。",
+        "救命！",
+        "我要投诉",
+        "你听得到吗？",
+        "我家的水管爆了，水漫到三楼来了，你们到底管不管？",
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "，", " "])
+def test_what_somebody_says_over_and_over_is_kept(sentence: str, copies: int, mark: str) -> None:
+    text = chinese_marks(mark.join([sentence] * copies))
+    raw = text.encode()
+    evidence = Evidence(0.1, -0.3, len(raw) / len(zlib.compress(raw)), len(text) / 5)
+    assert spoken(text, evidence) == text
+    assert not is_loop(text, evidence.compression)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "八八八八八八八八八八八八",
+        "零" * 20,
+        "一三一三一三一三一三一三一三",
+        "幺幺零" * 6,
+        "1" * 18,
+        "八百八百八百八百八百八百",
+    ],
+)
+def test_numbers_are_no_loops(number: str) -> None:
+    for text in (f"{number}。", f"我的卡号是{number}，对。"):
+        raw = text.encode()
+        assert spoken(text, Evidence(0.1, -0.3, len(raw) / len(zlib.compress(raw)), 6.0)) == text
+
+
+def test_a_loop_of_the_engine_is_told_from_it() -> None:
+    for text in ("我要投诉，" * 30, "快来救人，有人掉河里了。" * 12):
+        raw = text.encode()
+        evidence = Evidence(0.1, -0.3, len(raw) / len(zlib.compress(raw)), 30.0)
+        assert is_loop(text, evidence.compression)
+        assert spoken(text, evidence) == text[: text.index("了。") + 2 if "了。" in text else 5]
+    # Four times in a second: said once.
+    assert spoken("快来救人，有人掉河里了。" * 4, Evidence(0.1, -0.3, 2.6, 1.0)) == "快来救人，有人掉河里了。"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我要给他们点赞，订阅了你们公众号，还有个事要投诉。",
+        "你们的字幕组把我们村的名字写错了。",
+        "电视上谢谢收看完了以后就停电了。",
+        "他让我欢迎订阅，然后就扣了我三百块钱。",
+        "大家好，我要反映一个问题。",
+        "那个本期视频里面说的补贴怎么领？",
+    ],
+)
+def test_who_speaks_of_captions_is_heard(text: str) -> None:
+    assert spoken(text, SURE) == text
+
+
 def test_echo_loops_and_marks_are_fixed() -> None:
     assert spoken("好的谢谢，使用简体中文和标点。", SURE, "热线的通话，使用简体中文和标点。") == "好的谢谢"
-    assert shorten_loops("我要投诉我要投诉我要投诉我要投诉我要投诉") == "我要投诉"
+    assert shorten_loops("我要投诉" * 6) == "我要投诉"
     assert shorten_loops("啊啊啊啊啊啊啊") == "啊"
     assert chinese_marks("这里是12,345,您好 请讲?") == "这里是12345，您好，请讲？"
 

@@ -157,6 +157,20 @@ def test_an_order_is_the_same_however_often_it_is_begun() -> None:
     assert filling.new_order(call(""), "12345", 1.0).fields == {}
 
 
+@pytest.mark.parametrize("number", ["", "anonymous", "Restricted", "0000000000", "-1", "号码保密"])
+def test_a_withheld_number_is_no_number_to_call_back(number: str) -> None:
+    order = filling.new_order(call(number), "12345", 1.0)
+    assert order.fields == {}
+    context = ExtractionContext(form="general", caller=Party(number, ""), reference=REFERENCE)
+    assert "phone" not in extract(dialogue("您的电话？", "就打这个电话好了。"), context).fields
+    assert json.loads(build_payload(order, call(number), [], []))["call"]["caller_number"] == ""
+
+
+def test_the_number_to_call_back_is_written_as_people_dial_it() -> None:
+    for written in ("+8613800138000", "8613800138000", "008613800138000", "013800138000"):
+        assert filling.new_order(call(written), "12345", 1.0).fields["phone"].value == "13800138000"
+
+
 values = st.builds(
     FieldValue,
     value=st.text(max_size=5),

@@ -189,6 +189,14 @@ def test_what_the_dialplan_shows_outside_is_not_who_called() -> None:
     assert call.caller.number == leg.party.number == "13962875016"
 
 
+def test_nor_is_it_where_the_caller_withheld_the_number() -> None:
+    on = tracker()
+    play(on, [channel(e.NewChannel, 1.0, state="Ring", exten="12345"), *ARRIVAL[2:]], RINGING, ANSWERED)
+    assert play(on, [channel(e.NewCallerId, 20.0, caller_number="12345")]) == []
+    (call,) = on.calls.values()
+    assert call.caller.number == ""
+
+
 def test_an_unknown_line_from_the_dialplan_is_not_believed() -> None:
     on = tracker()
     play(on, ARRIVAL[:2], [channel(e.VarSet, 2.0, variable="HOTLINE_LINE", value="'; DROP TABLE calls")])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from panoramisk import Manager
 
-from domain.calls import EndReason, Side
-from domain.facts import AnyFact, CallEnded, CallFact, CallUpdated
+from domain.calls import EndReason, Party, Side
+from domain.facts import AnyFact, CallEnded, CallFact, CallUpdated, QueueChanged
 from domain.lines import Line
 from domain.phones import AgentProfile
 from gateway.asterisk.normalise import normalise
@@ -119,6 +119,20 @@ async def test_a_whole_call_tells_the_story_of_a_real_one(tmp_path: Path) -> Non
         kept = legs[side]
         first = np.flatnonzero(kept == word[0])
         assert any(np.array_equal(kept[at : at + len(word)], word) for at in first), side
+
+
+@pytest.mark.parametrize("number", ["anonymous", "Restricted", "0000000000", "-1", "<unknown>", "号码保密"])
+async def test_a_withheld_number_is_none_anywhere(tmp_path: Path, number: str) -> None:
+    async with exchange(tmp_path) as pbx, stock_client(pbx) as (_, events):
+        await pbx.place_call("d10", caller_number=number, caller_name="Anonymous", did="12345", digit="0")
+        await asyncio.sleep(0.1)
+    facts = story(events)
+    assert {fact.call.caller for fact in facts if isinstance(fact, CallFact)} == {Party()}
+    assert {one.caller for fact in facts if isinstance(fact, QueueChanged) for one in fact.queue.waiting} == {
+        ""
+    }
+    (over,) = [fact for fact in facts if isinstance(fact, CallEnded)]
+    assert (over.call.agent, over.call.end_reason) == ("1001", EndReason.COMPLETED)
 
 
 async def test_without_the_gateway_the_caller_reaches_the_numbers_own_queue(tmp_path: Path) -> None:

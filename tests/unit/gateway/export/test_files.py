@@ -28,6 +28,12 @@ NASTY = [
     "{=1}",
     "http://a.cn",
     "0139",
+    " =1+1",
+    "\ufeff=1+1",
+    "\u200b@SUM(A1)",
+    "051386110010",
+    "320612198001011234",
+    "_x0041_",
     "a\x00b",
 ]
 
@@ -37,8 +43,38 @@ def test_csv_reads_back_and_is_no_formula(text: str) -> None:
     data = csv.lines([[text, 'say "hi", 你好\n', None, 5, 1.5, datetime(2026, 1, 2, 3, 4, 5)]])  # noqa: DTZ001
     ((first, *rest),) = reader.reader(io.StringIO(data.decode(), newline=""))
     assert rest == ['say "hi", 你好\n', "", "5", "1.5", "2026-01-02 03:04:05"]
-    assert first.removeprefix("'") == text.replace("\x00", "")
+    assert first.removeprefix("'").removesuffix(csv.AS_TEXT) == text.replace("\x00", "")
     assert not first.startswith(csv.RISKY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "051386110010", "0139", "320612198001011234", "1234567890123456", "3.20", "1,234",
+        "1E5", "3-2", "3/4",
+        "2026-01-02",
+        "12:30", "50%", "00", "１２３４５", "3月2日", "MAR1", "1-Mar", "Sept 2",
+        "true", "(5)", "12:30 PM", "¥5",
+    ],
+)  # fmt: skip
+def test_what_a_spreadsheet_would_read_otherwise_stands_as_text(text: str) -> None:
+    ((first,),) = reader.reader(io.StringIO(csv.lines([[text]]).decode(), newline=""))
+    assert first == text + csv.AS_TEXT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12345", "0", "13800138000", "main-1780000000.1", "138****8000", "王芳(1001)", "人民路12号3单元",
+     "3幢2号", "a1",
+     "Market", "Marie Curie", "8d7f8f4e-0000-5000-8000-000000000001", "123456789012345"],
+)  # fmt: skip
+def test_what_is_read_as_written_stands_bare(text: str) -> None:
+    ((first,),) = reader.reader(io.StringIO(csv.lines([[text]]).decode(), newline=""))
+    assert first == text
+
+
+def test_no_cell_begins_where_a_program_separates_at_something_else() -> None:
+    assert csv.lines([["a;=1+1", "b\t=1"]]) == b'"a;=1+1","b\t=1"\r\n'
 
 
 def test_numbers_stay_numbers() -> None:

@@ -5,7 +5,7 @@ export default {
   yes: 'yes',
   no: 'no',
   noLine: 'no line yet',
-  unknownNumber: 'unknown number',
+  withheldNumber: 'Number withheld',
   agent: 'Agent',
   waiting: '{count} waiting',
   seats: '{count} seats',

@@ -2,7 +2,7 @@ export default {
   yes: '是',
   no: '否',
   noLine: '线路未定',
-  unknownNumber: '未知号码',
+  withheldNumber: '号码保密',
   agent: '坐席',
   waiting: '排队 {count}',
   seats: '坐席 {count}',

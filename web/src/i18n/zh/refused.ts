@@ -93,6 +93,7 @@ const zh: Shape<typeof en> = {
   csrf: '会话校验失败，请刷新页面',
   cursor: '翻页位置不对，请重新查询',
   exports_running: '已有 {count} 个导出在进行，请稍候再试',
+  database_busy: '数据库暂时没有响应，请几秒后重试；不会重复处理',
   internal: '网关内部错误；详见网关日志',
   not_found: '没有这项内容，或不属于您',
   not_json: '请求格式须为 application/json',
