@@ -158,6 +158,12 @@ class LiveLeg:
             await asyncio.shield(self._work)
         return list(self._heard)
 
+    def abandon(self) -> None:
+        """Stop at once: what is not yet an utterance never becomes one."""
+        self._closed = True
+        if self._work is not None:
+            self._work.cancel()
+
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())

@@ -132,11 +132,11 @@ class PostCall:
         try:
             await self._facts.flush()
             # The last words are transcribed while the PBX finishes the file.
-            heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
+            _, taken = await asyncio.gather(self._heard_live(call), self._take_over(call, problems))
             if problems and with_recording:
                 raise RecordingMissingError("; ".join(problems))
             for recording in taken:
-                await self._transcribe_rest(call, recording, heard)
+                await self._transcribe_rest(call, recording)
             await self._facts.flush()
             if call.has_work_order:
                 references = [
@@ -159,18 +159,19 @@ class PostCall:
         fact = PostCallChanged(at=time.time(), call_id=call.id, pbx=call.pbx, line=call.line, trouble=trouble)
         self._facts.record(fact)
 
-    async def _heard(self, call: Call) -> dict[Side, list[Span]]:
-        """What of the call has been transcribed, when what is being transcribed is done."""
+    async def _heard_live(self, call: Call) -> None:
+        """Return when what is being transcribed is stored, with the spans heard."""
         if self._live is not None:
-            return await self._live.finish(call.id)
-        return {side: await self._calls.get_heard(call.id, side) for side in Side}
+            await self._live.finish(call.id)
 
     async def _take_over(self, call: Call, problems: list[str]) -> list[StoredRecording]:
         pbx = self._pbxs.get(call.pbx)
         done = {one.id: one for one in await self._calls.list_recordings(call.id)}
         for part, recording in enumerate(call.recordings):
             identity = f"{call.id}/{part}"
-            if identity in done:
+            row = done.pop(identity, None)
+            if row is not None and await self._archive.keep(row.path, row.sha256):
+                done[identity] = row
                 continue
             if pbx is None:
                 problems.append(f"PBX {call.pbx} is not configured any more; its recording stays there")
@@ -195,11 +196,10 @@ class PostCall:
                 taken_at=time.time(),
             )
             await self._calls.add_recording(done[identity])
+            await self._archive.keep(taken.path, taken.sha256)
         return sorted(done.values(), key=lambda one: one.offset)
 
-    async def _transcribe_rest(
-        self, call: Call, recording: StoredRecording, heard: Mapping[Side, list[Span]]
-    ) -> None:
+    async def _transcribe_rest(self, call: Call, recording: StoredRecording) -> None:
         """What was said in conversation, is on this recording, and was not heard live."""
         if self._pool is None:
             return
@@ -218,7 +218,8 @@ class PostCall:
             self._hints.heard(said)
         # The agent first: what they asked tells how the caller's answers may begin.
         for side in (Side.AGENT, Side.CALLER):
-            spans = subtract([span for span in conversations if span[1] > span[0]], heard.get(side, []))
+            heard = await self._calls.get_heard(call.id, side)
+            spans = subtract([span for span in conversations if span[1] > span[0]], heard)
             if not spans:
                 continue
             log.info(
@@ -241,7 +242,7 @@ class PostCall:
                 self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
                 await self._orders.drafting.heard(utterance)
             await self._facts.flush()
-            await self._calls.set_heard(call.id, side, [*heard.get(side, []), *spans])
+            await self._calls.add_heard(call.id, side, spans)
 
     def _wanted(self, call: Call, side: Side, begin: float) -> EngineRequest:
         return self._hints.request(call.id, side, begin, self._request(call))

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from asr.spans import merged
 from domain.calls import Call, Side
 from domain.facts import AnyFact
 from domain.recordings import Span, StoredRecording
@@ -79,19 +82,35 @@ class CallRepository:
                 yield decode(data)
 
     # -- what was heard live ---------------------------------------------------------------------
-    async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
-        """Replace the spans of call time that have been transcribed for one side."""
-        row = {"call_id": call_id, "side": side.value, "spans": msgspec.json.encode(list(spans)).decode()}
-        statement = upsert(self._database, heard, ["call_id", "side"], ["spans"])
+    async def add_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
+        """Add spans of call time that have been transcribed for one side, or in which nothing was said."""
+        mine = (heard.c.call_id == call_id) & (heard.c.side == side.value)
+        row = {"call_id": call_id, "side": side.value, "spans": "[]"}
+        make = sqlite_insert if self._database.sqlite else postgresql_insert
         async with self._database.writing() as connection:
-            await connection.execute(statement, [row])
+            # Two legs of one side may add at the same moment: the row exists, then it is locked.
+            await connection.execute(make(heard).on_conflict_do_nothing(), [row])
+            before = await connection.scalar(select(heard.c.spans).where(mine).with_for_update())
+            known = msgspec.json.decode(before or "[]", type=list[Span])
+            after = msgspec.json.encode(merged([*known, *spans])).decode()
+            await connection.execute(update(heard).where(mine).values(spans=after))
 
     async def get_heard(self, call_id: str, side: Side) -> list[Span]:
-        """The spans of call time already transcribed."""
+        """The spans of call time already transcribed: those added, and each stored utterance's own.
+
+        An utterance is thereby its own proof that its stretch was heard, in the very transaction that stores
+        it: no crash can part the two.
+        """
         query = select(heard.c.spans).where(heard.c.call_id == call_id, heard.c.side == side.value)
+        said = select(utterances.c.data).where(
+            utterances.c.call_id == call_id, utterances.c.side == side.value
+        )
         async with self._database.reading() as connection:
-            spans = await connection.scalar(query)
-        return [] if spans is None else msgspec.json.decode(spans, type=list[Span])
+            spans = msgspec.json.decode(await connection.scalar(query) or "[]", type=list[Span])
+            for data in await connection.scalars(said):
+                one = msgspec.json.decode(data, type=Utterance)
+                spans.append((one.start, one.end))
+        return merged(spans)
 
     # -- post-call processing --------------------------------------------------------------------------------
     async def unfinished(self) -> list[Call]:
@@ -147,6 +166,13 @@ class CallRepository:
         query = select(recordings).where(recordings.c.id == recording_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else StoredRecording(**row)
+
+    async def recording_at(self, path: str) -> StoredRecording | None:
+        """Return the recording whose file in the archive that is."""
+        query = select(recordings).where(recordings.c.path == path)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
         return None if row is None else StoredRecording(**row)
 
     async def list_recordings(self, call_id: str) -> list[StoredRecording]:

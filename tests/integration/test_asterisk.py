@@ -62,6 +62,7 @@ async def test_a_caller_reaches_an_agent_and_both_are_recorded_though_the_gatewa
     await asyncio.sleep(0.5)
     archive = Archive(tmp_path / "archive")
     taken = await archive.take(lonely_asterisk.pbx.recordings_dir / Path(path).name, "call", 0, 0.0)
+    assert await archive.keep(taken.path, taken.sha256)
     legs = read_wav(archive.locate(taken.path))
     lasted = float(ended["Timestamp"]) - float(started["Timestamp"])
     for side, own, other in ((Side.CALLER, "caller", "1001"), (Side.AGENT, "1001", "caller")):
