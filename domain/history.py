@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from domain.calls import Call, CallState, Direction, EndReason, Party
+from domain.calls import Call, CallSource, CallState, Direction, EndReason, Party
 from domain.orders import Order, OrderState
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class CallSummary(Struct, frozen=True):
     agents: tuple[str, ...]
     """The agents who talked on the call, in order."""
     end_reason: EndReason | None
+    source: CallSource
     waited: float | None
     """From entering the queue (or the first ring) to the answer or the end."""
     talked: float
@@ -156,6 +157,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         agent=call.agent,
         agents=call.agents,
         end_reason=call.end_reason,
+        source=call.source,
         waited=max(0.0, until - since) if since is not None and until is not None else None,
         talked=_seconds(over, call.ended_at),
         held=_seconds([(one.started_at, one.ended_at) for one in call.holds], call.ended_at),

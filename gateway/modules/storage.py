@@ -17,6 +17,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.storage.pbx_watch import PbxWatchRepository
 
 SPOOL = "facts.spool"
 
@@ -39,7 +40,7 @@ class StorageModule(Module):
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
         runtime.provide(CallRepository(database), OrderRepository(database, ids), SqlOutbox(database, ids))
-        runtime.provide(CommandRepository(database))
+        runtime.provide(CommandRepository(database), PbxWatchRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:
         rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])

@@ -12,10 +12,12 @@ from gateway.calls.tracker import CallTracker
 from gateway.facts.recorder import FactRecorder
 from gateway.health import Check, ReadinessCheck
 from gateway.module import Module
+from gateway.outages import Outages
 from gateway.pbx_state import PbxState
 from gateway.runtime import Runtime
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
+from gateway.storage.pbx_watch import PbxWatchRepository
 from gateway.supervision import Job
 from gateway.telephony import Telephony
 
@@ -30,6 +32,7 @@ class TelephonyModule(Module):
         """Bring up PBXs of our own where asked to, and prepare the links; the jobs connect them."""
         addresses = runtime.agi_address, runtime.audio_address
         pbxs = await runtime.start_pbxs(*addresses) if runtime.start_pbxs else runtime.settings.pbx
+        self._outages: dict[str, Outages] = {}
         self._telephony = Telephony({pbx.name: pbx for pbx in pbxs})
         for pbx in pbxs:
             self._add(runtime, pbx)
@@ -45,6 +48,9 @@ class TelephonyModule(Module):
             missed_limit=settings.desk.missed_limit,
         )
         state = PbxState(tracker, facts, runtime.get(CallRepository))
+        outages = Outages(pbx, state, facts, runtime.get(CallRepository), runtime.get(PbxWatchRepository))
+        state.records_of = outages.records_of
+        self._outages[pbx.name] = outages
         link = PbxLink(pbx, state.on_event, state.on_state, state.on_snapshot)
         timers = AgentTimers(state.queue_state, LinkPauses(link), facts.record, self._follow)
         state.after = timers.wake
@@ -56,10 +62,11 @@ class TelephonyModule(Module):
         await self._telephony.follow_phone(agent)
 
     def jobs(self) -> Iterable[Job]:
-        """For each PBX, its timers and its link."""
+        """For each PBX, its timers, its link, and what happened while it was not linked."""
         for name, timers in self._telephony.timers.items():
             yield Job(f"timers {name}", timers.run)
             yield Job(f"pbx {name}", self._telephony.links[name].run)
+            yield Job(f"outages {name}", self._outages[name].run)
 
     def checks(self) -> Iterable[ReadinessCheck]:
         """Each PBX is linked."""

@@ -47,6 +47,19 @@ class CallRepository:
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
+    async def calls_since(self, pbx: str, at: float) -> list[Call]:
+        """Return the calls of that PBX that began since then (POSIX seconds)."""
+        query = select(calls.c.data).where(calls.c.started_at >= at, calls.c.pbx == pbx)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def last_end(self, pbx: str) -> float | None:
+        """Return when the latest call of that PBX ended; `None`: none ever did."""
+        query = select(func.max(calls.c.ended_at)).where(calls.c.pbx == pbx)
+        async with self._database.reading() as connection:
+            at: float | None = await connection.scalar(query)
+        return at
+
     async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
         """Return the final utterances in order of their start."""
         query = (

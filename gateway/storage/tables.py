@@ -191,6 +191,15 @@ recordings = Table(
     Column("taken_at", Double, nullable=False),
 )
 
+# Until when each PBX was watched: what happened there since is recovered from its records.
+pbx_watch = Table(
+    "pbx_watch",
+    metadata,
+    Column("pbx", outside(64), primary_key=True),
+    Column("watched_from", Double, nullable=False),
+    Column("watched_until", Double, nullable=False),
+)
+
 accounts = Table(
     "accounts",
     metadata,
