@@ -12,9 +12,13 @@ from domain.calls import Call, Side
 from domain.facts import AnyFact
 from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
+from domain.unfinished import UnfinishedCall
 from gateway.storage.database import Database
 from gateway.storage.rows import upsert
 from gateway.storage.tables import calls, heard, journal, recordings, utterances
+
+SHOWN = ("id", "pbx", "line", "agent", "started_at", "finish", "finish_error")
+"""What is shown of a call that lacks something."""
 
 
 class CallRepository:
@@ -152,6 +156,29 @@ class CallRepository:
                 update(calls).where(which).values(finish="pending").returning(calls.c.id)
             )
             return list(done.scalars())
+
+    async def lacking(self, limit: int) -> list[UnfinishedCall]:
+        """Return the calls that lack something, newest first."""
+        query = (
+            select(*(calls.c[name] for name in SHOWN))
+            .where(calls.c.finish_error.is_not(None))
+            .order_by(calls.c.started_at.desc(), calls.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            UnfinishedCall(
+                id=row.id,
+                pbx=row.pbx,
+                line=row.line,
+                agent=row.agent,
+                started_at=row.started_at,
+                waits=row.finish == "pending",
+                trouble=row.finish_error or "",
+            )
+            for row in rows
+        ]
 
     async def _set_finish(self, call_id: str, state: str, error: str | None) -> None:
         async with self._database.writing() as connection:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -82,6 +83,13 @@ calls = Table(
     Column("data", Text, nullable=False),
     Index("ix_calls_open", "pbx", "ended_at"),
     Index("ix_calls_finish", "finish"),
+    # Those that lack something, few among many.
+    Index(
+        "ix_calls_lacking",
+        "started_at",
+        sqlite_where=text("finish_error IS NOT NULL"),
+        postgresql_where=text("finish_error IS NOT NULL"),
+    ),
     Index("ix_calls_started", "started_at", "id"),
 )
 

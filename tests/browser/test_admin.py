@@ -58,7 +58,9 @@ async def test_supervisors_see_deliveries_and_audit_only(
     async with browser_stage.seat(browser, "banzhang") as seat:
         await seat.page.goto(f"{seat.url}/admin")
         await seat.page.wait_for_url("**/admin/deliveries")
-        await expect(seat.page.locator(".admin-page .hl-pills a")).to_have_text(["工单投递", "审计"])
+        await expect(seat.page.locator(".admin-page .hl-pills a")).to_have_text(
+            ["工单投递", "未完成通话", "审计"]
+        )
         await seat.page.goto(f"{seat.url}/admin/accounts")
         await seat.page.wait_for_url("**/wall")
     async with browser_stage.seat(browser, "liqiang") as seat:

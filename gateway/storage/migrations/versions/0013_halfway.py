@@ -1,4 +1,4 @@
-"""From when until when each PBX was watched.
+"""From when until when each PBX was watched; an index of the calls that lack something.
 
 Revision ID: 0013
 Revises: 0010
@@ -21,7 +21,12 @@ def upgrade() -> None:
         sa.Column("watched_until", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("pbx", name=op.f("pk_pbx_watch")),
     )
+    lacking = sa.text("finish_error IS NOT NULL")
+    op.create_index(
+        "ix_calls_lacking", "calls", ["started_at"], sqlite_where=lacking, postgresql_where=lacking
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_calls_lacking", "calls")
     op.drop_table("pbx_watch")
