@@ -179,7 +179,12 @@ class PostCall:
             try:
                 source = local_path(recording.path, pbx.recordings_prefix, pbx.recordings_dir)
                 taken = await self._archive.take(
-                    source, call.id, part, call.started_at, deadline_s=self._recording_wait_s
+                    source,
+                    call.id,
+                    part,
+                    call.started_at,
+                    deadline_s=self._recording_wait_s,
+                    expected_s=(recording.ended_at or recording.started_at) - recording.started_at,
                 )
             except TakeoverError as error:
                 log.error("recording_not_taken", call=call.id, error=str(error))

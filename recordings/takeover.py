@@ -32,7 +32,11 @@ PARTIAL = ".partial"
 ABANDONED_S = 3600.0
 """A half-written file that has not grown for so long is nobody's any more."""
 SETTLE_S = 0.5
-"""A file that has not grown for this many seconds is complete."""
+"""A file as long as the call that has not grown for this many seconds is complete."""
+STALLED_S = 4.0
+"""A shorter one, after so many: MixMonitor writes every two seconds, and the rest when it gets to run."""
+SHORT_S = 0.5
+"""So much less than the call is not shorter."""
 
 
 class TakeoverError(Exception):
@@ -67,12 +71,20 @@ class Archive:
         return found
 
     async def take(
-        self, source: Path, call_id: str, part: int, at: float, *, deadline_s: float = 30.0
+        self,
+        source: Path,
+        call_id: str,
+        part: int,
+        at: float,
+        *,
+        deadline_s: float = 30.0,
+        expected_s: float = 0.0,
     ) -> TakenRecording:
         """Take over the raw recording at `source` (or its two legs beside it) once the PBX has finished it.
 
         `part` numbers the recordings of one call from 0; `at` is the start of the call (POSIX seconds), which
-        names the day's folder. The file waits in `incoming/` until it is kept.
+        names the day's folder. `expected_s`: how long the recording should be. The file waits in `incoming/`
+        until it is kept.
 
         Raises:
             TakeoverError: there is no such file, or it holds no audio.
@@ -83,14 +95,14 @@ class Archive:
         if left is not None:
             log.info("recording_adopted", call=call_id, file=left.path)
             return left
-        found = await self._settled(source, deadline_s)
+        found = await self._settled(source, deadline_s, expected_s)
         if not any(size >= FRAME_BYTES for size in found.values()):
             raise TakeoverError(
                 f"{source} holds no audio: check that MixMonitor may write there and the disk is not full"
             )
         return await asyncio.to_thread(self._convert, tuple(found), relative)
 
-    async def _settled(self, source: Path, deadline_s: float) -> dict[Path, int]:
+    async def _settled(self, source: Path, deadline_s: float, expected_s: float) -> dict[Path, int]:
         """Wait until the one or two files have stopped growing; return them with their sizes."""
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
@@ -109,8 +121,10 @@ class Archive:
             now = loop.time()
             if found != last:
                 last, since = found, now
-            elif found and now - since >= SETTLE_S:
-                return found
+            elif found:
+                short = _seconds(found) < expected_s - SHORT_S
+                if now - since >= (STALLED_S if short else SETTLE_S):
+                    return found
             if now >= end and found:
                 log.warning("recording_still_growing", file=source.name, waited_s=deadline_s)
                 return found
@@ -179,6 +193,11 @@ class Archive:
             elif file.suffix == ".wav":
                 found.append("/".join(file.name.split("_", 3)))
         return found
+
+
+def _seconds(files: dict[Path, int]) -> float:
+    """How much is recorded in one stereo file, or in two mono ones, with these sizes."""
+    return max(files.values()) / (FRAME_BYTES / len(files)) / RATE
 
 
 def safe_name(call_id: str) -> str:

@@ -101,6 +101,7 @@ def inside(
     many kinds leave, tells of a call only after `since`.
     """
     found = []
+    records = _joined(records, taken)
     named = {*records.queue_log, *records.details, *records.recordings} - set(taken)
     for uniqueid in sorted(named, key=lambda one: (began_at(one) or 0.0, one)):
         began = began_at(uniqueid)
@@ -111,6 +112,32 @@ def inside(
             continue
         found.append(_call(records, registry, uniqueid, began))
     return found
+
+
+def _joined(records: PbxRecords, taken: Collection[str]) -> PbxRecords:
+    """Put agents' recordings with their calls: the called channel is recorded, the calling one has the CDR.
+
+    They are the same where a recording that nothing else names lasts from the answer to the end.
+    """
+    recordings = {name: one for name, one in records.recordings.items() if name not in taken}
+    nameless = [one for one in recordings.values() if not _named(records, one.uniqueid)]
+    for uniqueid, rows in records.details.items():
+        for row in rows:
+            if row.answered_at is None or uniqueid in recordings or uniqueid in taken:
+                continue
+            apart = {
+                abs(one.written_at - row.ended_at)
+                + abs(one.written_at - one.duration - row.answered_at): one.uniqueid
+                for one in nameless
+                if one.uniqueid in recordings
+            }
+            if apart and min(apart) <= SAME_S:
+                recordings[uniqueid] = recordings.pop(apart[min(apart)])
+    return structs.replace(records, recordings=recordings)
+
+
+def _named(records: PbxRecords, uniqueid: str) -> bool:
+    return uniqueid in records.queue_log or uniqueid in records.details
 
 
 def _call(records: PbxRecords, registry: CallRegistry, uniqueid: str, began: float) -> Recovered:
@@ -124,7 +151,8 @@ def _call(records: PbxRecords, registry: CallRegistry, uniqueid: str, began: flo
     if raw is not None:
         # The recording begins with the answer; its own length and end tell when that was.
         start = max(began, raw.written_at - raw.duration)
-        start = start if start - began <= SAME_S else began
+        answers = [began, *(one.answered_at for one in details if one.answered_at is not None)]
+        start = start if start - max(answers) <= SAME_S else max(answers)
         ends.append(start + raw.duration)
     end = max([began, *ends])
     first = stays[0] if stays else None

@@ -118,6 +118,31 @@ async def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
     assert taken.duration == 1.0
 
 
+async def test_the_last_words_of_a_busy_pbx_are_waited_for(tmp_path: Path) -> None:
+    """MixMonitor holds two seconds back; when the call is over it may be a while until it gets to run."""
+    _, data = raw(3.0)
+    source = tmp_path / "1.raw"
+    source.write_bytes(data[: RATE * 4])
+
+    async def write() -> None:
+        await asyncio.sleep(1.5)
+        source.write_bytes(data)
+
+    writer = asyncio.create_task(write())
+    taken = await Archive(tmp_path / "a").take(source, "c", 0, 0.0, expected_s=3.1)
+    await writer
+    assert taken.duration == 3.0
+
+
+async def test_a_recording_that_stays_short_is_taken_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recordings.takeover.STALLED_S", 0.7)
+    (tmp_path / "1.raw").write_bytes(raw(1.0)[1])
+    taken = await Archive(tmp_path / "a").take(tmp_path / "1.raw", "c", 0, 0.0, expected_s=60.0)
+    assert taken.duration == 1.0
+
+
 async def test_missing_and_empty_files_name_the_fix(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "a")
     with pytest.raises(TakeoverError, match="recordings_dir"):

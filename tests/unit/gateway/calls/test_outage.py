@@ -1,5 +1,6 @@
 """Calls told from what the PBX left of them, in plain data."""
 
+import pytest
 from msgspec import structs
 
 from domain import facts as f
@@ -144,6 +145,22 @@ def test_detail_records() -> None:
     assert (call.ended_at, call.end_reason) == (T + 220, EndReason.UNSEEN)
     ours = DetailRecord(U, "", "spy", "Local/spy@hotline-listen-01;1", "", T + 200, T + 220)
     assert found(PbxRecords({}, {U: (ours,)}, tells_answers=True)) == []
+
+
+def test_an_agents_recording_is_put_with_the_detail_record() -> None:
+    phone, trunk = "PJSIP/1001-00000001", "PJSIP/trunk-00000002"
+    called, other = "1700000200.8", "1700000201.9"
+    rows = (DetailRecord(U, "1001", "138", phone, trunk, T + 200, T + 260, T + 210, True),)
+    sounds = {called: raw(called, 49.6, 260.2), other: raw(other, 20.0, 230.0)}
+    first, second = found(PbxRecords({}, {U: rows}, sounds, tells_answers=True))
+    assert first.call.linkedid == U
+    assert [one.path for one in first.call.recordings] == [f"/rec/{called}.raw"]
+    assert first.call.recordings[0].started_at - T == pytest.approx(210.6)
+    assert second.call.linkedid == other
+    # Found again: both are known by then.
+    records = PbxRecords({}, {U: rows}, sounds, tells_answers=True)
+    assert [one.call.linkedid for one in found(records, U, called)] == [other]
+    assert [one.call.linkedid for one in found(records, U, called, other)] == []
 
 
 # -- known before --------------------------------------------------------------------------------------------
