@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 from playwright.async_api import Browser, expect
 
-from domain.calls import CallState, Conversation
 from domain.facts import CallEnded
 from gateway.factories import open_database
 from gateway.settings import load_settings
@@ -125,14 +123,11 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
 async def test_a_call_that_lacks_its_recording_is_taken_up_by_keyboard(
     browser_stage: BrowserStage, browser: Browser
 ) -> None:
-    over = structs.replace(
-        call(9, 1_780_000_000.0), state=CallState.ENDED, ended_at=1_780_000_060.0,
-        conversations=(Conversation("1002", "PJSIP/1002-1", 1_780_000_010.0, 1_780_000_060.0),),
-    )  # fmt: skip
+    over = call(9, 1_780_000_000.0, recordings=())
     database = open_database(load_settings(browser_stage.gateway.config))
     try:
         async with JournalWriter(database) as journal:
-            journal.put(CallEnded(at=1_780_000_060.0, call=over))
+            journal.put(CallEnded(at=1_780_000_120.0, call=over))
         await CallRepository(database).set_finished(over.id, "1.raw is not there: mount it")
     finally:
         await database.close()
