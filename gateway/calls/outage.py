@@ -65,8 +65,8 @@ def ended_away(call: Call, records: PbxRecords, registry: CallRegistry, at: floa
     if not records.tells_answers and recorded and not call.conversations and end > known:
         # Nothing tells whether somebody answered: nobody's order may be lost for that.
         call = _talked(call, call.agent, known, end)
-    reason = REASONS.get(stays[-1].outcome) if stays and stays[-1].outcome else None
-    return structs.replace(closed(call, end), end_reason=reason or EndReason.UNSEEN, source=CallSource.PARTLY)
+    reason = _told_reason(stays) or EndReason.UNSEEN
+    return structs.replace(closed(call, end), end_reason=reason, source=CallSource.PARTLY)
 
 
 def entry_away(fact: AnyFact, records: PbxRecords, registry: CallRegistry) -> list[AnyFact]:
@@ -241,10 +241,18 @@ def _talked(call: Call, agent: str | None, start: float, end: float) -> Call:
 
 
 def _reason(call: Call, stays: Sequence[Stay]) -> EndReason:
-    last = stays[-1].outcome if stays else None
-    if last is not None and last in REASONS:
-        return REASONS[last]
+    if stays:
+        return _told_reason(stays) or EndReason.UNSEEN
     return EndReason.COMPLETED if call.conversations else EndReason.UNSEEN
+
+
+def _told_reason(stays: Sequence[Stay]) -> EndReason | None:
+    """What the log says of the end; nothing where a conversation has none, as when the PBX died."""
+    last = stays[-1] if stays else None
+    if last is None or last.outcome is None:
+        return None
+    over = last.outcome is not QueueOutcome.ANSWERED or last.ended_at is not None
+    return REASONS.get(last.outcome) if over else None
 
 
 def _entry(call: Call, uniqueid: str, stay: Stay, registry: CallRegistry) -> QueueEntry:

@@ -14,8 +14,8 @@ from gateway.settings import Settings
 from recordings.pcm import RATE, read_wav
 from recordings.takeover import Archive
 from tests.support.feeds import AudioSocketEar
-from tests.support.pbx import ami, private
-from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.pbx import agent_of, ami, private
+from tests.support.sip.phones import SipCaller
 from tests.support.sound import TONES, beeps, seconds_of
 
 pytestmark = pytest.mark.asterisk
@@ -42,7 +42,7 @@ async def test_a_caller_reaches_an_agent_and_both_are_recorded_though_the_gatewa
     ports = lonely_asterisk.options
     async with (
         ami(lonely_asterisk) as events,
-        SipAgent(tmp_path, ports.sip_port, "1001", ports.phone_passwords["1001"]) as agent,
+        agent_of(lonely_asterisk, tmp_path, "1001") as agent,
         SipCaller(tmp_path, ports.sip_port, "12345", "13962875016", NAME) as caller,
     ):
         connected = await events.until("AgentConnect")
@@ -86,9 +86,7 @@ async def test_each_leg_can_be_heard_apart_while_the_call_runs(example: Settings
             audiosocket=f"127.0.0.1:{port}",
         ) as asterisk,
         ami(asterisk) as events,
-        SipAgent(
-            tmp_path, asterisk.options.sip_port, "1001", asterisk.options.phone_passwords["1001"]
-        ) as agent,
+        agent_of(asterisk, tmp_path, "1001") as agent,
         SipCaller(tmp_path, asterisk.options.sip_port, "12345", "13962875016") as caller,
     ):
         connected = await events.until("AgentConnect")
