@@ -159,6 +159,12 @@ class LiveLeg:
             await asyncio.shield(self._work)
         return list(self._heard)
 
+    def abandon(self) -> None:
+        """Stop at once: what is not yet an utterance never becomes one."""
+        self._closed = True
+        if self._work is not None:
+            self._work.cancel()
+
     def _worked(self, task: "asyncio.Task[None]") -> None:
         # Whoever closes the leg is told too, but that is at the end of the call.
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -31,11 +31,9 @@ Listen = Callable[[Call, str, UUID], Awaitable[None]]
 
 
 class HeardSpans(Protocol):
-    """Port: the spans of call time that have been transcribed."""
+    """Port: the spans of call time that have been transcribed, besides those of the utterances stored."""
 
-    async def get_heard(self, call_id: str, side: Side) -> list[Span]: ...
-
-    async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None: ...
+    async def add_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None: ...
 
 
 class LiveTranscription:
@@ -52,12 +50,14 @@ class LiveTranscription:
         request: Callable[[Call], EngineRequest] = lambda _: EngineRequest(),
         partials: bool = True,
         clock: Callable[[], float] = time.time,
+        settle_s: float = SETTLE_S,
     ) -> None:
         """`clock` is the one that calls are dated by.
 
         `request` gives what a call's line wants of the engine: its hot words, its prompt. `hints`
-        hears what agents ask.
+        hears what agents ask. `settle_s`: as `SETTLE_S`.
         """
+        self._settle_s = settle_s
         self._pool = pool
         self._clock = clock
         self._request = request
@@ -68,7 +68,6 @@ class LiveTranscription:
         self._listen_to = listen
         self._expected: dict[UUID, LiveLeg] = {}
         self._legs: dict[tuple[str, Side, str], LiveLeg] = {}
-        self._before: dict[tuple[str, Side], list[Span]] = {}
 
     def server(self, host: str, port: int) -> AudioSocketServer:
         """The AudioSocket server that hands each stream to its leg."""
@@ -92,16 +91,14 @@ class LiveTranscription:
                 await self._listen(call, side, channel)
 
     async def _listen(self, call: Call, side: Side, channel: str) -> None:
-        # A second agent of the same call, or a restart of ours: earlier spans stay counted as heard.
-        before = await self._heard.get_heard(call.id, side)
         began, usual = call.started_at, self._request(call)
 
         async def heard(utterance: Utterance, spans: list[Span]) -> None:
             self._hints.heard(utterance)
             self._facts.record(UtteranceHeard(at=self._clock(), utterance=utterance))
-            # First the words, then the claim to have heard them: a crash between repeats, never loses.
+            # The words are stored together with their own stretch; this adds the silence around them.
             await self._facts.flush()
-            await self._heard.set_heard(call.id, side, [*before, *spans])
+            await self._heard.add_heard(call.id, side, spans)
 
         def partial(utterance: Utterance) -> None:
             # For the screens alone: no order is filled from it, and it is not kept.
@@ -121,7 +118,6 @@ class LiveTranscription:
         feed = uuid4()
         self._expected[feed] = leg
         self._legs[call.id, side, channel] = leg
-        self._before[call.id, side] = before
         try:
             await self._listen_to(call, channel, feed)
         except PbxError as error:
@@ -140,19 +136,18 @@ class LiveTranscription:
             if call_id == call.id:
                 (leg.mute if held else leg.unmute)(offset)
 
-    async def finish(self, call_id: str) -> dict[Side, list[Span]]:
-        """The call is over: wait for what is still being transcribed; the spans of call time heard."""
+    async def finish(self, call_id: str) -> None:
+        """The call is over: wait until what is still being transcribed is stored, and what was heard."""
         mine = [key for key in self._legs if key[0] == call_id]
         for key in mine:
             leg = self._legs.pop(key)
-            before = self._before.get((call_id, key[1]), [])
             try:
-                spans = await asyncio.wait_for(leg.close(), SETTLE_S)
+                spans = await asyncio.wait_for(leg.close(), self._settle_s)
             except TimeoutError:
+                # What it has not said by now the recording says: it must not say it after all.
+                leg.abandon()
                 log.warning("live_transcription_too_slow", call=call_id, side=key[1].value)
                 continue
-            await self._heard.set_heard(call_id, key[1], [*before, *spans])
-            self._before[call_id, key[1]] = [*before, *spans]
-        for side in Side:
-            self._before.pop((call_id, side), None)
-        return {side: await self._heard.get_heard(call_id, side) for side in Side}
+            await self._heard.add_heard(call_id, key[1], spans)
+        # Whatever a leg said last counts before anybody looks for what was not heard.
+        await self._facts.flush()

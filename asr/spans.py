@@ -17,16 +17,19 @@ def add(spans: Spans, start: float, end: float) -> None:
         spans.append((start, end))
 
 
+def merged(spans: Spans) -> Spans:
+    """Return the same stretches in order, each once: those that touch are joined."""
+    joined: Spans = []
+    for start, end in sorted(spans):
+        add(joined, start, end)
+    return joined
+
+
 def subtract(spans: Spans, heard: Spans) -> Spans:
     """Return what `heard` does not cover of `spans`, in order, without slivers. Neither need be sorted."""
     left: Spans = []
-    taken: Spans = []
-    for start, end in sorted(heard):
-        add(taken, start, end)
-    wanted: Spans = []
-    for start, end in sorted(spans):
-        add(wanted, start, end)
-    for start, end in wanted:
+    taken = merged(heard)
+    for start, end in merged(spans):
         at = start
         for begin, stop in taken:
             if stop <= at or begin >= end:

@@ -45,6 +45,17 @@ class EndReason(StrEnum):
     """The call ended while the gateway was not watching."""
 
 
+class CallSource(StrEnum):
+    """What is known of the call, and from where."""
+
+    WATCHED = "watched"
+    """The gateway watched it to its end."""
+    PARTLY = "partly"
+    """It ended while the gateway was away: its end is from the PBX's records, or the last moment known."""
+    RECORDS = "records"
+    """It lay wholly inside an outage: all of it is from the PBX's records."""
+
+
 class Direction(StrEnum):
     INBOUND = "inbound"
     """Somebody outside called; only these calls have a work order."""
@@ -197,6 +208,7 @@ class Call(Struct, frozen=True):
     monitors: str | None = None
     """Id of the call this one monitors, if a supervisor is listening, whispering or barging in."""
     merged_into: str | None = None
+    source: CallSource = CallSource.WATCHED
 
     @property
     def caller_leg(self) -> Leg | None:

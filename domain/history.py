@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from domain.calls import Call, CallState, Direction, EndReason, Party
+from domain.calls import Call, CallSource, CallState, Direction, EndReason, Party
 from domain.numbers import told, told_name
 from domain.orders import Order, OrderState
 from domain.spans import elapsed
@@ -91,6 +91,7 @@ class CallSummary(Struct, frozen=True):
     agents: tuple[str, ...]
     """The agents who talked on the call, in order."""
     end_reason: EndReason | None
+    source: CallSource
     waited: float | None
     """From entering the queue (or the first ring) to the answer or the end."""
     talked: float
@@ -158,6 +159,7 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         agent=call.agent,
         agents=call.agents,
         end_reason=call.end_reason,
+        source=call.source,
         waited=elapsed(since, until) if since is not None and until is not None else None,
         talked=_seconds(over, call.ended_at),
         held=_seconds([(one.started_at, one.ended_at) for one in call.holds], call.ended_at),

@@ -23,6 +23,7 @@ from asr.pool import EnginePool
 from domain.calls import Call, CallState, Side
 from domain.facts import AnyFact, CallHeld, PostCallChanged, Recorder, UtteranceHeard
 from domain.recordings import Span, StoredRecording
+from gateway import clock
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from recordings.pcm import read_wav
@@ -164,11 +165,11 @@ class PostCall:
         try:
             await self._facts.flush()
             # The last words are transcribed while the PBX finishes the file.
-            heard, taken = await asyncio.gather(self._heard(call), self._take_over(call, problems))
+            _, taken = await asyncio.gather(self._heard_live(call), self._take_over(call, problems))
             if problems and with_recording:
                 raise RecordingMissingError("; ".join(problems))
             for recording in taken:
-                await self._transcribe_rest(call, recording, heard)
+                await self._transcribe_rest(call, recording)
             await self._facts.flush()
             if call.has_work_order:
                 references = [
@@ -188,21 +189,22 @@ class PostCall:
         return None
 
     def _told(self, call: Call, trouble: str) -> None:
-        fact = PostCallChanged(at=time.time(), call_id=call.id, pbx=call.pbx, line=call.line, trouble=trouble)
+        fact = PostCallChanged(at=clock.now(), call_id=call.id, pbx=call.pbx, line=call.line, trouble=trouble)
         self._facts.record(fact)
 
-    async def _heard(self, call: Call) -> dict[Side, list[Span]]:
-        """What of the call has been transcribed, when what is being transcribed is done."""
+    async def _heard_live(self, call: Call) -> None:
+        """Return when what is being transcribed is stored, with the spans heard."""
         if self._live is not None:
-            return await self._live.finish(call.id)
-        return {side: await self._calls.get_heard(call.id, side) for side in Side}
+            await self._live.finish(call.id)
 
     async def _take_over(self, call: Call, problems: list[str]) -> list[StoredRecording]:
         pbx = self._pbxs.get(call.pbx)
         done = {one.id: one for one in await self._calls.list_recordings(call.id)}
         for part, recording in enumerate(call.recordings):
             identity = f"{call.id}/{part}"
-            if identity in done:
+            row = done.pop(identity, None)
+            if row is not None and await self._archive.keep(row.path, row.sha256):
+                done[identity] = row
                 continue
             if pbx is None:
                 problems.append(f"PBX {call.pbx} is not configured any more; its recording stays there")
@@ -210,7 +212,12 @@ class PostCall:
             try:
                 source = local_path(recording.path, pbx.recordings_prefix, pbx.recordings_dir)
                 taken = await self._archive.take(
-                    source, call.id, part, call.started_at, deadline_s=self._recording_wait_s
+                    source,
+                    call.id,
+                    part,
+                    call.started_at,
+                    deadline_s=self._recording_wait_s,
+                    expected_s=(recording.ended_at or recording.started_at) - recording.started_at,
                 )
             except TakeoverError as error:
                 log.error("recording_not_taken", call=call.id, error=str(error))
@@ -224,14 +231,13 @@ class PostCall:
                 bytes=taken.bytes,
                 duration=taken.duration,
                 offset=recording.started_at - call.started_at,
-                taken_at=time.time(),
+                taken_at=clock.now(),
             )
             await self._calls.add_recording(done[identity])
+            await self._archive.keep(taken.path, taken.sha256)
         return sorted(done.values(), key=lambda one: one.offset)
 
-    async def _transcribe_rest(
-        self, call: Call, recording: StoredRecording, heard: Mapping[Side, list[Span]]
-    ) -> None:
+    async def _transcribe_rest(self, call: Call, recording: StoredRecording) -> None:
         """What was said in conversation, is on this recording, and was not heard live."""
         if self._pool is None:
             return
@@ -239,7 +245,7 @@ class PostCall:
         conversations: list[Span] = [
             (
                 max(talk.started_at - call.started_at, recording.offset),
-                min((talk.ended_at or call.ended_at or time.time()) - call.started_at, end),
+                min((talk.ended_at or call.ended_at or clock.now()) - call.started_at, end),
             )
             for talk in call.conversations
         ]
@@ -250,7 +256,8 @@ class PostCall:
             self._hints.heard(said)
         # The agent first: what they asked tells how the caller's answers may begin.
         for side in (Side.AGENT, Side.CALLER):
-            spans = subtract([span for span in conversations if span[1] > span[0]], heard.get(side, []))
+            heard = await self._calls.get_heard(call.id, side)
+            spans = subtract([span for span in conversations if span[1] > span[0]], heard)
             if not spans:
                 continue
             log.info(
@@ -270,10 +277,10 @@ class PostCall:
             )
             for utterance in found:
                 self._hints.heard(utterance)
-                self._facts.record(UtteranceHeard(at=time.time(), utterance=utterance))
+                self._facts.record(UtteranceHeard(at=clock.now(), utterance=utterance))
                 await self._orders.drafting.heard(utterance)
             await self._facts.flush()
-            await self._calls.set_heard(call.id, side, [*heard.get(side, []), *spans])
+            await self._calls.add_heard(call.id, side, spans)
 
     def _wanted(self, call: Call, side: Side, begin: float) -> EngineRequest:
         return self._hints.request(call.id, side, begin, self._request(call))

@@ -21,6 +21,7 @@ from domain.orders import Alert, FieldValue, Order
 from domain.queues import Queue
 from domain.screen_pop import Contact
 from domain.transcripts import Utterance
+from domain.unfinished import UnfinishedCall
 from domain.visibility.masks import HIDDEN, mask_address, mask_name, mask_number, put_back, without
 from domain.visibility.policy import Visibility
 
@@ -59,6 +60,12 @@ def _redact(value: Any, visibility: Visibility) -> Any:
 
 
 # -- calls --------------------------------------------------------------------------------
+@_redact.register
+def _(value: UnfinishedCall, visibility: Visibility) -> UnfinishedCall:
+    # A message of the database may quote what it was given: only the kind of fault is left.
+    return structs.replace(value, trouble=value.trouble.partition(":")[0])
+
+
 @_redact.register
 def _(call: Call, visibility: Visibility) -> Call:
     ours = call.direction is Direction.INBOUND

@@ -110,6 +110,7 @@ class PrivateAsterisk:
                 "secret_file": secret_file,
                 "recordings_prefix": self.options.recordings_prefix,
                 "recordings_dir": self.directory / "recordings",
+                "queue_log": self.directory / "var/log/queue_log",
                 "phones_file": self.directory / "phones.secret",
                 "softphone": self._softphone(base.softphone),
             }

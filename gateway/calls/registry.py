@@ -120,6 +120,10 @@ class CallRegistry:
             return None
         return self.queue_state.agent_of_phone(phone_of(name))
 
+    def agent_of_member(self, name: str) -> str | None:
+        """Return the agent of a queue member of that name, or of that interface."""
+        return self.queue_state.agent_of(name, name) if name else None
+
     def telephone(self, channel: Channel) -> Channel:
         """Return the phone that answered behind a Local channel, else the channel itself."""
         seen: set[str] = set()

@@ -1,7 +1,8 @@
 """Rebuilds the tracker from a snapshot of the PBX, reconciled with what was known before. Pure.
 
-Open calls that are no longer on the PBX end as `unseen`; calls on the PBX that nobody saw begin are added. No
-call is lost and none is invented. What the PBX cannot report (holds, past legs, transfers) is kept.
+Open calls that are no longer on the PBX have ended (`gateway/calls/outage.py`); calls on the PBX that nobody
+saw begin are added. No call is lost and none is invented. What the PBX cannot report (holds, past legs,
+transfers) is kept.
 """
 
 from collections.abc import Iterable
@@ -9,24 +10,33 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, Direction, EndReason, Recording, Side
+from domain.calls import Call, Direction, Recording, Side
 from domain.facts import AnyFact
+from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
-from gateway.calls.registry import CallRegistry, closed, survivor
+from gateway.calls.outage import ended_away, entry_away
+from gateway.calls.registry import CallRegistry, survivor
 from gateway.calls.tracker import CallTracker
 
+NO_RECORDS = PbxRecords()
 PARKING = "parking"
 DIALLED = "AppDial"
 """Application of a channel that was called rather than calling."""
 
 
-def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Call]) -> list[AnyFact]:
+def resync(
+    tracker: CallTracker,
+    snapshot: PbxSnapshot,
+    open_calls: Iterable[Call],
+    records: PbxRecords = NO_RECORDS,
+) -> list[AnyFact]:
     """Rebuild `tracker` from `snapshot` and return the resulting facts.
 
     `open_calls` are the calls that have not ended according to the journal, after a restart of the gateway.
-    Where the tracker holds a call with the same id, its version is newer and wins.
+    Where the tracker holds a call with the same id, its version is newer and wins. `records` may tell how
+    those that are gone ended.
     """
     at, registry = snapshot.at, tracker.registry
     known = {call.id: call for call in open_calls if call.pbx == tracker.pbx} | tracker.calls
@@ -46,10 +56,9 @@ def resync(tracker: CallTracker, snapshot: PbxSnapshot, open_calls: Iterable[Cal
         registry.tell(f.CallStarted(at=at, call=registry.calls[call_id]))
     for call_id, call in known.items():
         if call_id not in registry.calls:
-            registry.tell(
-                f.CallEnded(at=at, call=structs.replace(closed(call, at), end_reason=EndReason.UNSEEN))
-            )
-    registry.tell(*tracker.queue_state.resync(snapshot, home))
+            registry.tell(f.CallEnded(at=at, call=ended_away(call, records, registry, at)))
+    for fact in tracker.queue_state.resync(snapshot, home):
+        registry.tell(*entry_away(fact, records, registry))
     for call in list(registry.calls.values()):
         _restore(tracker, snapshot, call)
     for channel in channels:

@@ -115,6 +115,7 @@ async def _pbx(settings: Settings, pbx: PbxSettings) -> AsyncIterator[Finding]:
         for finding in _queues(settings, pbx, snapshot):
             yield finding
         yield _recordings(pbx)
+        yield _queue_log(pbx)
         yield await _clock(pbx, link)
         yield await examine_audio(pbx.name, settings, link)
     finally:
@@ -174,6 +175,15 @@ def _recordings(pbx: PbxSettings) -> Finding:
         mount = fix("recordings_mount", prefix=pbx.recordings_prefix)
         return Finding(about, False, detail("unreadable", path=str(directory)), mount)
     return Finding(about, True, detail("words", text=str(directory)))
+
+
+def _queue_log(pbx: PbxSettings) -> Finding:
+    about, file = what("pbx_queue_log", pbx=pbx.name), pbx.queue_log
+    if file is None:
+        return Finding(about, True, detail("queue_log_none"), fix("queue_log_set"), warning=True)
+    if not os.access(file, os.R_OK):
+        return Finding(about, False, detail("unreadable", path=str(file)), fix("queue_log_set"))
+    return Finding(about, True, detail("words", text=str(file)))
 
 
 async def _clock(pbx: PbxSettings, link: PbxLink) -> Finding:

@@ -1,15 +1,17 @@
 """What is done after the hang-up: recording, transcript, order."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
+from fastapi import APIRouter
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from asr.answer_hints import AnswerHints
 from asr.live_transcription import LiveTranscription
 from asr.pool import EnginePool
 from domain.facts import AnyFact, CallEnded
+from domain.unfinished import UnfinishedCall
 from gateway.facts.consumers import Consumer
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
@@ -17,8 +19,12 @@ from gateway.modules.recogniser import SpeechRequests
 from gateway.post_call import PostCall
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.storage.command_log import CommandRepository
 from gateway.supervision import Job
 from gateway.telephony import Telephony
+from gateway.web.access import Access
+from gateway.web.auditing import note_into
+from gateway.web.routes import unfinished
 from recordings.takeover import Archive
 from workorders.service import OrderService
 
@@ -31,10 +37,20 @@ class PostCallModule(Module):
     """Finishes every call that had a conversation, also those an earlier run left unfinished."""
 
     name = "post_call"
-    needs = (Telephony, Archive, OrderService, FactRecorder, CallRepository, AnswerHints, SpeechRequests)
+    needs = (
+        Telephony,
+        Archive,
+        OrderService,
+        FactRecorder,
+        CallRepository,
+        CommandRepository,
+        AnswerHints,
+        SpeechRequests,
+    )
 
     async def open(self, runtime: Runtime) -> None:
         """Stop where it stands when the gateway stops; the next start goes on."""
+        self._calls, self._audit = runtime.get(CallRepository), runtime.get(CommandRepository)
         self._post_call = PostCall(
             runtime.get(Telephony).pbxs,
             runtime.get(Archive),
@@ -42,13 +58,27 @@ class PostCallModule(Module):
             runtime.find(LiveTranscription),
             runtime.get(OrderService),
             runtime.get(FactRecorder),
-            runtime.get(CallRepository),
+            self._calls,
             runtime.get(AnswerHints),
             runtime.get(SpeechRequests).of,
         )
         runtime.on_stop(self._post_call.stop)
         before = None if runtime.ownership is None else runtime.ownership.grant.before
         await runtime.get(CallRepository).release_finish(before)
+
+    def routes(self, access: Access) -> Iterable[APIRouter]:
+        """`/unfinished-calls`."""
+        return [unfinished.router(access, self, note_into(self._audit))]
+
+    async def lacking(self, limit: int) -> Sequence[UnfinishedCall]:
+        """The calls that lack something, newest first."""
+        return await self._calls.lacking(limit)
+
+    async def retry(self, call_id: str | None = None) -> Sequence[str]:
+        """Take up at once what lacks something, one call or all; the ids."""
+        opened = await self._calls.retry_finish(call_id)
+        await self._post_call.resume()
+        return opened
 
     def consumers(self) -> Mapping[type[AnyFact], Consumer]:
         """A call that is over is finished."""

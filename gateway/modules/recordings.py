@@ -12,6 +12,7 @@ from gateway.telephony import Telephony
 from gateway.web.access import Access
 from gateway.web.auditing import note_into
 from gateway.web.routes import recordings
+from recordings.half_way import finish_half_way
 from recordings.service import RecordingService
 from recordings.takeover import Archive
 
@@ -23,11 +24,12 @@ class RecordingsModule(Module):
     needs = (Telephony, CallRepository, CommandRepository)
 
     async def open(self, runtime: Runtime) -> None:
-        """The archive lies in the data directory."""
+        """The archive lies in the data directory; what a crash left half-way there is finished."""
         archive = Archive(runtime.settings.data_dir / "recordings")
         calls = runtime.get(CallRepository)
         self._recordings = RecordingService(runtime.get(Telephony).pbxs, archive, calls)
         self._audit = runtime.get(CommandRepository)
+        await finish_half_way(archive, calls)
         runtime.provide(archive)
 
     def routes(self, access: Access) -> Iterable[APIRouter]:

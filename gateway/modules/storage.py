@@ -18,6 +18,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.storage.pbx_watch import PbxWatchRepository
 from gateway.storage.spool import spool_of_terms
 from gateway.supervision import Supervisor
 
@@ -55,6 +56,7 @@ class StorageModule(Module):
         holder = "" if self._ownership is None else self._ownership.holder
         runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
         runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
+        runtime.provide(PbxWatchRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:
         rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])

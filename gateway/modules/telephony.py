@@ -16,10 +16,12 @@ from gateway.calls.tracker import CallTracker
 from gateway.facts.recorder import FactRecorder
 from gateway.health import Check, ReadinessCheck
 from gateway.module import Module
+from gateway.outages import Outages
 from gateway.pbx_state import PbxState
 from gateway.runtime import Runtime
 from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
+from gateway.storage.pbx_watch import PbxWatchRepository
 from gateway.supervision import Job
 from gateway.telephony import Telephony
 from ivr.agi import FastAgiServer
@@ -39,6 +41,7 @@ class TelephonyModule(Module):
         pbxs = await runtime.start_pbxs(*addresses) if runtime.start_pbxs else runtime.settings.pbx
         self._served: set[str] = set()
         self._figures, self._facts = runtime.get(FiguresService), runtime.get(FactRecorder)
+        self._outages: dict[str, Outages] = {}
         self._telephony = Telephony({pbx.name: pbx for pbx in pbxs})
         for pbx in pbxs:
             self._add(runtime, pbx)
@@ -54,6 +57,9 @@ class TelephonyModule(Module):
             missed_limit=settings.desk.missed_limit,
         )
         state = PbxState(tracker, facts, runtime.get(CallRepository))
+        outages = Outages(pbx, state, facts, runtime.get(CallRepository), runtime.get(PbxWatchRepository))
+        state.records_of = outages.records_of
+        self._outages[pbx.name] = outages
         arrival = self._arrival(runtime)
 
         async def on_snapshot(snapshot: PbxSnapshot) -> None:
@@ -100,11 +106,12 @@ class TelephonyModule(Module):
         await self._telephony.follow_phone(agent)
 
     def jobs(self) -> Iterable[Job]:
-        """The time, and for each PBX its timers and its link."""
+        """The time, and for each PBX its timers, its link, and what happened while it was not linked."""
         yield Job("clock", self._keep_time)
         for name, timers in self._telephony.timers.items():
             yield Job(f"timers {name}", timers.run)
             yield Job(f"pbx {name}", self._telephony.links[name].run)
+            yield Job(f"outages {name}", self._outages[name].run)
 
     def checks(self) -> Iterable[ReadinessCheck]:
         """Each PBX is linked."""

@@ -69,6 +69,14 @@ class PbxSettings(SecretHolder):
     recordings_dir: Path = Field(
         default=Path("/var/spool/asterisk/monitor/hotline"), description="the same directory as we see it"
     )
+    queue_log: Path | None = Field(
+        default=None,
+        description="Asterisk's queue_log as we see it: tells of the calls while the gateway was away",
+    )
+    cdr: Path | None = Field(
+        default=None, description="the same of cdr-csv/Master.csv, written with loguniqueid=yes"
+    )
+    cdr_utc: bool = Field(default=False, description="its times are UTC (usegmtime=yes in cdr.conf)")
     live_audio: Literal["audiosocket", "websocket"] = Field(
         default="audiosocket", description="websocket: chan_websocket, Asterisk 20.16, 22.6, 23 or newer"
     )

@@ -4,14 +4,21 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from asr.spans import merged
 from domain.calls import Call, Side
 from domain.facts import AnyFact
 from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
+from domain.unfinished import UnfinishedCall
 from gateway.storage.database import Database
 from gateway.storage.rows import upsert
 from gateway.storage.tables import calls, heard, journal, recordings, utterances
+
+SHOWN = ("id", "pbx", "line", "agent", "started_at", "finish", "finish_error")
+"""What is shown of a call that lacks something."""
 
 
 class CallRepository:
@@ -48,6 +55,19 @@ class CallRepository:
         async with self._database.reading() as connection:
             return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
 
+    async def calls_since(self, pbx: str, at: float) -> list[Call]:
+        """Return the calls of that PBX that began since then (POSIX seconds)."""
+        query = select(calls.c.data).where(calls.c.started_at >= at, calls.c.pbx == pbx)
+        async with self._database.reading() as connection:
+            return [msgspec.json.decode(data, type=Call) for data in await connection.scalars(query)]
+
+    async def last_end(self, pbx: str) -> float | None:
+        """Return when the latest call of that PBX ended; `None`: none ever did."""
+        query = select(func.max(calls.c.ended_at)).where(calls.c.pbx == pbx)
+        async with self._database.reading() as connection:
+            at: float | None = await connection.scalar(query)
+        return at
+
     async def list_utterances(self, call_id: str) -> Sequence[Utterance]:
         """Return the final utterances in order of their start."""
         query = (
@@ -83,19 +103,35 @@ class CallRepository:
                 yield decode(data)
 
     # -- what was heard live ---------------------------------------------------------------------
-    async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
-        """Replace the spans of call time that have been transcribed for one side."""
-        row = {"call_id": call_id, "side": side.value, "spans": msgspec.json.encode(list(spans)).decode()}
-        statement = upsert(self._database, heard, ["call_id", "side"], ["spans"])
+    async def add_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
+        """Add spans of call time that have been transcribed for one side, or in which nothing was said."""
+        mine = (heard.c.call_id == call_id) & (heard.c.side == side.value)
+        row = {"call_id": call_id, "side": side.value, "spans": "[]"}
+        make = sqlite_insert if self._database.sqlite else postgresql_insert
         async with self._database.writing() as connection:
-            await connection.execute(statement, [row])
+            # Two legs of one side may add at the same moment: the row exists, then it is locked.
+            await connection.execute(make(heard).on_conflict_do_nothing(), [row])
+            before = await connection.scalar(select(heard.c.spans).where(mine).with_for_update())
+            known = msgspec.json.decode(before or "[]", type=list[Span])
+            after = msgspec.json.encode(merged([*known, *spans])).decode()
+            await connection.execute(update(heard).where(mine).values(spans=after))
 
     async def get_heard(self, call_id: str, side: Side) -> list[Span]:
-        """The spans of call time already transcribed."""
+        """The spans of call time already transcribed: those added, and each stored utterance's own.
+
+        An utterance is thereby its own proof that its stretch was heard, in the very transaction that stores
+        it: no crash can part the two.
+        """
         query = select(heard.c.spans).where(heard.c.call_id == call_id, heard.c.side == side.value)
+        said = select(utterances.c.data).where(
+            utterances.c.call_id == call_id, utterances.c.side == side.value
+        )
         async with self._database.reading() as connection:
-            spans = await connection.scalar(query)
-        return [] if spans is None else msgspec.json.decode(spans, type=list[Span])
+            spans = msgspec.json.decode(await connection.scalar(query) or "[]", type=list[Span])
+            for data in await connection.scalars(said):
+                one = msgspec.json.decode(data, type=Utterance)
+                spans.append((one.start, one.end))
+        return merged(spans)
 
     # -- post-call processing --------------------------------------------------------------------------------
     async def unfinished(self) -> list[Call]:
@@ -155,6 +191,29 @@ class CallRepository:
             )
             return list(done.scalars())
 
+    async def lacking(self, limit: int) -> list[UnfinishedCall]:
+        """Return the calls that lack something, newest first."""
+        query = (
+            select(*(calls.c[name] for name in SHOWN))
+            .where(calls.c.finish_error.is_not(None))
+            .order_by(calls.c.started_at.desc(), calls.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            UnfinishedCall(
+                id=row.id,
+                pbx=row.pbx,
+                line=row.line,
+                agent=row.agent,
+                started_at=row.started_at,
+                waits=row.finish == "pending",
+                trouble=row.finish_error or "",
+            )
+            for row in rows
+        ]
+
     async def _set_finish(self, call_id: str, state: str, error: str | None) -> None:
         async with self._database.writing() as connection:
             await connection.execute(
@@ -181,6 +240,13 @@ class CallRepository:
         query = select(recordings).where(recordings.c.id == recording_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else StoredRecording(**row)
+
+    async def recording_at(self, path: str) -> StoredRecording | None:
+        """Return the recording whose file in the archive that is."""
+        query = select(recordings).where(recordings.c.path == path)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
         return None if row is None else StoredRecording(**row)
 
     async def list_recordings(self, call_id: str) -> list[StoredRecording]:

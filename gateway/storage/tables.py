@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -85,6 +86,13 @@ calls = Table(
     Column("claimed_until", Double, nullable=False, server_default="0"),
     Index("ix_calls_open", "pbx", "ended_at"),
     Index("ix_calls_finish", "finish"),
+    # Those that lack something, few among many.
+    Index(
+        "ix_calls_lacking",
+        "started_at",
+        sqlite_where=text("finish_error IS NOT NULL"),
+        postgresql_where=text("finish_error IS NOT NULL"),
+    ),
     Index("ix_calls_started", "started_at", "id"),
 )
 
@@ -210,6 +218,15 @@ recordings = Table(
     # Call time of the first sample.
     Column("offset", Double, nullable=False),
     Column("taken_at", Double, nullable=False),
+)
+
+# Until when each PBX was watched: what happened there since is recovered from its records.
+pbx_watch = Table(
+    "pbx_watch",
+    metadata,
+    Column("pbx", outside(64), primary_key=True),
+    Column("watched_from", Double, nullable=False),
+    Column("watched_until", Double, nullable=False),
 )
 
 accounts = Table(

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
+from domain.facts import CallEnded
+from gateway.factories import open_database
+from gateway.settings import load_settings
+from gateway.storage.calls import CallRepository
+from gateway.storage.journal import JournalWriter
 from tests.support.pbx import ami, pressed
+from tests.support.samples import call
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.stage import PASSWORD, BrowserStage, accessibility
 
@@ -58,7 +64,9 @@ async def test_supervisors_see_deliveries_and_audit_only(
     async with browser_stage.seat(browser, "banzhang") as seat:
         await seat.page.goto(f"{seat.url}/admin")
         await seat.page.wait_for_url("**/admin/deliveries")
-        await expect(seat.page.locator(".admin-page .hl-pills a")).to_have_text(["工单投递", "审计"])
+        await expect(seat.page.locator(".admin-page .hl-pills a")).to_have_text(
+            ["工单投递", "未完成通话", "审计"]
+        )
         await seat.page.goto(f"{seat.url}/admin/accounts")
         await seat.page.wait_for_url("**/wall")
     async with browser_stage.seat(browser, "liqiang") as seat:
@@ -110,6 +118,34 @@ async def test_a_dead_letter_is_delivered_when_the_receiver_is_back(
             await expect(page.locator(".order-fields")).to_contain_text("GD")
     finally:
         receiver.refuses = None
+
+
+async def test_a_call_that_lacks_its_recording_is_taken_up_by_keyboard(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    over = call(9, 1_780_000_000.0, recordings=())
+    database = open_database(load_settings(browser_stage.gateway.config))
+    try:
+        async with JournalWriter(database) as journal:
+            journal.put(CallEnded(at=1_780_000_120.0, call=over))
+        await CallRepository(database).set_finished(over.id, "1.raw is not there: mount it")
+    finally:
+        await database.close()
+    async with browser_stage.seat(browser, "banzhang") as seat:
+        page = seat.page
+        await page.goto(f"{seat.url}/admin/unfinished")
+        row = page.locator(f"[data-unfinished='{over.id}']")
+        await expect(row).to_contain_text("1.raw is not there: mount it")
+        assert await accessibility(page) == []
+        await row.locator("[data-action=retry]").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status").filter(has_text="已重新处理：1 通")).to_be_visible()
+        # It has no recording to lack any more: it is finished, and gone from the list.
+        await expect(row).to_have_count(0, timeout=30_000)
+        await expect(page.locator("[data-action=retry-all]")).to_be_disabled()
+        assert await accessibility(page) == []
+        await page.goto(f"{seat.url}/admin/audit")
+        await expect(page.get_by_text("重试未完成通话").first).to_be_visible()
 
 
 async def test_the_doctor_tells_findings_and_their_fix(browser_stage: BrowserStage, browser: Browser) -> None:

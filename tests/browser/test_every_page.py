@@ -25,6 +25,7 @@ PAGES = {
         "/history",
         "/history?tab=orders",
         "/admin/deliveries",
+        "/admin/unfinished",
         "/admin/audit",
     ),
     "guanli": ("/admin/overview", "/admin/doctor", "/admin/accounts"),

@@ -41,12 +41,15 @@ class PlainAmi:
                 found.append(headers)
         return found
 
-    async def until(self, event: str, timeout: float = 30.0) -> dict[str, str]:
-        """Wait for the first event of that name."""
+    async def until(self, event: str, timeout: float = 30.0, **headers: str) -> dict[str, str]:
+        """Wait for the first event of that name, with these headers."""
+
+        def found() -> list[dict[str, str]]:
+            return [one for one in self.messages(event) if headers.items() <= one.items()]
 
         async def wait() -> dict[str, str]:
-            while not (found := self.messages(event)):  # noqa: ASYNC110 - text arrives by polling
+            while not (those := found()):  # noqa: ASYNC110 - text arrives by polling
                 await asyncio.sleep(0.05)
-            return found[0]
+            return those[0]
 
         return await asyncio.wait_for(wait(), timeout)

@@ -1,7 +1,8 @@
 """Private Asterisks for tests, and a way to look into one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from tests.support.ami_client import PlainAmi
 from tests.support.machine import needed_asterisk
 from tests.support.punctual import punctual
 from tests.support.scenario import ScenarioAsterisk
-from tests.support.sip.phones import SipCaller
+from tests.support.sip.phones import SipAgent, SipCaller
 
 NUMBER = "051386110010"
 """Of a caller."""
@@ -83,6 +84,19 @@ async def reachable(asterisk: PrivateAsterisk, endpoint: str) -> None:
                     return
                 await asyncio.sleep(0.1)
             await asterisk.cli(f"pjsip qualify {endpoint}")
+
+
+@asynccontextmanager
+async def agent_of(asterisk: PrivateAsterisk, directory: Path, user: str) -> AsyncIterator[SipAgent]:
+    """An agent's phone that the PBX has found to be there.
+
+    It asks at the registration; is the phone not listening yet, the queue rings nobody for half a minute.
+    """
+    async with SipAgent(
+        directory, asterisk.options.sip_port, user, asterisk.options.phone_passwords[user]
+    ) as agent:
+        await reachable(asterisk, user)
+        yield agent
 
 
 async def pressed(events: PlainAmi, caller: SipCaller, key: str) -> None:

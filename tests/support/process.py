@@ -28,6 +28,7 @@ username = "hotline"
 secret_file = "{ami_secret}"
 recordings_prefix = "{prefix}"
 recordings_dir = "{recordings}"
+{queue_log}
 phones_file = "{phones}"
 reconnect_max_s = 1
 [pbx.softphone]
@@ -95,6 +96,7 @@ class GatewayProcess:
             ami_secret=asterisk.pbx.secret_file,
             prefix=asterisk.pbx.recordings_prefix,
             recordings=asterisk.pbx.recordings_dir,
+            queue_log=f'queue_log = "{asterisk.pbx.queue_log}"' if asterisk.pbx.queue_log else "",
             phones=asterisk.pbx.phones_file,
             softphone=asterisk.pbx.softphone.url,
             agi=agi,

@@ -114,8 +114,12 @@ class _Calls:
         return found
 
 
-def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
-    """The application over `services`, with the browser app built in `dist`."""
+def create_app(
+    services: WebServices,
+    dist: Path = DIST,
+    more: Callable[[Access], Sequence[APIRouter]] = lambda _: (),
+) -> FastAPI:
+    """The application over `services` and `more`, with the browser app built in `dist`."""
     options = WebOptions(
         version=services.version,
         allowed_origins=services.allowed_origins,
@@ -134,7 +138,7 @@ def create_app(services: WebServices, dist: Path = DIST) -> FastAPI:
         return found
 
     access = Access(services.accounts.authenticate, get_call, get_order, services.privacy)
-    return web.create_app(_routers(services, access, options), options, dist)
+    return web.create_app([*_routers(services, access, options), *more(access)], options, dist)
 
 
 def _routers(of: WebServices, access: Access, options: WebOptions) -> list[APIRouter]:

@@ -56,6 +56,7 @@ def build_payload(
             "answered_at": instant(call.answered_at),
             "ended_at": instant(call.ended_at),
             "end_reason": call.end_reason.value if call.end_reason else None,
+            "source": call.source.value,
             "waited_s": _between(call.queued_at, call.answered_at),
             "talked_s": round(talked, 3),
             "ivr": dict(sorted(call.ivr.items())),

@@ -86,6 +86,18 @@ export interface Finding {
   readonly warning: boolean
 }
 
+/** A call that is over and lacks its recording, transcript or order. */
+export interface UnfinishedCall {
+  readonly id: string
+  readonly pbx: string
+  readonly line: string | null
+  readonly agent: string | null
+  readonly started_at: number
+  /** It is tried again by itself. */
+  readonly waits: boolean
+  readonly trouble: string
+}
+
 export interface Delivery {
   readonly id: string
   readonly order_id: string

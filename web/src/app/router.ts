@@ -73,6 +73,12 @@ export const routes: RouteRecordRaw[] = [
         meta: { for: may('see_deliveries') },
       },
       {
+        path: 'unfinished',
+        name: 'admin.unfinished',
+        component: () => import('@/admin/UnfinishedPage.vue'),
+        meta: { for: may('see_deliveries') },
+      },
+      {
         path: 'accounts',
         name: 'admin.accounts',
         component: () => import('@/admin/AccountsPage.vue'),

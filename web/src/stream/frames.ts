@@ -50,6 +50,7 @@ export interface Call {
   readonly consults?: string | null
   readonly monitors?: string | null
   readonly merged_into?: string | null
+  readonly source?: CallSource
 }
 
 export type Direction = "inbound" | "internal" | "outbound"
@@ -123,6 +124,8 @@ export interface Member {
   readonly joined_at: number
   readonly left_at?: number | null
 }
+
+export type CallSource = "partly" | "records" | "watched"
 
 export interface QueueItem {
   readonly topic: "queues"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from domain.calls import Call, CallState, EndReason, Side
 from domain.facts import AnyFact, CallEnded, CallFact
 from domain.pbx import events as e
+from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot, QueueSnapshot
 from domain.queues import AgentState
 from gateway.calls.resync import resync
@@ -210,10 +211,11 @@ def test_resync_closes_what_ended_unseen_and_keeps_what_goes_on() -> None:
     (known,) = before.calls.values()
 
     gone = tracker()
-    facts = resync(gone, PbxSnapshot(pbx="main", at=100.0), [known])
+    watched = PbxRecords(watched_until=40.0)
+    facts = resync(gone, PbxSnapshot(pbx="main", at=3600.0), [known], watched)
     call = ended(facts)
-    assert (call.end_reason, call.ended_at) == (EndReason.UNSEEN, 100.0)
-    assert call.conversations[0].ended_at == 100.0
+    assert (call.end_reason, call.ended_at) == (EndReason.UNSEEN, 40.0), "not an hour's talk"
+    assert call.conversations[0].ended_at == 40.0
 
     channels = (
         ChannelSnapshot(uniqueid=CALLER, linkedid=CALLER, channel=CALLER_CHANNEL, state="Up", bridge="b1"),

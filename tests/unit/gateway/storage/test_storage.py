@@ -134,7 +134,7 @@ async def test_concurrent_writers_do_not_lose_each_others_work(database: Databas
 
         async def spans(side: Side) -> None:
             for index in range(20):
-                await repository.set_heard(CALL.id, side, [(0.0, float(index))])
+                await repository.add_heard(CALL.id, side, [(0.0, float(index))])
 
         await asyncio.gather(facts(), spans(Side.CALLER), spans(Side.AGENT))
     async with database.reading() as connection:

@@ -13,6 +13,7 @@ export default {
     "pbx_login": "PBX {pbx}: login",
     "pbx_privilege": "PBX {pbx}: privilege {privilege}",
     "pbx_queue": "PBX {pbx}: queue {queue}",
+    "pbx_queue_log": "PBX {pbx}: queue log",
     "pbx_recordings": "PBX {pbx}: recordings"
   },
   "detail": {
@@ -41,6 +42,7 @@ export default {
     "pbx_none": "none configured: `hotline run` starts its own",
     "pbx_silent": "no answer from {address}",
     "queue_missing": "the queue of line {line} does not exist there",
+    "queue_log_none": "not configured: calls of an outage are known from their recordings alone",
     "unreadable": "{path} cannot be read here",
     "unwritable": "{path} cannot be written",
     "words": "{text}"
@@ -62,6 +64,7 @@ export default {
     "ntp": "run NTP on both machines",
     "pbx_running": "is Asterisk running, and AMI enabled and permitted for this address in manager.conf?",
     "privilege": "add {privilege} to write= of the user in manager.conf",
+    "queue_log_set": "set queue_log to Asterisk's, as this machine sees it, and let the gateway read it",
     "queue_render": "`hotline deploy asterisk DIR` renders it; reload app_queue on {pbx}",
     "recordings_mount": "mount the PBX's {prefix} there and set recordings_dir",
     "see_log": "see the log"

@@ -52,6 +52,7 @@ export default {
     merged: 'Merged into another call',
     unseen: 'Ended unseen',
   },
+  source: { partly: 'Ended while the gateway was away', records: 'From the PBX’s records: the gateway was away' },
   event: {
     inbound: 'Called {target}',
     outbound: 'Call to {target}',

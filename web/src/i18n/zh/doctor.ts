@@ -16,6 +16,7 @@ const zh: Shape<typeof en> = {
     pbx_login: '话务平台 {pbx}：登录',
     pbx_privilege: '话务平台 {pbx}：权限 {privilege}',
     pbx_queue: '话务平台 {pbx}：队列 {queue}',
+    pbx_queue_log: '话务平台 {pbx}：排队日志',
     pbx_recordings: '话务平台 {pbx}：录音',
   },
   detail: {
@@ -44,6 +45,7 @@ const zh: Shape<typeof en> = {
     pbx_none: '没有配置：`hotline run` 会自带一个',
     pbx_silent: '{address} 没有应答',
     queue_missing: '那里没有线路 {line} 的队列',
+    queue_log_none: '没有配置：网关离线期间的通话只能从录音得知',
     unreadable: '本机不能读取 {path}',
     unwritable: '不能写入 {path}',
     words: '{text}',
@@ -66,6 +68,7 @@ const zh: Shape<typeof en> = {
     ntp: '两台机器都启用 NTP',
     pbx_running: 'Asterisk 在运行吗？manager.conf 中是否启用 AMI 并允许本机地址？',
     privilege: '在 manager.conf 中为该用户的 write= 加上 {privilege}',
+    queue_log_set: '将 queue_log 设为本机所见的 Asterisk queue_log，并允许网关读取',
     queue_render: '`hotline deploy asterisk DIR` 会生成；然后在 {pbx} 上重新加载 app_queue',
     recordings_mount: '将话务平台的 {prefix} 挂载到那里，并设置 recordings_dir',
     see_log: '查看日志',

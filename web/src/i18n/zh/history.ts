@@ -49,6 +49,7 @@ export default {
     merged: '并入其他通话',
     unseen: '网关未见结束',
   },
+  source: { partly: '网关离线期间结束', records: '网关离线期间的来电，据交换机记录补录' },
   event: {
     inbound: '来电，拨打 {target}',
     outbound: '呼出 {target}',
