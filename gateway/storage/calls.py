@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from domain.calls import Call, Side
 from domain.facts import AnyFact
 from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
 from gateway.storage.database import Database
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.rows import upsert
-from gateway.storage.tables import calls, heard, journal, recordings, utterances
+from gateway.storage.tables import calls, heard, recordings, utterances
 
 
 class CallRepository:
@@ -19,6 +20,7 @@ class CallRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._journal = JournalReader(database)
 
     async def get_call(self, call_id: str) -> Call | None:
         """Return the call with that id."""
@@ -55,28 +57,12 @@ class CallRepository:
             return [msgspec.json.decode(data, type=Utterance) for data in await connection.scalars(query)]
 
     async def facts_of(self, call_id: str) -> list[AnyFact]:
-        """Return the journal of one call, oldest first."""
-        query = select(journal.c.data).where(journal.c.call_id == call_id).order_by(journal.c.seq)
-        async with self._database.reading() as connection:
-            return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
+        """Return the facts of one call, oldest first."""
+        return await self._journal.of_call(call_id)
 
-    async def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
-        """Yield the journal's facts of those kinds since then (POSIX seconds), oldest first."""
-        first = select(func.min(journal.c.seq)).where(journal.c.at >= at)
-        decode = msgspec.json.Decoder(AnyFact).decode
-        async with self._database.reading() as connection:
-            begin = await connection.scalar(first)
-            if begin is None:
-                return
-            query = (
-                select(journal.c.data)
-                .where(journal.c.seq >= begin, journal.c.kind.in_(kinds))
-                .order_by(journal.c.seq)
-            )
-            # A day can be long: never load all of it into memory at once.
-            rows = await connection.stream(query.execution_options(yield_per=1000))
-            async for data in rows.scalars():
-                yield decode(data)
+    def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
+        """Yield the facts of those kinds since then (POSIX seconds), oldest first."""
+        return self._journal.since(at, kinds)
 
     # -- what was heard live ---------------------------------------------------------------------
     async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:
