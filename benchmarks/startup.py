@@ -11,17 +11,18 @@ import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agents.figures.day import day_of
 from agents.figures.service import FiguresService
+from agents.figures.state import day_of
 from benchmarks.harness import helper, median, pin, progress, report
 from benchmarks.journal_day import fill
 from benchmarks.pbx import PbxPlan, run_pbx
 from benchmarks.pipeline import LINES, pipeline
 from gateway.facts.bus import LocalBus
 from gateway.facts.recorder import FactRecorder
-from gateway.storage.calls import CallRepository
+from gateway.storage.checkpoints import CheckpointRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
+from gateway.storage.journal_reader import JournalReader
 from gateway.stream.state import Audience, snapshot_frame
 
 BAR_S = 2.0
@@ -72,7 +73,7 @@ async def measure_rebuild(calls: int, repetitions: int) -> bool:
             async with JournalWriter(database) as journal:
                 figures = FiguresService(LINES, "Asia/Shanghai", FactRecorder(journal, LocalBus()))
                 began = time.monotonic()
-                await figures.rebuild(CallRepository(database))
+                await figures.rebuild(JournalReader(database), CheckpointRepository(database))
                 took.append(time.monotonic() - began)
             queue = ("main", LINES[0].queue)
             # Since midnight there, of all that the journal holds.

@@ -13,8 +13,10 @@ from gateway.health import Check, ReadinessCheck
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.storage.checkpoints import CheckpointRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 
@@ -39,7 +41,7 @@ class StorageModule(Module):
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
         runtime.provide(CallRepository(database), OrderRepository(database, ids), SqlOutbox(database, ids))
-        runtime.provide(CommandRepository(database))
+        runtime.provide(CommandRepository(database), JournalReader(database), CheckpointRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:
         rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])

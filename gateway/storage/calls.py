@@ -1,6 +1,6 @@
 """Calls, their utterances and recordings, and the processing left to do after hang-up."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import select, update
@@ -59,10 +59,6 @@ class CallRepository:
     async def facts_of(self, call_id: str) -> list[AnyFact]:
         """Return the facts of one call, oldest first."""
         return await self._journal.of_call(call_id)
-
-    def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
-        """Yield the facts of those kinds since then (POSIX seconds), oldest first."""
-        return self._journal.since(at, kinds)
 
     # -- what was heard live ---------------------------------------------------------------------
     async def set_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:

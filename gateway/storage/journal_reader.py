@@ -7,12 +7,12 @@ import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import ABOUT_NO_CALL, AnyFact, call_id_of
@@ -65,24 +65,44 @@ class JournalReader:
         return [placed.fact async for placed in self._read(wanted)]
 
     async def since(
-        self, at: float, kinds: Collection[str] = (), call: str = ""
+        self, at: float, kinds: Collection[str] = (), *, call: str = "", upto: int | None = None
     ) -> AsyncGenerator[AnyFact, None]:
-        """The facts from then on (POSIX seconds): of those kinds, of calls whose id contains `call`."""
-        async with aclosing(self._read(since(at, kinds, call))) as facts:
+        """The facts from then on (POSIX seconds): of those kinds, of calls whose id contains `call`.
+
+        `upto`: up to and including that place.
+        """
+        async with aclosing(self._read(since(at, kinds, call, upto))) as facts:
             async for placed in facts:
                 yield placed.fact
 
-    async def after(self, seq: int, upto: int, kinds: Collection[str]) -> AsyncGenerator[Placed, None]:
+    async def after(
+        self, seq: int, upto: int | None, kinds: Collection[str]
+    ) -> AsyncGenerator[AnyFact, None]:
         """The facts of those kinds behind that place, up to and including `upto`."""
         async with aclosing(self._read(after(seq, upto, kinds))) as facts:
             async for placed in facts:
-                yield placed
+                yield placed.fact
 
-    async def newest(self) -> int:
-        """The place of the newest fact; 0: there is none. Places before it may be filled later."""
+    async def mark(self) -> tuple[int, int]:
+        """The newest place (0: there is none), and what `is_settled` needs to know of it."""
         async with self._database.reading() as connection:
             # The newest row is never packed.
-            return cast(int, await connection.scalar(NEWEST) or 0)
+            horizon = literal(0) if self._database.sqlite else _NEXT_TRANSACTION
+            newest = select(NEWEST.scalar_subquery(), horizon)
+            seq, transaction = (await connection.execute(newest)).one()
+        return seq or 0, int(transaction)
+
+    async def is_settled(self, mark: tuple[int, int]) -> bool:
+        """Whether no fact can appear any more at or before a mark.
+
+        SQLite gives places in the order of commits. PostgreSQL gives them before: those of a transaction that
+        was under way at the mark are filled later, or never.
+        """
+        if self._database.sqlite:
+            return True
+        async with self._database.reading() as connection:
+            oldest = await connection.scalar(select(_OLDEST_TRANSACTION))
+        return int(oldest or 0) >= mark[1]
 
     async def committed(self, facts: Sequence[tuple[int, AnyFact]]) -> set[int]:
         """Which of the facts, given with their ids, the journal or a pack holds."""
@@ -125,6 +145,11 @@ class JournalReader:
 
 
 NEWEST = select(func.max(journal.c.seq))
+_SNAPSHOT = func.txid_current_snapshot()
+_NEXT_TRANSACTION, _OLDEST_TRANSACTION = (
+    func.txid_snapshot_xmax(_SNAPSHOT),
+    func.txid_snapshot_xmin(_SNAPSHOT),
+)
 
 
 def of_call(call_id: str) -> _Wanted:
@@ -132,20 +157,26 @@ def of_call(call_id: str) -> _Wanted:
     return _Wanted([journal.c.call_id == call_id], [journal_packs.c.call_id == call_id])
 
 
-def since(at: float, kinds: Collection[str] = (), call: str = "") -> _Wanted:
+def since(at: float, kinds: Collection[str] = (), call: str = "", upto: int | None = None) -> _Wanted:
     """Everything from then on."""
     rows: list[ColumnElement[bool]] = [journal.c.at >= at]
     packs: list[ColumnElement[bool]] = [journal_packs.c.last_at >= at]
+    if upto is not None:
+        rows.append(journal.c.seq <= upto)
+        packs.append(journal_packs.c.first_seq <= upto)
     if call:
         rows.append(journal.c.call_id.contains(call, autoescape=True))
         packs.append(journal_packs.c.call_id.contains(call, autoescape=True))
-    return _of_kinds(_Wanted(rows, packs, since=at, kinds=kinds))
+    return _of_kinds(_Wanted(rows, packs, since=at, upto=upto, kinds=kinds))
 
 
-def after(seq: int, upto: int, kinds: Collection[str]) -> _Wanted:
+def after(seq: int, upto: int | None, kinds: Collection[str]) -> _Wanted:
     """Everything behind that place."""
-    rows = [journal.c.seq > seq, journal.c.seq <= upto]
-    packs = [journal_packs.c.last_seq > seq, journal_packs.c.first_seq <= upto]
+    rows = [journal.c.seq > seq]
+    packs = [journal_packs.c.last_seq > seq]
+    if upto is not None:
+        rows.append(journal.c.seq <= upto)
+        packs.append(journal_packs.c.first_seq <= upto)
     return _of_kinds(_Wanted(rows, packs, after=seq, upto=upto, kinds=kinds))
 
 

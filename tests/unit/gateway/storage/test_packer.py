@@ -83,26 +83,28 @@ async def test_places_behind_a_place(database: Database) -> None:
     facts = mixed(7)
     await stored(database, facts)
     reader = JournalReader(database)
-    newest = await reader.newest()
+    newest, _ = await reader.mark()
     kinds = sorted(ABOUT_NO_CALL)
     wanted = [fact for fact in facts if call_id_of(fact) is None]
-    whole = [one async for one in reader.after(0, newest, kinds)]
-    assert [one.fact for one in whole] == wanted
+    cuts = [0, newest // 3, newest // 2, newest]
+    parts = [[one async for one in reader.after(*cut, kinds)] for cut in itertools.pairwise(cuts)]
+    assert [*parts[0], *parts[1], *parts[2]] == wanted
     for now in (LAST + QUIET_S, LATER):
         await pack_to(database, now)
-        for begin, end in itertools.pairwise([0, newest // 3, newest // 2, newest]):
-            some = [one async for one in reader.after(begin, end, kinds)]
-            assert some == [one for one in whole if begin < one.seq <= end]
+        for cut, part in zip(itertools.pairwise(cuts), parts, strict=True):
+            assert [one async for one in reader.after(*cut, kinds)] == part
+        assert [one async for one in reader.after(cuts[1], None, kinds)] == parts[1] + parts[2]
+        assert [one async for one in reader.since(0.0, kinds, upto=cuts[2])] == parts[0] + parts[1]
 
 
 async def test_places_are_never_given_twice(database: Database) -> None:
     before = mixed(1)
     await stored(database, before)
     await pack_to(database, LATER)
-    newest = await JournalReader(database).newest()
+    newest, _ = await JournalReader(database).mark()
     after = mixed(2)
     await stored(database, after)
-    assert await JournalReader(database).newest() >= newest + len(after)
+    assert (await JournalReader(database).mark())[0] >= newest + len(after)
     assert await everything(database) == before + after
 
 
