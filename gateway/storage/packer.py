@@ -1,4 +1,4 @@
-"""Makes the journal small: packs what is old, in small transactions, and prunes what is very old."""
+"""Makes the journal small: packs what is old, in small transactions, and prunes calls that are very old."""
 
 import asyncio
 import time
@@ -53,7 +53,10 @@ class JournalPacker:
         return self.packed - before
 
     async def prune(self, before: float) -> int:
-        """Delete packs whose facts are all older than that (POSIX seconds); how many facts."""
+        """Delete the packs of calls all of whose facts are older than that (POSIX seconds); how many facts.
+
+        What is about no call stays: entries of queues and agents' states are what figures are counted from.
+        """
         pruned = 0
         while True:
             async with self._database.writing() as connection:
@@ -142,11 +145,11 @@ def to_pack(*which: ColumnElement[bool]) -> Select[Any]:
 
 
 def to_prune(before: float) -> Select[Any]:
-    """Some packs that are older than that."""
+    """Some packs of calls that are older than that."""
     c = journal_packs.c
     # A time that is none tells no age: such facts are kept as long as others since they were packed.
     old = (c.last_at < before) & ((c.last_at > NO_TIME) | (c.packed_at < before))
-    return select(c.first_seq, c.facts).where(old).limit(PRUNE_AT_ONCE)
+    return select(c.first_seq, c.facts).where(c.call_id.is_not(None), old).limit(PRUNE_AT_ONCE)
 
 
 class _TakenError(Exception):

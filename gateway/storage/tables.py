@@ -69,6 +69,12 @@ journal_packs = Table(
     Column("data", LargeBinary, nullable=False),
     Index("ix_journal_packs_call", "call_id", "last_at"),
 )
+Index(
+    "ix_journal_packs_of_calls",
+    journal_packs.c.last_at,
+    sqlite_where=journal_packs.c.call_id.is_not(None),
+    postgresql_where=journal_packs.c.call_id.is_not(None),
+)
 
 # State folded from the journal up to `seq`, so that a start need not fold it anew. `made_of`: what the fold
 # depends on beside the journal (code, configuration); another one's is of no use.
@@ -80,20 +86,6 @@ checkpoints = Table(
     Column("seq", BigInteger, nullable=False),
     Column("at", Double, nullable=False),
     Column("data", LargeBinary, nullable=False),
-)
-
-# The figures of days that are over, kept when the journal they were counted from is pruned.
-past_figures = Table(
-    "past_figures",
-    metadata,
-    # "queue" or "agent".
-    Column("kind", String(8), primary_key=True),
-    Column("pbx", outside(64), primary_key=True),
-    Column("name", outside(64), primary_key=True),
-    # Midnight in the day's own time zone.
-    Column("start", Double, primary_key=True),
-    Column("data", Text, nullable=False),
-    Index("ix_past_figures_start", "start"),
 )
 
 # Facts that the journal could not take, as plain ASCII: whatever is in them, it can be looked at.

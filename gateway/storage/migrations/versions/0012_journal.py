@@ -1,4 +1,4 @@
-"""The old facts of the journal are packed; folded state has checkpoints; figures of past days are kept.
+"""The old facts of the journal are packed; folded state has checkpoints.
 
 Revision ID: 0012
 Revises: 0010
@@ -42,6 +42,14 @@ def upgrade() -> None:
     op.create_index("ix_journal_packs_last_seq", "journal_packs", ["last_seq"])
     op.create_index("ix_journal_packs_last_at", "journal_packs", ["last_at"])
     op.create_index("ix_journal_packs_call", "journal_packs", ["call_id", "last_at"])
+    of_calls = sa.text("call_id IS NOT NULL")
+    op.create_index(
+        "ix_journal_packs_of_calls",
+        "journal_packs",
+        ["last_at"],
+        sqlite_where=of_calls,
+        postgresql_where=of_calls,
+    )
     op.create_table(
         "checkpoints",
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -51,21 +59,10 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", "made_of", name=op.f("pk_checkpoints")),
     )
-    op.create_table(
-        "past_figures",
-        sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("pbx", _outside(64), nullable=False),
-        sa.Column("name", _outside(64), nullable=False),
-        sa.Column("start", sa.Double(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "pbx", "name", "start", name=op.f("pk_past_figures")),
-    )
-    op.create_index("ix_past_figures_start", "past_figures", ["start"])
 
 
 def downgrade() -> None:
     _unpack_all()
-    op.drop_table("past_figures")
     op.drop_table("checkpoints")
     op.drop_table("journal_packs")
     op.create_index("ix_journal_call_id", "journal", ["call_id"])
