@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import events, fanout, history, latency, startup, web_wall
+from benchmarks import events, fanout, growth, history, latency, startup, web_wall
 from gateway.logs import configure
 
 PARTS = {
@@ -10,6 +10,7 @@ PARTS = {
     "latency": latency.main,
     "fanout": fanout.main,
     "startup": startup.main,
+    "growth": growth.main,
     "history": history.main,
     "web_wall": web_wall.main,
 }

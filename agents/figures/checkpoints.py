@@ -89,6 +89,8 @@ class JournalFigures:
         self._fold: DayFigures | None = None
         self._mark: Mark | None = None
         self.seq = 0
+        self._stored = 0
+        """The place of the checkpoint that is stored."""
         self.restored = False
         """Whether it began with a checkpoint."""
 
@@ -103,7 +105,8 @@ class JournalFigures:
         except (zlib.error, msgspec.MsgspecError) as error:
             log.warning("checkpoint_unreadable", name=NAME, error=str(error))
             return
-        self._fold, self.seq, self.restored = self._made(known), stored.seq, True
+        self._fold, self.restored = self._made(known), True
+        self.seq = self._stored = stored.seq
 
     async def figures(self, now: float) -> DayFigures:
         """The figures as the whole journal has them, to be kept up by whoever asks."""
@@ -125,7 +128,9 @@ class JournalFigures:
         Settled is what was the newest at the last call, or at `mark`, once nothing can come before it.
         """
         mark, self._mark = mark or self._mark, await self._journal.mark()
-        if mark is None or mark[0] <= self.seq or not await self._journal.is_settled(mark):
+        if mark is None or mark[0] < self.seq or mark[0] == self._stored:
+            return False
+        if not await self._journal.is_settled(mark):
             return False
         # Half-way it would be of no use.
         fold, self._fold = self._fold, None
@@ -138,6 +143,7 @@ class JournalFigures:
         self._fold, self.seq = fold, mark[0]
         data = zlib.compress(state.encode(fold.state()), 1)
         await self._store.save(NAME, self._made_of, Checkpoint(self.seq, now, data))
+        self._stored = self.seq
         return True
 
     async def _fold_to(self, seq: int, now: float) -> DayFigures:

@@ -163,7 +163,8 @@ class DayFigures:
                 reason = clock.status.reason
                 clock.paused[reason] = clock.paused.get(reason, 0.0) + upto - clock.counted
             if state in READY:
-                for key in clock.queues:
+                # In one order, so that whoever folds the same facts says the same in the same order.
+                for key in sorted(clock.queues):
                     self._occupy(self._queue(key), clock.counted, upto, state in BUSY)
             clock.counted = upto
 

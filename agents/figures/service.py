@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from agents.figures.checkpoints import SETTLING_S, CheckpointStore, Journal, JournalFigures
+from agents.figures.checkpoints import SETTLING_S, CheckpointStore, Journal, JournalFigures, Mark
 from agents.figures.day import DayFigures
 from domain.facts import Recorder
 from domain.lines import Line
@@ -53,11 +53,15 @@ class FiguresService:
             self._facts.record(*self.today.take(time.time()))
             await asyncio.sleep(EVERY_S)
 
+    async def store_once(self, mark: Mark | None = None) -> None:
+        """Store a checkpoint of what the journal says up to the mark, or to that of the last time."""
+        if self._stored is not None:
+            await self._stored.advance(time.time(), mark)
+
     async def store(self) -> None:
         """Store checkpoints, until cancelled."""
-        assert self._stored is not None
         while True:
-            await self._stored.advance(time.time())
+            await self.store_once()
             await asyncio.sleep(CHECKPOINT_EVERY_S)
 
     async def store_last(self) -> None:
@@ -67,7 +71,7 @@ class FiguresService:
             await self._facts.flush()
             mark = await figures.mark()
             await asyncio.sleep(SETTLING_S)
-            await figures.advance(time.time(), mark)
+            await self.store_once(mark)
 
         if self._stored is None:
             return

@@ -240,6 +240,19 @@ async def test_another_configuration_or_version_is_not_taken_up(
     assert not (await begun(LINES)).restored, "of another journal"
 
 
+async def test_what_a_start_has_folded_is_stored_though_nothing_new_comes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.figures.checkpoints.SETTLING_S", 0.0)
+    await stored(database, facts_of([(("agent", "1001", AgentState.AVAILABLE, ["q"], 0, False), 5.0)]))
+    folding = JournalFigures(LINES, ZONE, JournalReader(database), CheckpointRepository(database))
+    await folding.begin(NOON)
+    await folding.figures(NOON)
+    assert not await folding.advance(NOON)
+    assert await folding.advance(NOON)
+    assert not await folding.advance(NOON)
+
+
 async def test_a_checkpoint_never_goes_back(database: Database) -> None:
     store = CheckpointRepository(database)
     for seq in (5, 9, 7):
