@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     events,
     fanout,
+    growth,
     history,
     latency,
     login_storm,
@@ -23,6 +24,7 @@ PARTS = {
     "shift_start": shift_start.main,
     "login_storm": login_storm.main,
     "startup": startup.main,
+    "growth": growth.main,
     "history": history.main,
     "web_wall": web_wall.main,
 }

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from benchmarks.capture import Calls
 from benchmarks.pipeline import LINES
 from domain.calls import Side
-from domain.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard
+from domain.facts import AnyFact, OrderChanged, QueueChanged, UtteranceHeard, call_id_of
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.phones import AgentProfile
 from domain.transcripts import Utterance, utterance_id
@@ -51,8 +51,9 @@ def _one_call() -> list[AnyFact]:
 class Day:
     """`rows(...)`: journal rows of many calls."""
 
-    def __init__(self) -> None:
-        facts = _one_call()
+    def __init__(self, whole: bool = True) -> None:
+        """`whole`: otherwise only the facts about no call (queue entries, agents), which figures need."""
+        facts = [fact for fact in _one_call() if whole or call_id_of(fact) is None]
         self._began = facts[0].at
         self._rows = [(journal_row(fact), _cut(msgspec.json.encode(fact).decode())) for fact in facts]
         self.facts_per_call = len(facts)
@@ -82,9 +83,11 @@ def _cut(text: str) -> list[tuple[str | None, str]]:
     return [*pieces, (None, text[done:])]
 
 
-async def fill(database: Database, calls: int, agents: int, start: float, end: float) -> int:
+async def fill(
+    database: Database, calls: int, agents: int, start: float, end: float, *, whole: bool = True
+) -> int:
     """Write `calls` calls spread over [start, end), POSIX seconds; the number of facts."""
-    day = Day()
+    day = Day(whole)
     for first in range(0, calls, 500):
         rows = list(day.rows(first, min(500, calls - first), agents, start, (end - start) / calls))
         async with database.writing() as connection:

@@ -258,6 +258,10 @@ def is_journalled(fact: AnyFact) -> bool:
     return not isinstance(fact, DERIVED)
 
 
+ABOUT_NO_CALL = frozenset({"AgentChanged", "AlarmChanged", "PbxLinkChanged", "QueueEntryChanged"})
+"""Kinds of journalled facts of which `call_id_of` is `None`."""
+
+
 def call_id_of(fact: AnyFact) -> str | None:
     """Return the id of the call that the fact is about; `None`: it is about no one call."""
     if isinstance(fact, CallFact):

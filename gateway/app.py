@@ -19,6 +19,7 @@ from gateway.modules.delivery import DeliveryModule
 from gateway.modules.figures import FiguresModule
 from gateway.modules.history import HistoryModule
 from gateway.modules.ivr import IvrModule
+from gateway.modules.journal import JournalModule
 from gateway.modules.orders import OrdersModule
 from gateway.modules.post_call import PostCallModule
 from gateway.modules.recogniser import RecogniserModule
@@ -43,6 +44,7 @@ log = structlog.get_logger(__name__)
 
 MODULES: tuple[type[Module], ...] = (
     StorageModule,  # the database, and the door for facts
+    JournalModule,  # old facts, packed
     AccountsModule,  # who may sign in
     ReferenceModule,  # places, units, enterprises, glossary
     FiguresModule,  # the day's figures of queues and agents

@@ -5,12 +5,23 @@ sum of its intervals. Time while the gateway was away counts towards no agent st
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
+from agents.figures.state import (
+    INTERVAL_S,
+    Bucket,
+    Clock,
+    EntryKey,
+    FiguresState,
+    QueueDays,
+    QueueKey,
+    day_of,
+    restore_queue,
+    restored_clock,
+    state_of_clock,
+    state_of_queue,
+)
 from domain.facts import (
     AgentChanged,
     AgentFiguresChanged,
@@ -23,11 +34,6 @@ from domain.lines import Line
 from domain.queues import AgentState, AgentStatus, QueueEntry, QueueOutcome
 from domain.spans import LAST_INSTANT, LONGEST_S, elapsed
 
-QueueKey = tuple[str, str]
-"""(PBX, queue)"""
-EntryKey = tuple[str, str, str, float]
-"""(PBX, caller's unique id, queue, entered at)"""
-INTERVAL_S = 1800
 AHEAD_S = 3600.0
 """What is dated further ahead of us is a wrong clock's."""
 FRESH_S = 30.0
@@ -37,88 +43,6 @@ BUSY = frozenset({AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP})
 READY = BUSY | {AgentState.AVAILABLE, AgentState.RINGING}
 
 
-class Day(Struct, frozen=True):
-    """A calendar day in one time zone, [start, end) in POSIX seconds; 23 or 25 hours when clocks change."""
-
-    start: float
-    end: float
-
-
-def day_of(at: float, zone: ZoneInfo) -> Day:
-    """Return the day that contains `at`."""
-    midnight = datetime.fromtimestamp(at, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return Day(midnight.timestamp(), (midnight + timedelta(days=1)).timestamp())
-
-
-class Bucket(QueueCounts):
-    """One queue's counts in one interval, with the sums that ratios are computed from."""
-
-    wait_answered_s: float = 0.0
-    wait_abandoned_s: float = 0.0
-    busy_s: float = 0.0
-    ready_s: float = 0.0
-
-    def add(self, other: "Bucket") -> None:
-        """Add the other bucket's counts."""
-        for name in self.__struct_fields__:
-            mine, its = getattr(self, name), getattr(other, name)
-            setattr(self, name, max(mine, its) if name == "longest_wait_s" else mine + its)
-
-
-class _Queue:
-    """One queue's intervals of today and yesterday."""
-
-    def __init__(self, line: Line | None, zone: ZoneInfo) -> None:
-        self.line = line
-        self.zone = zone
-        self.day = Day(0.0, 0.0)
-        self.buckets: dict[float, Bucket] = {}
-        """Buckets by start of the interval."""
-        self.changed: set[float] = set()
-        self.told_at = 0.0
-
-    def day_at(self, at: float) -> Day:
-        if self.day.start <= at < self.day.end:
-            return self.day
-        day = day_of(at, self.zone)
-        if day.start > self.day.start:
-            self.day = day
-            kept = day_of(day.start - 1, self.zone).start
-            self.buckets = {start: one for start, one in self.buckets.items() if start >= kept}
-        return day
-
-    def interval(self, at: float) -> tuple[float, float]:
-        """Return [start, end) of the interval that contains `at`."""
-        day = self.day_at(at)
-        start = day.start + (at - day.start) // INTERVAL_S * INTERVAL_S
-        return start, min(start + INTERVAL_S, day.end)
-
-    def bucket(self, at: float) -> Bucket:
-        start, _ = self.interval(at)
-        self.changed.add(start)
-        found = self.buckets.get(start)
-        if found is None:
-            found = self.buckets[start] = Bucket()
-        return found
-
-
-class _Clock:
-    """One agent's day: seconds per state, counted up to `counted`."""
-
-    def __init__(self, status: AgentStatus, at: float, day: Day) -> None:
-        self.status = status
-        self.queues: frozenset[QueueKey] = frozenset()
-        self.counted = at
-        self.begin(day)
-
-    def begin(self, day: Day) -> None:
-        self.day = day
-        self.taken = 0
-        self.missed = 0
-        self.seconds: dict[AgentState, float] = {}
-        self.paused: dict[str, float] = {}
-
-
 class DayFigures:
     """Computes figures from facts. The cost of a fact does not grow with the number of agents and queues."""
 
@@ -126,8 +50,8 @@ class DayFigures:
         """`timezone` applies to agents and to queues without a line."""
         self._lines = {line.queue: line for line in lines}
         self._zone = ZoneInfo(timezone)
-        self._queues: dict[QueueKey, _Queue] = {}
-        self._clocks: dict[str, _Clock] = {}
+        self._queues: dict[QueueKey, QueueDays] = {}
+        self._clocks: dict[str, Clock] = {}
         self._changed_agents: set[str] = set()
         self._agents_of: dict[QueueKey, set[str]] = {}
         self.open_entries: dict[EntryKey, QueueEntry] = {}
@@ -183,7 +107,7 @@ class DayFigures:
         entry = fact.entry
         queue = self._queue((entry.pbx, entry.queue))
         bucket = queue.bucket(entry.entered_at)
-        key = (entry.pbx, entry.uniqueid, entry.queue, entry.entered_at)
+        key = _entry_key(entry)
         if fact.stage == "entered":
             bucket.offered += 1
             self.open_entries[key] = entry
@@ -237,7 +161,7 @@ class DayFigures:
         queues = frozenset((status.pbx, name) for name in status.queues)
         clock = self._clocks.get(status.id)
         if clock is None:
-            clock = _Clock(status, fact.at, day_of(fact.at, self._zone))
+            clock = Clock(status, fact.at, day_of(fact.at, self._zone))
             self._clocks[status.id] = clock
         self._count(clock, fact.at)
         clock.missed += status.missed > clock.status.missed
@@ -245,10 +169,10 @@ class DayFigures:
             self._agents_of[key].discard(status.id)
         for key in queues - clock.queues:
             self._agents_of.setdefault(key, set()).add(status.id)
-        clock.status, clock.queues = status, queues
+        clock.status, clock.queues, clock.told_at = status, queues, fact.at
         self._changed_agents.add(status.id)
 
-    def _count(self, clock: _Clock, until: float) -> None:
+    def _count(self, clock: Clock, until: float) -> None:
         """Count the time up to `until` towards the agent's current state."""
         if until - clock.counted > LONGEST_S:
             # No state lasts so long: there is nothing to count, and nothing to walk through.
@@ -264,12 +188,13 @@ class DayFigures:
                 reason = clock.status.reason
                 clock.paused[reason] = clock.paused.get(reason, 0.0) + upto - clock.counted
             if state in READY:
-                for key in clock.queues:
+                # In one order, so that whoever folds the same facts says the same in the same order.
+                for key in sorted(clock.queues):
                     self._occupy(self._queue(key), clock.counted, upto, state in BUSY)
             clock.counted = upto
 
     @staticmethod
-    def _occupy(queue: _Queue, since: float, until: float, busy: bool) -> None:
+    def _occupy(queue: QueueDays, since: float, until: float, busy: bool) -> None:
         while since < until:
             _, end = queue.interval(since)
             upto = min(until, end)
@@ -278,12 +203,49 @@ class DayFigures:
             bucket.busy_s += upto - since if busy else 0.0
             since = upto
 
-    def _queue(self, key: QueueKey) -> _Queue:
+    def _queue(self, key: QueueKey) -> QueueDays:
         queue = self._queues.get(key)
         if queue is None:
             line = self._lines.get(key[1])
-            queue = self._queues[key] = _Queue(line, ZoneInfo(line.timezone) if line else self._zone)
+            queue = self._queues[key] = QueueDays(line, ZoneInfo(line.timezone) if line else self._zone)
         return queue
+
+    # -- all of it, as a value -----------------------------------------------------------------------------
+    def state(self) -> FiguresState:
+        """What was counted, to go on with elsewhere. Shares what is in it: encode it at once."""
+        return FiguresState(
+            [state_of_queue(key, queue) for key, queue in self._queues.items()],
+            [state_of_clock(clock) for clock in self._clocks.values()],
+            list(self.open_entries.values()),
+            self.served,
+            self.last_at,
+        )
+
+    def restore(self, state: FiguresState) -> None:
+        """Go on from there; nothing must have been counted yet."""
+        for one in state.queues:
+            restore_queue(self._queue(one.key), one)
+        for kept in state.clocks:
+            clock = restored_clock(kept)
+            self._clocks[clock.status.id] = clock
+            for key in clock.queues:
+                self._agents_of.setdefault(key, set()).add(clock.status.id)
+        self._changed_agents.update(self._clocks)
+        self.open_entries = {_entry_key(entry): entry for entry in state.open_entries}
+        self.served = dict(state.served)
+        self.last_at = state.last_at
+
+    def forget(self, before: float) -> None:
+        """Drop agents of whom nothing was heard since then, and entries that were never closed."""
+        for agent, clock in list(self._clocks.items()):
+            if clock.told_at < before:
+                for key in clock.queues:
+                    self._agents_of[key].discard(agent)
+                del self._clocks[agent]
+                self.served.pop(agent, None)
+                self._changed_agents.discard(agent)
+        entries = self.open_entries.items()
+        self.open_entries = {key: entry for key, entry in entries if entry.entered_at >= before}
 
     # -- figures out ---------------------------------------------------------------------------------------
     def take(self, now: float) -> list[AnyFact]:
@@ -326,7 +288,7 @@ class DayFigures:
         day = queue.day_at(now)
         return [self._interval(key, queue, start) for start in sorted(queue.buckets) if start >= day.start]
 
-    def _interval(self, key: QueueKey, queue: _Queue, start: float) -> QueueFigures:
+    def _interval(self, key: QueueKey, queue: QueueDays, start: float) -> QueueFigures:
         start, end = queue.interval(start)
         number = int((start - queue.day_at(start).start) // INTERVAL_S)
         return _figures(key, queue, queue.buckets.get(start) or Bucket(), start, end, number)
@@ -356,8 +318,12 @@ class DayFigures:
         )
 
 
+def _entry_key(entry: QueueEntry) -> EntryKey:
+    return entry.pbx, entry.uniqueid, entry.queue, entry.entered_at
+
+
 def _figures(
-    key: QueueKey, queue: _Queue, counted: Bucket, start: float, end: float, interval: int | None
+    key: QueueKey, queue: QueueDays, counted: Bucket, start: float, end: float, interval: int | None
 ) -> QueueFigures:
     # Entries that ended in a known way after waiting long enough to be served.
     due = counted.answered + counted.abandoned + counted.timeout + counted.other

@@ -1,31 +1,22 @@
-"""Figures kept up: rebuilt from the journal at the start, folded live, told at most once a second."""
+"""Figures kept up: taken over from the journal at the start, folded live, told at most once a second."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import structlog
 
+from agents.figures.checkpoints import SETTLING_S, CheckpointStore, Journal, JournalFigures, Mark
 from agents.figures.day import DayFigures
-from domain.facts import AnyFact, Recorder
+from domain.facts import Recorder
 from domain.lines import Line
 from domain.queues import AgentStatus, QueueEntry
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-BACK_S = 36 * 3600.0
-"""How far back the journal is read: every line's day, and what was going on when it began."""
-KINDS = ("QueueEntryChanged", "AgentChanged")
-
-
-class FactReader(Protocol):
-    """Port: the journal, read."""
-
-    def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
-        """The facts of those kinds since then (POSIX seconds), oldest first."""
-        ...
+CHECKPOINT_EVERY_S = 60.0
+LAST_CHECKPOINT_S = 2.0
 
 
 class FiguresService:
@@ -40,19 +31,20 @@ class FiguresService:
     ) -> None:
         """`clock` is the one that PBX events are dated by."""
         self.today = DayFigures(lines, timezone)
+        self._lines, self._timezone = lines, timezone
         self._facts = facts
         self._clock = clock
+        self._stored: JournalFigures | None = None
 
-    async def rebuild(self, journal: FactReader) -> None:
-        """Fold what the journal holds of the day; before `today.apply` is fed with anything new."""
+    async def rebuild(self, journal: Journal, store: CheckpointStore) -> None:
+        """Take over what the journal holds of the day, most of it by a checkpoint. Before anything new."""
         now, began = self._clock(), time.monotonic()
-        self.today.now = now
-        facts = 0
-        async for fact in journal.facts_since(now - BACK_S, KINDS):
-            self.today.apply(fact)
-            facts += 1
+        self._stored = JournalFigures(self._lines, self._timezone, journal, store)
+        await self._stored.begin(now)
+        self.today = await self._stored.figures(now)
         self.today.resume(now)
-        log.info("figures_rebuilt", facts=facts, took_s=round(time.monotonic() - began, 2))
+        took = round(time.monotonic() - began, 2)
+        log.info("figures_rebuilt", by_checkpoint=self._stored.restored, took_s=took)
 
     def left_of(self, pbx: str) -> tuple[list[AgentStatus], list[QueueEntry], list[QueueEntry]]:
         """What an earlier run knew last of that PBX: agents, open stays, and those being wrapped up."""
@@ -70,3 +62,32 @@ class FiguresService:
             self.today.now = now = self._clock()
             self._facts.record(*self.today.take(now))
             await asyncio.sleep(EVERY_S)
+
+    async def store_once(self, mark: Mark | None = None) -> None:
+        """Store a checkpoint of what the journal says up to the mark, or to that of the last time."""
+        if self._stored is not None:
+            await self._stored.advance(self._clock(), mark)
+
+    async def store(self) -> None:
+        """Store checkpoints, until cancelled."""
+        while True:
+            await self.store_once()
+            await asyncio.sleep(CHECKPOINT_EVERY_S)
+
+    async def store_last(self) -> None:
+        """Store one at the end, if the database takes it at once."""
+
+        async def stored(figures: JournalFigures) -> None:
+            await self._facts.flush()
+            mark = await figures.mark()
+            await asyncio.sleep(SETTLING_S)
+            await self.store_once(mark)
+
+        if self._stored is None:
+            return
+        task = asyncio.create_task(stored(self._stored), name="last checkpoint")
+        await asyncio.wait([task], timeout=LAST_CHECKPOINT_S)
+        if not task.done():
+            task.cancel()
+        elif (error := task.exception()) is not None:
+            log.warning("checkpoint_not_stored", error=f"{type(error).__name__}: {error}"[:300])

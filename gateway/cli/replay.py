@@ -143,14 +143,14 @@ def _starts(file: "io.BufferedReader[Any]", *magic: bytes) -> bool:
 async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -> None:
     from gateway.factories import open_database
     from gateway.replay.timeline import Timelines
-    from gateway.storage.journal import read_journal
+    from gateway.storage.journal_reader import JournalReader
 
     database, timelines, count = open_database(settings), Timelines(), 0
     try:
         await database.require_newest()
         with _progress() as progress:
             task = progress.add_task("replay", total=time.time() - begin)
-            async for fact in read_journal(database, begin, wanted):
+            async for fact in JournalReader(database).since(begin, call=wanted):
                 count += 1
                 if count % 5000 == 0:
                     progress.update(task, description=f"replay: {count} facts", completed=fact.at - begin)

@@ -8,22 +8,24 @@ from gateway import clock
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
-from gateway.storage.calls import CallRepository
+from gateway.storage.checkpoints import CheckpointRepository
+from gateway.storage.journal_reader import JournalReader
 from gateway.supervision import Job
 
 
 class FiguresModule(Module):
-    """Rebuilds the day's figures from the journal and keeps them up."""
+    """Takes the day's figures over from the journal and keeps them up."""
 
     name = "figures"
-    needs = (CallRepository, FactRecorder)
+    needs = (JournalReader, CheckpointRepository, FactRecorder)
 
     async def open(self, runtime: Runtime) -> None:
         """Provide the `FiguresService`, rebuilt before anything new happens."""
         settings = runtime.settings
         lines = [line.model() for line in settings.lines]
         self._figures = FiguresService(lines, settings.timezone, runtime.get(FactRecorder), clock.now)
-        await self._figures.rebuild(runtime.get(CallRepository))
+        await self._figures.rebuild(runtime.get(JournalReader), runtime.get(CheckpointRepository))
+        runtime.on_stop(self._figures.store_last)
         runtime.provide(self._figures)
 
     def listeners(self) -> Iterable[Callable[[AnyFact], None]]:
@@ -31,5 +33,5 @@ class FiguresModule(Module):
         return [self._figures.today.apply]
 
     def jobs(self) -> Iterable[Job]:
-        """What has changed is told once a second."""
-        return [Job("figures", self._figures.run)]
+        """What has changed is told once a second; a checkpoint is stored once a minute."""
+        return [Job("figures", self._figures.run), Job("figures checkpoint", self._figures.store)]

@@ -14,8 +14,10 @@ from gateway.health import Check, ReadinessCheck
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.storage.checkpoints import CheckpointRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pbx_watch import PbxWatchRepository
@@ -56,7 +58,7 @@ class StorageModule(Module):
         holder = "" if self._ownership is None else self._ownership.holder
         runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
         runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
-        runtime.provide(PbxWatchRepository(database))
+        runtime.provide(PbxWatchRepository(database), JournalReader(database), CheckpointRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:
         rejected = FactRejected(at=time.time(), rejected=type(fact).__name__, error=why[:200])

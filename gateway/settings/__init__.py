@@ -19,6 +19,7 @@ from gateway.settings.serving import (
     DatabaseSettings,
     DemoSettings,
     HttpSettings,
+    JournalSettings,
     LogSettings,
     MediaSocketSettings,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "DemoSettings",
     "DeskSettings",
     "HttpSettings",
+    "JournalSettings",
     "LineSettings",
     "LlmSettings",
     "LogSettings",

@@ -15,6 +15,7 @@ from gateway.settings.serving import (
     DatabaseSettings,
     DemoSettings,
     HttpSettings,
+    JournalSettings,
     LogSettings,
     MediaSocketSettings,
 )
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
+    journal: JournalSettings = JournalSettings()
     pbx: list[PbxSettings] = Field(default_factory=list)
     agi: AgiSettings = AgiSettings()
     audiosocket: AudioSocketSettings = AudioSocketSettings()

@@ -9,6 +9,7 @@ from gateway.settings.base import Port, Section
 PEER = r"^[A-Za-z0-9.-]{1,255}:[0-9]{1,5}$"
 CLIENTS_ANYWAY, CLIENTS_PER_AGENT = 500, 2
 """Room for supervisors and walls, and for agents whose lost connection has not been noticed yet."""
+LEAST_KEPT_DAYS = 7
 
 
 class HttpSettings(Section):
@@ -54,6 +55,25 @@ class DatabaseSettings(Section):
         if url is None or url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
             return url
         raise ValueError("begin it with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+
+
+class JournalSettings(Section):
+    """The record of everything that happened, step by step."""
+
+    keep_days: Annotated[float, Field(ge=0)] = Field(
+        default=400.0,
+        description="how long the steps of a call are kept, from 7 days on; 0: for ever. Calls, transcripts,"
+        " orders, figures and the audit log stay whatever is set here",
+    )
+
+    @field_validator("keep_days")
+    @classmethod
+    def _long_enough(cls, days: float) -> float:
+        if 0 < days < LEAST_KEPT_DAYS:
+            raise ValueError(
+                f"work after a call may need its steps: keep {LEAST_KEPT_DAYS} days or more (0: for ever)"
+            )
+        return days
 
 
 class AgiSettings(Section):

@@ -1,6 +1,6 @@
 """Calls, their utterances and recordings, and the processing left to do after hang-up."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select, update
@@ -14,8 +14,9 @@ from domain.recordings import Span, StoredRecording
 from domain.transcripts import Utterance
 from domain.unfinished import UnfinishedCall
 from gateway.storage.database import Database
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.rows import upsert
-from gateway.storage.tables import calls, heard, journal, recordings, utterances
+from gateway.storage.tables import calls, heard, recordings, utterances
 
 SHOWN = ("id", "pbx", "line", "agent", "started_at", "finish", "finish_error")
 """What is shown of a call that lacks something."""
@@ -30,6 +31,7 @@ class CallRepository:
         self._holder = holder
         self.now: ColumnElement[float] = database.now
         """The clock of claims, POSIX seconds: the database's."""
+        self._journal = JournalReader(database)
 
     async def get_call(self, call_id: str) -> Call | None:
         """Return the call with that id."""
@@ -79,28 +81,8 @@ class CallRepository:
             return [msgspec.json.decode(data, type=Utterance) for data in await connection.scalars(query)]
 
     async def facts_of(self, call_id: str) -> list[AnyFact]:
-        """Return the journal of one call, oldest first."""
-        query = select(journal.c.data).where(journal.c.call_id == call_id).order_by(journal.c.seq)
-        async with self._database.reading() as connection:
-            return [msgspec.json.decode(data, type=AnyFact) for data in await connection.scalars(query)]
-
-    async def facts_since(self, at: float, kinds: Sequence[str]) -> AsyncIterator[AnyFact]:
-        """Yield the journal's facts of those kinds since then (POSIX seconds), oldest first."""
-        first = select(func.min(journal.c.seq)).where(journal.c.at >= at)
-        decode = msgspec.json.Decoder(AnyFact).decode
-        async with self._database.reading() as connection:
-            begin = await connection.scalar(first)
-            if begin is None:
-                return
-            query = (
-                select(journal.c.data)
-                .where(journal.c.seq >= begin, journal.c.kind.in_(kinds))
-                .order_by(journal.c.seq)
-            )
-            # A day can be long: never load all of it into memory at once.
-            rows = await connection.stream(query.execution_options(yield_per=1000))
-            async for data in rows.scalars():
-                yield decode(data)
+        """Return the facts of one call, oldest first."""
+        return await self._journal.of_call(call_id)
 
     # -- what was heard live ---------------------------------------------------------------------
     async def add_heard(self, call_id: str, side: Side, spans: Sequence[Span]) -> None:

@@ -49,9 +49,14 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection in a read transaction."""
+    async def reading(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a connection in a read transaction.
+
+        `snapshot`: all its statements see the same state; on SQLite they always do.
+        """
         async with self.engine.connect() as connection:
+            if snapshot and not self.sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @asynccontextmanager

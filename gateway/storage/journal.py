@@ -10,13 +10,13 @@ fact that no database can store is set aside in `rejected_facts`, and the others
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import Call
@@ -25,6 +25,7 @@ from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.faults import is_of_the_value
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.leases import LeaseLostError
 from gateway.storage.rows import (
     ORDER_TEXT_COLUMNS,
@@ -244,11 +245,7 @@ class JournalWriter:
 
     async def _without_committed(self, facts: list[Numbered]) -> list[Numbered]:
         """Those that are not in the journal yet: the answer to an earlier COMMIT may have been lost."""
-        there: set[int] = set()
-        async with self._database.reading() as connection:
-            for start in range(0, len(facts), 500):
-                ids = [identity for identity, _ in facts[start : start + 500]]
-                there.update(await connection.scalars(select(journal.c.id).where(journal.c.id.in_(ids))))
+        there = await JournalReader(self._database).committed(facts)
         return [one for one in facts if one[0] not in there]
 
     async def _write(self, connection: AsyncConnection, facts: Sequence[Numbered]) -> None:
@@ -296,19 +293,3 @@ class JournalWriter:
 def as_ascii(fact: AnyFact) -> str:
     """The fact as JSON of ASCII alone: with every character in it that cannot be stored still to be seen."""
     return json.dumps({"kind": type(fact).__name__, **msgspec.to_builtins(fact)}, ensure_ascii=True)
-
-
-async def read_journal(database: Database, since: float, call: str = "") -> AsyncIterator[AnyFact]:
-    """Yield the facts from `since` (POSIX seconds) on, in the order they were written.
-
-    With `call`, only those of calls whose id contains it.
-    """
-    query = select(journal.c.data).where(journal.c.at >= since).order_by(journal.c.seq)
-    if call:
-        query = query.where(journal.c.call_id.contains(call, autoescape=True))
-    decode = msgspec.json.Decoder(AnyFact).decode
-    async with database.reading() as connection:
-        rows = await connection.stream(query.execution_options(yield_per=1000))
-        async for batch in rows.scalars().partitions():
-            for data in batch:
-                yield decode(data)

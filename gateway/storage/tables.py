@@ -46,9 +46,47 @@ journal = Table(
     Column("id", BigInteger),
     Column("at", Double, nullable=False, index=True),
     Column("kind", String(40), nullable=False),
-    Column("call_id", outside(160), index=True),
+    Column("call_id", outside(160)),
     Column("data", Text, nullable=False),
     Index("uq_journal_id", "id", unique=True),
+    # Of a call, and of none since some time.
+    Index("ix_journal_call", "call_id", "at"),
+)
+
+# What has left the journal since it is old, packed (gateway.storage.packs): facts of one call, or of none. A
+# fact is in the journal or in a pack. Read both through gateway.storage.journal_reader.
+journal_packs = Table(
+    "journal_packs",
+    metadata,
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False, index=True),
+    Column("first_at", Double, nullable=False),
+    # The latest; the first is the earliest, wherever it stands.
+    Column("last_at", Double, nullable=False, index=True),
+    Column("call_id", outside(160)),
+    Column("facts", Integer, nullable=False),
+    Column("packed_at", Double, nullable=False),
+    Column("form", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_journal_packs_call", "call_id", "last_at"),
+)
+Index(
+    "ix_journal_packs_of_calls",
+    journal_packs.c.last_at,
+    sqlite_where=journal_packs.c.call_id.is_not(None),
+    postgresql_where=journal_packs.c.call_id.is_not(None),
+)
+
+# State folded from the journal up to `seq`, so that a start need not fold it anew. `made_of`: what the fold
+# depends on beside the journal (code, configuration); another one's is of no use.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("made_of", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 # Facts that the journal could not take, as plain ASCII: whatever is in them, it can be looked at.

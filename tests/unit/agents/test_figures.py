@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agents.figures.day import INTERVAL_S, DayFigures, day_of
+from agents.figures.day import DayFigures
+from agents.figures.state import INTERVAL_S, day_of
 from domain.facts import (
     AgentChanged,
     AgentFiguresChanged,

@@ -11,7 +11,8 @@ from domain.calls import CallState
 from domain.facts import CallStarted, OrderChanged
 from domain.orders import OrderState
 from gateway.storage.database import Database
-from gateway.storage.journal import JournalWriter, read_journal
+from gateway.storage.journal import JournalWriter
+from gateway.storage.journal_reader import JournalReader
 from tests.support.orders import OrdersOfProcess, a_call, heard
 from workorders.errors import OrderRefusedError
 
@@ -88,7 +89,9 @@ async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(d
         assert await process.orders.order_of_call(call.id) == kept
         await journal.flush()
         states = [
-            fact.order.state async for fact in read_journal(database, 0.0) if isinstance(fact, OrderChanged)
+            fact.order.state
+            async for fact in JournalReader(database).since(0.0)
+            if isinstance(fact, OrderChanged)
         ]
         assert states == ["draft", "draft", "submitted", "delivered"]
 

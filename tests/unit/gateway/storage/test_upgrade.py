@@ -16,7 +16,7 @@ from domain.calls import Call, TransferType
 from domain.facts import RECOVERED, AlarmChanged, AnyFact, CallTransferred, CallUpdated, QueueEntryChanged
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import MIGRATIONS, Database, newest_revision
-from gateway.storage.journal import read_journal
+from gateway.storage.journal_reader import JournalReader
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.tables import calls, journal
@@ -62,7 +62,7 @@ def old_facts(call: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def everything(database: Database) -> tuple[list[AnyFact], list[Call]]:
-    facts = [fact async for fact in read_journal(database, 0.0)]
+    facts = [fact async for fact in JournalReader(database).since(0.0)]
     async with database.reading() as connection:
         rows = list(await connection.scalars(select(calls.c.data)))
         kinds = set(await connection.scalars(select(journal.c.kind)))
