@@ -180,7 +180,7 @@ async def test_nor_does_it_in_a_database(database: Database, seed: int) -> None:
         done = moment
         folding = JournalFigures(LINES, ZONE, reader, store)
         await folding.begin(NOON)
-        assert await folding.advance(NOON, await reader.mark())
+        await advanced(folding, reader)
         if seed % 2:
             await JournalPacker(database, pause_share=0.0).pack_old(NOON + 2 * DAY_S)
     await stored(database, facts[done:])
@@ -191,6 +191,14 @@ async def test_nor_does_it_in_a_database(database: Database, seed: int) -> None:
     for fact in facts:
         whole.apply(fact)
     assert told(await again.figures(NOON), NOON + 60) == told(whole, NOON + 60)
+
+
+async def advanced(folding: JournalFigures, reader: JournalReader | None = None) -> None:
+    """Fold up to the newest place: others on the same server may have transactions under way for a while."""
+    mark = None if reader is None else await reader.mark()
+    async with asyncio.timeout(60):
+        while not await folding.advance(NOON, mark):  # noqa: ASYNC110 - a server is watched
+            await asyncio.sleep(0.05)
 
 
 def drawn(rng: random.Random) -> Any:
@@ -221,7 +229,7 @@ async def test_another_configuration_or_version_is_not_taken_up(
         await folding.begin(now)
         return folding
 
-    assert await (await begun(LINES)).advance(NOON, await reader.mark())
+    await advanced(await begun(LINES), reader)
     assert (await begun(LINES)).restored
     assert not (await begun([*LINES, Line("c", "c", (), "c")])).restored
     assert not (await begun([structs.replace(LINES[0], service_level_s=9.0), LINES[1]])).restored
@@ -249,7 +257,7 @@ async def test_what_a_start_has_folded_is_stored_though_nothing_new_comes(
     await folding.begin(NOON)
     await folding.figures(NOON)
     assert not await folding.advance(NOON)
-    assert await folding.advance(NOON)
+    await advanced(folding)
     assert not await folding.advance(NOON)
 
 
@@ -272,7 +280,7 @@ async def test_places_that_are_filled_late_are_waited_for(database: Database) ->
     reader, store = JournalReader(database), CheckpointRepository(database)
     folding = JournalFigures(LINES, ZONE, reader, store)
     await folding.begin(NOON)
-    await folding.advance(NOON, await reader.mark())
+    await advanced(folding, reader)
     before = folding.seq
     if database.sqlite:
         await stored(database, [early, late])
@@ -284,7 +292,7 @@ async def test_places_that_are_filled_late_are_waited_for(database: Database) ->
             for _ in range(3):
                 assert not await folding.advance(NOON, await reader.mark())
             assert folding.seq == before
-    assert await folding.advance(NOON, await reader.mark())
+    await advanced(folding, reader)
     assert folding.seq == before + 2
     again = JournalFigures(LINES, ZONE, reader, store)
     await again.begin(NOON)
