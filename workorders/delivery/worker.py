@@ -174,7 +174,7 @@ class DeliveryWorker:
                     endpoint.url, data=delivery.body, headers=headers, allow_redirects=False
                 ) as response,
             ):
-                reply = await response.content.read(MAX_REPLY)
+                reply = await _beginning(response)
                 status = response.status
                 wait = retry_after(
                     response.headers.get("retry-after"), self._clock(), response.headers.get("date")
@@ -220,6 +220,14 @@ class DeliveryWorker:
             log.warning("order_delivery_failed", reason=why.text, retry_in_s=round(wait, 1), **known)
         if self._on_outcome is not None:
             self._on_outcome(delivery, outcome, order)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The reply, as far as it is read at all; it may come in pieces."""
+    reply = b""
+    while len(reply) < MAX_REPLY and (piece := await response.content.read(MAX_REPLY - len(reply))):
+        reply += piece
+    return reply
 
 
 def _accepted(reply: bytes, success_if: str) -> bool:

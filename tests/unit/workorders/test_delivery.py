@@ -262,6 +262,21 @@ async def test_what_of_a_reply_means_success(success_if: str, reply: bytes, acce
         assert len(store.tries) == 3
 
 
+async def test_a_reply_that_comes_in_pieces_is_read_whole() -> None:
+    async def pieces(request: web.Request, _: int) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in (b'{"message": "', b"ok" * 100, b'", "id": ', b'"GD-7"}'):
+            await response.write(piece)
+            await asyncio.sleep(0.02)
+        return response
+
+    store = MemoryOutbox(delivery())
+    async with listening(Receiver(pieces)) as url:
+        await deliver(store, endpoint(url, timeout_s=3.0), until=lambda: store.settled)
+    assert store.settled["d1"] == ("delivered", 200, "GD-7")
+
+
 async def test_deliveries_go_side_by_side_as_many_as_the_endpoint_takes() -> None:
     together = most = 0
 
