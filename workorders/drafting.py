@@ -103,23 +103,24 @@ class Drafting:
         draft = self._drafts.get(call_id)
         return draft.call if draft else None
 
-    async def open(self, call: Call) -> CallDraft:
-        """The draft of that call, begun if there is none yet."""
+    async def open(self, call: Call, *, answered_now: bool = False) -> CallDraft:
+        """The draft of that call, begun if there is none yet; `answered_now`: nothing was said before."""
         draft = self._drafts.setdefault(call.id, CallDraft())
         async with draft.lock:
             draft.call = call
-            order = draft.order or await self._orders.order_of_call(call.id)
-            if order is None:
-                line = self._rules.line_of(call.line)
-                begun = filling.new_order(call, line, call.answered_at or call.started_at)
-                await self._writer.change(None, begun, tuple(begun.fields))
-                # Another process may have begun it at the same moment.
-                order = await self._orders.order_of_call(call.id) or begun
+            draft.order = draft.order or await self._begin(call)
             if draft.utterances is None:
-                said = await self._calls.list_utterances(call.id)
+                said = [] if answered_now else await self._calls.list_utterances(call.id)
                 draft.utterances = {one.id: one for one in said}
-            draft.order = order
         return draft
+
+    async def _begin(self, call: Call) -> Order:
+        """The order of that call: a new one, unless there is one already."""
+        line = self._rules.line_of(call.line)
+        begun = filling.new_order(call, line, call.answered_at or call.started_at)
+        if await self._writer.change(None, begun, tuple(begun.fields)):
+            return begun
+        return await self._orders.order_of_call(call.id) or begun
 
     async def heard(self, utterance: Utterance) -> None:
         """Refill the order of the utterance's call."""

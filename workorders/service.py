@@ -44,7 +44,9 @@ class OrderService:
     async def on_call_answered(self, fact: CallAnswered) -> None:
         """Begin the draft of a call of the public that an agent answered."""
         if fact.call.has_work_order:
-            await self.drafting.open(fact.call)
+            # Answered for the first time: by the second agent of a call, much may have been said.
+            first = sum(talk.agent is not None for talk in fact.call.conversations) <= 1
+            await self.drafting.open(fact.call, answered_now=first)
 
     async def on_utterance_heard(self, fact: UtteranceHeard) -> None:
         """Refill the order with a final utterance."""

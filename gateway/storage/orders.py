@@ -1,26 +1,17 @@
 """Orders in SQL: implements `workorders.ports.OrderStore`; changed by compare-and-set."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import structlog
 from msgspec import Struct
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, select
 
 from domain.facts import OrderChanged
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
-from gateway.storage.faults import is_of_the_value
-from gateway.storage.outbox import delivery_rows
-from gateway.storage.rows import journal_row, order_row, order_text_row, put_order_text
-from gateway.storage.tables import calls, deliveries, journal, orders
-
-log = structlog.get_logger(__name__)
+from gateway.storage.order_changes import OrderChange, OrderChanges
+from gateway.storage.tables import calls, deliveries, orders
 
 
 class _Value(Struct):
@@ -46,7 +37,7 @@ class OrderRepository:
         """`ids`: those of the journal's writer."""
         self._database = database
         self._ids = ids or FactIds()
-        self._insert = sqlite_insert if database.sqlite else postgresql_insert
+        self._changes = OrderChanges(database, self._ids)
 
     async def get_order(self, order_id: str) -> Order | None:
         """Return the order with that id."""
@@ -148,45 +139,7 @@ class OrderRepository:
         whose answer was lost is recognised: `True`, and nothing is written twice.
         """
         fact = OrderChanged(at=after.updated_at, order=after, changed=tuple(changed))
-        for pause in (0.05, 0.5, None):
-            try:
-                async with self._database.writing() as connection:
-                    return await self._change(connection, before, fact, bodies or {})
-            except Exception as error:
-                if pause is None or is_of_the_value(error):
-                    raise
-                log.warning("order_write_failed", order=after.id, error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(pause)
-                if await self.get_order(after.id) == after:
-                    return True
-        raise AssertionError  # the last try returns or raises
-
-    async def _change(
-        self,
-        connection: AsyncConnection,
-        before: Order | None,
-        fact: OrderChanged,
-        bodies: Mapping[str, bytes],
-    ) -> bool:
-        after, insert = fact.order, self._insert
-        row = order_row(after)
-        if before is None:
-            done = await connection.execute(insert(orders).values(row).on_conflict_do_nothing())
-        else:
-            held = (
-                orders.c.id == before.id,
-                orders.c.state == before.state.value,
-                orders.c.revision == before.revision,
-            )
-            done = await connection.execute(update(orders).where(*held).values(row))
-        if done.rowcount != 1:
-            return False
-        await connection.execute(put_order_text(self._database), [order_text_row(after)])
-        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
-        if bodies:
-            rows = delivery_rows(after, bodies, fact.at)
-            await connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
-        return True
+        return await self._changes.submit(OrderChange(before, fact, bodies or {}))
 
     async def unsettled(self) -> list[Order]:
         """Submitted orders none of whose deliveries is pending: their state was left behind."""

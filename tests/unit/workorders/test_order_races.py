@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import CallState
 from domain.facts import CallStarted, OrderChanged
@@ -14,6 +15,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_reader import JournalReader
 from tests.support.orders import OrdersOfProcess, a_call, heard
+from workorders import filling
 from workorders.errors import OrderRefusedError
 
 AT = 1_780_000_000.0
@@ -128,19 +130,53 @@ async def test_an_order_whose_commit_was_not_answered_is_written_once(
         await journal.flush()
         order = await process.orders.of_call(call)
         lost: list[bool] = []
-        change = process.repository._change
+        changes = process.repository._changes
+        put_beside = changes._put_beside
 
-        async def unanswered(*args: Any) -> bool:
-            done = await change(*args)
+        async def unanswered(connection: AsyncConnection, written: Any) -> None:
+            await put_beside(connection, written)
             if not lost:
-                lost.append(done)
-                await args[0].commit()
+                lost.append(True)
+                await connection.commit()
                 raise ConnectionResetError("the answer to COMMIT never came")
-            return done
 
-        monkeypatch.setattr(process.repository, "_change", unanswered)
+        monkeypatch.setattr(changes, "_put_beside", unanswered)
         assert await edit(process, order.id, "路灯") == "路灯"
         assert lost == [True]
         kept = await process.orders.get_order(order.id)
         assert kept is not None
         assert kept.revision == order.revision + 1
+
+
+async def test_changes_of_many_orders_share_transactions_and_a_bad_one_spoils_no_other(
+    database: Database,
+) -> None:
+    async with JournalWriter(database) as journal:
+        process = OrdersOfProcess(database, journal)
+        begun = [filling.new_order(a_call(number), "12345", AT) for number in range(1, 60)]
+        bad = structs.replace(begun[30], line="\ud83d")
+        asked = [process.repository.change(None, one) for one in [*begun[:30], bad, *begun[31:]]]
+        transactions: list[int] = []
+        writing = database.writing
+
+        def counted() -> Any:
+            transactions.append(1)
+            return writing()
+
+        database.writing = counted  # type: ignore[method-assign]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(results[30], Exception)
+        assert [result for number, result in enumerate(results) if number != 30] == [True] * 58
+        assert len(await process.repository.list_orders(limit=100)) == 58
+
+        transactions.clear()
+        edited = [structs.replace(one, revision=one.revision + 1) for one in begun[:30]]
+        pairs = zip(begun[:30], edited, strict=True)
+        assert all(await asyncio.gather(*(process.repository.change(*pair) for pair in pairs)))
+        assert len(transactions) < 5
+        # What was overtaken is refused, also within one transaction.
+        stale = await asyncio.gather(
+            process.repository.change(edited[0], structs.replace(edited[0], revision=7)),
+            process.repository.change(edited[0], structs.replace(edited[0], revision=8)),
+        )
+        assert list(stale) == [True, False]

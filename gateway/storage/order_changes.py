@@ -1,0 +1,149 @@
+"""Changes of orders by compare-and-set; those that are asked for at the same moment share a transaction.
+
+At a shift's busiest every utterance changes an order: a transaction for each costs many times its statements.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import structlog
+from msgspec import Struct
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.facts import OrderChanged
+from domain.orders import Order
+from gateway.storage.database import Database
+from gateway.storage.fact_ids import FactIds
+from gateway.storage.faults import is_of_the_value
+from gateway.storage.leases import LeaseLostError
+from gateway.storage.outbox import delivery_rows
+from gateway.storage.rows import (
+    ORDER_TEXT_COLUMNS,
+    Prepared,
+    journal_row,
+    order_row,
+    order_text_row,
+    put_order_text,
+)
+from gateway.storage.tables import deliveries, journal, orders
+
+log = structlog.get_logger(__name__)
+
+TOGETHER = 100
+"""Changes in one transaction, at most."""
+RETRY_S = (0.05, 0.5, None)
+"""Pauses between tries of a change on its own; `None`: the last try."""
+
+
+class OrderChange(Struct, frozen=True):
+    """One change: `before` (`None`: there is no order yet) becomes what the fact says."""
+
+    before: Order | None
+    fact: OrderChanged
+    bodies: Mapping[str, bytes]
+    """Endpoint id → what is to be delivered to it."""
+
+
+class OrderChanges:
+    """Takes changes from many at once and writes them, in the order in which they were asked for."""
+
+    def __init__(self, database: Database, ids: FactIds) -> None:
+        self._database = database
+        self._ids = ids
+        self._insert = sqlite_insert if database.sqlite else postgresql_insert
+        self._journal = Prepared(database, insert(journal), ["id", "at", "kind", "call_id", "data"])
+        self._texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
+        self._waiting: deque[tuple[OrderChange, asyncio.Future[bool]]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def submit(self, change: OrderChange) -> bool:
+        """Write it; whether the database held what it was to replace. Returns after the commit."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((change, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_waiting(), name="order changes")
+        return await done
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+            try:
+                results: Sequence[bool | Exception] = await self._write_together([one for one, _ in batch])
+            except Exception as error:
+                # Of several, it is not known whose fault it is: each has its own try.
+                own = error if len(batch) == 1 else None
+                results = [await self._write_alone(one, own) for one, _ in batch]
+            for (_, done), result in zip(batch, results, strict=True):
+                if done.done():
+                    continue  # nobody waits for it any more
+                if isinstance(result, Exception):
+                    done.set_exception(result)
+                else:
+                    done.set_result(result)
+
+    async def _write_together(self, batch: Sequence[OrderChange]) -> list[bool]:
+        async with self._database.writing() as connection:
+            results = [await self._put(connection, change) for change in batch]
+            written = [change for change, put in zip(batch, results, strict=True) if put]
+            if written:
+                await self._put_beside(connection, written)
+        return results
+
+    async def _write_alone(self, change: OrderChange, error: Exception | None) -> bool | Exception:
+        """Write one whose transaction failed with `error` (`None`: another's may have been the cause).
+
+        The transaction may have been committed all the same, and its answer lost.
+        """
+        after = change.fact.order
+        for pause in RETRY_S:
+            if error is not None:
+                if pause is None or is_of_the_value(error) or isinstance(error, LeaseLostError):
+                    return error
+                why = f"{type(error).__name__}: {error}"[:300]
+                log.warning("order_write_failed", order=after.id, error=why)
+                await asyncio.sleep(pause)
+            try:
+                if await self._holds(after):
+                    return True
+                return (await self._write_together([change]))[0]
+            except Exception as again:
+                error = again
+        assert error is not None
+        return error
+
+    async def _holds(self, order: Order) -> bool:
+        async with self._database.reading() as connection:
+            data = await connection.scalar(select(orders.c.data).where(orders.c.id == order.id))
+        return data is not None and msgspec.json.decode(data, type=Order) == order
+
+    async def _put(self, connection: AsyncConnection, change: OrderChange) -> bool:
+        before, row = change.before, order_row(change.fact.order)
+        if before is None:
+            begin = self._insert(orders).values(row).on_conflict_do_nothing()
+            return (await connection.execute(begin)).rowcount == 1
+        held = (
+            orders.c.id == before.id,
+            orders.c.state == before.state.value,
+            orders.c.revision == before.revision,
+        )
+        return (await connection.execute(update(orders).where(*held).values(row))).rowcount == 1
+
+    async def _put_beside(self, connection: AsyncConnection, written: Sequence[OrderChange]) -> None:
+        """The text that is searched, the facts, the deliveries."""
+        texts = {change.fact.order.id: order_text_row(change.fact.order) for change in written}
+        await self._texts.many(connection, list(texts.values()))
+        facts = [{"id": self._ids.next(), **journal_row(change.fact)} for change in written]
+        await self._journal.many(connection, facts)
+        rows = [
+            row
+            for change in written
+            if change.bodies
+            for row in delivery_rows(change.fact.order, change.bodies, change.fact.at)
+        ]
+        if rows:
+            await connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
