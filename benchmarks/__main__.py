@@ -11,6 +11,7 @@ from benchmarks import (
     login_storm,
     shift_start,
     startup,
+    takeover,
     web_wall,
     whole,
 )
@@ -24,6 +25,7 @@ PARTS = {
     "shift_start": shift_start.main,
     "login_storm": login_storm.main,
     "startup": startup.main,
+    "takeover": takeover.main,
     "growth": growth.main,
     "history": history.main,
     "web_wall": web_wall.main,
