@@ -1,11 +1,13 @@
 """Leases in PostgreSQL, by its clock; every write of a holder is conditional on its term."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, delete, func, select, text, update
+from sqlalchemy import ColumnElement, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from domain.leases import Lease
 from gateway.storage.database import Database, DatabaseError
@@ -16,6 +18,7 @@ LOCK_S = 1.0
 IDLE_S = 4.0
 """A transaction that nobody goes on with, such as a stopped process's, is ended by the server after this."""
 
+LIMITS = (("lock_timeout", LOCK_S), ("idle_in_transaction_session_timeout", IDLE_S))
 FORGET_S = 86_400.0
 STANDBY = "standby:"
 """Prefix of the names under which processes that stand by are known."""
@@ -58,7 +61,9 @@ class LeaseRepository:
         """
         wanted = tuple(sorted(set(names)))
         async with self._database.engine.begin() as connection:
-            await connection.execute(text(f"SET LOCAL lock_timeout = '{int(LOCK_S * 1000)}ms'"))
+            await connection.execute(
+                select(*(func.set_config(name, f"{int(1000 * seconds)}ms", True) for name, seconds in LIMITS))
+            )
             await self._stand_by(connection, holder, address, ttl_s)
             await connection.execute(
                 insert(leases).on_conflict_do_nothing(), [{"name": name} for name in wanted]
@@ -99,26 +104,35 @@ class LeaseRepository:
 
     async def renew(self, grant: Grant, ttl_s: float) -> Renewal:
         """Hold them for that long from now, also where they ran out and nobody took them."""
-        others = select(func.count()).where(
-            leases.c.name.startswith(STANDBY), leases.c.expires_at > self._now
+        others = leases.alias()
+        standing_by = others.c.name.startswith(STANDBY) & (others.c.expires_at > self._now)
+        renewed = (
+            update(leases)
+            .where(_of(grant))
+            .values(expires_at=self._now + ttl_s)
+            .returning(select(func.count()).where(standing_by).scalar_subquery())
         )
-        async with self._database.engine.begin() as connection:
-            done = await connection.execute(
-                update(leases).where(_of(grant)).values(expires_at=self._now + ttl_s).returning(leases.c.name)
-            )
-            held = len(done.all()) == len(grant.names)
-            return Renewal(held, contested=bool(await connection.scalar(others)))
+        counts = list(await self._at_once(renewed))
+        return Renewal(len(counts) == len(grant.names), contested=any(counts))
 
     async def give_back(self, grant: Grant) -> None:
         """Let somebody else have them at once."""
-        async with self._database.engine.begin() as connection:
-            await connection.execute(update(leases).where(_of(grant)).values(expires_at=0.0))
+        await self._at_once(update(leases).where(_of(grant)).values(expires_at=0.0).returning(leases.c.name))
 
     async def leave(self, holder: str) -> None:
         """Stand by no longer; forget who stood by long ago."""
-        async with self._database.engine.begin() as connection:
-            gone = (leases.c.name == STANDBY + holder) | (leases.c.expires_at < self._now - FORGET_S)
-            await connection.execute(delete(leases).where(leases.c.name.startswith(STANDBY), gone))
+        gone = (leases.c.name == STANDBY + holder) | (leases.c.expires_at < self._now - FORGET_S)
+        gone &= leases.c.name.startswith(STANDBY)
+        await self._at_once(delete(leases).where(gone).returning(leases.c.name))
+
+    async def _at_once(self, statement: ReturningUpdate[Any] | ReturningDelete[Any]) -> Sequence[Any]:
+        """Execute it in a transaction that ends on the server with the statement itself.
+
+        A process that is stopped, or cut off, between a statement and its COMMIT would keep the lock.
+        """
+        async with self._database.engine.connect() as connection:
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            return (await alone.scalars(statement)).all()
 
     async def list_leases(self) -> list[Lease]:
         """All leases, by name."""
