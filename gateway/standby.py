@@ -20,6 +20,7 @@ from gateway.factories import asr_config, open_database
 from gateway.health import Check
 from gateway.ownership import Ownership, is_shared, lease_names
 from gateway.settings import Settings
+from gateway.storage.journal import JournalWriter
 from gateway.storage.leases import LeaseRepository
 from gateway.web.answers import json
 from gateway.web.serve import serve_web
@@ -66,6 +67,9 @@ async def serve_until(
             async with run_gateway(settings, say=say, ownership=ownership, provided=kept) as runtime:
                 on_up(runtime.web_port)
                 lost = await _unless(told, ownership.keep())
+                if lost is not None:
+                    # Nothing is committed any more, or the database is not there: what waits is spooled.
+                    runtime.get(JournalWriter).grace_s = 0.0
             if lost is None:
                 await ownership.give_back()
             else:

@@ -95,6 +95,8 @@ class JournalWriter:
         """Facts set aside since the start."""
         self.trouble = ""
         """Why the last write failed; empty while the database takes what is written."""
+        self.grace_s = GRACE_S
+        """How long the database has at the end to take what is left."""
         self.lost = False
         """Another process serves now: nothing is written any more."""
         self._waiting_since: float | None = None
@@ -114,7 +116,7 @@ class JournalWriter:
         assert self._task is not None
         try:
             if not self._task.done() and not self.lost:
-                await asyncio.wait_for(self.flush(), GRACE_S)
+                await asyncio.wait_for(self.flush(), self.grace_s)
         except TimeoutError:
             log.error("journal_not_flushed", facts=self.backlog, trouble=self.trouble)
         self._task.cancel()

@@ -17,7 +17,9 @@ WAYS = ("kill", "stop", "cut", "term")
 ROUNDS = 40
 
 
-async def rounds(example: Settings, directory: Path, database: str, ways: list[str]) -> list[float]:
+async def rounds(
+    example: Settings, directory: Path, database: str, ways: list[str]
+) -> list[tuple[float, str]]:
     """Lose whoever serves in each of these ways, under calls; how long each take-over took, in seconds."""
     async with pair_on(example, directory, database) as pair:
         async with Callers(pair) as callers:
@@ -43,7 +45,7 @@ async def test_the_other_takes_over_whichever_way_one_is_lost(
     example: Settings, tmp_path: Path, database: str
 ) -> None:
     took = await rounds(example, tmp_path, database, list(WAYS))
-    assert max(took) < TAKES_OVER_S
+    assert max(took) < (TAKES_OVER_S, "")
 
 
 @pytest.mark.long
@@ -52,5 +54,6 @@ async def test_forty_losses_under_calls(example: Settings, tmp_path: Path, datab
     ways = [WAYS[number % len(WAYS)] for number in range(ROUNDS)]
     random.shuffle(ways)
     took = await rounds(example, tmp_path, database, ways)
-    print(f"take-overs: median {sorted(took)[len(took) // 2]:.1f} s, longest {max(took):.1f} s")
-    assert max(took) < TAKES_OVER_S
+    median, longest = sorted(took)[len(took) // 2], max(took)
+    print(f"take-overs: median {median[0]:.1f} s, longest {longest[0]:.1f} s ({longest[1]})")
+    assert max(took) < (TAKES_OVER_S, "")

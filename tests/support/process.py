@@ -144,17 +144,24 @@ class GatewayProcess:
                     return
                 await asyncio.sleep(0.2)
 
+    async def stands_by(self) -> bool:
+        """Whether it stands by for another process; one that is only not ready does not."""
+        return (await self._asked())[1].get("role") == "standby"
+
     async def status(self) -> int | None:
         """The HTTP status of /readyz; `None`: no answer."""
+        return (await self._asked())[0]
+
+    async def _asked(self) -> tuple[int | None, dict[str, Any]]:
         timeout = aiohttp.ClientTimeout(total=2)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.get(f"http://127.0.0.1:{self.web}/readyz") as answer,
             ):
-                return answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None, {}
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -49,8 +49,8 @@ class Pair:
     gateways: tuple[GatewayProcess, GatewayProcess]
     wires: tuple[Wire, Wire]
     receiver: DemoReceiver
-    took_s: list[float] = field(default_factory=list)
-    """How long each take-over took."""
+    took_s: list[tuple[float, str]] = field(default_factory=list)
+    """How long each take-over took, and which way the other was lost."""
 
     @property
     def installation(self) -> Installation:
@@ -65,12 +65,12 @@ class Pair:
                         return number
                 await asyncio.sleep(0.05)
 
-    async def taken_over(self, other: int, began: float) -> None:
+    async def taken_over(self, other: int, began: float, how: str) -> None:
         """Wait until that one is ready."""
         async with asyncio.timeout(60):
             while await self.gateways[other].status() != 200:  # noqa: ASYNC110 - a process is watched
                 await asyncio.sleep(0.05)
-        self.took_s.append(time.monotonic() - began)
+        self.took_s.append((time.monotonic() - began, how))
 
     async def lose(self, how: str) -> None:
         """Let whoever serves be lost, wait for the other, and bring the first back to stand by."""
@@ -85,7 +85,7 @@ class Pair:
             wire.cut(silent=random.random() < 0.5)
         else:
             gone.signal(signal.SIGTERM)
-        await self.taken_over(1 - first, began)
+        await self.taken_over(1 - first, began, how)
         if how == "stop":
             await asyncio.sleep(random.uniform(0.0, 3.0))
             gone.signal(signal.SIGCONT)
@@ -96,7 +96,7 @@ class Pair:
                 await gone.ended()
             await gone.start(ready=False)
         async with asyncio.timeout(40):
-            while await gone.status() != 503:  # noqa: ASYNC110 - a process is watched
+            while not await gone.stands_by():  # noqa: ASYNC110 - a process is watched
                 await asyncio.sleep(0.1)
 
 
