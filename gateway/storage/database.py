@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Database:
         self.fence: Callable[[AsyncConnection], Awaitable[None]] | None = None
         """Called first in every transaction that writes; raises where this process may not write any more."""
         self.writes = WriteWatch()
+        self._turn = asyncio.Lock() if parsed.get_backend_name() == "sqlite" else None
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.now = _clock_of_sqlite() if self.sqlite else _clock_of_postgresql()
         """The database's own clock, in POSIX seconds, as a part of statements."""
@@ -61,10 +62,14 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection in a write transaction: committed at the end, rolled back on an exception."""
+        """Open a connection in a write transaction: committed at the end, rolled back on an exception.
+
+        On SQLite the writers of this process take turns, in the order in which they came: its own lock is a
+        race, in which under load one of many waits until it fails.
+        """
         with self.writes.one():
-            async with self.engine.connect() as connection:
-                # SQLite: take the write lock at once: two writers queue up instead of failing half-way.
+            async with self._turn or nullcontext(), self.engine.connect() as connection:
+                # SQLite: take the write lock at once, for another process may write as well.
                 writer = await connection.execution_options(hotline_write=True)
                 async with writer.begin():
                     if self.fence is not None:

@@ -165,3 +165,13 @@ async def test_accounts_and_sessions(database: Database) -> None:
     assert await repository.get_signed_in("1") == (Session("1", "wang", 0.0, 1.0, "c"), stored)
     assert sorted(await repository.delete_sessions_of("wang")) == ["1", "2"]
     assert await repository.get_signed_in("1") is None
+
+
+async def test_many_writers_at_once_all_have_their_turn(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.storage.database.SQLITE_BUSY_S", 0.01)
+    calls = CallRepository(database)
+    spans = [(float(number), number + 0.5) for number in range(200)]
+    await asyncio.gather(*(calls.add_heard("main-1", Side.CALLER, [span]) for span in spans))
+    assert await calls.get_heard("main-1", Side.CALLER) == spans
