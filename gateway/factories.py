@@ -35,7 +35,8 @@ def asr_config(settings: Settings) -> AsrConfig:
     )
 
 
-def open_database(settings: Settings) -> Database:
-    """The configured database, not yet migrated."""
+def open_database(settings: Settings, *, session: str = "hotline") -> Database:
+    """The configured database, not yet migrated; `session`: what a server calls the connections."""
     password = settings.database.password
-    return Database(settings.database_url, password.get_secret_value() if password else None)
+    secret = password.get_secret_value() if password else None
+    return Database(settings.database_url, secret, session=session)

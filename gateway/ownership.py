@@ -66,7 +66,7 @@ class Ownership:
         self._contested = True
         self._unanswered = False
         """Whether the database has failed to answer the last renewal."""
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     @property
     def grant(self) -> Grant:

@@ -51,7 +51,8 @@ async def serve_until(
             await told.wait()
         return
     async with AsyncExitStack() as stack:
-        database = open_database(settings)
+        # A connection of its own, which whoever takes over need not end.
+        database = open_database(settings, session="hotline leases")
         stack.push_async_callback(database.close)
         await database.require_newest()
         ownership = Ownership(LeaseRepository(database), lease_names(settings), _address(settings))

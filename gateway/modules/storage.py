@@ -18,6 +18,7 @@ from gateway.storage.checkpoints import CheckpointRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.journal_reader import JournalReader
+from gateway.storage.leases import session_of
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pbx_watch import PbxWatchRepository
@@ -39,7 +40,9 @@ class StorageModule(Module):
 
     async def open(self, runtime: Runtime) -> None:
         """Upgrade an embedded database; a shared one is upgraded by its operator."""
-        self._database = database = open_database(runtime.settings)
+        owned = runtime.ownership
+        session = "hotline" if owned is None else session_of(owned.holder)
+        self._database = database = open_database(runtime.settings, session=session)
         runtime.on_stop(database.close)
         if database.sqlite:
             await database.upgrade()

@@ -28,8 +28,11 @@ class DatabaseError(Exception):
 class Database:
     """One engine. Read through `reading()` and write through `writing()`; each is one transaction."""
 
-    def __init__(self, url: str | URL, password: str | None = None) -> None:
-        """Create the engine; `url` is SQLAlchemy's (`sqlite+aiosqlite:///PATH`, `postgresql+asyncpg://…`)."""
+    def __init__(self, url: str | URL, password: str | None = None, *, session: str = "hotline") -> None:
+        """Create the engine; `url` is SQLAlchemy's (`sqlite+aiosqlite:///PATH`, `postgresql+asyncpg://…`).
+
+        `session`: what PostgreSQL calls the connections (application_name).
+        """
         parsed = make_url(url)
         if password is not None:
             parsed = parsed.set(password=password)
@@ -43,7 +46,10 @@ class Database:
         """The database's own clock, in POSIX seconds, as a part of statements."""
         if self.sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {} if self.sqlite else {"pool_pre_ping": True}
+        options: dict[str, Any] = {}
+        if not self.sqlite:
+            options["pool_pre_ping"] = True
+            options["connect_args"] = {"server_settings": {"application_name": session}}
         self.engine: AsyncEngine = create_async_engine(parsed, **options)
         if self.sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)

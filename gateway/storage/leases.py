@@ -1,10 +1,22 @@
 """Leases in PostgreSQL, by its clock; every write of a holder is conditional on its term."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    case,
+    column,
+    delete,
+    func,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
@@ -74,8 +86,12 @@ class LeaseRepository:
                 .where(leases.c.name.in_(wanted))
                 .order_by(leases.c.name)
             )
-            if any(row.held and row.holder != holder for row in await connection.execute(locked)):
+            asked = (await connection.execute(locked)).all()
+            if any(row.held and row.holder != holder for row in asked):
                 return None
+            # Whoever held them may be stopped, or cut off, in the middle of a write: that must not go on.
+            holders = {row.holder for row in asked} - {"", holder}
+            await connection.execute(_end_sessions(holders))
             rows = (await connection.execute(locked.with_for_update())).all()
             if any(row.held and row.holder != holder for row in rows):
                 return None
@@ -147,6 +163,23 @@ class LeaseRepository:
 def _of(grant: Grant) -> ColumnElement[bool]:
     term = case(dict(zip(grant.names, grant.terms, strict=True)), value=leases.c.name)
     return leases.c.name.in_(grant.names) & (leases.c.holder == grant.holder) & (leases.c.term == term)
+
+
+def session_of(holder: str) -> str:
+    """What the server calls the connections of that process (application_name)."""
+    return f"hotline {holder.rpartition(':')[2]}"[:63]
+
+
+def _end_sessions(holders: Collection[str]) -> Select[tuple[bool]]:
+    """End the connections of these processes: what they had begun to write is rolled back at once.
+
+    The server's own time-outs do not do that for a client that is silent in the middle of a statement.
+    """
+    activity = table("pg_stat_activity", column("pid", Integer), column("application_name", Text))
+    names = [session_of(holder) for holder in holders]
+    return select(func.pg_terminate_backend(activity.c.pid)).where(
+        activity.c.application_name.in_(names), activity.c.pid != func.pg_backend_pid()
+    )
 
 
 class Fence:

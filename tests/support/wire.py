@@ -13,6 +13,9 @@ class Wire:
         self._open = asyncio.Event()
         self._open.set()
         self._refuses = False
+        self._cut_after: int | None = None
+        self.is_cut = asyncio.Event()
+        """Set while it is cut."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -31,8 +34,13 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
-    def cut(self, *, silent: bool) -> None:
+    def cut(self, *, silent: bool, after: int | None = None) -> None:
+        """Cut it now, or once so many more bytes have gone there."""
+        if after is not None:
+            self._cut_after = after
+            return
         self._open.clear()
+        self.is_cut.set()
         self._refuses = not silent
         if not silent:
             for writer in self._writers:
@@ -41,6 +49,7 @@ class Wire:
     def fix(self) -> None:
         self._refuses = False
         self._open.set()
+        self.is_cut.clear()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -62,6 +71,11 @@ class Wire:
                 await self._open.wait()
                 sink.write(data)
                 await sink.drain()
+                if self._cut_after is not None:
+                    self._cut_after -= len(data)
+                    if self._cut_after <= 0:
+                        self._cut_after = None
+                        self.cut(silent=True)
         except ConnectionError:
             pass
         finally:

@@ -9,10 +9,11 @@ from sqlalchemy import func, insert, select, text
 from domain.facts import PbxLinkChanged
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
-from gateway.storage.leases import IDLE_S, Fence, Grant, LeaseLostError, LeaseRepository
+from gateway.storage.leases import IDLE_S, Fence, Grant, LeaseLostError, LeaseRepository, session_of
 from gateway.storage.spool import spool_of_terms, write_spool
 from gateway.storage.tables import journal
 from tests.support.databases import postgresql, url_of
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.postgresql
 NAMES = ("pbx:main", "pbx:second")
@@ -138,3 +139,35 @@ def test_a_spool_is_taken_up_where_nobody_served_in_between(tmp_path_factory: py
     late = spool_of_terms(plain, (7, 10))
     assert not late.exists()
     assert [path.name for path in folder.iterdir()] == ["facts-5-8.spool.outdated"]
+
+
+async def test_a_process_cut_off_in_the_middle_of_a_statement_keeps_nothing(shared_url: str) -> None:
+    """The server waits for the rest of a statement for as long as the connection seems to be there."""
+    other, former = Database(shared_url), "host:1:abcd"
+    leases = LeaseRepository(other)
+    first = await taken(leases, former, 0.0)
+    port = int(shared_url.rpartition(":")[2].partition("/")[0])
+    async with Wire(port) as wire:
+        through = shared_url.replace(f":{port}/", f":{wire.port}/")
+        cut = Database(through, session=session_of(former))
+        cut.fence = Fence(first)
+
+        async def write() -> None:
+            async with cut.writing() as connection:
+                rows = [{"id": n, "at": 1.0, "kind": "x", "data": "y" * 2000} for n in range(2_000)]
+                wire.cut(silent=True, after=100_000)
+                await connection.execute(insert(journal), rows)
+
+        writing = asyncio.create_task(write())
+        await wire.is_cut.wait()
+        async with asyncio.timeout(IDLE_S / 2):
+            second = await leases.take(NAMES, "second", "", 60.0)
+        assert second is not None
+        assert second.before == (former,)
+        wire.fix()
+        (failed,) = await asyncio.gather(writing, return_exceptions=True)
+        assert isinstance(failed, Exception)
+        await cut.close()
+    async with other.reading() as connection:
+        assert await connection.scalar(select(func.count()).select_from(journal)) == 0
+    await other.close()
