@@ -83,6 +83,18 @@ class TransferType(StrEnum):
     """Nobody took a parked call in time, so it returned to the parker."""
 
 
+class MissedReason(StrEnum):
+    """Why a phone that was called did not take the call."""
+
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    """It rang, and the call was refused."""
+    BUSY = "busy"
+    """It was busy at once, or set to do not disturb: it never rang."""
+    UNREACHABLE = "unreachable"
+    """It never rang: not registered, switched off, or its dialplan led nowhere."""
+
+
 class Party(Struct, frozen=True):
     """A person on a call, as named by the network. Untrusted input: only ever shown as text."""
 
@@ -100,6 +112,8 @@ class Leg(Struct, frozen=True):
     party: Party
     created_at: float
     agent: str | None = None
+    ringing_at: float | None = None
+    """When the phone began to ring, by its own word; it may not say so."""
     answered_at: float | None = None
     ended_at: float | None = None
     cause: int | None = None

@@ -120,6 +120,15 @@ class DialBegin(ChannelEvent, frozen=True, kw_only=True):
     dest_state: str = ""
 
 
+class DialState(ChannelEvent, frozen=True, kw_only=True):
+    """What the dialled channel reports meanwhile (Asterisk 14 and newer)."""
+
+    dest_uniqueid: str
+    dest_channel: str
+    status: str = ""
+    """`RINGING`, `PROGRESS` or `PROCEEDING`."""
+
+
 class DialEnd(ChannelEvent, frozen=True, kw_only=True):
     dest_uniqueid: str
     dest_channel: str
@@ -334,6 +343,7 @@ AnyPbxEvent = (
     | BridgeDestroy
     | BridgeMerge
     | DialBegin
+    | DialState
     | DialEnd
     | LocalBridge
     | LocalOptimizationEnd

@@ -169,6 +169,7 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
             ("dest_state", _T, "DestChannelStateDesc"),
         ],
     ),
+    "DialState": (ev.DialState, "", [*_DEST, ("status", _T, "DialStatus")]),
     "DialEnd": (ev.DialEnd, "", [*_DEST, ("status", _T, "DialStatus"), ("forward", _T, "Forward")]),
     "LocalBridge": (
         ev.LocalBridge,

@@ -262,6 +262,7 @@ class CallRegistry:
             party=Party(channel.caller_number, channel.caller_name),
             created_at=channel.created_at,
             agent=channel.agent,
+            ringing_at=channel.ringing_at,
             answered_at=channel.created_at if channel.state == "Up" else None,
             bridge=channel.bridge,
         )

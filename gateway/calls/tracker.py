@@ -43,15 +43,15 @@ class CallTracker:
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
         self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
-        ringing = Ringing(self.registry, self.conversations)
+        self._ringing = ringing = Ringing(self.registry, self.conversations)
         transfers = Transfers(self.registry, self.conversations)
         dialplan = Dialplan(self.registry, self.conversations)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
-            e.NewState: lifecycle.on_new_state,
+            e.NewState: self._on_new_state,
             e.NewCallerId: lifecycle.on_new_caller_id,
             e.Rename: lifecycle.on_rename,
-            e.Hangup: lifecycle.on_hangup,
+            e.Hangup: self._on_hangup,
             e.BridgeEnter: CallRecovery(self.registry, self.conversations).on_bridge_enter,
             e.BridgeLeave: self.conversations.on_bridge_leave,
             e.Hold: self.conversations.on_hold,
@@ -60,6 +60,7 @@ class CallTracker:
             e.MixMonitorStart: dialplan.on_mix_monitor_start,
             e.MixMonitorStop: dialplan.on_mix_monitor_stop,
             e.DialBegin: ringing.on_dial_begin,
+            e.DialState: ringing.on_dial_state,
             e.DialEnd: ringing.on_dial_end,
             e.QueueCallerJoin: ringing.on_queue_caller_join,
             e.QueueCallerAbandon: ringing.on_queue_caller_abandon,
@@ -108,6 +109,14 @@ class CallTracker:
             self._latest = event.at
             return event
         return structs.replace(event, at=self._latest)
+
+    def _on_new_state(self, event: e.NewState) -> None:
+        self.lifecycle.on_new_state(event)
+        self._ringing.on_new_state(event)
+
+    def _on_hangup(self, event: e.Hangup) -> None:
+        self._ringing.on_hangup(event)
+        self.lifecycle.on_hangup(event)
 
     def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
         self.registry.tell(*self.queue_state.member(event))

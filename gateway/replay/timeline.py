@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from domain import facts as f
-from domain.calls import Call, EndReason
+from domain.calls import Call, EndReason, MissedReason
 from domain.facts import AnyFact
 
 END = {
@@ -18,6 +18,13 @@ END = {
     EndReason.MERGED: "并入另一通话 merged into another call",
     EndReason.FAILED: "未接通 failed",
     EndReason.UNSEEN: "结束时未被监视 ended unseen",
+}
+
+MISSED = {
+    MissedReason.NO_ANSWER: "未应答 agent {} did not answer",
+    MissedReason.DECLINED: "拒接 agent {} declined",
+    MissedReason.BUSY: "忙 agent {} was busy",
+    MissedReason.UNREACHABLE: "无法接通 agent {} could not be reached",
 }
 
 
@@ -89,7 +96,7 @@ def words(fact: f.CallFact) -> str:
         case f.AgentRinging():
             return f"坐席振铃 agent {fact.agent} rings ({fact.channel})"
         case f.AgentMissed():
-            return f"未应答 agent {fact.agent} did not answer, rang {fact.rang:.1f} s"
+            return f"{MISSED[fact.reason].format(fact.agent)}, rang {fact.rang:.1f} s"
         case f.CallAnswered():
             return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
         case f.CallHeld():

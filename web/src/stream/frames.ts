@@ -71,6 +71,7 @@ export interface Leg {
   readonly party: Party
   readonly created_at: number
   readonly agent?: string | null
+  readonly ringing_at?: number | null
   readonly answered_at?: number | null
   readonly ended_at?: number | null
   readonly cause?: number | null
