@@ -15,7 +15,7 @@ USER_BUSY = 17
 
 
 def rang(channel: Channel, at: float, told: float | None, *, reports: bool) -> float:
-    """Seconds the phone rang until `at`; `told`: by app_queue's count; `reports`: the PBX says when phones ring."""
+    """Seconds the phone rang until `at`; `told`: by app_queue; `reports`: the PBX says when phones ring."""
     if channel.ringing_at is not None:
         return elapsed(channel.ringing_at, at)
     if channel.local or channel.dial_status in TELLING:
