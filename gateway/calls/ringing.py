@@ -95,7 +95,8 @@ class Ringing:
         call = self._registry.call(event)
         if call is not None:
             agent = self._registry.queue_state.agent_of(event.member, event.interface)
-            self._dialled(event.at, call, self._member(call, event, agent))
+            member = self._member(call, event, agent)
+            self._dialled(event.at, call, self._phone_behind(member) or member)
 
     def _member(self, call: Call, event: e.AgentCallEvent, agent: str) -> Channel:
         """Return the member's channel, even if its Newchannel was missed."""
@@ -112,13 +113,27 @@ class Ringing:
                 parent=event.uniqueid,
             )
             registry.add(channel)
-        if channel.agent is None and channel.behind is None:
+        phone = self._phone_behind(channel)
+        if phone is not None and phone.agent is None:
+            # It may have rung already, when nobody knew whose it is.
+            registry.set_agent(phone, agent)
+            channel.behind, phone.ringing_at = agent, None
+        elif phone is None and channel.agent is None and channel.behind is None:
             # A Local channel stands in for the member until the phone behind it is known.
             registry.set_agent(channel, agent)
         return channel
 
+    def _phone_behind(self, channel: Channel) -> Channel | None:
+        """The phone that a Local channel calls, if it does."""
+        if channel.pair is None or not channel.local:
+            return None
+        members = self._registry.members(channel.call_id)
+        return next((one for one in members if one.parent == channel.pair and not one.local), None)
+
     def _dialled(self, at: float, call: Call, channel: Channel) -> Call:
         """A phone is called. An agent's rings once it says so; one outside may never say."""
+        if channel.local and channel.agent is None:
+            return call
         if channel.dialled_at is None:
             channel.dialled_at, channel.dial_status = at, ""
         call = self._registry.add_leg(call, channel)
@@ -220,8 +235,6 @@ class Ringing:
                 call = registry.change(call, called=event.exten)
             if source.local and not dest.local:
                 call = self._behind(call, source, dest)
-        if dest.local and dest.agent is None:
-            return
         self._dialled(event.at, call, dest)
 
     def _behind(self, call: Call, half: Channel, phone: Channel) -> Call:
@@ -230,6 +243,8 @@ class Ringing:
         twin = registry.channels.get(half.pair or "")
         for one in (half, twin):
             leg = call.leg(one.uniqueid) if one is not None else None
+            if one is not None:
+                one.behind = one.behind or phone.agent
             if one is None or leg is None or one.queue is not None:
                 continue
             if phone.agent is None and one.agent is not None:

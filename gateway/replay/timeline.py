@@ -8,6 +8,8 @@ from domain import facts as f
 from domain.calls import Call, EndReason, MissedReason
 from domain.facts import AnyFact
 
+BEFORE_CAPTURE = "before_capture"
+"""`CallUpdated.what` of a call that went on already when the capture began."""
 END = {
     EndReason.COMPLETED: "通话完成 completed",
     EndReason.ABANDONED_IVR: "语音导航中挂机 abandoned in IVR",
@@ -116,6 +118,10 @@ def words(fact: f.CallFact) -> str:
             return f"结束 ended: {reason}"
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
+        case f.CallUpdated(what="before_capture"):
+            return "抓包前已开始 had begun before the capture: what happened until here is not known"
+        case f.CallUpdated(what=f.RESYNC):
+            return "重新同步 found going on when the link to the PBX was back"
         case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone recovered the call"
         case f.CallUpdated(what=what):
