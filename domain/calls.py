@@ -45,6 +45,17 @@ class EndReason(StrEnum):
     """The call ended while the gateway was not watching."""
 
 
+class EndedBy(StrEnum):
+    """Who hung up."""
+
+    CALLER = "caller"
+    """The other side: the caller, or whom an agent called."""
+    AGENT = "agent"
+    """The agent, or whoever answered in an agent's place."""
+    SYSTEM = "system"
+    """The PBX: a timeout, the dialplan, a command, a lost phone, or a call that could not be put through."""
+
+
 class CallSource(StrEnum):
     """What is known of the call, and from where."""
 
@@ -118,6 +129,8 @@ class Leg(Struct, frozen=True):
     ended_at: float | None = None
     cause: int | None = None
     """Q.850 hang-up cause."""
+    hung_up_at: float | None = None
+    """When the party itself hung up; `None` if it was hung up on, or nothing tells."""
     bridge: str | None = None
     held: bool = False
     muted: bool = False
@@ -211,6 +224,10 @@ class Call(Struct, frozen=True):
     """When an agent first answered."""
     ended_at: float | None = None
     end_reason: EndReason | None = None
+    ended_by: EndedBy | None = None
+    """Who hung up; `None` while the call goes on, and where nothing tells."""
+    hangup_cause: int | None = None
+    """Q.850 cause of the end (`domain.hangup_causes`)."""
     legs: tuple[Leg, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     recordings: tuple[Recording, ...] = ()

@@ -57,6 +57,12 @@ class Hangup(ChannelEvent, frozen=True, kw_only=True):
     cause_text: str = ""
 
 
+class HangupRequest(ChannelEvent, frozen=True, kw_only=True):
+    """The channel's own party hung up; a Hangup follows."""
+
+    cause: int = 0
+
+
 class Hold(ChannelEvent, frozen=True, kw_only=True):
     pass
 
@@ -332,6 +338,7 @@ AnyPbxEvent = (
     | NewConnectedLine
     | Rename
     | Hangup
+    | HangupRequest
     | Hold
     | Unhold
     | VarSet

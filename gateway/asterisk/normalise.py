@@ -136,6 +136,7 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "NewConnectedLine": (ev.NewConnectedLine, "", []),
     "Rename": (ev.Rename, "", [("new_name", _T, "Newname")]),
     "Hangup": (ev.Hangup, "", [("cause", _I, "Cause"), ("cause_text", _T, "Cause-txt")]),
+    "HangupRequest": (ev.HangupRequest, "", [("cause", _I, "Cause")]),
     "Hold": (ev.Hold, "", []),
     "Unhold": (ev.Unhold, "", []),
     "VarSet": (ev.VarSet, "", [("variable", _T, "Variable"), ("value", _T, "Value")]),

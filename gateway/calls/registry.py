@@ -62,6 +62,8 @@ class CallRegistry:
         self._phones: dict[str, dict[str, None]] = {}
         self._shown: dict[str, _Phone] = {}
         self._facts: list[AnyFact] = []
+        self.reports_hangups = False
+        """Whether this PBX says which party hangs up (HangupRequest)."""
 
     # -- facts ---------------------------------------------------------------------------------------------
     def tell(self, *facts: AnyFact) -> None:

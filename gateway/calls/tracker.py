@@ -23,12 +23,23 @@ from gateway.calls.call_recovery import CallRecovery
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
+from gateway.calls.hangups import Hangups
 from gateway.calls.lifecycle import Lifecycle
 from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
 
 DAY_S = 86_400.0
+
+
+def _each(*handlers: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A handler that calls several, in order."""
+
+    def handle(event: AnyPbxEvent) -> None:
+        for handler in handlers:
+            handler(event)
+
+    return handle
 
 
 class CallTracker:
@@ -43,17 +54,21 @@ class CallTracker:
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
         self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
-        self._ringing = ringing = Ringing(self.registry, self.conversations)
+        hangups = Hangups(self.registry)
+        ringing = Ringing(self.registry, self.conversations)
         transfers = Transfers(self.registry, self.conversations)
         dialplan = Dialplan(self.registry, self.conversations)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
-            e.NewState: self._on_new_state,
+            e.NewState: _each(lifecycle.on_new_state, ringing.on_new_state),
             e.NewCallerId: lifecycle.on_new_caller_id,
             e.Rename: lifecycle.on_rename,
-            e.Hangup: self._on_hangup,
-            e.BridgeEnter: CallRecovery(self.registry, self.conversations).on_bridge_enter,
-            e.BridgeLeave: self.conversations.on_bridge_leave,
+            e.Hangup: _each(ringing.on_hangup, lifecycle.on_hangup),
+            e.HangupRequest: hangups.on_hangup_request,
+            e.BridgeEnter: _each(
+                hangups.on_bridge_enter, CallRecovery(self.registry, self.conversations).on_bridge_enter
+            ),
+            e.BridgeLeave: _each(hangups.on_bridge_leave, self.conversations.on_bridge_leave),
             e.Hold: self.conversations.on_hold,
             e.Unhold: self.conversations.on_unhold,
             e.VarSet: dialplan.on_var_set,
@@ -68,7 +83,7 @@ class CallTracker:
             e.AgentCalled: ringing.on_agent_called,
             e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
             e.AgentConnect: ringing.on_agent_connect,
-            e.AgentComplete: ringing.on_agent_complete,
+            e.AgentComplete: _each(hangups.on_agent_complete, ringing.on_agent_complete),
             e.BlindTransfer: transfers.on_blind_transfer,
             e.AttendedTransfer: transfers.on_attended_transfer,
             e.Pickup: transfers.on_pickup,
@@ -109,14 +124,6 @@ class CallTracker:
             self._latest = event.at
             return event
         return structs.replace(event, at=self._latest)
-
-    def _on_new_state(self, event: e.NewState) -> None:
-        self.lifecycle.on_new_state(event)
-        self._ringing.on_new_state(event)
-
-    def _on_hangup(self, event: e.Hangup) -> None:
-        self._ringing.on_hangup(event)
-        self.lifecycle.on_hangup(event)
 
     def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
         self.registry.tell(*self.queue_state.member(event))

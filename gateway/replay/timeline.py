@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from domain import facts as f
-from domain.calls import Call, EndReason, MissedReason
+from domain.calls import Call, EndedBy, EndReason, MissedReason
 from domain.facts import AnyFact
+from domain.hangup_causes import in_words
 
 BEFORE_CAPTURE = "before_capture"
 """`CallUpdated.what` of a call that went on already when the capture began."""
@@ -27,6 +28,12 @@ MISSED = {
     MissedReason.DECLINED: "拒接 agent {} declined",
     MissedReason.BUSY: "忙 agent {} was busy",
     MissedReason.UNREACHABLE: "无法接通 agent {} could not be reached",
+}
+
+ENDED_BY = {
+    EndedBy.CALLER: "对方挂机 the caller's side hung up",
+    EndedBy.AGENT: "坐席挂机 the agent's side hung up",
+    EndedBy.SYSTEM: "系统挂机 hung up by the system",
 }
 
 
@@ -115,7 +122,7 @@ def words(fact: f.CallFact) -> str:
             return f"转接 {fact.transfer_type.value} transfer to {fact.target or '?'}: {fact.result or '?'}"
         case f.CallEnded():
             reason = END.get(call.end_reason, str(call.end_reason)) if call.end_reason else "?"
-            return f"结束 ended: {reason}"
+            return f"结束 ended: {reason}{_goodbye(call)}"
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
         case f.CallUpdated(what="before_capture"):
@@ -127,3 +134,10 @@ def words(fact: f.CallFact) -> str:
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__
+
+
+def _goodbye(call: Call) -> str:
+    who = ENDED_BY.get(call.ended_by, "") if call.ended_by else ""
+    chinese, english = in_words(call.hangup_cause)
+    cause = f"{chinese} {english.partition(' ')[2]}" if chinese else ""
+    return (f"; {who}" if who else "") + (f" ({cause})" if cause else "")

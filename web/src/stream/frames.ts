@@ -41,6 +41,8 @@ export interface Call {
   readonly answered_at?: number | null
   readonly ended_at?: number | null
   readonly end_reason?: EndReason | null
+  readonly ended_by?: EndedBy | null
+  readonly hangup_cause?: number | null
   readonly legs?: readonly Leg[]
   readonly conversations?: readonly Conversation[]
   readonly recordings?: readonly Recording[]
@@ -64,6 +66,8 @@ export interface Party {
 
 export type EndReason = "abandoned_ivr" | "abandoned_parked" | "abandoned_queue" | "abandoned_ringing" | "completed" | "failed" | "merged" | "queue_timeout" | "unseen"
 
+export type EndedBy = "agent" | "caller" | "system"
+
 export interface Leg {
   readonly uniqueid: string
   readonly channel: string
@@ -75,6 +79,7 @@ export interface Leg {
   readonly answered_at?: number | null
   readonly ended_at?: number | null
   readonly cause?: number | null
+  readonly hung_up_at?: number | null
   readonly bridge?: string | null
   readonly held?: boolean
   readonly muted?: boolean
