@@ -56,6 +56,18 @@ class EndedBy(StrEnum):
     """The PBX: a timeout, the dialplan, a command, a lost phone, or a call that could not be put through."""
 
 
+class IncidentKind(StrEnum):
+    """What else may happen on a call."""
+
+    VOICEMAIL = "voicemail"
+    """The caller was sent to a mailbox: the detail."""
+    BLOCKED = "blocked"
+    """The PBX refused the caller: a blacklist, or the cause `call rejected`."""
+    RECORDING_PAUSED = "recording_paused"
+    """The PBX stopped recording, or records silence; the detail names the direction, if not both."""
+    RECORDING_RESUMED = "recording_resumed"
+
+
 class CallSource(StrEnum):
     """What is known of the call, and from where."""
 
@@ -191,6 +203,14 @@ class Member(Struct, frozen=True):
     left_at: float | None = None
 
 
+class Incident(Struct, frozen=True):
+    """One thing that happened on a call, and has no table of its own."""
+
+    at: float
+    kind: IncidentKind
+    detail: str = ""
+
+
 class Conference(Struct, frozen=True):
     """A period in which three or more parties talk with each other (三方通话)."""
 
@@ -234,6 +254,7 @@ class Call(Struct, frozen=True):
     holds: tuple[Hold, ...] = ()
     transfers: tuple[Transfer, ...] = ()
     conferences: tuple[Conference, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     consults: str | None = None
     """Id of the call on hold for which this one was made, if this is a consultation (询问)."""
     monitors: str | None = None

@@ -1,6 +1,8 @@
 """Who hung up, and why: from the PBX's word for each party, else from who left the bridge first. Pure."""
 
-from domain.calls import Call, EndedBy, EndReason, Leg, Side
+from msgspec import structs
+
+from domain.calls import Call, Direction, EndedBy, EndReason, Incident, IncidentKind, Leg, Side
 from domain.pbx import events as e
 from gateway.calls.registry import CallRegistry
 
@@ -8,6 +10,8 @@ JUST_S = 2.0
 """Who hung up less than this before the end of the call ended it."""
 MEDIA_LOST = 44
 """Q.850 cause with which the PBX ends a leg that sends no more audio (`rtp_timeout`)."""
+REJECTED = 21
+"""Q.850 cause with which a dialplan refuses a caller."""
 GAVE_UP = frozenset({EndReason.ABANDONED_QUEUE, EndReason.ABANDONED_RINGING, EndReason.ABANDONED_PARKED})
 NOBODY_KNOWS = frozenset({EndReason.MERGED, EndReason.UNSEEN})
 
@@ -29,6 +33,15 @@ class Hangups:
         # A phone that was called and refuses has not hung up.
         if leg.answered_at is not None or channel.parent is None:
             registry.set_leg(call, event.uniqueid, hung_up_at=event.at)
+
+    def on_soft_hangup_request(self, event: e.SoftHangupRequest) -> None:
+        """The PBX itself hangs a channel up: a party who did so would have been told of before."""
+        registry = self._registry
+        call = registry.call(event)
+        if call is not None and not registry.reports_hangups:
+            for leg in call.legs:
+                call = registry.set_leg(call, leg.uniqueid, hung_up_at=None)
+        registry.reports_hangups = True
 
     def on_bridge_enter(self, event: e.BridgeEnter) -> None:
         """Who enters a bridge again had only been moved."""
@@ -57,6 +70,18 @@ class Hangups:
         who, other = names if event.reason == "caller" else reversed(names)
         call = registry.set_leg(call, other, hung_up_at=None)
         registry.set_leg(call, who, hung_up_at=event.at)
+
+
+def ended(call: Call, at: float, reason: EndReason, *, reported: bool) -> Call:
+    """The call with how it ended. `reported`: the PBX says who hangs up."""
+    ended_by, cause = goodbye(call, at, reason, reported=reported)
+    incidents = call.incidents
+    turned_away = call.direction is Direction.INBOUND and call.queued_at is None and not call.conversations
+    if turned_away and cause == REJECTED and not any(one.kind is IncidentKind.BLOCKED for one in incidents):
+        incidents = (*incidents, Incident(at=at, kind=IncidentKind.BLOCKED))
+    return structs.replace(
+        call, end_reason=reason, ended_by=ended_by, hangup_cause=cause, incidents=incidents
+    )
 
 
 def goodbye(call: Call, at: float, reason: EndReason, *, reported: bool) -> tuple[EndedBy | None, int | None]:

@@ -65,6 +65,7 @@ class CallTracker:
             e.Rename: lifecycle.on_rename,
             e.Hangup: _each(ringing.on_hangup, lifecycle.on_hangup),
             e.HangupRequest: hangups.on_hangup_request,
+            e.SoftHangupRequest: hangups.on_soft_hangup_request,
             e.BridgeEnter: _each(
                 hangups.on_bridge_enter, CallRecovery(self.registry, self.conversations).on_bridge_enter
             ),
@@ -74,6 +75,8 @@ class CallTracker:
             e.VarSet: dialplan.on_var_set,
             e.MixMonitorStart: dialplan.on_mix_monitor_start,
             e.MixMonitorStop: dialplan.on_mix_monitor_stop,
+            e.RecordingMuted: dialplan.on_recording_muted,
+            e.DialplanStep: dialplan.on_step,
             e.DialBegin: ringing.on_dial_begin,
             e.DialState: ringing.on_dial_state,
             e.DialEnd: ringing.on_dial_end,
@@ -95,7 +98,10 @@ class CallTracker:
             e.QueueMemberAdded: self._on_queue_member,
             e.QueueMemberStatus: self._on_queue_member,
             e.QueueMemberPause: self._on_queue_member,
+            e.QueueMemberPenalty: self._on_queue_member,
+            e.QueueMemberRingInUse: self._on_queue_member,
             e.QueueMemberRemoved: self._on_queue_member,
+            e.QueueMembersListed: self._on_queue_members_listed,
             e.DeviceStateChange: self._on_device_state_change,
         }
 
@@ -127,6 +133,9 @@ class CallTracker:
 
     def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
         self.registry.tell(*self.queue_state.member(event))
+
+    def _on_queue_members_listed(self, event: e.QueueMembersListed) -> None:
+        self.registry.tell(*self.queue_state.members_listed(event))
 
     def _on_device_state_change(self, event: e.DeviceStateChange) -> None:
         self.registry.tell(*self.queue_state.device(event))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from domain import facts as f
-from domain.calls import Call, EndedBy, EndReason, MissedReason
+from domain.calls import Call, EndedBy, EndReason, Incident, IncidentKind, MissedReason
 from domain.facts import AnyFact
 from domain.hangup_causes import in_words
 
@@ -34,6 +34,13 @@ ENDED_BY = {
     EndedBy.CALLER: "对方挂机 the caller's side hung up",
     EndedBy.AGENT: "坐席挂机 the agent's side hung up",
     EndedBy.SYSTEM: "系统挂机 hung up by the system",
+}
+
+INCIDENTS: dict[str, str] = {
+    IncidentKind.VOICEMAIL: "转语音信箱 sent to voicemail",
+    IncidentKind.BLOCKED: "拦截 blocked by the PBX",
+    IncidentKind.RECORDING_PAUSED: "录音暂停 recording paused",
+    IncidentKind.RECORDING_RESUMED: "录音恢复 recording resumed",
 }
 
 
@@ -131,6 +138,9 @@ def words(fact: f.CallFact) -> str:
             return "重新同步 found going on when the link to the PBX was back"
         case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone recovered the call"
+        case f.CallUpdated(what=what) if what in INCIDENTS:
+            detail = call.incidents[-1].detail if call.incidents else ""
+            return INCIDENTS[what] + (f" ({detail})" if detail else "")
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__
@@ -140,4 +150,6 @@ def _goodbye(call: Call) -> str:
     who = ENDED_BY.get(call.ended_by, "") if call.ended_by else ""
     chinese, english = in_words(call.hangup_cause)
     cause = f"{chinese} {english.partition(' ')[2]}" if chinese else ""
+    blocked = call.incidents and call.incidents[-1] == Incident(call.ended_at or 0.0, IncidentKind.BLOCKED)
+    who = f"{INCIDENTS[IncidentKind.BLOCKED]}; {who}".rstrip("; ") if blocked else who
     return (f"; {who}" if who else "") + (f" ({cause})" if cause else "")

@@ -21,6 +21,10 @@ export type Kind =
   | 'recall'
   | 'conference'
   | 'conferenceOver'
+  | 'voicemail'
+  | 'blocked'
+  | 'recording_paused'
+  | 'recording_resumed'
   | 'ended'
 
 export interface Happening {
@@ -59,6 +63,7 @@ export function happened(call: Call): Happening[] {
     add('conference', one.started_at, { target: one.members.map((member) => member.party).join('、') })
     add('conferenceOver', one.ended_at)
   }
+  for (const one of call.incidents ?? []) add(one.kind, one.at, { target: one.detail ?? '' })
   add('ended', call.ended_at, {
     result: call.end_reason ?? '',
     ...(call.ended_by ? { by: call.ended_by } : {}),

@@ -49,6 +49,7 @@ export interface Call {
   readonly holds?: readonly Hold[]
   readonly transfers?: readonly Transfer[]
   readonly conferences?: readonly Conference[]
+  readonly incidents?: readonly Incident[]
   readonly consults?: string | null
   readonly monitors?: string | null
   readonly merged_into?: string | null
@@ -131,6 +132,14 @@ export interface Member {
   readonly left_at?: number | null
 }
 
+export interface Incident {
+  readonly at: number
+  readonly kind: IncidentKind
+  readonly detail?: string
+}
+
+export type IncidentKind = "blocked" | "recording_paused" | "recording_resumed" | "voicemail"
+
 export type CallSource = "partly" | "records" | "watched"
 
 export interface QueueItem {
@@ -171,6 +180,8 @@ export interface AgentStatus {
   readonly reason?: string
   readonly call_id?: string | null
   readonly queues?: readonly string[]
+  readonly penalties?: Readonly<Record<string, number>>
+  readonly ring_in_use?: readonly string[]
   readonly direction?: Direction | null
   readonly wrap_up_until?: number | null
   readonly missed?: number

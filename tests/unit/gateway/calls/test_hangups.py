@@ -83,6 +83,13 @@ def test_a_call_ended_by_a_command_or_the_dialplan_is_ended_by_the_system() -> N
     assert [told(fact.call) for fact in facts if isinstance(fact, CallEnded)] == [("system", 16)]
 
 
+def test_the_first_call_ended_by_a_command_is_too() -> None:
+    end = over(asks=None)
+    # Asterisk tells of the command after the bridge was left.
+    end.insert(2, channel(e.SoftHangupRequest, 60.2, cause=16))
+    assert told(ended(ARRIVAL, RINGING, ANSWERED, end)) == ("system", 16)
+
+
 def test_a_caller_who_gives_up_while_waiting_hung_up() -> None:
     call = ended(ARRIVAL, [channel(e.HangupRequest, 9.0), channel(e.Hangup, 9.1, cause=16)])
     assert (call.end_reason, *told(call)) == (EndReason.ABANDONED_QUEUE, "caller", 16)

@@ -150,7 +150,7 @@ def test_without_time_stamps_the_command_says_what_is_not_known(tmp_path: Path) 
 
 
 def test_where_not_even_the_unique_ids_tell_no_time_is_made_up(tmp_path: Path) -> None:
-    text = unstamped("internal-busy-at-once").replace("1767571200.", "asterisk-1.")
+    text = unstamped("internal-busy-at-once").replace("1767591200.", "asterisk-1.")
     file = tmp_path / "log.txt"
     file.write_text(text, newline="")
     done = CliRunner().invoke(app, ["replay", str(file)])
