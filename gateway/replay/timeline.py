@@ -112,7 +112,8 @@ def words(fact: f.CallFact) -> str:
         case f.AgentRinging():
             return f"坐席振铃 agent {fact.agent} rings ({fact.channel})"
         case f.AgentMissed():
-            return f"{MISSED[fact.reason].format(fact.agent)}, rang {fact.rang:.1f} s"
+            rang = f", rang {fact.rang:.1f} s" if fact.rang else ""
+            return MISSED[fact.reason].format(fact.agent) + rang
         case f.CallAnswered():
             return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
         case f.CallHeld():

@@ -43,6 +43,20 @@ async def test_busy_at_once_rings_nobody(stage: Stage) -> None:
     assert (ended.ended_by, ended.hangup_cause) == (EndedBy.SYSTEM, 17)
 
 
+async def test_a_recording_paused_and_resumed(stage: Stage) -> None:
+    async with stage.agent("1001"), stage.outside() as out, stage.scene():
+        call = await out.dial("12345", CALLER)
+        talk = await stage.talking("1001")
+        leg = talk.caller_leg
+        assert leg is not None
+        for state in ("1", "0"):
+            await stage.ami.send(Action="MixMonitorMute", Channel=leg.channel, Direction="both", State=state)
+            await stage.until(lambda count=2 - int(state): len(stage.call().incidents) == count)
+        await call.hang_up()
+    (ended,) = stage.ended
+    assert [str(one.kind) for one in ended.incidents] == ["recording_paused", "recording_resumed"]
+
+
 async def test_members_after_a_reload_of_the_queues(stage: Stage) -> None:
     queues = stage.asterisk.directory / "etc" / "queues.conf"
     before = queues.read_text()
