@@ -49,9 +49,11 @@ async def test_a_recording_paused_and_resumed(stage: Stage) -> None:
         talk = await stage.talking("1001")
         leg = talk.caller_leg
         assert leg is not None
-        for state in ("1", "0"):
-            await stage.ami.send(Action="MixMonitorMute", Channel=leg.channel, Direction="both", State=state)
-            await stage.until(lambda count=2 - int(state): len(stage.call().incidents) == count)
+        mute = {"Action": "MixMonitorMute", "Channel": leg.channel, "Direction": "both"}
+        await stage.ami.send(**mute, State="1")
+        await stage.until(lambda: len(stage.call().incidents) == 1)
+        await stage.ami.send(**mute, State="0")
+        await stage.until(lambda: len(stage.call().incidents) == 2)
         await call.hang_up()
     (ended,) = stage.ended
     assert [str(one.kind) for one in ended.incidents] == ["recording_paused", "recording_resumed"]
