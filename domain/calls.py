@@ -45,6 +45,29 @@ class EndReason(StrEnum):
     """The call ended while the gateway was not watching."""
 
 
+class EndedBy(StrEnum):
+    """Who hung up."""
+
+    CALLER = "caller"
+    """The other side: the caller, or whom an agent called."""
+    AGENT = "agent"
+    """The agent, or whoever answered in an agent's place."""
+    SYSTEM = "system"
+    """The PBX: a timeout, the dialplan, a command, a lost phone, or a call that could not be put through."""
+
+
+class IncidentKind(StrEnum):
+    """What else may happen on a call."""
+
+    VOICEMAIL = "voicemail"
+    """The caller was sent to a mailbox: the detail."""
+    BLOCKED = "blocked"
+    """The PBX refused the caller: a blacklist, or the cause `call rejected`."""
+    RECORDING_PAUSED = "recording_paused"
+    """The PBX stopped recording, or records silence; the detail names the direction, if not both."""
+    RECORDING_RESUMED = "recording_resumed"
+
+
 class CallSource(StrEnum):
     """What is known of the call, and from where."""
 
@@ -83,6 +106,18 @@ class TransferType(StrEnum):
     """Nobody took a parked call in time, so it returned to the parker."""
 
 
+class MissedReason(StrEnum):
+    """Why a phone that was called did not take the call."""
+
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    """It rang, and the call was refused."""
+    BUSY = "busy"
+    """It was busy at once, or set to do not disturb: it never rang."""
+    UNREACHABLE = "unreachable"
+    """It never rang: not registered, switched off, or its dialplan led nowhere."""
+
+
 class Party(Struct, frozen=True):
     """A person on a call, as named by the network. Untrusted input: only ever shown as text."""
 
@@ -100,10 +135,14 @@ class Leg(Struct, frozen=True):
     party: Party
     created_at: float
     agent: str | None = None
+    ringing_at: float | None = None
+    """When the phone began to ring, by its own word; it may not say so."""
     answered_at: float | None = None
     ended_at: float | None = None
     cause: int | None = None
     """Q.850 hang-up cause."""
+    hung_up_at: float | None = None
+    """When the party itself hung up; `None` if it was hung up on, or nothing tells."""
     bridge: str | None = None
     held: bool = False
     muted: bool = False
@@ -164,6 +203,14 @@ class Member(Struct, frozen=True):
     left_at: float | None = None
 
 
+class Incident(Struct, frozen=True):
+    """One thing that happened on a call, and has no table of its own."""
+
+    at: float
+    kind: IncidentKind
+    detail: str = ""
+
+
 class Conference(Struct, frozen=True):
     """A period in which three or more parties talk with each other (三方通话)."""
 
@@ -197,12 +244,17 @@ class Call(Struct, frozen=True):
     """When an agent first answered."""
     ended_at: float | None = None
     end_reason: EndReason | None = None
+    ended_by: EndedBy | None = None
+    """Who hung up; `None` while the call goes on, and where nothing tells."""
+    hangup_cause: int | None = None
+    """Q.850 cause of the end (`domain.hangup_causes`)."""
     legs: tuple[Leg, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     recordings: tuple[Recording, ...] = ()
     holds: tuple[Hold, ...] = ()
     transfers: tuple[Transfer, ...] = ()
     conferences: tuple[Conference, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     consults: str | None = None
     """Id of the call on hold for which this one was made, if this is a consultation (询问)."""
     monitors: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from domain.alarms import Alarm
-from domain.calls import Call, TransferType
+from domain.calls import Call, MissedReason, TransferType
 from domain.figures import AgentFigures, QueueFigures
 from domain.orders import Alert, Order
 from domain.queues import AgentStatus, Queue, QueueEntry
@@ -58,11 +58,12 @@ class AgentRinging(CallFact, frozen=True, kw_only=True):
 
 
 class AgentMissed(CallFact, frozen=True, kw_only=True):
-    """The agent's phone rang but was not answered."""
+    """The agent's phone was called but did not take the call; told once for all phones of the agent."""
 
     agent: str
     rang: float
-    """Seconds."""
+    """Seconds the phone itself rang; 0.0 where it did not, or did not say so."""
+    reason: MissedReason = MissedReason.NO_ANSWER
 
 
 class CallAnswered(CallFact, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from domain.calls import Call, CallSource, CallState, Direction, EndReason, Party
+from domain.calls import Call, CallSource, CallState, Direction, EndedBy, EndReason, Party
 from domain.numbers import told, told_name
 from domain.orders import Order, OrderState
 from domain.spans import elapsed
@@ -91,6 +91,9 @@ class CallSummary(Struct, frozen=True):
     agents: tuple[str, ...]
     """The agents who talked on the call, in order."""
     end_reason: EndReason | None
+    ended_by: EndedBy | None
+    hangup_cause: int | None
+    """Q.850."""
     source: CallSource
     waited: float | None
     """From entering the queue (or the first ring) to the answer or the end."""
@@ -159,6 +162,8 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         agent=call.agent,
         agents=call.agents,
         end_reason=call.end_reason,
+        ended_by=call.ended_by,
+        hangup_cause=call.hangup_cause,
         source=call.source,
         waited=elapsed(since, until) if since is not None and until is not None else None,
         talked=_seconds(over, call.ended_at),

@@ -44,6 +44,10 @@ class AgentStatus(Struct, frozen=True):
     """Pause reason (小休, 培训, 会议 …)."""
     call_id: str | None = None
     queues: tuple[str, ...] = ()
+    penalties: dict[str, int] = {}
+    """The penalty in each of these queues: the lower, the earlier asked."""
+    ring_in_use: tuple[str, ...] = ()
+    """The queues that ring the agent also while talking, as far as the PBX has told."""
     direction: Direction | None = None
     """Direction of the call ringing or in progress; also `None` if the gateway does not know the call."""
     wrap_up_until: float | None = None

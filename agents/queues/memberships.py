@@ -14,6 +14,7 @@ class Member(Struct, frozen=True):
     paused: bool
     reason: str
     device: str
+    penalty: int = 0
 
 
 class Summary(Struct, frozen=True):
@@ -32,6 +33,8 @@ class Memberships:
     def __init__(self) -> None:
         self._of: dict[str, dict[tuple[str, str], Member]] = {}
         """Agent → (queue, interface) → membership."""
+        self._ring_in_use: dict[tuple[str, str, str], bool] = {}
+        """(agent, queue, interface) → whether it is rung while talking, where told. Survives a resync."""
         self._serving: dict[str, set[str]] = {}
         """Queue → the agents logged in to it."""
 
@@ -41,12 +44,26 @@ class Memberships:
         mine = self._of.setdefault(agent, {})
         key = (event.queue, event.interface)
         new = key not in mine
-        mine[key] = Member(event.paused, event.paused_reason, device)
+        mine[key] = Member(event.paused, event.paused_reason, device, event.penalty)
+        if event.ring_in_use is not None:
+            self._ring_in_use[agent, *key] = event.ring_in_use
         self._serving.setdefault(event.queue, set()).add(agent)
         return new
 
+    def adjust(self, agent: str, event: e.QueueMemberPenalty | e.QueueMemberRingInUse) -> None:
+        """Change one setting of a membership; its event may name nothing else."""
+        key = (event.queue, event.interface)
+        member = self._of.get(agent, {}).get(key)
+        if member is None:
+            return
+        if isinstance(event, e.QueueMemberPenalty):
+            self._of[agent][key] = structs.replace(member, penalty=event.penalty)
+        elif event.ring_in_use is not None:
+            self._ring_in_use[agent, *key] = event.ring_in_use
+
     def remove(self, agent: str, queue: str, interface: str) -> bool:
         """Remove a membership; whether there was one."""
+        self._ring_in_use.pop((agent, queue, interface), None)
         gone = self._of.get(agent, {}).pop((queue, interface), None) is not None
         if queue not in self.queues(agent):
             self._serving.get(queue, set()).discard(agent)
@@ -62,6 +79,22 @@ class Memberships:
     def queues(self, agent: str) -> tuple[str, ...]:
         """The queues the agent is logged in to, by name."""
         return tuple(sorted({queue for queue, _ in self._of.get(agent, {})}))
+
+    def all(self) -> dict[tuple[str, str, str], int]:
+        """Every membership, as (agent, queue, interface), and its penalty."""
+        return {(agent, *key): one.penalty for agent, mine in self._of.items() for key, one in mine.items()}
+
+    def penalties(self, agent: str) -> dict[str, int]:
+        """The agent's penalty in each queue: the least of several phones."""
+        found: dict[str, int] = {}
+        for (queue, _), member in sorted(self._of.get(agent, {}).items()):
+            found[queue] = min(member.penalty, found.get(queue, member.penalty))
+        return found
+
+    def ring_in_use(self, agent: str) -> tuple[str, ...]:
+        """The queues that ring the agent also while talking, as far as the PBX has told."""
+        mine = self._of.get(agent, {})
+        return tuple(sorted({key[0] for key in mine if self._ring_in_use.get((agent, *key))}))
 
     def interfaces(self, agent: str) -> tuple[str, ...]:
         """The phones with which the agent is logged in."""

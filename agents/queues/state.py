@@ -181,6 +181,9 @@ class QueueState:
         agent = self.agent_of(event.member, event.interface)
         if isinstance(event, e.QueueMemberRemoved):
             changed = self._members.remove(agent, event.queue, event.interface)
+        elif isinstance(event, e.QueueMemberPenalty | e.QueueMemberRingInUse):
+            self._members.adjust(agent, event)
+            changed = False
         else:
             changed = self._add_member(agent, event)
         facts = self._count_agents(event.at, event.queue) if changed else []
@@ -191,6 +194,38 @@ class QueueState:
         if self._seen[agent].wrap_up_until != before.wrap_up_until:
             self._deadlines.set(agent, state_machine.due(self._seen[agent], event.at))
         return facts + self._refresh(event.at, agent)
+
+    def members_listed(self, event: e.QueueMembersListed) -> list[AnyFact]:
+        """All memberships there are: after a reload of the queues, of which no event tells.
+
+        Of those known already only the penalty is taken: an event may have overtaken the list.
+        """
+        known = self._members.all()
+        listed = {
+            (self.agent_of(one.member, one.interface), one.queue, one.interface) for one in event.members
+        }
+        gone = [
+            e.QueueMemberRemoved(at=event.at, pbx=event.pbx, queue=queue, interface=interface, member=agent)
+            for agent, queue, interface in known
+            if (agent, queue, interface) not in listed
+        ]
+        changes: list[e.QueueMemberEvent] = []
+        for one in event.members:
+            key = (self.agent_of(one.member, one.interface), one.queue, one.interface)
+            if key not in known:
+                changes.append(one)
+            elif known[key] != one.penalty:
+                changes.append(
+                    e.QueueMemberPenalty(
+                        at=event.at,
+                        pbx=event.pbx,
+                        queue=one.queue,
+                        interface=one.interface,
+                        member=one.member,
+                        penalty=one.penalty,
+                    )
+                )
+        return [fact for one in (*gone, *changes) for fact in self.member(one)]
 
     def _add_member(self, agent: str, event: e.QueueMemberEvent) -> bool:
         # It may also be a second phone at which a configured agent has logged in.
@@ -291,6 +326,8 @@ class QueueState:
             reason="" if state_machine.in_wrap_up_pause(seen) else seen.reason,
             call_id=self._call_of.get(agent),
             queues=self._members.queues(agent),
+            penalties=self._members.penalties(agent),
+            ring_in_use=self._members.ring_in_use(agent),
             direction=seen.direction,
             wrap_up_until=seen.wrap_up_until or None,
             missed=seen.missed,

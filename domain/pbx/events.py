@@ -57,6 +57,18 @@ class Hangup(ChannelEvent, frozen=True, kw_only=True):
     cause_text: str = ""
 
 
+class HangupRequest(ChannelEvent, frozen=True, kw_only=True):
+    """The channel's own party hung up; a Hangup follows."""
+
+    cause: int = 0
+
+
+class SoftHangupRequest(ChannelEvent, frozen=True, kw_only=True):
+    """Something on the PBX hangs the channel up: a command, the dialplan, a limit, the other side's end."""
+
+    cause: int = 0
+
+
 class Hold(ChannelEvent, frozen=True, kw_only=True):
     pass
 
@@ -79,6 +91,21 @@ class DtmfEnd(ChannelEvent, frozen=True, kw_only=True):
 
 class MixMonitorStart(ChannelEvent, frozen=True, kw_only=True):
     pass
+
+
+class RecordingMuted(ChannelEvent, frozen=True, kw_only=True):
+    """The recording of the channel was paused or resumed (MixMonitorMute, PauseMonitor)."""
+
+    muted: bool = True
+    direction: str = ""
+    """`read`, `write` or `both`."""
+
+
+class DialplanStep(ChannelEvent, frozen=True, kw_only=True):
+    """The channel runs an application; only those that tell something about a call are passed on."""
+
+    application: str
+    data: str = ""
 
 
 class MixMonitorStop(ChannelEvent, frozen=True, kw_only=True):
@@ -118,6 +145,15 @@ class DialBegin(ChannelEvent, frozen=True, kw_only=True):
     dest_linkedid: str = ""
     dial_string: str = ""
     dest_state: str = ""
+
+
+class DialState(ChannelEvent, frozen=True, kw_only=True):
+    """What the dialled channel reports meanwhile (Asterisk 14 and newer)."""
+
+    dest_uniqueid: str
+    dest_channel: str
+    status: str = ""
+    """`RINGING`, `PROGRESS` or `PROCEEDING`."""
 
 
 class DialEnd(ChannelEvent, frozen=True, kw_only=True):
@@ -252,6 +288,8 @@ class QueueMemberEvent(PbxEvent, frozen=True, kw_only=True):
     7 ringing and in use, 8 on hold."""
     paused: bool = False
     paused_reason: str = ""
+    ring_in_use: bool | None = None
+    """Whether the queue rings the member while it talks; `None`: not told (QueueStatus never does)."""
 
 
 class QueueMemberAdded(QueueMemberEvent, frozen=True, kw_only=True):
@@ -264,6 +302,26 @@ class QueueMemberStatus(QueueMemberEvent, frozen=True, kw_only=True):
 
 class QueueMemberPause(QueueMemberEvent, frozen=True, kw_only=True):
     pass
+
+
+class QueueMemberPenalty(QueueMemberEvent, frozen=True, kw_only=True):
+    """`penalty` was changed; of the other fields only those that name the member count."""
+
+
+class QueueMemberRingInUse(QueueMemberEvent, frozen=True, kw_only=True):
+    """`ring_in_use` was changed; likewise."""
+
+
+class QueueMembersListed(PbxEvent, frozen=True, kw_only=True):
+    """All members of all queues, asked for: a reload of the queues sends no events of its own."""
+
+    members: tuple[QueueMemberStatus, ...]
+
+
+class Reload(PbxEvent, frozen=True, kw_only=True):
+    """A module was reloaded; `All`: every one. The CLI's `queue reload` does not tell."""
+
+    module: str
 
 
 class QueueMemberRemoved(QueueMemberEvent, frozen=True, kw_only=True):
@@ -323,17 +381,22 @@ AnyPbxEvent = (
     | NewConnectedLine
     | Rename
     | Hangup
+    | HangupRequest
+    | SoftHangupRequest
     | Hold
     | Unhold
     | VarSet
     | DtmfEnd
     | MixMonitorStart
     | MixMonitorStop
+    | RecordingMuted
+    | DialplanStep
     | BridgeEnter
     | BridgeLeave
     | BridgeDestroy
     | BridgeMerge
     | DialBegin
+    | DialState
     | DialEnd
     | LocalBridge
     | LocalOptimizationEnd
@@ -351,6 +414,10 @@ AnyPbxEvent = (
     | QueueMemberAdded
     | QueueMemberStatus
     | QueueMemberPause
+    | QueueMemberPenalty
+    | QueueMemberRingInUse
+    | QueueMembersListed
+    | Reload
     | QueueMemberRemoved
     | AgentCalled
     | AgentConnect

@@ -1,14 +1,15 @@
 """The link to one PBX: kept up for as long as `run()` runs, resynchronised on every connection."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import structlog
 from msgspec import Struct
 
-from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused
-from domain.pbx.events import AnyPbxEvent, FullyBooted
+from domain.pbx.errors import ActionRefused, ActionTimeout, ConnectionLost, LoginRefused, PbxError
+from domain.pbx.events import AnyPbxEvent, FullyBooted, QueueMembersListed, Reload
 from domain.pbx.snapshot import PbxSnapshot
 from domain.text import line
 from gateway import clock
@@ -16,7 +17,7 @@ from gateway.asterisk.event_clock import EventClock
 from gateway.asterisk.manager import HardenedManager, backoff
 from gateway.asterisk.normalise import WANTED, normalise
 from gateway.asterisk.protocol import Headers, HeaderValue, Response
-from gateway.asterisk.snapshot import Rows, take_snapshot
+from gateway.asterisk.snapshot import Rows, queue_rows, take_snapshot
 from gateway.settings import PbxSettings
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,10 @@ REFUSED_RETRY_S = 30.0
 """A refused login is a configuration problem: frequent retries would only fill the PBX's security log."""
 MOVED_TOLD_EVERY_S = 600.0
 """How often the log repeats that a PBX's clock is another."""
+
+MEMBERS_EVERY_S = 300.0
+"""How often the queues' members are listed, besides after a reload that the PBX reports."""
+QUEUES_RELOADED = frozenset({"All", "app_queue", ""})
 
 
 class LinkState(Struct, frozen=True, kw_only=True):
@@ -62,6 +67,8 @@ class PbxLink:
         self._on_snapshot = on_snapshot
         self._manager: HardenedManager | None = None
         self._resync = False
+        self._reloaded = asyncio.Event()
+        """The queues may have other members now."""
         self._clock = EventClock(self._clock_moved)
         self._moved_told_at = -MOVED_TOLD_EVERY_S
         self.state = LinkState(pbx=settings.name, phase="disconnected", reason="not connected yet")
@@ -130,7 +137,27 @@ class PbxLink:
         manager.held = False
         await self._say("up")
         log.info("pbx_link_up", pbx=settings.name, host=settings.host, port=settings.port)
-        await manager.serve()
+        members = asyncio.create_task(self._watch_members())
+        try:
+            await manager.serve()
+        finally:
+            members.cancel()
+
+    async def _watch_members(self) -> None:
+        """List the queues' members after a reload, and now and then: `queue reload` tells nobody."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reloaded.wait(), MEMBERS_EVERY_S)
+            self._reloaded.clear()
+            try:
+                rows, at = await self._list("QueueStatus", {}), clock.now()
+                queues = queue_rows(rows, self._settings.name, at)
+                members = tuple(member for queue in queues for member in queue.members)
+                await self._on_event(QueueMembersListed(at=at, pbx=self._settings.name, members=members))
+            except PbxError as error:
+                log.warning("queue_members_not_listed", pbx=self._settings.name, error=str(error))
+            except Exception:
+                log.exception("queue_members_not_handled", pbx=self._settings.name)
 
     async def _synchronise(self) -> None:
         snapshot = await take_snapshot(self._settings.name, self._list, self._single)
@@ -148,6 +175,10 @@ class PbxLink:
             if self._resync:
                 asyncio.get_running_loop().call_soon(self._close)
             self._resync = True
+            return
+        if isinstance(event, Reload):
+            if event.module in QUEUES_RELOADED:
+                self._reloaded.set()
             return
         await self._on_event(event)
 

@@ -100,6 +100,10 @@ def _flag(headers: Headers, name: str) -> bool:
     return headers.get(name, "").strip().lower() in ("1", "yes", "true")
 
 
+def _if_told(headers: Headers, name: str) -> bool | None:
+    return _flag(headers, name) if headers.get(name, "") else None
+
+
 _MEMBER: list[Field] = [
     ("queue", _T, "Queue"),
     ("interface", _T, "Interface"),
@@ -112,6 +116,7 @@ _MEMBER: list[Field] = [
     ("status", _I, "Status"),
     ("paused", _flag, "Paused"),
     ("paused_reason", _T, "PausedReason"),
+    ("ring_in_use", _if_told, "Ringinuse"),
 ]
 _AGENT: list[Field] = [
     ("queue", _T, "Queue"),
@@ -136,12 +141,18 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "NewConnectedLine": (ev.NewConnectedLine, "", []),
     "Rename": (ev.Rename, "", [("new_name", _T, "Newname")]),
     "Hangup": (ev.Hangup, "", [("cause", _I, "Cause"), ("cause_text", _T, "Cause-txt")]),
+    "HangupRequest": (ev.HangupRequest, "", [("cause", _I, "Cause")]),
+    "SoftHangupRequest": (ev.SoftHangupRequest, "", [("cause", _I, "Cause")]),
     "Hold": (ev.Hold, "", []),
     "Unhold": (ev.Unhold, "", []),
     "VarSet": (ev.VarSet, "", [("variable", _T, "Variable"), ("value", _T, "Value")]),
     "DTMFEnd": (ev.DtmfEnd, "", [("digit", _T, "Digit"), ("direction", _T, "Direction")]),
     "MixMonitorStart": (ev.MixMonitorStart, "", []),
     "MixMonitorStop": (ev.MixMonitorStop, "", []),
+    "MixMonitorMute": (ev.RecordingMuted, "", [("muted", _flag, "State"), ("direction", _T, "Direction")]),
+    "PauseMonitor": (ev.RecordingMuted, "", [("muted", lambda *_: True, "")]),
+    "UnpauseMonitor": (ev.RecordingMuted, "", [("muted", lambda *_: False, "")]),
+    "Newexten": (ev.DialplanStep, "", [("application", _T, "Application"), ("data", _T, "AppData")]),
     "BridgeEnter": (
         ev.BridgeEnter,
         "",
@@ -169,6 +180,7 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
             ("dest_state", _T, "DestChannelStateDesc"),
         ],
     ),
+    "DialState": (ev.DialState, "", [*_DEST, ("status", _T, "DialStatus")]),
     "DialEnd": (ev.DialEnd, "", [*_DEST, ("status", _T, "DialStatus"), ("forward", _T, "Forward")]),
     "LocalBridge": (
         ev.LocalBridge,
@@ -243,6 +255,9 @@ _TABLE: dict[str, tuple[type[Any], str | None, list[Field]]] = {
     "QueueMemberAdded": (ev.QueueMemberAdded, None, _MEMBER),
     "QueueMemberStatus": (ev.QueueMemberStatus, None, _MEMBER),
     "QueueMemberPause": (ev.QueueMemberPause, None, _MEMBER),
+    "QueueMemberPenalty": (ev.QueueMemberPenalty, None, _MEMBER),
+    "QueueMemberRinginuse": (ev.QueueMemberRingInUse, None, _MEMBER),
+    "Reload": (ev.Reload, None, [("module", _T, "Module")]),
     "QueueMemberRemoved": (ev.QueueMemberRemoved, None, _MEMBER),
     "AgentCalled": (ev.AgentCalled, "", _AGENT),
     "AgentConnect": (ev.AgentConnect, "", [*_AGENT, _HOLD, ("ring_time", _N, "RingTime")]),
@@ -259,9 +274,18 @@ WANTED = frozenset({*_TABLE, "Shutdown"})
 """The names of the events worth parsing."""
 
 
+TELLING_APPS = frozenset({"voicemail", "minivmrecord", "pausemonitor", "unpausemonitor", "zapateller"})
+"""Applications that tell something about a call; and any in a context of a blacklist."""
+
+
 def _wanted_variable(variable: str) -> bool:
     """Whether it is one of the gateway's own variables, or app_queue's on how a wait ended."""
     return variable.startswith("HOTLINE_") or variable == "QUEUESTATUS"
+
+
+def _wanted_step(headers: Headers) -> bool:
+    """Whether a step in the dialplan tells something about the call."""
+    return headers.get("Application", "").lower() in TELLING_APPS or "blacklist" in headers.get("Context", "")
 
 
 def normalise(headers: Headers, pbx: str, received_at: float, clock: Clock = _taken) -> AnyPbxEvent | None:
@@ -279,6 +303,8 @@ def normalise(headers: Headers, pbx: str, received_at: float, clock: Clock = _ta
     if row is None:
         return None
     if name == "VarSet" and not _wanted_variable(headers.get("Variable", "")):
+        return None
+    if name == "Newexten" and not _wanted_step(headers):
         return None
     cls, prefix, fields = row
     kwargs: dict[str, Any] = {"at": clock(number(headers, "Timestamp"), received_at), "pbx": pbx}

@@ -15,6 +15,7 @@ from panoramisk.ami_protocol import AMIProtocol
 
 from domain.pbx.errors import ActionTimeout, ConnectionLost
 from domain.text import line
+from gateway.asterisk.normalise import TELLING_APPS
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ MAX_HEADERS = 2000
 MAX_LIST = 200_000
 _END = b"\r\n\r\n"
 _VAR_SET = b"Event: VarSet\r"
+_STEP = b"Event: Newexten\r"
+_WANTED_STEPS = tuple(b"\r\napplication: " + name.encode() for name in TELLING_APPS)
 _WANTED_VARIABLES = (b"\r\nVariable: HOTLINE_", b"\r\nVariable: QUEUESTATUS\r")
 """Variables worth parsing: two out of five events are VarSet. A test keeps this in step with `normalise`."""
 _GREETING = b"Asterisk Call Manager/"
@@ -89,6 +92,11 @@ def parse_headers(text: str) -> Headers:
         else:
             headers[name] = value
     return headers
+
+
+def _step_tells(piece: bytes) -> bool:
+    """Whether a step in the dialplan (in lower case) tells something about a call."""
+    return b"blacklist" in piece or any(one in piece for one in _WANTED_STEPS)
 
 
 class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
@@ -206,6 +214,8 @@ class HardenedProtocol(AMIProtocol):  # type: ignore[misc]
                 and piece.startswith(_VAR_SET)
                 and not any(m in piece for m in _WANTED_VARIABLES)
             ):
+                return
+            if wanted is not None and piece.startswith(_STEP) and not _step_tells(piece.lower()):
                 return
         if len(piece) > MAX_MESSAGE:
             self._dropped("too long")

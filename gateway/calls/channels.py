@@ -35,7 +35,18 @@ class Channel(Struct):
     """The other half of a Local channel."""
     parent: str | None = None
     """The channel that dialled it."""
+    dialled_at: float | None = None
+    """When somebody began to call it; `None` once that is over."""
     ringing: bool = False
+    """It rings. An agent's phone says so itself; one outside is taken to ring while it is called."""
+    ringing_at: float | None = None
+    """When it, or a phone behind this Local channel, said that it rings."""
+    behind: str | None = None
+    """The agent whose phone rings behind this Local channel."""
+    dial_status: str = ""
+    """How calling it ended (DIALSTATUS), as far as it says why."""
+    missed: str | None = None
+    """The agent app_queue gave up on before the phone rang: its hang-up cause will say why."""
     parked: str | None = None
     """The parking space."""
     spoke_at: str | None = None

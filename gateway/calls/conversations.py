@@ -82,7 +82,7 @@ class Conversations:
             for one, leg in legs:
                 if leg.side is Side.AGENT and leg.agent is not None:
                     call = self.begin_conversation(at, call, one, leg.agent, 0.0)
-        elif call.talking and legs:
+        elif call.talking and legs and sum(not one.local for one in parties) > 1:
             # No conversation begins, so nothing else would report the change.
             registry.tell(f.CallUpdated(at=at, call=call, what="consultation"))
         call = self._left_behind(at, call, parties)

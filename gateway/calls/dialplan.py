@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from domain.calls import Recording
+from domain.calls import Incident, IncidentKind, Recording
 from domain.facts import CallUpdated
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
@@ -12,6 +12,14 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
 IVR = "HOTLINE_IVR_"
+MAILBOXES = frozenset({"voicemail", "minivmrecord"})
+BLACKLIST = "blacklist"
+"""Part of the name of the contexts that check a number (FreePBX: `app-blacklist-check`)."""
+REFUSING = frozenset({"zapateller", "answer", "playback", "hangup", "busy", "congestion", "playtones"})
+"""Applications that run there only for a number on the list."""
+MAX_INCIDENTS = 200
+_RECORDING = frozenset({IncidentKind.RECORDING_PAUSED, IncidentKind.RECORDING_RESUMED})
+_PAIRS = dict.fromkeys(_RECORDING, _RECORDING)
 
 
 class Dialplan:
@@ -56,6 +64,35 @@ class Dialplan:
         else:
             return
         registry.tell(CallUpdated(at=event.at, call=call, what=name))
+
+    def on_step(self, event: e.DialplanStep) -> None:
+        """The dialplan sends the caller to a mailbox, refuses them, or pauses a recording."""
+        application = event.application.lower()
+        if application in MAILBOXES:
+            self._incident(event, IncidentKind.VOICEMAIL, event.data.partition(",")[0])
+        elif application == "pausemonitor":
+            self._incident(event, IncidentKind.RECORDING_PAUSED)
+        elif application == "unpausemonitor":
+            self._incident(event, IncidentKind.RECORDING_RESUMED)
+        elif BLACKLIST in event.context.lower() and application in REFUSING:
+            self._incident(event, IncidentKind.BLOCKED)
+
+    def on_recording_muted(self, event: e.RecordingMuted) -> None:
+        """A recording is paused or resumed: its file has silence, or a gap."""
+        kind = IncidentKind.RECORDING_PAUSED if event.muted else IncidentKind.RECORDING_RESUMED
+        self._incident(event, kind, "" if event.direction == "both" else event.direction)
+
+    def _incident(self, event: ChannelEvent, kind: IncidentKind, detail: str = "") -> None:
+        call = self._registry.call(event)
+        if call is None or len(call.incidents) >= MAX_INCIDENTS:
+            return
+        detail = detail[:64]
+        last = next((one for one in reversed(call.incidents) if one.kind in _PAIRS.get(kind, {kind})), None)
+        if last is not None and (last.kind, last.detail) == (kind, detail):
+            return  # told already: each step of a refusal, both legs of a recording
+        incident = Incident(at=event.at, kind=kind, detail=detail)
+        call = self._registry.change(call, incidents=(*call.incidents, incident))
+        self._registry.tell(CallUpdated(at=event.at, call=call, what=kind.value))
 
     def on_mix_monitor_start(self, event: e.MixMonitorStart) -> None:
         """Recording has started: the first sample is taken now."""

@@ -7,6 +7,7 @@ from domain.calls import Call, CallState, Direction, EndReason, Party, Side, Tra
 from domain.pbx import events as e
 from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
+from gateway.calls.hangups import ended
 from gateway.calls.registry import CallRegistry, closed
 
 NORMAL_CLEARING = 16
@@ -205,7 +206,7 @@ class Lifecycle:
             if talk.ended_at is None:
                 call = self._conversations.end_conversation(at, call, talk.channel)
         agents = {leg.agent for leg in call.legs if leg.agent} | {talk.agent for talk in call.conversations}
-        call = structs.replace(closed(call, at), end_reason=reason)
+        call = ended(closed(call, at), at, reason, reported=registry.reports_hangups)
         registry.forget(call.id)
         for agent in agents:
             registry.show(at, agent)

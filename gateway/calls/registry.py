@@ -62,6 +62,8 @@ class CallRegistry:
         self._phones: dict[str, dict[str, None]] = {}
         self._shown: dict[str, _Phone] = {}
         self._facts: list[AnyFact] = []
+        self.reports_hangups = False
+        """Whether this PBX says which party hangs up (HangupRequest)."""
 
     # -- facts ---------------------------------------------------------------------------------------------
     def tell(self, *facts: AnyFact) -> None:
@@ -262,6 +264,7 @@ class CallRegistry:
             party=Party(channel.caller_number, channel.caller_name),
             created_at=channel.created_at,
             agent=channel.agent,
+            ringing_at=channel.ringing_at,
             answered_at=channel.created_at if channel.state == "Up" else None,
             bridge=channel.bridge,
         )

@@ -171,6 +171,7 @@ def _channel(
     channel = _channel_of(registry, row, call_id)
     channel.queue = waiting_in.get(row.uniqueid)
     channel.ringing = row.state == "Ringing"
+    channel.ringing_at = row.started_at if channel.ringing else None
     channel.parked = "" if row.bridge in holding else None
     registry.add(channel)
     registry.alias(channel.linkedid, call_id)
@@ -186,6 +187,7 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
     for leg in call.legs:
         here = live.get(leg.uniqueid)
         if here is not None:
+            here.ringing_at = leg.ringing_at or here.ringing_at
             if here.agent is None and leg.agent is not None and here.local:
                 registry.set_agent(here, leg.agent)
             call = registry.set_leg(

@@ -23,12 +23,23 @@ from gateway.calls.call_recovery import CallRecovery
 from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
+from gateway.calls.hangups import Hangups
 from gateway.calls.lifecycle import Lifecycle
 from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
 
 DAY_S = 86_400.0
+
+
+def _each(*handlers: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A handler that calls several, in order."""
+
+    def handle(event: AnyPbxEvent) -> None:
+        for handler in handlers:
+            handler(event)
+
+    return handle
 
 
 class CallTracker:
@@ -43,23 +54,31 @@ class CallTracker:
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
         self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
+        hangups = Hangups(self.registry)
         ringing = Ringing(self.registry, self.conversations)
         transfers = Transfers(self.registry, self.conversations)
         dialplan = Dialplan(self.registry, self.conversations)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
-            e.NewState: lifecycle.on_new_state,
+            e.NewState: _each(lifecycle.on_new_state, ringing.on_new_state),
             e.NewCallerId: lifecycle.on_new_caller_id,
             e.Rename: lifecycle.on_rename,
-            e.Hangup: lifecycle.on_hangup,
-            e.BridgeEnter: CallRecovery(self.registry, self.conversations).on_bridge_enter,
-            e.BridgeLeave: self.conversations.on_bridge_leave,
+            e.Hangup: _each(ringing.on_hangup, lifecycle.on_hangup),
+            e.HangupRequest: hangups.on_hangup_request,
+            e.SoftHangupRequest: hangups.on_soft_hangup_request,
+            e.BridgeEnter: _each(
+                hangups.on_bridge_enter, CallRecovery(self.registry, self.conversations).on_bridge_enter
+            ),
+            e.BridgeLeave: _each(hangups.on_bridge_leave, self.conversations.on_bridge_leave),
             e.Hold: self.conversations.on_hold,
             e.Unhold: self.conversations.on_unhold,
             e.VarSet: dialplan.on_var_set,
             e.MixMonitorStart: dialplan.on_mix_monitor_start,
             e.MixMonitorStop: dialplan.on_mix_monitor_stop,
+            e.RecordingMuted: dialplan.on_recording_muted,
+            e.DialplanStep: dialplan.on_step,
             e.DialBegin: ringing.on_dial_begin,
+            e.DialState: ringing.on_dial_state,
             e.DialEnd: ringing.on_dial_end,
             e.QueueCallerJoin: ringing.on_queue_caller_join,
             e.QueueCallerAbandon: ringing.on_queue_caller_abandon,
@@ -67,7 +86,7 @@ class CallTracker:
             e.AgentCalled: ringing.on_agent_called,
             e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
             e.AgentConnect: ringing.on_agent_connect,
-            e.AgentComplete: ringing.on_agent_complete,
+            e.AgentComplete: _each(hangups.on_agent_complete, ringing.on_agent_complete),
             e.BlindTransfer: transfers.on_blind_transfer,
             e.AttendedTransfer: transfers.on_attended_transfer,
             e.Pickup: transfers.on_pickup,
@@ -79,7 +98,10 @@ class CallTracker:
             e.QueueMemberAdded: self._on_queue_member,
             e.QueueMemberStatus: self._on_queue_member,
             e.QueueMemberPause: self._on_queue_member,
+            e.QueueMemberPenalty: self._on_queue_member,
+            e.QueueMemberRingInUse: self._on_queue_member,
             e.QueueMemberRemoved: self._on_queue_member,
+            e.QueueMembersListed: self._on_queue_members_listed,
             e.DeviceStateChange: self._on_device_state_change,
         }
 
@@ -111,6 +133,9 @@ class CallTracker:
 
     def _on_queue_member(self, event: e.QueueMemberEvent) -> None:
         self.registry.tell(*self.queue_state.member(event))
+
+    def _on_queue_members_listed(self, event: e.QueueMembersListed) -> None:
+        self.registry.tell(*self.queue_state.members_listed(event))
 
     def _on_device_state_change(self, event: e.DeviceStateChange) -> None:
         self.registry.tell(*self.queue_state.device(event))

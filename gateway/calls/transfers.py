@@ -42,7 +42,7 @@ class Transfers:
         origin = registry.party(event.original_uniqueid) or registry.party(event.second_uniqueid)
         dialled = [one for one in registry.channels_of(second) if one.parent == event.second_uniqueid]
         answered = [one for one in dialled if one.state == "Up" and not one.ringing]
-        rings = [one for one in dialled if one.ringing]
+        rings = [one for one in dialled if one.ringing or one.dialled_at is not None]
         # The event names no target, or one that is already gone, if the two are not in a bridge yet
         # (completed within milliseconds of the answer) or if a Local channel was optimised away.
         known = {event.original_uniqueid, event.second_uniqueid, event.transferee_uniqueid}

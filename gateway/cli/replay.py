@@ -19,6 +19,7 @@ from gateway.cli.main import ConfigOption, app, err, read_settings
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from gateway.replay.capture import Counts
     from gateway.replay.timeline import Timeline
 
 Piece = TypeVar("Piece")
@@ -47,7 +48,7 @@ def replay(
 ) -> None:
     """Replay a recorded log as the gateway would have seen it live, and print each call's timeline.
 
-    Exit code 2 if there is nothing to read. Progress goes to standard error.
+    Exit code 2 if there is nothing to read, or nothing of a call in it. Progress goes to standard error.
     """
     settings = read_settings(config)
     if (file is None) == (since is None):
@@ -109,10 +110,10 @@ def _file(
             facts = facts_of(told(lines), pbx, configured, profiles, counts)
         for fact in facts:
             if (over := timelines.add(fact)) is not None:
-                _show(over, wanted, as_json)
+                _show(over, wanted, as_json, counts)
                 timelines.take(over.call.id)
     for timeline in timelines.open():
-        _show(timeline, wanted, as_json)
+        _show(timeline, wanted, as_json, counts)
     err.print(
         f"{counts.messages} messages, {counts.events} events folded,"
         f" {counts.passed_over} other lines passed over"
@@ -123,9 +124,34 @@ def _file(
     )
     if counts.torn:
         err.print(f"packets are missing in {counts.torn} places: what they carried is not in the picture")
+    for word in _cautions(counts):
+        err.print(word)
+
+
+def _cautions(counts: "Counts") -> Iterator[str]:
+    """What cannot be known from the capture, in plain words."""
     if counts.dateless and not counts.stamped:
-        err.print(
+        yield (
             "the capture has times of day without dates: `tcpdump -tttt` and `timestampevents=yes` give both"
+        )
+    if counts.timeless:
+        yield "nothing in the log says when anything happened: times and lengths are not known"
+    elif counts.unstamped:
+        yield (
+            "the log has no time stamps: times are those in the channels' unique ids and app_queue's own"
+            " seconds, lengths are at least what is shown; `timestampevents=yes` in manager.conf gives them"
+        )
+    if counts.old:
+        yield (
+            "the PBX is an Asterisk before 12: which calls belong together is taken from who dialled whom,"
+            " and transfers are told as far as it names them"
+        )
+    if counts.begun:
+        yield f"calls that had begun before the capture: {counts.begun}; what happened before is not known"
+    if counts.untold:
+        yield (
+            f"channels that had begun before the capture, first mentioned late in it: {counts.untold};"
+            " they are not in the picture"
         )
 
 
@@ -166,19 +192,23 @@ async def _since(settings: Settings, begin: float, wanted: str, as_json: bool) -
     )
 
 
-def _show(timeline: "Timeline", wanted: str, as_json: bool) -> None:
+def _show(timeline: "Timeline", wanted: str, as_json: bool, counts: "Counts | None" = None) -> None:
     call = timeline.call
     if wanted not in call.id:
         return
     if as_json:
         typer.echo(msgspec.json.encode(timeline))
         return
-    begun = datetime.fromtimestamp(call.started_at).astimezone()
-    lasted = (
-        f"{call.ended_at - call.started_at:.1f} s" if call.ended_at is not None else "未结束 still going on"
-    )
+    begun = f"{datetime.fromtimestamp(call.started_at).astimezone():%Y-%m-%d %H:%M:%S}"
+    lasted = "未结束 still going on"
+    if call.ended_at is not None:
+        lasted = f"{call.ended_at - call.started_at:.1f} s"
+        if counts is not None and counts.unstamped:
+            lasted = f"至少 at least {lasted}"
+    if counts is not None and counts.timeless:
+        begun, lasted = "时间不详 time not known", "时长不详 length not known"
     lines = [
-        f"\n{call.id}  {begun:%Y-%m-%d %H:%M:%S}  主叫 caller {_plain(call.caller.number) or '?'}"
+        f"\n{call.id}  {begun}  主叫 caller {_plain(call.caller.number) or '?'}"
         f"  被叫 called {_plain(call.called) or '?'}  线路 line {call.line or '-'}  {lasted}"
     ]
     lines += [f"  {entry.offset:+10.3f}  {_plain(entry.text)}" for entry in timeline.entries]

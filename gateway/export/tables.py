@@ -10,6 +10,7 @@ from msgspec import Struct
 from domain.audit import AuditEntry
 from domain.deliveries import DeliveryView
 from domain.figures import AgentFigures, QueueFigures
+from domain.hangup_causes import in_words
 from domain.history import CallSummary, OrderOfCall, text_of
 from domain.lines import Line
 from domain.queues import AgentStatus
@@ -21,6 +22,7 @@ from gateway.export.words import (
     DELIVERY_STATES,
     DIRECTIONS,
     END_REASONS,
+    ENDED_BY,
     HEADERS,
     ORDER_STATES,
     ROLES,
@@ -109,6 +111,8 @@ def calls(context: TableContext) -> Table[CallSummary]:
             column("called", lambda one: one.called),
             column("agent", lambda one: context.listed([context.agent(agent) for agent in one.agents]), 18),
             column("end_reason", lambda one: of(END_REASONS, one.end_reason) if one.end_reason else "", 16),
+            column("ended_by", lambda one: of(ENDED_BY, one.ended_by) if one.ended_by else "", 8),
+            column("hangup_cause", lambda one: context.words(in_words(one.hangup_cause)), 20),
             column("waited", lambda one: _seconds(one.waited), 10),
             column("talked", lambda one: _seconds(one.talked), 10),
             column("held", lambda one: _seconds(one.held), 10),

@@ -6,7 +6,7 @@ Each entry is (Chinese, English).
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from domain.calls import Direction, EndReason
+from domain.calls import Direction, EndedBy, EndReason
 from domain.orders import OrderState
 from domain.queues import AgentState
 
@@ -59,6 +59,8 @@ HEADERS: Mapping[str, Both] = {
     "did": ("操作", "Action"),
     "direction": ("方向", "Direction"),
     "end_reason": ("结束原因", "How it ended"),
+    "ended_by": ("挂机方", "Hung up by"),
+    "hangup_cause": ("挂机原因", "Hang-up cause"),
     "endpoint": ("接收系统", "Endpoint"),
     "ended": ("结束时间", "Ended"),
     "external_id": ("外部编号", "External ID"),
@@ -130,6 +132,11 @@ END_REASONS: Mapping[EndReason, Both] = {
     EndReason.FAILED: ("呼叫失败", "Failed"),
     EndReason.MERGED: ("并入其他通话", "Merged into another"),
     EndReason.UNSEEN: ("结束未观测", "End not seen"),
+}
+ENDED_BY: Mapping[EndedBy, Both] = {
+    EndedBy.CALLER: ("对方", "The other side"),
+    EndedBy.AGENT: ("坐席", "The agent"),
+    EndedBy.SYSTEM: ("系统", "The system"),
 }
 ORDER_STATES: Mapping[OrderState, Both] = {
     OrderState.DRAFT: ("草稿", "Draft"),

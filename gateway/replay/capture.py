@@ -4,9 +4,10 @@ Anything that is not an AMI message is skipped: prompts, typed commands, packet 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Headers = dict[str, str]
 
@@ -30,6 +31,20 @@ class Counts(Struct):
     """The capture has only times of day, no dates."""
     stamped: bool = False
     """The PBX reports when its events happened."""
+    unstamped: bool = False
+    """Neither the PBX nor the capture says when: times are of unique ids, where they tell."""
+    timeless: bool = False
+    """Not even those."""
+    old: bool = False
+    """The capture is of an Asterisk before 12."""
+    calls: int = 0
+    """Calls told."""
+    begun: int = 0
+    """Calls that had begun before the capture."""
+    untold: int = 0
+    """Channels that had begun before and were first mentioned too late to be told."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How often each kind of event came that says nothing of a call."""
 
 
 class Messages:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from domain import facts as f
-from domain.calls import Call, EndReason
+from domain.calls import Call, EndedBy, EndReason, Incident, IncidentKind, MissedReason
 from domain.facts import AnyFact
+from domain.hangup_causes import in_words
 
+BEFORE_CAPTURE = "before_capture"
+"""`CallUpdated.what` of a call that went on already when the capture began."""
 END = {
     EndReason.COMPLETED: "通话完成 completed",
     EndReason.ABANDONED_IVR: "语音导航中挂机 abandoned in IVR",
@@ -18,6 +21,26 @@ END = {
     EndReason.MERGED: "并入另一通话 merged into another call",
     EndReason.FAILED: "未接通 failed",
     EndReason.UNSEEN: "结束时未被监视 ended unseen",
+}
+
+MISSED = {
+    MissedReason.NO_ANSWER: "未应答 agent {} did not answer",
+    MissedReason.DECLINED: "拒接 agent {} declined",
+    MissedReason.BUSY: "忙 agent {} was busy",
+    MissedReason.UNREACHABLE: "无法接通 agent {} could not be reached",
+}
+
+ENDED_BY = {
+    EndedBy.CALLER: "对方挂机 the caller's side hung up",
+    EndedBy.AGENT: "坐席挂机 the agent's side hung up",
+    EndedBy.SYSTEM: "系统挂机 hung up by the system",
+}
+
+INCIDENTS: dict[str, str] = {
+    IncidentKind.VOICEMAIL: "转语音信箱 sent to voicemail",
+    IncidentKind.BLOCKED: "拦截 blocked by the PBX",
+    IncidentKind.RECORDING_PAUSED: "录音暂停 recording paused",
+    IncidentKind.RECORDING_RESUMED: "录音恢复 recording resumed",
 }
 
 
@@ -89,7 +112,8 @@ def words(fact: f.CallFact) -> str:
         case f.AgentRinging():
             return f"坐席振铃 agent {fact.agent} rings ({fact.channel})"
         case f.AgentMissed():
-            return f"未应答 agent {fact.agent} did not answer, rang {fact.rang:.1f} s"
+            rang = f", rang {fact.rang:.1f} s" if fact.rang else ""
+            return MISSED[fact.reason].format(fact.agent) + rang
         case f.CallAnswered():
             return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
         case f.CallHeld():
@@ -106,11 +130,27 @@ def words(fact: f.CallFact) -> str:
             return f"转接 {fact.transfer_type.value} transfer to {fact.target or '?'}: {fact.result or '?'}"
         case f.CallEnded():
             reason = END.get(call.end_reason, str(call.end_reason)) if call.end_reason else "?"
-            return f"结束 ended: {reason}"
+            return f"结束 ended: {reason}{_goodbye(call)}"
         case f.CallUpdated(what=what) if what.startswith("HOTLINE_IVR_"):
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
+        case f.CallUpdated(what="before_capture"):
+            return "抓包前已开始 had begun before the capture: what happened until here is not known"
+        case f.CallUpdated(what=f.RESYNC):
+            return "重新同步 found going on when the link to the PBX was back"
         case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone recovered the call"
+        case f.CallUpdated(what=what) if what in INCIDENTS:
+            detail = call.incidents[-1].detail if call.incidents else ""
+            return INCIDENTS[what] + (f" ({detail})" if detail else "")
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__
+
+
+def _goodbye(call: Call) -> str:
+    who = ENDED_BY.get(call.ended_by, "") if call.ended_by else ""
+    chinese, english = in_words(call.hangup_cause)
+    cause = f"{chinese} {english.partition(' ')[2]}" if chinese else ""
+    blocked = call.incidents and call.incidents[-1] == Incident(call.ended_at or 0.0, IncidentKind.BLOCKED)
+    who = f"{INCIDENTS[IncidentKind.BLOCKED]}; {who}".rstrip("; ") if blocked else who
+    return (f"; {who}" if who else "") + (f" ({cause})" if cause else "")

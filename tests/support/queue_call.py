@@ -72,6 +72,7 @@ ARRIVAL = [
 RINGING = [
     channel(e.NewChannel, 4.0, AGENT, state="Down"),
     agent_event(e.AgentCalled, 4.1),
+    channel(e.NewState, 4.1, AGENT, state="Ringing"),
 ]
 
 ANSWERED = [

@@ -106,6 +106,25 @@ describe('recordings on one axis', () => {
   })
 })
 
+it('an end says who hung up and why, and what has no table of its own is told', () => {
+  const call: Call = {
+    id: 'c', pbx: 'main', linkedid: '1', direction: 'inbound', state: 'ended', caller: { number: '139' },
+    called: '12345', started_at: 100, ended_at: 170, end_reason: 'completed', ended_by: 'agent', hangup_cause: 16,
+    incidents: [
+      { at: 120, kind: 'recording_paused' },
+      { at: 130, kind: 'recording_resumed' },
+      { at: 150, kind: 'voicemail', detail: '7006@default' },
+    ],
+  }
+  expect(happened(call).map((one) => [one.kind, one.target, one.by, one.cause])).toEqual([
+    ['inbound', '12345', undefined, undefined],
+    ['recording_paused', '', undefined, undefined],
+    ['recording_resumed', '', undefined, undefined],
+    ['voicemail', '7006@default', undefined, undefined],
+    ['ended', undefined, 'agent', 16],
+  ])
+})
+
 it('what happened on a call is told in order', () => {
   const call: Call = {
     id: 'c', pbx: 'main', linkedid: '1', direction: 'inbound', state: 'ended', caller: { number: '139' },

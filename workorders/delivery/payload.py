@@ -56,6 +56,8 @@ def build_payload(
             "answered_at": instant(call.answered_at),
             "ended_at": instant(call.ended_at),
             "end_reason": call.end_reason.value if call.end_reason else None,
+            "ended_by": call.ended_by.value if call.ended_by else None,
+            "hangup_cause": call.hangup_cause,
             "source": call.source.value,
             "waited_s": _between(call.queued_at, call.answered_at),
             "talked_s": round(talked, 3),

@@ -21,6 +21,10 @@ export type Kind =
   | 'recall'
   | 'conference'
   | 'conferenceOver'
+  | 'voicemail'
+  | 'blocked'
+  | 'recording_paused'
+  | 'recording_resumed'
   | 'ended'
 
 export interface Happening {
@@ -33,6 +37,9 @@ export interface Happening {
   readonly target?: string
   /** Asterisk's word, where it did not succeed; the reason of an end. */
   readonly result?: string
+  /** Of an end: who hung up, and the Q.850 cause. */
+  readonly by?: string
+  readonly cause?: number
 }
 
 /** Everything that the call tells, oldest first; things of one instant in the order in which they come about. */
@@ -56,6 +63,11 @@ export function happened(call: Call): Happening[] {
     add('conference', one.started_at, { target: one.members.map((member) => member.party).join('、') })
     add('conferenceOver', one.ended_at)
   }
-  add('ended', call.ended_at, { result: call.end_reason ?? '' })
+  for (const one of call.incidents ?? []) add(one.kind, one.at, { target: one.detail ?? '' })
+  add('ended', call.ended_at, {
+    result: call.end_reason ?? '',
+    ...(call.ended_by ? { by: call.ended_by } : {}),
+    ...(call.hangup_cause ? { cause: call.hangup_cause } : {}),
+  })
   return all.sort((a, b) => a.at - b.at) // stable
 }

@@ -1,6 +1,6 @@
 // What `/history`, `/calls/{id}` and `/recordings` answer (docs/history.md). Instants are POSIX seconds, spans seconds.
 
-import type { Call, CallSource, CallState, Direction, EndReason, Order, OrderState, Party, Utterance } from '@/stream/frames.ts'
+import type { Call, CallSource, CallState, Direction, EndedBy, EndReason, Order, OrderState, Party, Utterance } from '@/stream/frames.ts'
 
 export interface CallSummary {
   readonly id: string
@@ -15,6 +15,9 @@ export interface CallSummary {
   readonly agent: string | null
   readonly agents: readonly string[]
   readonly end_reason: EndReason | null
+  readonly ended_by: EndedBy | null
+  /** Q.850. */
+  readonly hangup_cause: number | null
   readonly source: CallSource
   readonly waited: number | null
   readonly talked: number

@@ -41,12 +41,15 @@ export interface Call {
   readonly answered_at?: number | null
   readonly ended_at?: number | null
   readonly end_reason?: EndReason | null
+  readonly ended_by?: EndedBy | null
+  readonly hangup_cause?: number | null
   readonly legs?: readonly Leg[]
   readonly conversations?: readonly Conversation[]
   readonly recordings?: readonly Recording[]
   readonly holds?: readonly Hold[]
   readonly transfers?: readonly Transfer[]
   readonly conferences?: readonly Conference[]
+  readonly incidents?: readonly Incident[]
   readonly consults?: string | null
   readonly monitors?: string | null
   readonly merged_into?: string | null
@@ -64,6 +67,8 @@ export interface Party {
 
 export type EndReason = "abandoned_ivr" | "abandoned_parked" | "abandoned_queue" | "abandoned_ringing" | "completed" | "failed" | "merged" | "queue_timeout" | "unseen"
 
+export type EndedBy = "agent" | "caller" | "system"
+
 export interface Leg {
   readonly uniqueid: string
   readonly channel: string
@@ -71,9 +76,11 @@ export interface Leg {
   readonly party: Party
   readonly created_at: number
   readonly agent?: string | null
+  readonly ringing_at?: number | null
   readonly answered_at?: number | null
   readonly ended_at?: number | null
   readonly cause?: number | null
+  readonly hung_up_at?: number | null
   readonly bridge?: string | null
   readonly held?: boolean
   readonly muted?: boolean
@@ -125,6 +132,14 @@ export interface Member {
   readonly left_at?: number | null
 }
 
+export interface Incident {
+  readonly at: number
+  readonly kind: IncidentKind
+  readonly detail?: string
+}
+
+export type IncidentKind = "blocked" | "recording_paused" | "recording_resumed" | "voicemail"
+
 export type CallSource = "partly" | "records" | "watched"
 
 export interface QueueItem {
@@ -165,6 +180,8 @@ export interface AgentStatus {
   readonly reason?: string
   readonly call_id?: string | null
   readonly queues?: readonly string[]
+  readonly penalties?: Readonly<Record<string, number>>
+  readonly ring_in_use?: readonly string[]
   readonly direction?: Direction | null
   readonly wrap_up_until?: number | null
   readonly missed?: number
