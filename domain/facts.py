@@ -66,11 +66,15 @@ class AgentMissed(CallFact, frozen=True, kw_only=True):
 
 
 class CallAnswered(CallFact, frozen=True, kw_only=True):
-    agent: str
+    """A conversation with the caller began; the call may have others."""
+
+    agent: str | None
     channel: str
-    """The agent's channel."""
+    """The channel of whoever answered."""
     waited: float
     """Seconds in the queue."""
+    party: str = ""
+    """Who answered where it is no agent: number, else device."""
 
 
 class CallHeld(CallFact, frozen=True, kw_only=True):
@@ -80,10 +84,12 @@ class CallHeld(CallFact, frozen=True, kw_only=True):
 
 
 class ConversationEnded(CallFact, frozen=True, kw_only=True):
-    """The conversation with one agent is over; the call may continue with another."""
+    """The conversation with one party is over; the call may continue with another."""
 
     agent: str | None
     channel: str
+    party: str = ""
+    """As in `CallAnswered`."""
 
 
 class CallTransferred(CallFact, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from msgspec import structs
 from domain import facts as f
 from domain.calls import Call, CallState, Direction, EndReason, Party, Side, TransferType
 from domain.pbx import events as e
+from gateway.calls.caller_side import CallerSide
 from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry, closed
@@ -19,6 +20,7 @@ class Lifecycle:
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
+        self._caller_side = CallerSide(registry, conversations)
 
     def on_new_channel(self, event: e.NewChannel) -> None:
         """A channel appears: another leg of a call, or a new call."""
@@ -163,8 +165,10 @@ class Lifecycle:
         call = registry.set_leg(call, channel.uniqueid, ended_at=event.at, cause=event.cause, bridge=None)
         call = self._conversations.end_conversation(event.at, call, channel.name)
         if bridge is not None:
-            self._conversations.left(event.at, call)
+            self._conversations.conferences.left(event.at, call)
             call = registry.calls[call.id]
+        if registry.members(call.id):
+            call = self._caller_side.left(event.at, call, call.leg(channel.uniqueid))
         registry.show(event.at, channel.agent)
         if not registry.members(call.id):
             self.end(event.at, call, self._reason(call, event.cause))
@@ -201,9 +205,7 @@ class Lifecycle:
     def end(self, at: float, call: Call, reason: EndReason) -> None:
         """End a live call together with its conversations, holds, conferences and recordings."""
         registry = self._registry
-        for talk in call.conversations:
-            if talk.ended_at is None:
-                call = self._conversations.end_conversation(at, call, talk.channel)
+        call = self._conversations.end_conversations(at, call)
         agents = {leg.agent for leg in call.legs if leg.agent} | {talk.agent for talk in call.conversations}
         call = structs.replace(closed(call, at), end_reason=reason)
         registry.forget(call.id)

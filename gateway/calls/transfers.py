@@ -3,6 +3,7 @@
 from domain import facts as f
 from domain.calls import Direction, TransferType
 from domain.pbx import events as e
+from gateway.calls.caller_side import CallerSide
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
@@ -16,6 +17,7 @@ class Transfers:
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
+        self._caller_side = CallerSide(registry, conversations)
 
     def on_blind_transfer(self, event: e.BlindTransfer) -> None:
         """A party transferred the other to an extension."""
@@ -30,9 +32,13 @@ class Transfers:
                 return  # already recorded
             transferee.sent_to = event.exten or "?"
         origin = self._registry.party(event.transferer_uniqueid)
-        self._conversations.transferred(
+        call = self._conversations.transferred(
             event.at, call, TransferType.BLIND, origin, event.exten, event.result.lower() or "success"
         )
+        if call.transfers[-1].result == "success":
+            self._caller_side.handed_over(
+                event.at, call, {event.transferer_uniqueid}, (event.transferee_uniqueid,)
+            )
 
     def on_attended_transfer(self, event: e.AttendedTransfer) -> None:
         """A party connected its two calls: the caller's continues and absorbs the consultation."""
@@ -69,7 +75,14 @@ class Transfers:
                     consulted.successor = transferee.uniqueid
         spoke = event.destination_type != "App" and event.second_state in ("", "Up")
         transfer_type = TransferType.ATTENDED if spoke or answered else TransferType.BLONDE
-        self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
+        call = self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
+        if result == "success":
+            self._caller_side.handed_over(
+                event.at,
+                call,
+                {event.original_uniqueid, event.second_uniqueid},
+                (event.transferee_uniqueid, event.target_uniqueid),
+            )
 
     def on_pickup(self, event: e.Pickup) -> None:
         """A phone answered a call that was ringing on another."""
@@ -105,9 +118,7 @@ class Transfers:
         call = self._conversations.transferred(
             event.at, call, TransferType.PARK, origin, event.space, "success"
         )
-        for talk in call.conversations:
-            if talk.ended_at is None:
-                call = self._conversations.end_conversation(event.at, call, talk.channel)
+        call = self._conversations.end_conversations(event.at, call)
         call = self._conversations.refresh(call, given_up=True)
         registry.tell(f.CallParked(at=event.at, call=call, space=event.space))
 

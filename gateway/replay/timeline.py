@@ -91,11 +91,12 @@ def words(fact: f.CallFact) -> str:
         case f.AgentMissed():
             return f"未应答 agent {fact.agent} did not answer, rang {fact.rang:.1f} s"
         case f.CallAnswered():
-            return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
+            waited = f" after {fact.waited:.1f} s in queue" if call.queued_at is not None else ""
+            return f"接听 answered by {fact.agent or fact.party or '?'}{waited} ({fact.channel})"
         case f.CallHeld():
             return "保持 on hold" if fact.held else "恢复通话 off hold"
         case f.ConversationEnded():
-            return f"通话段结束 conversation with {fact.agent or '?'} ended"
+            return f"通话段结束 conversation with {fact.agent or fact.party or '?'} ended"
         case f.CallParked():
             return f"驻留 parked at {fact.space}"
         case f.CallsMerged():

@@ -86,6 +86,7 @@ export interface Conversation {
   readonly channel: string
   readonly started_at: number
   readonly ended_at?: number | null
+  readonly party?: string
 }
 
 export interface Recording {

@@ -64,13 +64,16 @@ STORIES: dict[str, Story] = {
     "abandoned-after-transfer": ("abandoned_ringing", ["1001"], [("blind", "1001", "12347")], 0),
     "requeue": ("completed", ["1001"], [], 0),
     "busy": ("abandoned_queue", [], [], 0),
+    # Answered by who is no agent of ours.
+    "phone-not-configured": ("completed", ["800"], [], 0),
+    "blind-outside": ("completed", ["1001", "051300000001"], [("blind", "1001", "051300000001")], 0),
 }
 
 
 def told(call: Call) -> Story:
     return (
         str(call.end_reason),
-        [talk.agent or "" for talk in call.conversations],
+        [talk.agent or talk.party for talk in call.conversations],
         [(str(one.transfer_type), one.origin, one.target) for one in call.transfers],
         len(call.holds),
     )
