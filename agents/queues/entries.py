@@ -9,7 +9,7 @@ from msgspec import structs
 from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx import events as e
 from domain.queues import QueueEntry, QueueOutcome
-from domain.spans import elapsed, measured
+from domain.spans import ROUNDING_S, elapsed, measured
 
 Stage = Literal["entered", "left", "served", "wrapped_up"]
 ConversationKey = tuple[str, str, str]
@@ -41,6 +41,8 @@ class QueueEntries:
         """Waiting entries by the caller's unique id, kept until it is known how the wait ended."""
         self.talking: dict[ConversationKey, QueueEntry] = {}
         self._wrapping: dict[str, QueueEntry] = {}
+        self._phones: dict[ConversationKey, str] = {}
+        """Unique id of the channel that answered."""
         self._of_channel: dict[str, set[ConversationKey]] = {}
         self._hung_up: dict[ConversationKey, float] = {}
 
@@ -107,6 +109,7 @@ class QueueEntries:
         facts = self._end_wait(event.at, entry, QueueOutcome.ANSWERED, waited)
         key = (event.uniqueid, event.queue, agent)
         self.talking[key] = facts[0].entry
+        self._phones[key] = event.dest_uniqueid
         self._of_channel.setdefault(event.uniqueid, set()).add(key)
         return [*facts]
 
@@ -190,14 +193,27 @@ class QueueEntries:
     def _conversation_of(self, event: e.AgentComplete, agent: str) -> ConversationKey:
         """Find the conversation of an AgentComplete.
 
-        If it arrives after both channels are gone it names neither; then it belongs to a conversation whose
-        caller hung up.
+        It may name another channel than the caller's (the consultation's after a transfer, half of a Local
+        channel), or none where both are gone already. Then it is the one of that queue and agent on the phone
+        it names; else one whose caller hung up; else the one that began when it says.
         """
-        if event.uniqueid:
-            return event.uniqueid, event.queue, agent
-        of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]
-        unknown = ("", event.queue, agent)
-        return min(of_agent, key=lambda talk: self._hung_up.get(talk, math.inf), default=unknown)
+        named = (event.uniqueid, event.queue, agent)
+        if named in self.talking:
+            return named
+        began = event.at - event.talk_time
+        # What had begun before is no later conversation: told twice, it is nobody's.
+        likely = [
+            talk
+            for talk, entry in self.talking.items()
+            if talk[1:] == (event.queue, agent) and (entry.left_at or 0.0) <= began + ROUNDING_S
+        ]
+
+        def unlikely(talk: ConversationKey) -> tuple[bool, float, float]:
+            left_at = self.talking[talk].left_at or 0.0
+            phone = bool(event.dest_uniqueid) and self._phones.get(talk) == event.dest_uniqueid
+            return not phone, self._hung_up.get(talk, math.inf), abs(left_at - began)
+
+        return min(likely, key=unlikely, default=named)
 
     def _left_for(self, at: float, entry: QueueEntry, outcome: QueueOutcome) -> list[AnyFact]:
         left_at = entry.left_at if entry.left_at is not None else at
@@ -221,6 +237,7 @@ class QueueEntries:
     ) -> list[AnyFact]:
         entry = self.talking.pop(talk, None)
         self._hung_up.pop(talk, None)
+        self._phones.pop(talk, None)
         if entry is None:
             return []
         if (rest := self._of_channel.get(talk[0])) is not None:

@@ -236,7 +236,8 @@ class Ringing:
 
     def on_agent_complete(self, event: e.AgentComplete) -> None:
         """app_queue's conversation is over. A channel it does not name is already gone."""
-        call = self._registry.call_of(event.uniqueid) or self._registry.call_of(event.dest_uniqueid)
+        # The other channel may be a consultation's.
+        call = self._registry.call_of(event.dest_uniqueid) or self._registry.call_of(event.uniqueid)
         if call is not None and event.dest_channel:
             call = self._conversations.end_conversation(event.at, call, event.dest_channel)
             dest = self._registry.channels.get(event.dest_uniqueid)

@@ -32,6 +32,7 @@ STORIES: dict[str, Story] = {
     "atxfer-hang-up": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "atxfer-three-way": ("completed", ["1001", "1002"], [], 1),
     "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
+    "blonde-consultation-named": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
     "consult-only": ("completed", ["1001"], [], 1),
     "both-redirected": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "bridge": ("completed", ["1001", "1002"], [], 0),
