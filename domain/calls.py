@@ -37,7 +37,7 @@ class EndReason(StrEnum):
     ABANDONED_PARKED = "abandoned_parked"
     """The caller gave up while parked, or nobody answered when the call returned to the parker."""
     QUEUE_TIMEOUT = "queue_timeout"
-    """The queue released the caller: timeout, empty queue or full queue."""
+    """The queue released the caller, or did not let them in: timeout, nobody there, full."""
     FAILED = "failed"
     MERGED = "merged"
     """It continued as part of `Call.merged_into`: a consultation that became a transfer, or a pick-up."""
@@ -215,6 +215,8 @@ class Call(Struct, frozen=True):
     monitors: str | None = None
     """Id of the call this one monitors, if a supervisor is listening, whispering or barging in."""
     merged_into: str | None = None
+    let_go: bool = False
+    """The queue let the caller go (timeout, nobody there, full, withdrawn), and nobody has answered since."""
     source: CallSource = CallSource.WATCHED
 
     @property

@@ -35,6 +35,8 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
 
 RESYNC = "resync"
 """`CallUpdated.what` of a call that was found again on the PBX: after a lost link, or by a new process."""
+LET_GO = "let_go"
+"""`CallUpdated.what` of a call that a queue let go, or refused: the caller goes on in the dialplan."""
 RECOVERED = "recovered"
 """`CallUpdated.what` after a call recovery: the agent's phone continued the call on a new channel."""
 

@@ -99,6 +99,12 @@ class QueueEntries:
             return []
         return self._left_for(event.at, entry, OUTCOME_OF_STATUS.get(event.value, QueueOutcome.LEFT))
 
+    def refused(self, at: float, queue: str, uniqueid: str, call_id: str, status: str) -> list[AnyFact]:
+        """The queue was full, or nobody there, and did not let the caller in: an entry that ends at once."""
+        facts = self.entered(at, queue, uniqueid, call_id)
+        outcome = OUTCOME_OF_STATUS.get(status, QueueOutcome.LEFT)
+        return [*facts, *self._left_for(at, self.waiting[uniqueid], outcome)]
+
     def connected(self, event: e.AgentConnect, agent: str) -> list[AnyFact]:
         """AgentConnect: an agent answered."""
         entry = self.waiting.get(event.uniqueid)

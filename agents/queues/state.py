@@ -100,6 +100,10 @@ class QueueState:
     def _variable(self, event: e.VarSet) -> list[AnyFact]:
         return self.entries.status(event) if event.variable == "QUEUESTATUS" else []
 
+    def refused(self, at: float, queue: str, uniqueid: str, call_id: str, status: str) -> list[AnyFact]:
+        """The queue did not let a caller in, for the reason in QUEUESTATUS."""
+        return self.entries.refused(at, queue, uniqueid, call_id, status)
+
     # -- queue calls of an agent ----------------------------------------------------------------------
     def _connected(self, event: e.AgentConnect) -> list[AnyFact]:
         agent = self.agent_of(event.member, event.interface)

@@ -31,6 +31,8 @@ class Channel(Struct):
     """The queue it waits in, as the caller."""
     abandoned: bool = False
     """app_queue reported that the caller gave up."""
+    refused_at: float | None = None
+    """When a queue last did not let it in."""
     pair: str | None = None
     """The other half of a Local channel."""
     parent: str | None = None

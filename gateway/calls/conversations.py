@@ -188,6 +188,7 @@ class Conversations:
             call,
             state=CallState.HELD if held else CallState.TALKING,
             agent=agent if agent is not None else call.agent,
+            let_go=False,
             answered_at=call.answered_at if call.answered_at is not None else at,
             conversations=(*call.conversations, talk),
         )

@@ -194,10 +194,10 @@ class Lifecycle:
         recalled = last.at if last is not None and last.transfer_type is TransferType.RECALL else None
         if recalled is not None and all(talk.started_at < recalled for talk in call.conversations):
             return EndReason.ABANDONED_PARKED
+        if call.let_go:
+            return EndReason.QUEUE_TIMEOUT
         if call.answered_at is not None:
             return EndReason.COMPLETED
-        if call.queued_at is not None:
-            return EndReason.QUEUE_TIMEOUT
         if call.direction is Direction.INBOUND:
             return EndReason.ABANDONED_IVR
         return EndReason.COMPLETED if cause == NORMAL_CLEARING else EndReason.FAILED

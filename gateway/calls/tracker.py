@@ -1,8 +1,8 @@
 """The call tracker of one PBX: takes events, keeps the state of its calls, returns facts.
 
 Pure: no clock, no I/O. A call lives from its first channel to its last. `lifecycle` and `conversations`
-follow who talks with whom, from channels and bridges; `ringing` follows who waits and which phones ring, from
-app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
+follow who talks with whom, from channels and bridges; `queueing` follows who waits, from app_queue; `ringing`
+which phones ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
 `CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 
@@ -24,6 +24,7 @@ from gateway.calls.channels import Channel
 from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
 from gateway.calls.lifecycle import Lifecycle
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
@@ -45,7 +46,8 @@ class CallTracker:
         self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
         ringing = Ringing(self.registry, self.conversations)
         transfers = Transfers(self.registry, self.conversations)
-        dialplan = Dialplan(self.registry, self.conversations)
+        queueing = Queueing(self.registry, self.conversations)
+        dialplan = Dialplan(self.registry, self.conversations, queueing)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
             e.NewState: lifecycle.on_new_state,
@@ -61,9 +63,9 @@ class CallTracker:
             e.MixMonitorStop: dialplan.on_mix_monitor_stop,
             e.DialBegin: ringing.on_dial_begin,
             e.DialEnd: ringing.on_dial_end,
-            e.QueueCallerJoin: ringing.on_queue_caller_join,
-            e.QueueCallerAbandon: ringing.on_queue_caller_abandon,
-            e.QueueCallerLeave: ringing.on_queue_caller_leave,
+            e.QueueCallerJoin: queueing.on_queue_caller_join,
+            e.QueueCallerAbandon: queueing.on_queue_caller_abandon,
+            e.QueueCallerLeave: queueing.on_queue_caller_leave,
             e.AgentCalled: ringing.on_agent_called,
             e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
             e.AgentConnect: ringing.on_agent_connect,

@@ -112,6 +112,8 @@ def words(fact: f.CallFact) -> str:
             return f"按键 IVR {what[12:].lower()} = {call.ivr.get(what[12:].lower(), '')}"
         case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone recovered the call"
+        case f.CallUpdated(what=f.LET_GO):
+            return f"队列放行 {call.queue or 'the queue'} let the caller go"
         case f.CallUpdated(what=what):
             return "" if what in ("channel", "caller") else f"更新 {what}"
     return type(fact).__name__

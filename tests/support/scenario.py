@@ -46,10 +46,42 @@ exten => 860,1,Answer()
  same => n,Hangup()
 exten => _9X.,1,Dial(PJSIP/trunk/sip:${EXTEN:1}@127.0.0.2:${OUTSIDE_PORT},30)
 
+[hotline-incoming](+)
+; Queues that let a caller go, or not in; then the caller goes on in the dialplan for two seconds.
+exten => 64001,1,Goto(queue-ends,yiqilai,1)
+exten => 64002,1,Goto(queue-ends,doorless,1)
+exten => 64003,1,Goto(queue-ends,leaving,1)
+exten => 64004,1,Goto(queue-ends,small,1)
+exten => 64005,1,Goto(queue-ends,keyed,1)
+
+[queue-ends]
+exten => _[a-z].,1,Set(HOTLINE_LINE=yiqilai)
+ same => n,Answer()
+ same => n,Queue(${EXTEN},,,,${IF($["${EXTEN}" = "yiqilai"]?2:30)})
+ same => n,Wait(2)
+ same => n,Hangup()
+
+[queue-keys]
+exten => 5,1,Wait(2)
+ same => n,Hangup()
+
 [hotline-listen](+)
 ; in place of the audio that nobody here takes
 exten => idle,1,Answer()
  same => n,Wait(30)
+"""
+
+
+QUEUES = """
+[doorless]
+joinempty = no
+[leaving]
+joinempty = yes
+leavewhenempty = yes
+[small]
+maxlen = 1
+[keyed]
+context = queue-keys
 """
 
 
@@ -63,7 +95,7 @@ class ScenarioAsterisk(PrivateAsterisk):
             file.write(DIALPLAN)
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
-        (etc / "queues.conf").write_text(queues)
+        (etc / "queues.conf").write_text(queues + QUEUES)
         with (etc / "res_parking.conf").open("a") as file:
             # Nobody takes it: back to who parked it, whose phone rings this long.
             file.write("parkingtime = 3\ncomebackdialtime = 2\n")

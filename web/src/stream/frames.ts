@@ -50,6 +50,7 @@ export interface Call {
   readonly consults?: string | null
   readonly monitors?: string | null
   readonly merged_into?: string | null
+  readonly let_go?: boolean
   readonly source?: CallSource
 }
 

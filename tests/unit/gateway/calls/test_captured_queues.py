@@ -11,6 +11,7 @@ from tests.support.scenes import played
 
 Counts = dict[str, float]
 FIGURES: dict[str, dict[str, Counts]] = {
+    "queue-full": {"q12345": {"offered": 1, "other": 1}},
     "blonde-consultation-named": {
         "q12345": {"offered": 1, "answered": 1, "transferred": 1, "talk_s": 22, "served": 1},
     },

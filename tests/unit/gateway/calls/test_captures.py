@@ -63,6 +63,7 @@ STORIES: dict[str, Story] = {
     "abandoned-held": ("completed", ["1001"], [], 1),
     "abandoned-parked": ("abandoned_parked", ["1001"], [("park", "1001", "701")], 0),
     "abandoned-after-transfer": ("abandoned_ringing", ["1001"], [("blind", "1001", "12347")], 0),
+    "queue-full": ("queue_timeout", [], [], 0),
     "requeue": ("completed", ["1001"], [], 0),
     "busy": ("abandoned_queue", [], [], 0),
     # Answered by who is no agent of ours.
