@@ -79,6 +79,10 @@ class QueueState:
             return member
         return self._phones.agent_of(interface) or member or interface
 
+    def is_agent(self, agent: str) -> bool:
+        """Whether there is an agent of that id."""
+        return agent in self._phones.profiles
+
     def agent_of_phone(self, phone: str) -> str | None:
         """Return the agent whose phone that device is."""
         return self._phones.agent_of(phone)

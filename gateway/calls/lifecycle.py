@@ -10,6 +10,9 @@ from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry, closed
 
+HANDED_OVER = frozenset(
+    {TransferType.BLIND, TransferType.ATTENDED, TransferType.BLONDE, TransferType.FORWARD}
+)
 NORMAL_CLEARING = 16
 """Q.850 cause of an ordinary hang-up."""
 
@@ -182,8 +185,26 @@ class Lifecycle:
         if after is not None and leg is not None and leg.answered_at is not None and not registry.told(after):
             registry.tell(f.CallUpdated(at=event.at, call=after, what="left"))
 
-    @staticmethod
-    def _reason(call: Call, cause: int) -> EndReason:
+    def _lost_in_transfer(self, call: Call) -> bool:
+        """Whether the caller was handed over to a phone that did not answer, and talked with nobody else."""
+        last = call.transfers[-1] if call.transfers else None
+        if last is None or last.result != "success" or last.transfer_type not in HANDED_OVER:
+            return False
+        ends = [(talk, talk.ended_at or talk.started_at) for talk in call.conversations]
+        if not ends or any(
+            talk.started_at >= last.at or (end > last.at and (talk.agent or talk.party) != last.origin)
+            for talk, end in ends
+        ):
+            return False
+        spoke = max(end for _, end in ends)
+        rang = any(
+            leg.side is Side.AGENT and leg.answered_at is None and (leg.ended_at or spoke) >= spoke
+            for leg in call.legs
+        )
+        # Where the phone is not even there, no channel tells of it.
+        return rang or self._registry.queue_state.is_agent(last.target)
+
+    def _reason(self, call: Call, cause: int) -> EndReason:
         if call.state is CallState.RINGING:
             return EndReason.ABANDONED_RINGING
         if call.state is CallState.QUEUED:
@@ -196,6 +217,8 @@ class Lifecycle:
             return EndReason.ABANDONED_PARKED
         if call.let_go:
             return EndReason.QUEUE_TIMEOUT
+        if self._lost_in_transfer(call):
+            return EndReason.ABANDONED_RINGING
         if call.answered_at is not None:
             return EndReason.COMPLETED
         if call.direction is Direction.INBOUND:

@@ -4,8 +4,10 @@ app_queue can tell callers from agents. Where it misleads (it attributes a call 
 forwarded to its own member), the channel that answered decides whose phone it is.
 """
 
+from msgspec import structs
+
 from domain import facts as f
-from domain.calls import Call, Direction, Side, TransferType
+from domain.calls import Call, Direction, Party, Side, TransferType
 from domain.pbx import events as e
 from domain.spans import elapsed, measured
 from gateway.calls.channels import Channel
@@ -99,23 +101,30 @@ class Ringing:
         self._ring(event.at, call, dest)
 
     def _behind(self, call: Call, half: Channel, phone: Channel) -> Call:
-        """A Local channel dials a real phone, whose leg replaces the Local channel's."""
+        """A Local channel dials a real phone, whose leg replaces those of the Local channels in between."""
         registry = self._registry
-        twin = registry.channels.get(half.pair or "")
-        for one in (half, twin):
-            leg = call.leg(one.uniqueid) if one is not None else None
-            if one is None or leg is None or one.queue is not None:
+        for one in registry.behind(half):
+            leg = call.leg(one.uniqueid)
+            if leg is None or one.queue is not None:
                 continue
             if phone.agent is None and one.agent is not None:
                 registry.set_agent(phone, one.agent)
             if one.ringing:
                 one.ringing = False
             registry.set_agent(one, None)
-            began = call.legs[0] is leg and call.queue is None and phone.agent is not None
+            # A caller of a line may come by a Local channel too; nobody else does.
+            ours = call.queue is None and (phone.agent is not None or call.line is None)
+            began = call.legs[0] is leg and ours and one.parent is None
             call = registry.drop_leg(call, one.uniqueid)
             if began:
                 # Originate rings the agent first; the target has not been called yet.
-                call = registry.change(call, direction=Direction.OUTBOUND, agent=phone.agent, called="")
+                caller = call.caller if call.caller.number else Party(phone.caller_number, phone.caller_name)
+                call = registry.change(
+                    call, direction=Direction.OUTBOUND, agent=phone.agent, called="", caller=caller
+                )
+                others = tuple(leg for leg in call.legs if leg.uniqueid != phone.uniqueid)
+                side = registry.side_for(structs.replace(call, legs=others), phone.agent)
+                call = registry.set_leg(call, phone.uniqueid, side=side)
         return call
 
     def on_dial_end(self, event: e.DialEnd) -> None:

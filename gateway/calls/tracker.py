@@ -1,8 +1,7 @@
 """The call tracker of one PBX: takes events, keeps the state of its calls, returns facts.
 
 Pure: no clock, no I/O. A call lives from its first channel to its last. `lifecycle` and `conversations`
-follow who talks with whom, from channels and bridges; `queueing` follows who waits, from app_queue; `ringing`
-which phones ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
+follow who talks with whom, from channels and bridges; `queueing` who waits, and `ringing` which phones ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
 `CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 

@@ -95,7 +95,7 @@ class Transfers:
         target.ringing = False
         origin = registry.party(event.target_uniqueid)
         if picker.id != call.id:
-            call = registry.merge(event.at, call, picker)
+            call = registry.merge(event.at, call, picker, kept=call)
         self._conversations.transferred(
             event.at, call, TransferType.PICKUP, origin, registry.party(event.uniqueid), "success"
         )

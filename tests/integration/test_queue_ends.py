@@ -1,4 +1,4 @@
-"""How a wait in a queue ends where no agent answers, as Asterisk tells it; the caller goes on in the dialplan."""
+"""How a wait in a queue ends where no agent answers, on the real Asterisk; then the dialplan goes on."""
 
 import asyncio
 

@@ -51,11 +51,44 @@ class Scene:
         }
         self.on(e.NewChannel, who)
 
+    def originate(self, one: str, two: str, name: str) -> None:
+        """Originate of a Local channel: its halves, dialled by nobody; `name` is exten@context."""
+        self.local(one, two, name)
+        row = self._rows[one]
+        self.add(
+            e.DialBegin,
+            uniqueid="",
+            linkedid="",
+            channel="",
+            dest_uniqueid=row["uniqueid"],
+            dest_channel=row["channel"],
+        )
+
+    def local(self, one: str, two: str, name: str, of: str = "") -> None:
+        """Both halves of a Local channel appear."""
+        exten = name.partition("@")[0]
+        number = f"{name}-{len(self._rows):08x}"
+        self.new(one, f"Local/{number};1", exten=exten, of=of)
+        self.new(two, f"Local/{number};2", exten=exten, of=one, state="Ring")
+
     def dial(self, who: str, dest: str, channel: str, number: str = "") -> None:
         """`who` dials `dest`, which rings."""
         self.new(dest, channel, number, of=who)
         self.dialled(e.DialBegin, who, dest)
         self.on(e.NewState, dest, state="Ringing")
+
+    def dialled_begin(self, who: str, dest: str) -> None:
+        """`who` dials `dest`, which is there already."""
+        self.dialled(e.DialBegin, who, dest)
+
+    def rejoin(self, who: str, other: str) -> None:
+        """The channel takes over the other's Linkedid, and says so with its next event."""
+        self.on(e.NewState, who, linkedid=self._rows[other]["linkedid"])
+
+    def pick_up(self, who: str, target: str) -> None:
+        """`who` answers what rings on `target`."""
+        row = self._rows[target]
+        self.on(e.Pickup, who, target_uniqueid=row["uniqueid"], target_channel=row["channel"])
 
     def dialled(self, kind: type[e.ChannelEvent], who: str, dest: str, **fields: Any) -> None:
         row = self._rows[dest]
