@@ -135,8 +135,9 @@ class QueueEntryChanged(Fact, frozen=True, kw_only=True):
     """A queue entry reached its next stage; each stage is reported once. Queue figures are sums of these."""
 
     entry: QueueEntry
-    stage: Literal["entered", "left", "served", "wrapped_up"]
-    """`left`: the wait is over, and `entry.outcome` says how; `served`: the conversation is over."""
+    stage: Literal["entered", "moved", "left", "served", "wrapped_up"]
+    """`moved`: the caller took the place of the agent who had called the queue; `left`: the wait is over, and
+    `entry.outcome` says how; `served`: the conversation is over."""
 
 
 class QueueFiguresChanged(Fact, frozen=True, kw_only=True):

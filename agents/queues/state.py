@@ -65,7 +65,9 @@ class QueueState:
             e.AgentConnect: self._connected,
             e.AgentComplete: self._completed,
             e.AgentRingNoAnswer: self._missed,
-            e.Hangup: lambda event: self.entries.hung_up(event.at, event.uniqueid),
+            e.Hangup: lambda event: self.entries.hung_up(
+                event.at, event.uniqueid, local=event.channel.startswith("Local/")
+            ),
         }
 
     def observe(self, event: e.PbxEvent) -> list[AnyFact]:
@@ -103,6 +105,20 @@ class QueueState:
 
     def _variable(self, event: e.VarSet) -> list[AnyFact]:
         return self.entries.status(event) if event.variable == "QUEUESTATUS" else []
+
+    def moved(self, at: float, old: str, new: str, call_id: str, caller: str) -> list[AnyFact]:
+        """The caller's channel takes the place of the one that waits in a queue, or talks from one."""
+        facts = self.entries.moved(at, old, new, call_id)
+        for name, queue in list(self.queues.items()):
+            waiting = tuple(
+                structs.replace(one, uniqueid=new, call_id=call_id, caller=caller)
+                if one.uniqueid == old
+                else one
+                for one in queue.waiting
+            )
+            if waiting != queue.waiting:
+                facts += self._callers.set_waiting(at, name, waiting)
+        return facts
 
     def refused(self, at: float, queue: str, uniqueid: str, call_id: str, status: str) -> list[AnyFact]:
         """The queue did not let a caller in, for the reason in QUEUESTATUS."""

@@ -40,7 +40,7 @@ class CallerSide:
         channel = self._registry.channels.get(leg.uniqueid)
         if channel is None or (leg.agent is not None and call.direction is Direction.INBOUND):
             return False
-        return len(self._registry.parties(channel)) > 1
+        return self._registry.hears(channel)
 
     def _inherit(self, at: float, call: Call, heir: Leg) -> Call:
         call = self._conversations.end_conversations(at, call)

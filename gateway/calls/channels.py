@@ -28,7 +28,11 @@ class Channel(Struct):
     bridge: str | None = None
     """The bridge it talks in; `None` in a parking lot."""
     queue: str | None = None
-    """The queue it waits in, as the caller."""
+    """The queue it waits in."""
+    consults: bool = False
+    """It waits (or waited) there for an agent who consults the queue, not for the caller."""
+    served: str | None = None
+    """The queue that connected it, as the agent's."""
     abandoned: bool = False
     """app_queue reported that the caller gave up."""
     refused_at: float | None = None

@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, CallState, Conversation, Hold, Side, Transfer, TransferType
+from domain.calls import Call, CallState, Conversation, Direction, Hold, Side, Transfer, TransferType
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
 from gateway.calls.channels import Channel
@@ -35,7 +35,7 @@ class Conversations:
             state = CallState.PARKED
         elif any(one.ringing for one in members):
             state = CallState.RINGING
-        elif any(len(self._registry.parties(one)) > 1 for one in members if not one.local):
+        elif any(self._registry.hears(one) for one in members if not one.local):
             # Colleagues who consulted each other, and whose caller is gone.
             state = CallState.TALKING
         elif call.state is CallState.RINGING and not given_up:
@@ -184,8 +184,16 @@ class Conversations:
         party = self._registry.party(channel.uniqueid) if agent is None else ""
         talk = Conversation(agent=agent, channel=channel.name, started_at=at, party=party)
         held = any(leg.held and leg.ended_at is None for leg in call.legs)
+        queue = channel.served or call.queue
+        if call.direction is not Direction.INTERNAL:
+            # Whom a colleague's consultation of a queue reached may come to the caller yet.
+            channel.served = None
         call = self._registry.change(
             call,
+            queue=queue,
+            line=self._registry.line_of_queue.get(queue or "", call.line)
+            if queue != call.queue
+            else call.line,
             state=CallState.HELD if held else CallState.TALKING,
             agent=agent if agent is not None else call.agent,
             let_go=False,

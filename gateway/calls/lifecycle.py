@@ -8,6 +8,7 @@ from domain.pbx import events as e
 from gateway.calls.caller_side import CallerSide
 from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry, closed
 
 HANDED_OVER = frozenset(
@@ -20,8 +21,9 @@ NORMAL_CLEARING = 16
 class Lifecycle:
     """Handles events about channels appearing, changing and disappearing."""
 
-    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+    def __init__(self, registry: CallRegistry, conversations: Conversations, queueing: Queueing) -> None:
         self._registry = registry
+        self._queueing = queueing
         self._conversations = conversations
         self._caller_side = CallerSide(registry, conversations)
 
@@ -175,8 +177,10 @@ class Lifecycle:
         registry.show(event.at, channel.agent)
         if not registry.members(call.id):
             self.end(event.at, call, self._reason(call, event.cause))
-        elif not ringing and not channel.abandoned:
-            self._conversations.refresh(call)
+        elif (
+            not ringing and not channel.abandoned and any(not one.local for one in registry.members(call.id))
+        ):
+            self._queueing.left_waiting(event.at, self._conversations.refresh(call))
         if bridge is not None:
             self._conversations.succeed(event.at, channel, bridge)
         # When a consulted colleague or unit hangs up or is dropped, no other fact reports it.

@@ -274,6 +274,10 @@ class CallRegistry:
                     found.append(one)
         return found
 
+    def hears(self, channel: Channel) -> bool:
+        """Whether another telephone hears that channel."""
+        return any(one is not channel and not one.local for one in self.parties(channel))
+
     # -- legs ----------------------------------------------------------------------------------------------
     def leg(self, channel: Channel, side: Side) -> Leg:
         """Build the leg of a channel."""

@@ -177,16 +177,11 @@ class Ringing:
         if channel.call_id != call.id and (other := self._registry.calls.get(channel.call_id)) is not None:
             call = self._registry.merge(event.at, call, other)
         agent = channel.agent or agent
+        channel.served = event.queue
         call = self._registry.add_leg(call, channel)
         call = self._registry.set_leg(call, channel.uniqueid, agent=agent, side=Side.AGENT)
+        waited_by = self._registry.channels.get(event.uniqueid)
+        if waited_by is not None and waited_by.consults:
+            return  # the one who consults the queue talks with them; the caller does not yet
         waited = measured(event.hold_time, call.queued_at or event.at, event.at)
         self._conversations.begin_conversation(event.at, call, channel, agent, waited)
-
-    def on_agent_complete(self, event: e.AgentComplete) -> None:
-        """app_queue's conversation is over. A channel it does not name is already gone."""
-        # The other channel may be a consultation's.
-        call = self._registry.call_of(event.dest_uniqueid) or self._registry.call_of(event.uniqueid)
-        if call is not None and event.dest_channel:
-            call = self._conversations.end_conversation(event.at, call, event.dest_channel)
-            dest = self._registry.channels.get(event.dest_uniqueid)
-            self._registry.show(event.at, dest.agent if dest else None)

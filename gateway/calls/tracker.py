@@ -1,7 +1,8 @@
 """The call tracker of one PBX: takes events, keeps the state of its calls, returns facts.
 
 Pure: no clock, no I/O. A call lives from its first channel to its last. `lifecycle` and `conversations`
-follow who talks with whom, from channels and bridges; `queueing` who waits, and `ringing` which phones ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
+follow who talks with whom, from channels and bridges; `queueing` follows who waits, `ringing` which phones
+ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All work on one
 `CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 
@@ -42,10 +43,10 @@ class CallTracker:
         self.queue_state = QueueState(pbx, lines, profiles, missed_limit=missed_limit)
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
-        self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
+        self.queueing = queueing = Queueing(self.registry, self.conversations)
+        self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations, queueing)
         ringing = Ringing(self.registry, self.conversations)
-        transfers = Transfers(self.registry, self.conversations)
-        queueing = Queueing(self.registry, self.conversations)
+        transfers = Transfers(self.registry, self.conversations, queueing)
         dialplan = Dialplan(self.registry, self.conversations, queueing)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
@@ -68,7 +69,7 @@ class CallTracker:
             e.AgentCalled: ringing.on_agent_called,
             e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
             e.AgentConnect: ringing.on_agent_connect,
-            e.AgentComplete: ringing.on_agent_complete,
+            e.AgentComplete: queueing.on_agent_complete,
             e.BlindTransfer: transfers.on_blind_transfer,
             e.AttendedTransfer: transfers.on_attended_transfer,
             e.Pickup: transfers.on_pickup,

@@ -5,6 +5,7 @@ from domain.calls import Direction, TransferType
 from domain.pbx import events as e
 from gateway.calls.caller_side import CallerSide
 from gateway.calls.conversations import Conversations
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry
 
 TOGETHER_S = 2.0
@@ -14,8 +15,9 @@ TOGETHER_S = 2.0
 class Transfers:
     """Handles events about transfers, pick-up, parking and listening in."""
 
-    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+    def __init__(self, registry: CallRegistry, conversations: Conversations, queueing: Queueing) -> None:
         self._registry = registry
+        self._queueing = queueing
         self._conversations = conversations
         self._caller_side = CallerSide(registry, conversations)
 
@@ -55,6 +57,10 @@ class Transfers:
         joined = [one for one in registry.bridges.get(event.destination_bridge, ()) if one not in known]
         likely = [registry.party(one) for one in (*joined, *(one.uniqueid for one in answered or rings))]
         target = registry.party(event.target_uniqueid) or (likely[-1] if likely else "")
+        consulting = registry.channels.get(event.second_uniqueid)
+        both = (*registry.channels_of(second), *registry.channels_of(call))
+        queue = next((one.queue for one in both if one.queue and (one is consulting or one.consults)), None)
+        target = queue or target
         if call is None:
             call = second
         if call is None:
@@ -74,9 +80,13 @@ class Transfers:
                 if consulted is not None:
                     consulted.successor = transferee.uniqueid
         spoke = event.destination_type != "App" and event.second_state in ("", "Up")
-        transfer_type = TransferType.ATTENDED if spoke or answered else TransferType.BLONDE
+        spoke = (spoke or bool(answered)) and queue is None
+        transfer_type = TransferType.ATTENDED if spoke else TransferType.BLONDE
         call = self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
         if result == "success":
+            if consulting is not None and transferee is not None:
+                call = self._queueing.handed_over(event.at, call, consulting, transferee)
+            call = self._queueing.left_waiting(event.at, call)
             self._caller_side.handed_over(
                 event.at,
                 call,

@@ -38,6 +38,9 @@ exten => 612,1,Dial(Local/1002@hotline-agents/n,20)
 exten => 800,1,PickupChan(PJSIP/1001-,p)
  same => n,Hangup()
 ; listening in on 1001, and joining as a third party
+; a line's queue that answers at once, for a second line of an agent's phone
+exten => 646,1,Answer()
+ same => n,Goto(hotline-queue,yiqilai,1)
 exten => 850,1,Answer()
  same => n,ChanSpy(PJSIP/1001-,qS)
  same => n,Hangup()
@@ -222,11 +225,16 @@ class Stage:
             await asyncio.gather(task, return_exceptions=True)
         return tracker, taken[0]
 
-    async def same_picture(self) -> None:
-        """A gateway that starts now sees what this one has watched, with the journal's help and without."""
+    async def same_picture(self, *, unknowing: bool = True) -> None:
+        """A gateway that starts now sees what this one has watched, with the journal's help and without.
+
+        Not `unknowing`: only with it, as where a caller waits for the agent who talks with somebody else.
+        """
         await asyncio.sleep(0.1)
         watched = essentials(self.tracker)
-        for known in (list(self.tracker.calls.values()), []):
+        for known in (
+            (list(self.tracker.calls.values()), []) if unknowing else (list(self.tracker.calls.values()),)
+        ):
             fresh, _ = await self.anew(known)
             seen = essentials(fresh)
             assert seen == watched, f"anew, knowing {len(known)} calls: {seen}; watched: {watched}"

@@ -14,6 +14,7 @@ from domain.queues import MISSED_REASON, AgentState, QueueEntry, QueueOutcome
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from tests.support.queue_call import (
+    AGENT,
     AGENTS,
     ANSWERED,
     ARRIVAL,
@@ -100,6 +101,26 @@ def test_the_end_of_a_conversation_is_known_whatever_channel_it_names(
     assert (facts[-1][1].talked, facts[-1][1].transferred) == (52.0, True)
     assert on.queue_state.effects == [SetPause("1001", True, "wrap-up:90")]
     assert on.queue_state.entries.talking == {}
+
+
+def test_a_local_channel_optimised_away_ends_no_conversation() -> None:
+    """The caller came by a Local channel; the conversation lasts longer than its end would be waited for."""
+    local = {"uniqueid": "1700000001.9", "channel": "Local/12345@outer-00000001;2"}
+    on = on_duty()
+    joined = [channel(e.QueueCallerJoin, 3.0, queue="q12345", position=1, **local)]
+    left = channel(e.QueueCallerLeave, 8.0, queue="q12345", **local)
+    answered = agent_event(e.AgentConnect, 8.1, hold_time=5.0, **local)
+    gone = channel(e.Hangup, 9.0, **local)
+    play(on, ARRIVAL[:2], [channel(e.NewChannel, 2.0, **local)], joined, RINGING, [left, answered, gone])
+    assert on.queue_state.entries.next_due is None
+    over = agent_event(e.AgentComplete, 308.0, talk_time=300.0, reason="caller")
+    (stage, entry) = entries(play(on, [over]))[0]
+    assert (stage, entry.talked) == ("served", 300.0)
+    # Where the end is never told, it is given up once the phone is gone too.
+    on = on_duty()
+    play(on, ARRIVAL[:2], [channel(e.NewChannel, 2.0, **local)], joined, RINGING, [left, answered, gone])
+    play(on, [channel(e.Hangup, 308.1, AGENT)])
+    assert on.queue_state.entries.next_due == 368.1
 
 
 def test_an_end_told_twice_ends_no_later_conversation() -> None:
