@@ -37,7 +37,7 @@ class EndReason(StrEnum):
     ABANDONED_PARKED = "abandoned_parked"
     """The caller gave up while parked, or nobody answered when the call returned to the parker."""
     QUEUE_TIMEOUT = "queue_timeout"
-    """The queue released the caller: timeout, empty queue or full queue."""
+    """The queue released the caller, or did not let them in: timeout, nobody there, full."""
     FAILED = "failed"
     MERGED = "merged"
     """It continued as part of `Call.merged_into`: a consultation that became a transfer, or a pick-up."""
@@ -160,13 +160,20 @@ class Recording(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """A period in which the caller and one agent talk; this is what can be transcribed."""
+    """A period in which the caller and one other party talk; with an agent, it can be transcribed."""
 
     agent: str | None
     channel: str
-    """The agent's channel."""
+    """The other party's channel."""
     started_at: float
     ended_at: float | None = None
+    party: str = ""
+    """Who it is where it is no agent: number, else device. Empty for agents, and for who answered unseen."""
+
+    @property
+    def with_agent(self) -> bool:
+        """Whether an agent talked; whoever answered unseen is taken for one, lest an order be lost."""
+        return self.agent is not None or not self.party
 
 
 class Hold(Struct, frozen=True):
@@ -241,7 +248,7 @@ class Call(Struct, frozen=True):
     queued_at: float | None = None
     ringing_at: float | None = None
     answered_at: float | None = None
-    """When an agent first answered."""
+    """When somebody first answered."""
     ended_at: float | None = None
     end_reason: EndReason | None = None
     ended_by: EndedBy | None = None
@@ -260,12 +267,15 @@ class Call(Struct, frozen=True):
     monitors: str | None = None
     """Id of the call this one monitors, if a supervisor is listening, whispering or barging in."""
     merged_into: str | None = None
+    let_go: bool = False
+    """The queue let the caller go (timeout, nobody there, full, withdrawn), and nobody has answered since."""
     source: CallSource = CallSource.WATCHED
 
     @property
     def caller_leg(self) -> Leg | None:
-        """The caller's channel, if there is one."""
-        return next((leg for leg in self.legs if leg.side is Side.CALLER), None)
+        """The caller's channel, if there is one: the live one, else the first."""
+        callers = [leg for leg in self.legs if leg.side is Side.CALLER]
+        return next((leg for leg in callers if leg.ended_at is None), callers[0] if callers else None)
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -274,18 +284,23 @@ class Call(Struct, frozen=True):
         return tuple(dict.fromkeys([*talked, self.agent] if self.agent is not None else talked))
 
     @property
+    def reached_agent(self) -> bool:
+        """Whether one of our agents talked on the call."""
+        return any(talk.with_agent for talk in self.conversations)
+
+    @property
     def has_work_order(self) -> bool:
         """Whether an outside caller talked with an agent: such calls have a work order and a transcript."""
-        return self.direction is Direction.INBOUND and bool(self.conversations)
+        return self.direction is Direction.INBOUND and self.reached_agent
 
     @property
     def needs_post_call(self) -> bool:
         """Whether the ended call needs post-processing: its recording, transcript and work order."""
-        return self.has_work_order or (bool(self.conversations) and bool(self.recordings))
+        return self.has_work_order or (self.reached_agent and bool(self.recordings))
 
     @property
     def talking(self) -> bool:
-        """Whether a conversation with an agent is in progress, on hold or not."""
+        """Whether a conversation is in progress, on hold or not."""
         return any(talk.ended_at is None for talk in self.conversations)
 
     def leg(self, uniqueid: str) -> Leg | None:

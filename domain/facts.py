@@ -35,6 +35,8 @@ class CallStarted(CallFact, frozen=True, kw_only=True):
 
 RESYNC = "resync"
 """`CallUpdated.what` of a call that was found again on the PBX: after a lost link, or by a new process."""
+LET_GO = "let_go"
+"""`CallUpdated.what` of a call that a queue let go, or refused: the caller goes on in the dialplan."""
 RECOVERED = "recovered"
 """`CallUpdated.what` after a call recovery: the agent's phone continued the call on a new channel."""
 
@@ -67,11 +69,15 @@ class AgentMissed(CallFact, frozen=True, kw_only=True):
 
 
 class CallAnswered(CallFact, frozen=True, kw_only=True):
-    agent: str
+    """A conversation with the caller began; the call may have others."""
+
+    agent: str | None
     channel: str
-    """The agent's channel."""
+    """The channel of whoever answered."""
     waited: float
     """Seconds in the queue."""
+    party: str = ""
+    """Who answered where it is no agent: number, else device."""
 
 
 class CallHeld(CallFact, frozen=True, kw_only=True):
@@ -81,10 +87,12 @@ class CallHeld(CallFact, frozen=True, kw_only=True):
 
 
 class ConversationEnded(CallFact, frozen=True, kw_only=True):
-    """The conversation with one agent is over; the call may continue with another."""
+    """The conversation with one party is over; the call may continue with another."""
 
     agent: str | None
     channel: str
+    party: str = ""
+    """As in `CallAnswered`."""
 
 
 class CallTransferred(CallFact, frozen=True, kw_only=True):
@@ -128,8 +136,9 @@ class QueueEntryChanged(Fact, frozen=True, kw_only=True):
     """A queue entry reached its next stage; each stage is reported once. Queue figures are sums of these."""
 
     entry: QueueEntry
-    stage: Literal["entered", "left", "served", "wrapped_up"]
-    """`left`: the wait is over, and `entry.outcome` says how; `served`: the conversation is over."""
+    stage: Literal["entered", "moved", "left", "served", "wrapped_up"]
+    """`moved`: the caller took the place of the agent who had called the queue; `left`: the wait is over, and
+    `entry.outcome` says how; `served`: the conversation is over."""
 
 
 class QueueFiguresChanged(Fact, frozen=True, kw_only=True):

@@ -5,10 +5,20 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from domain.calls import Call, CallSource, CallState, Direction, EndedBy, EndReason, Party
+from domain.calls import (
+    Call,
+    CallSource,
+    CallState,
+    Conversation,
+    Direction,
+    EndedBy,
+    EndReason,
+    Hold,
+    Party,
+)
 from domain.numbers import told, told_name
 from domain.orders import Order, OrderState
-from domain.spans import elapsed
+from domain.spans import covered, elapsed
 
 T = TypeVar("T")
 Key = tuple[float, str]
@@ -146,7 +156,6 @@ class Page(Struct, Generic[T], frozen=True):
 
 def summary_of(call: Call, order: Order | None) -> CallSummary:
     """Summarise a call for a list."""
-    over = [(one.started_at, one.ended_at) for one in call.conversations]
     since = call.queued_at or call.ringing_at
     until = call.answered_at or call.ended_at
     return CallSummary(
@@ -166,8 +175,8 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         hangup_cause=call.hangup_cause,
         source=call.source,
         waited=elapsed(since, until) if since is not None and until is not None else None,
-        talked=_seconds(over, call.ended_at),
-        held=_seconds([(one.started_at, one.ended_at) for one in call.holds], call.ended_at),
+        talked=covered(_spans(call.conversations, call.ended_at)),
+        held=covered(_spans(call.holds, call.ended_at)),
         transfers=len(call.transfers),
         recorded=bool(call.recordings),
         order=None if order is None else OrderBrief(order.id, text_of(order, "title"), order.state),
@@ -209,5 +218,8 @@ def text_of(order: Order, name: str) -> str:
     return str(field.value)
 
 
-def _seconds(spans: Sequence[tuple[float, float | None]], end: float | None) -> float:
-    return sum(elapsed(since, until if until is not None else end or since) for since, until in spans)
+def _spans(parts: Sequence[Conversation] | Sequence[Hold], end: float | None) -> list[tuple[float, float]]:
+    """From when to when each part lasted; one that is not over, up to the end."""
+    return [
+        (one.started_at, one.ended_at if one.ended_at is not None else end or one.started_at) for one in parts
+    ]

@@ -120,7 +120,7 @@ class QueueEntry(Struct, frozen=True):
     line: str | None
     call_id: str
     uniqueid: str
-    """The caller's channel."""
+    """The channel that entered: the caller's, or of an agent who consulted the queue."""
     entered_at: float
     outcome: QueueOutcome | None = None
     """`None` while the caller is waiting."""
@@ -136,3 +136,10 @@ class QueueEntry(Struct, frozen=True):
     """How often an agent's phone rang for this caller without being answered."""
     wrapped_up: float | None = None
     """Seconds of wrap-up afterwards."""
+    moved_to: str = ""
+    """The channel that took its place since: the caller's, handed over into the queue."""
+
+    @property
+    def channel(self) -> str:
+        """Unique id of the channel that waits or talks now."""
+        return self.moved_to or self.uniqueid

@@ -1,5 +1,8 @@
 """Lengths of time between two instants, whatever the clocks that told them did. Pure."""
 
+import math
+from collections.abc import Iterable
+
 LONGEST_S = 7 * 86_400.0
 """Nothing on a call lasts longer: a span beyond it is a clock that was set."""
 LAST_INSTANT = 253_402_300_799.0
@@ -12,6 +15,15 @@ def elapsed(since: float, until: float) -> float:
     """Seconds from one to the other; 0.0 where the clock was set meanwhile, so that nobody knows."""
     span = until - since
     return span if 0.0 < span <= LONGEST_S else 0.0
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that lie in at least one of the spans: what runs side by side counts once."""
+    total, done = 0.0, -math.inf
+    for since, until in sorted(spans):
+        if span := elapsed(max(since, done), until):
+            total, done = total + span, until
+    return total
 
 
 def measured(told: float, since: float, until: float) -> float:

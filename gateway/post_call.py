@@ -248,6 +248,7 @@ class PostCall:
                 min((talk.ended_at or call.ended_at or clock.now()) - call.started_at, end),
             )
             for talk in call.conversations
+            if talk.with_agent
         ]
         # On hold there is music on the recording, and nobody to be heard.
         conversations = subtract(conversations, holds(await self._calls.facts_of(call.id), call))

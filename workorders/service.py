@@ -43,7 +43,7 @@ class OrderService:
     # -- while the call goes on, and right after -----------------------------------------------------------
     async def on_call_answered(self, fact: CallAnswered) -> None:
         """Begin the draft of a call of the public that an agent answered."""
-        if fact.call.has_work_order:
+        if fact.call.has_work_order and fact.agent is not None:
             # Answered for the first time: by the second agent of a call, much may have been said.
             first = sum(talk.agent is not None for talk in fact.call.conversations) <= 1
             await self.drafting.open(fact.call, answered_now=first)

@@ -111,6 +111,9 @@ class DayFigures:
         if fact.stage == "entered":
             bucket.offered += 1
             self.open_entries[key] = entry
+        elif fact.stage == "moved":
+            if key in self.open_entries:
+                self.open_entries[key] = entry
         elif fact.stage == "left":
             self._left(queue.line, bucket, entry)
             if entry.outcome is QueueOutcome.ANSWERED:

@@ -9,9 +9,9 @@ from msgspec import structs
 from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx import events as e
 from domain.queues import QueueEntry, QueueOutcome
-from domain.spans import elapsed, measured
+from domain.spans import ROUNDING_S, elapsed, measured
 
-Stage = Literal["entered", "left", "served", "wrapped_up"]
+Stage = Literal["entered", "moved", "left", "served", "wrapped_up"]
 ConversationKey = tuple[str, str, str]
 """(caller's unique id, queue, agent)"""
 
@@ -41,6 +41,10 @@ class QueueEntries:
         """Waiting entries by the caller's unique id, kept until it is known how the wait ended."""
         self.talking: dict[ConversationKey, QueueEntry] = {}
         self._wrapping: dict[str, QueueEntry] = {}
+        self._phones: dict[ConversationKey, str] = {}
+        """Unique id of the channel that answered, while it is there."""
+        self._of_phone: dict[str, ConversationKey] = {}
+        self._caller_gone: set[ConversationKey] = set()
         self._of_channel: dict[str, set[ConversationKey]] = {}
         self._hung_up: dict[ConversationKey, float] = {}
 
@@ -62,6 +66,23 @@ class QueueEntries:
         )
         self.waiting[uniqueid] = entry
         return [*facts, _told(at, entry, "entered")]
+
+    def moved(self, at: float, old: str, new: str, call_id: str) -> list[AnyFact]:
+        """Another channel, of that call, takes the place of the one that waited or talked (a masquerade)."""
+        facts: list[AnyFact] = []
+        moved_to = new if new != old else ""
+        if (entry := self.waiting.pop(old, None)) is not None:
+            self.waiting[new] = structs.replace(entry, call_id=call_id, moved_to=moved_to or entry.moved_to)
+            facts.append(_told(at, self.waiting[new], "moved"))
+        for talk in list(self._of_channel.pop(old, ())):
+            entry, key = self.talking.pop(talk, None), (new, *talk[1:])
+            if entry is None:
+                continue
+            self.talking[key] = structs.replace(entry, call_id=call_id, moved_to=moved_to or entry.moved_to)
+            self._of_channel.setdefault(new, set()).add(key)
+            self._answered_by(key, self._phones.pop(talk, ""))
+            facts.append(_told(at, self.talking[key], "moved"))
+        return facts
 
     def missed(self, event: e.AgentRingNoAnswer) -> None:
         """An agent's phone rang for the caller without being answered; reported when the wait is over."""
@@ -97,6 +118,12 @@ class QueueEntries:
             return []
         return self._left_for(event.at, entry, OUTCOME_OF_STATUS.get(event.value, QueueOutcome.LEFT))
 
+    def refused(self, at: float, queue: str, uniqueid: str, call_id: str, status: str) -> list[AnyFact]:
+        """The queue was full, or nobody there, and did not let the caller in: an entry that ends at once."""
+        facts = self.entered(at, queue, uniqueid, call_id)
+        outcome = OUTCOME_OF_STATUS.get(status, QueueOutcome.LEFT)
+        return [*facts, *self._left_for(at, self.waiting[uniqueid], outcome)]
+
     def connected(self, event: e.AgentConnect, agent: str) -> list[AnyFact]:
         """AgentConnect: an agent answered."""
         entry = self.waiting.get(event.uniqueid)
@@ -107,6 +134,7 @@ class QueueEntries:
         facts = self._end_wait(event.at, entry, QueueOutcome.ANSWERED, waited)
         key = (event.uniqueid, event.queue, agent)
         self.talking[key] = facts[0].entry
+        self._answered_by(key, event.dest_uniqueid)
         self._of_channel.setdefault(event.uniqueid, set()).add(key)
         return [*facts]
 
@@ -122,12 +150,20 @@ class QueueEntries:
             transferred=event.reason == "transfer",
         )
 
-    def hung_up(self, at: float, uniqueid: str) -> list[AnyFact]:
-        """The channel is gone, so a wait of that caller whose end was not reported is over too."""
+    def hung_up(self, at: float, uniqueid: str, *, local: bool = False) -> list[AnyFact]:
+        """The channel is gone, so a wait of that caller whose end was not reported is over too.
+
+        A Local channel may have been optimised away; while the phone is there, the conversation goes on.
+        """
         entry = self.waiting.get(uniqueid)
-        for talk in self._of_channel.pop(uniqueid, ()):
-            if talk in self.talking:
-                self._hung_up[talk] = at
+        gone = {talk for talk in self._of_channel.pop(uniqueid, ()) if talk in self.talking}
+        over = gone if not local else gone - self._phones.keys()
+        self._caller_gone |= gone - over
+        answered = self._of_phone.pop(uniqueid, None)
+        if answered is not None:
+            self._phones.pop(answered, None)
+            over |= {answered} & self._caller_gone
+        self._hung_up.update(dict.fromkeys(over, at))
         return [] if entry is None else self._left_for(at, entry, QueueOutcome.LEFT)
 
     def wrapping(self, agent: str) -> QueueEntry | None:
@@ -161,11 +197,11 @@ class QueueEntries:
         self._wrapping.update((entry.agent, entry) for entry in wrapping if entry.agent is not None)
         for entry in entries:
             if entry.outcome is None:
-                self.waiting[entry.uniqueid] = entry
+                self.waiting[entry.channel] = entry
             elif entry.outcome is QueueOutcome.ANSWERED and entry.agent is not None:
-                key = (entry.uniqueid, entry.queue, entry.agent)
+                key = (entry.channel, entry.queue, entry.agent)
                 self.talking[key] = entry
-                self._of_channel.setdefault(entry.uniqueid, set()).add(key)
+                self._of_channel.setdefault(entry.channel, set()).add(key)
 
     def resync(
         self, at: float, waiting_now: Mapping[str, tuple[str, float, str]], channels: frozenset[str]
@@ -180,24 +216,41 @@ class QueueEntries:
             reported = waiting_now.get(uniqueid)
             if reported is None or reported[0] != entry.queue or entry.left_at is not None:
                 facts += self._left_for(at, structs.replace(entry, waited=None), QueueOutcome.UNSEEN)
-        for talk in [talk for talk in self.talking if talk[0] not in channels]:
+        for talk in [one for one in self.talking if not channels & {one[0], self._phones.get(one)}]:
             facts += self._end_conversation(at, talk, talked=None, transferred=False)
         for uniqueid, (queue, since, call_id) in waiting_now.items():
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)
         return facts
 
+    def _answered_by(self, talk: ConversationKey, phone: str) -> None:
+        if phone:
+            self._phones[talk], self._of_phone[phone] = phone, talk
+
     # -- inside ------------------------------------------------------------------------------------------
     def _conversation_of(self, event: e.AgentComplete, agent: str) -> ConversationKey:
         """Find the conversation of an AgentComplete.
 
-        If it arrives after both channels are gone it names neither; then it belongs to a conversation whose
-        caller hung up.
+        It may name another channel than the caller's (the consultation's after a transfer, half of a Local
+        channel), or none where both are gone already. Then it is the one of that queue and agent on the phone
+        it names; else one whose caller hung up; else the one that began when it says.
         """
-        if event.uniqueid:
-            return event.uniqueid, event.queue, agent
-        of_agent = [talk for talk in self.talking if talk[1:] == (event.queue, agent)]
-        unknown = ("", event.queue, agent)
-        return min(of_agent, key=lambda talk: self._hung_up.get(talk, math.inf), default=unknown)
+        named = (event.uniqueid, event.queue, agent)
+        if named in self.talking:
+            return named
+        began = event.at - event.talk_time
+        # What had begun before is no later conversation: told twice, it is nobody's.
+        likely = [
+            talk
+            for talk, entry in self.talking.items()
+            if talk[1:] == (event.queue, agent) and (entry.left_at or 0.0) <= began + ROUNDING_S
+        ]
+
+        def unlikely(talk: ConversationKey) -> tuple[bool, float, float]:
+            left_at = self.talking[talk].left_at or 0.0
+            phone = bool(event.dest_uniqueid) and self._phones.get(talk) == event.dest_uniqueid
+            return not phone, self._hung_up.get(talk, math.inf), abs(left_at - began)
+
+        return min(likely, key=unlikely, default=named)
 
     def _left_for(self, at: float, entry: QueueEntry, outcome: QueueOutcome) -> list[AnyFact]:
         left_at = entry.left_at if entry.left_at is not None else at
@@ -211,7 +264,7 @@ class QueueEntries:
     def _end_wait(
         self, at: float, entry: QueueEntry, outcome: QueueOutcome, waited: float | None
     ) -> list[QueueEntryChanged]:
-        del self.waiting[entry.uniqueid]
+        del self.waiting[entry.channel]
         left_at = entry.left_at if entry.left_at is not None else at
         entry = structs.replace(entry, outcome=outcome, left_at=left_at, waited=waited)
         return [_told(at, entry, "left")]
@@ -221,6 +274,8 @@ class QueueEntries:
     ) -> list[AnyFact]:
         entry = self.talking.pop(talk, None)
         self._hung_up.pop(talk, None)
+        self._caller_gone.discard(talk)
+        self._of_phone.pop(self._phones.pop(talk, ""), None)
         if entry is None:
             return []
         if (rest := self._of_channel.get(talk[0])) is not None:

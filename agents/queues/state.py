@@ -65,7 +65,9 @@ class QueueState:
             e.AgentConnect: self._connected,
             e.AgentComplete: self._completed,
             e.AgentRingNoAnswer: self._missed,
-            e.Hangup: lambda event: self.entries.hung_up(event.at, event.uniqueid),
+            e.Hangup: lambda event: self.entries.hung_up(
+                event.at, event.uniqueid, local=event.channel.startswith("Local/")
+            ),
         }
 
     def observe(self, event: e.PbxEvent) -> list[AnyFact]:
@@ -78,6 +80,10 @@ class QueueState:
         if member in self._phones.profiles:
             return member
         return self._phones.agent_of(interface) or member or interface
+
+    def is_agent(self, agent: str) -> bool:
+        """Whether there is an agent of that id."""
+        return agent in self._phones.profiles
 
     def agent_of_phone(self, phone: str) -> str | None:
         """Return the agent whose phone that device is."""
@@ -99,6 +105,24 @@ class QueueState:
 
     def _variable(self, event: e.VarSet) -> list[AnyFact]:
         return self.entries.status(event) if event.variable == "QUEUESTATUS" else []
+
+    def moved(self, at: float, old: str, new: str, call_id: str, caller: str) -> list[AnyFact]:
+        """The caller's channel takes the place of the one that waits in a queue, or talks from one."""
+        facts = self.entries.moved(at, old, new, call_id)
+        for name, queue in list(self.queues.items()):
+            waiting = tuple(
+                structs.replace(one, uniqueid=new, call_id=call_id, caller=caller)
+                if one.uniqueid == old
+                else one
+                for one in queue.waiting
+            )
+            if waiting != queue.waiting:
+                facts += self._callers.set_waiting(at, name, waiting)
+        return facts
+
+    def refused(self, at: float, queue: str, uniqueid: str, call_id: str, status: str) -> list[AnyFact]:
+        """The queue did not let a caller in, for the reason in QUEUESTATUS."""
+        return self.entries.refused(at, queue, uniqueid, call_id, status)
 
     # -- queue calls of an agent ----------------------------------------------------------------------
     def _connected(self, event: e.AgentConnect) -> list[AnyFact]:

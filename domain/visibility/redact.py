@@ -76,7 +76,10 @@ def _(call: Call, visibility: Visibility) -> Call:
         ivr={name: visibility.number(value) for name, value in call.ivr.items()},
         legs=tuple(_leg(leg, visibility) for leg in call.legs),
         conversations=tuple(
-            structs.replace(one, channel=_channel(one.channel, visibility)) for one in call.conversations
+            structs.replace(
+                one, channel=_channel(one.channel, visibility), party=visibility.number(one.party)
+            )
+            for one in call.conversations
         ),
         recordings=tuple(
             structs.replace(one, path=visibility.number(one.path), channel=_channel(one.channel, visibility))

@@ -28,9 +28,15 @@ class Channel(Struct):
     bridge: str | None = None
     """The bridge it talks in; `None` in a parking lot."""
     queue: str | None = None
-    """The queue it waits in, as the caller."""
+    """The queue it waits in."""
+    consults: bool = False
+    """It waits (or waited) there for an agent who consults the queue, not for the caller."""
+    served: str | None = None
+    """The queue that connected it, as the agent's."""
     abandoned: bool = False
     """app_queue reported that the caller gave up."""
+    refused_at: float | None = None
+    """When a queue last did not let it in."""
     pair: str | None = None
     """The other half of a Local channel."""
     parent: str | None = None

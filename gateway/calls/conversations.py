@@ -1,19 +1,16 @@
-"""Who talks with whom: bridges, holds, conferences, and the call state that follows from them. Pure."""
+"""Who talks with whom: bridges, holds, and the call state that follows from them. Pure."""
 
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, CallState, Conference, Conversation, Hold, Member, Side, Transfer, TransferType
+from domain.calls import Call, CallState, Conversation, Direction, Hold, Side, Transfer, TransferType
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
 from gateway.calls.channels import Channel
+from gateway.calls.conferences import Conferences
 from gateway.calls.registry import CallRegistry
 
 HOLDING = "holding_bridge"
-CONFERENCE = 3
-"""Minimum number of parties in a conference."""
-PAUSE_S = 0.5
-"""A conference that is complete again within this time has not ended."""
 
 
 class Conversations:
@@ -21,6 +18,7 @@ class Conversations:
 
     def __init__(self, registry: CallRegistry) -> None:
         self._registry = registry
+        self.conferences = Conferences(registry)
 
     # -- state ---------------------------------------------------------------------------------------------
     def refresh(self, call: Call, *, given_up: bool = False) -> Call:
@@ -35,7 +33,12 @@ class Conversations:
             state = CallState.HELD if held else CallState.TALKING
         elif any(one.parked is not None for one in members):
             state = CallState.PARKED
-        elif any(one.ringing for one in members) or (call.state is CallState.RINGING and not given_up):
+        elif any(one.ringing for one in members):
+            state = CallState.RINGING
+        elif any(self._registry.hears(one) for one in members if not one.local):
+            # Colleagues who consulted each other, and whose caller is gone.
+            state = CallState.TALKING
+        elif call.state is CallState.RINGING and not given_up:
             state = CallState.RINGING
         elif any(one.queue is not None for one in members):
             state = CallState.QUEUED
@@ -80,13 +83,13 @@ class Conversations:
         # Agents on their own are consulting each other; a conversation needs the caller.
         if any(leg.side is Side.CALLER for _, leg in legs):
             for one, leg in legs:
-                if leg.side is Side.AGENT and leg.agent is not None:
+                if leg.side is Side.AGENT:
                     call = self.begin_conversation(at, call, one, leg.agent, 0.0)
         elif call.talking and legs and sum(not one.local for one in parties) > 1:
             # No conversation begins, so nothing else would report the change.
             registry.tell(f.CallUpdated(at=at, call=call, what="consultation"))
         call = self._left_behind(at, call, parties)
-        call = self._confer(at, self.refresh(call), parties)
+        call = self.conferences.confer(at, self.refresh(call), parties)
         for one in parties:
             registry.show(at, one.agent)
 
@@ -101,7 +104,7 @@ class Conversations:
             self.set_held(at, call, channel.uniqueid, False)
 
     def _left_behind(self, at: float, call: Call, parties: list[Channel]) -> Call:
-        """End the conversations of agents who left the bridge while the caller now talks with others.
+        """End the conversations of those who left the bridge while the caller now talks with others.
 
         It does not matter whether they have hung up.
         """
@@ -129,7 +132,7 @@ class Conversations:
         self.sent_elsewhere(event, call, channel)
         call = registry.set_leg(registry.calls[channel.call_id], channel.uniqueid, bridge=None)
         registry.set_bridge(channel, None)
-        self.left(event.at, call)
+        self.conferences.left(event.at, call)
         registry.show(event.at, channel.agent)
 
     def succeed(self, at: float, gone: Channel, bridge: str) -> None:
@@ -141,18 +144,6 @@ class Conversations:
         self._registry.set_bridge(heir, bridge)
         self._registry.set_leg(self._registry.calls[heir.call_id], heir.uniqueid, bridge=bridge)
         self.settle(at, heir)
-
-    def left(self, at: float, call: Call) -> None:
-        """Somebody left a bridge: a conference may have ended."""
-        running = next((one for one in call.conferences if one.ended_at is None), None)
-        if running is None:
-            return
-        here = (self._registry.channels.get(one.uniqueid) for one in running.members if one.left_at is None)
-        self._confer(
-            at,
-            call,
-            max((self._registry.parties(one) for one in here if one is not None), key=len, default=[]),
-        )
 
     def sent_elsewhere(self, event: ChannelEvent, call: Call, channel: Channel) -> Call:
         """Record a blind transfer if a caller was moved out of a conversation unannounced (Redirect)."""
@@ -178,29 +169,45 @@ class Conversations:
         )
         return call
 
-    # -- with agents ---------------------------------------------------------------------------------------
-    def begin_conversation(self, at: float, call: Call, channel: Channel, agent: str, waited: float) -> Call:
-        """Start an agent's conversation with the caller, unless it is already in progress."""
+    # -- with the caller -----------------------------------------------------------------------------------
+    def begin_conversation(
+        self, at: float, call: Call, channel: Channel, agent: str | None, waited: float
+    ) -> Call:
+        """Start a party's conversation with the caller, unless it is already in progress.
+
+        Who is no agent (a number outside, a phone nobody configured) talks like anybody else; the call keeps
+        the agent it had last.
+        """
         if any(talk.ended_at is None and talk.channel == channel.name for talk in call.conversations):
             return call
         channel.ringing = False
-        talk = Conversation(agent=agent, channel=channel.name, started_at=at)
+        party = self._registry.party(channel.uniqueid) if agent is None else ""
+        talk = Conversation(agent=agent, channel=channel.name, started_at=at, party=party)
         held = any(leg.held and leg.ended_at is None for leg in call.legs)
+        queue = channel.served or call.queue
+        if call.direction is not Direction.INTERNAL:
+            # Whom a colleague's consultation of a queue reached may come to the caller yet.
+            channel.served = None
         call = self._registry.change(
             call,
+            queue=queue,
+            line=self._registry.line_of_queue.get(queue or "", call.line)
+            if queue != call.queue
+            else call.line,
             state=CallState.HELD if held else CallState.TALKING,
-            agent=agent,
+            agent=agent if agent is not None else call.agent,
+            let_go=False,
             answered_at=call.answered_at if call.answered_at is not None else at,
             conversations=(*call.conversations, talk),
         )
         self._registry.tell(
-            f.CallAnswered(at=at, call=call, agent=agent, channel=channel.name, waited=waited)
+            f.CallAnswered(at=at, call=call, agent=agent, channel=channel.name, waited=waited, party=party)
         )
         self._registry.show(at, agent)
         return call
 
     def end_conversation(self, at: float, call: Call, channel: str) -> Call:
-        """End the conversation of the agent on that channel."""
+        """End the conversation of the party on that channel."""
         running = next((t for t in call.conversations if t.ended_at is None and t.channel == channel), None)
         if running is None:
             return call
@@ -208,7 +215,16 @@ class Conversations:
             structs.replace(t, ended_at=at) if t is running else t for t in call.conversations
         )
         call = self.refresh(self._registry.change(call, conversations=conversations))
-        self._registry.tell(f.ConversationEnded(at=at, call=call, agent=running.agent, channel=channel))
+        self._registry.tell(
+            f.ConversationEnded(at=at, call=call, agent=running.agent, channel=channel, party=running.party)
+        )
+        return call
+
+    def end_conversations(self, at: float, call: Call) -> Call:
+        """End all conversations that are running."""
+        for talk in call.conversations:
+            if talk.ended_at is None:
+                call = self.end_conversation(at, call, talk.channel)
         return call
 
     # -- holds ---------------------------------------------------------------------------------------------
@@ -249,45 +265,3 @@ class Conversations:
         call = self.refresh(call)
         self._registry.tell(f.CallHeld(at=at, call=call, held=held, by=leg.agent or leg.party.number))
         return call
-
-    # -- conferences ---------------------------------------------------------------------------------------
-    def _confer(self, at: float, call: Call, parties: list[Channel]) -> Call:
-        """Start, update or end the conference of a call after its parties changed."""
-        running = next((one for one in call.conferences if one.ended_at is None), None)
-        if running is None and len(parties) < CONFERENCE:
-            return call
-        here = {one.uniqueid: one for one in parties} if len(parties) >= CONFERENCE else {}
-        before = running or Conference(started_at=at, members=())
-        last = call.conferences[-1] if call.conferences else None
-        if running is None and last is not None and _paused(last, here, at):
-            # A Local channel was optimised away: everybody left and came back immediately.
-            before = running = last
-            members = [
-                structs.replace(one, left_at=None) if one.left_at == last.ended_at else one
-                for one in last.members
-            ]
-            before = structs.replace(last, members=tuple(members))
-        members = [
-            structs.replace(one, left_at=at) if one.left_at is None and one.uniqueid not in here else one
-            for one in before.members
-        ]
-        present = {one.uniqueid for one in members if one.left_at is None}
-        members += [
-            Member(uniqueid=one, party=self._registry.party(one), joined_at=at)
-            for one in here
-            if one not in present
-        ]
-        after = structs.replace(before, members=tuple(members), ended_at=None if here else at)
-        if after == running:
-            return call
-        earlier = tuple(one for one in call.conferences if one is not running)
-        call = self._registry.change(call, conferences=(*earlier, after))
-        self._registry.tell(f.ConferenceChanged(at=at, call=call))
-        return call
-
-
-def _paused(conference: Conference, here: dict[str, Channel], at: float) -> bool:
-    """Whether a conference that has just ended is continuing with the same parties."""
-    if conference.ended_at is None or at - conference.ended_at > PAUSE_S:
-        return False
-    return {one.uniqueid for one in conference.members if one.left_at == conference.ended_at} == set(here)

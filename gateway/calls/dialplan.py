@@ -9,6 +9,7 @@ from domain.facts import CallUpdated
 from domain.pbx import events as e
 from domain.pbx.events import ChannelEvent
 from gateway.calls.conversations import Conversations
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry
 
 IVR = "HOTLINE_IVR_"
@@ -25,13 +26,17 @@ _PAIRS = dict.fromkeys(_RECORDING, _RECORDING)
 class Dialplan:
     """Handles events about channel variables and recordings."""
 
-    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+    def __init__(self, registry: CallRegistry, conversations: Conversations, queueing: Queueing) -> None:
         self._registry = registry
+        self._queueing = queueing
         self._conversations = conversations
 
     def on_var_set(self, event: e.VarSet) -> None:
         """A `HOTLINE_*` variable was set. Untrusted: only known lines are accepted, text is truncated."""
         registry = self._registry
+        if event.variable == "QUEUESTATUS":
+            self._queueing.on_queue_status(event)
+            return
         call = registry.call(event)
         if call is None:
             return

@@ -5,11 +5,16 @@ from msgspec import structs
 from domain import facts as f
 from domain.calls import Call, CallState, Direction, EndReason, Party, Side, TransferType
 from domain.pbx import events as e
+from gateway.calls.caller_side import CallerSide
 from gateway.calls.channels import TAKE_BACK, Channel, is_listener
 from gateway.calls.conversations import Conversations
 from gateway.calls.hangups import ended
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry, closed
 
+HANDED_OVER = frozenset(
+    {TransferType.BLIND, TransferType.ATTENDED, TransferType.BLONDE, TransferType.FORWARD}
+)
 NORMAL_CLEARING = 16
 """Q.850 cause of an ordinary hang-up."""
 
@@ -17,9 +22,11 @@ NORMAL_CLEARING = 16
 class Lifecycle:
     """Handles events about channels appearing, changing and disappearing."""
 
-    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+    def __init__(self, registry: CallRegistry, conversations: Conversations, queueing: Queueing) -> None:
         self._registry = registry
+        self._queueing = queueing
         self._conversations = conversations
+        self._caller_side = CallerSide(registry, conversations)
 
     def on_new_channel(self, event: e.NewChannel) -> None:
         """A channel appears: another leg of a call, or a new call."""
@@ -164,13 +171,17 @@ class Lifecycle:
         call = registry.set_leg(call, channel.uniqueid, ended_at=event.at, cause=event.cause, bridge=None)
         call = self._conversations.end_conversation(event.at, call, channel.name)
         if bridge is not None:
-            self._conversations.left(event.at, call)
+            self._conversations.conferences.left(event.at, call)
             call = registry.calls[call.id]
+        if registry.members(call.id):
+            call = self._caller_side.left(event.at, call, call.leg(channel.uniqueid))
         registry.show(event.at, channel.agent)
         if not registry.members(call.id):
             self.end(event.at, call, self._reason(call, event.cause))
-        elif not ringing and not channel.abandoned:
-            self._conversations.refresh(call)
+        elif (
+            not ringing and not channel.abandoned and any(not one.local for one in registry.members(call.id))
+        ):
+            self._queueing.left_waiting(event.at, self._conversations.refresh(call))
         if bridge is not None:
             self._conversations.succeed(event.at, channel, bridge)
         # When a consulted colleague or unit hangs up or is dropped, no other fact reports it.
@@ -179,8 +190,26 @@ class Lifecycle:
         if after is not None and leg is not None and leg.answered_at is not None and not registry.told(after):
             registry.tell(f.CallUpdated(at=event.at, call=after, what="left"))
 
-    @staticmethod
-    def _reason(call: Call, cause: int) -> EndReason:
+    def _lost_in_transfer(self, call: Call) -> bool:
+        """Whether the caller was handed over to a phone that did not answer, and talked with nobody else."""
+        last = call.transfers[-1] if call.transfers else None
+        if last is None or last.result != "success" or last.transfer_type not in HANDED_OVER:
+            return False
+        ends = [(talk, talk.ended_at or talk.started_at) for talk in call.conversations]
+        if not ends or any(
+            talk.started_at >= last.at or (end > last.at and (talk.agent or talk.party) != last.origin)
+            for talk, end in ends
+        ):
+            return False
+        spoke = max(end for _, end in ends)
+        rang = any(
+            leg.side is Side.AGENT and leg.answered_at is None and (leg.ended_at or spoke) >= spoke
+            for leg in call.legs
+        )
+        # Where the phone is not even there, no channel tells of it.
+        return rang or self._registry.queue_state.is_agent(last.target)
+
+    def _reason(self, call: Call, cause: int) -> EndReason:
         if call.state is CallState.RINGING:
             return EndReason.ABANDONED_RINGING
         if call.state is CallState.QUEUED:
@@ -191,10 +220,12 @@ class Lifecycle:
         recalled = last.at if last is not None and last.transfer_type is TransferType.RECALL else None
         if recalled is not None and all(talk.started_at < recalled for talk in call.conversations):
             return EndReason.ABANDONED_PARKED
+        if call.let_go:
+            return EndReason.QUEUE_TIMEOUT
+        if self._lost_in_transfer(call):
+            return EndReason.ABANDONED_RINGING
         if call.answered_at is not None:
             return EndReason.COMPLETED
-        if call.queued_at is not None:
-            return EndReason.QUEUE_TIMEOUT
         if call.direction is Direction.INBOUND:
             return EndReason.ABANDONED_IVR
         return EndReason.COMPLETED if cause == NORMAL_CLEARING else EndReason.FAILED
@@ -202,9 +233,7 @@ class Lifecycle:
     def end(self, at: float, call: Call, reason: EndReason) -> None:
         """End a live call together with its conversations, holds, conferences and recordings."""
         registry = self._registry
-        for talk in call.conversations:
-            if talk.ended_at is None:
-                call = self._conversations.end_conversation(at, call, talk.channel)
+        call = self._conversations.end_conversations(at, call)
         agents = {leg.agent for leg in call.legs if leg.agent} | {talk.agent for talk in call.conversations}
         call = ended(closed(call, at), at, reason, reported=registry.reports_hangups)
         registry.forget(call.id)

@@ -28,6 +28,7 @@ from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx.records import DetailRecord, PbxRecords
 from domain.queues import QueueEntry, QueueOutcome
 from gateway.asterisk.queue_log import began_at
+from gateway.calls.channels import phone_of
 from gateway.calls.registry import CallRegistry, closed
 from gateway.calls.stays import Stay, stays_of
 
@@ -217,12 +218,15 @@ def _with_conversations(
         return call
     for one in details:
         caller, called = registry.agent_of(one.channel), registry.agent_of(one.dest_channel)
-        if one.answered and one.answered_at is not None and one.dest_channel and (caller or called):
-            call = _talked(call, called or caller, one.answered_at, one.ended_at)
+        if not one.answered or one.answered_at is None or not one.dest_channel:
+            continue
+        agent = called or caller
+        party = "" if agent is not None else one.destination[:64] or phone_of(one.dest_channel)
+        call = _talked(call, agent, one.answered_at, one.ended_at, party)
     return call
 
 
-def _talked(call: Call, agent: str | None, start: float, end: float) -> Call:
+def _talked(call: Call, agent: str | None, start: float, end: float, party: str = "") -> Call:
     """Return the call with that conversation, or with its end where its beginning is known already."""
     for index, talk in enumerate(call.conversations):
         if abs(talk.started_at - start) <= SAME_S and agent in (None, talk.agent):
@@ -231,7 +235,7 @@ def _talked(call: Call, agent: str | None, start: float, end: float) -> Call:
             over = structs.replace(talk, ended_at=max(end, talk.started_at))
             talks = (*call.conversations[:index], over, *call.conversations[index + 1 :])
             return structs.replace(call, conversations=talks)
-    talk = Conversation(agent, "", start, max(start, end))
+    talk = Conversation(agent, "", start, max(start, end), party)
     return structs.replace(
         call,
         conversations=(*call.conversations, talk),

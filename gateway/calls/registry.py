@@ -39,8 +39,14 @@ _RANK = {Direction.INBOUND: 0, Direction.OUTBOUND: 1, Direction.INTERNAL: 2}
 
 def survivor(one: Call, other: Call) -> tuple[Call, Call]:
     """Return (the call that continues, the one merged into it): inbound calls first, then the older one."""
-    first, second = sorted((one, other), key=lambda call: (_RANK[call.direction], call.started_at, call.id))
+    first, second = sorted((one, other), key=lambda call: (_rank(call), call.started_at, call.id))
     return first, second
+
+
+def _rank(call: Call) -> int:
+    """What an agent dialled is outgoing only once somebody else is in it; before, it may be a pick-up."""
+    alone = call.direction is Direction.OUTBOUND and len(call.legs) < 2
+    return len(_RANK) if alone else _RANK[call.direction]
 
 
 class CallRegistry:
@@ -140,6 +146,22 @@ class CallRegistry:
                 break
             channel = answered[-1]
         return channel
+
+    def behind(self, half: Channel) -> list[Channel]:
+        """Return the Local channels through which half of one was dialled, itself first.
+
+        Up to whoever dialled them, if anybody did: Originate has no dialling channel.
+        """
+        found: list[Channel] = []
+        one: Channel | None = half
+        while one is not None and one.local and one not in found:
+            found.append(one)
+            twin = self.channels.get(one.pair or "")
+            if twin is None or twin in found:
+                break
+            found.append(twin)
+            one = self.channels.get(twin.parent or "")
+        return found
 
     def party(self, uniqueid: str) -> str:
         """Return how a channel's party is named in a call's history: agent id, else number, else device."""
@@ -254,6 +276,10 @@ class CallRegistry:
                     found.append(one)
         return found
 
+    def hears(self, channel: Channel) -> bool:
+        """Whether another telephone hears that channel."""
+        return any(one is not channel and not one.local for one in self.parties(channel))
+
     # -- legs ----------------------------------------------------------------------------------------------
     def leg(self, channel: Channel, side: Side) -> Leg:
         """Build the leg of a channel."""
@@ -307,13 +333,15 @@ class CallRegistry:
         return self.change(call, direction=Direction.INTERNAL if internal else Direction.OUTBOUND, legs=legs)
 
     # -- two calls become one ------------------------------------------------------------------------------
-    def merge(self, at: float, one: Call, other: Call) -> Call:
-        """Merge two calls and return the one that continues.
+    def merge(self, at: float, one: Call, other: Call, *, kept: Call | None = None) -> Call:
+        """Merge two calls and return the one that continues: `kept`, else the `survivor`.
 
         The other ends as `merged` after handing over its live channels. A channel has one leg: if events out
         of order left two, the moved one is kept.
         """
         winner, loser = survivor(one, other)
+        if kept is not None and kept.id == loser.id:
+            winner, loser = loser, winner
         moving = self.members(loser.id)
         live = {channel.uniqueid for channel in moving}
         moved = tuple(

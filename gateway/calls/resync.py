@@ -202,12 +202,17 @@ def _restore(tracker: CallTracker, snapshot: PbxSnapshot, call: Call) -> None:
         leg_before = call.leg(channel.uniqueid)
         call = registry.add_leg(call, channel)
         if leg_before is None and channel.queue is not None and call.direction is Direction.INBOUND:
+            if not tracker.queueing.waits_for_caller(call, channel):
+                call = registry.drop_leg(call, channel.uniqueid)
+                continue
             call = registry.set_leg(call, channel.uniqueid, side=Side.CALLER)
     names = {channel.name for channel in live.values()}
     for talk in call.conversations:
         if talk.ended_at is None and talk.channel not in names:
             call = tracker.conversations.end_conversation(at, call, talk.channel)
-    queued = next((one for one in live.values() if one.queue is not None), None)
+    for one in live.values():
+        one.consults = one.queue is not None and not tracker.queueing.waits_for_caller(call, one)
+    queued = next((one for one in live.values() if one.queue is not None and not one.consults), None)
     if queued is not None:
         since = next(
             (

@@ -1,4 +1,4 @@
-"""Which phones ring and who waits, from the events of app_queue and app_dial. Pure.
+"""Which phones ring, from the events of app_queue and app_dial. Pure.
 
 app_queue can tell callers from agents. Where it misleads (it attributes a call that was picked up or
 forwarded to its own member), the channel that answered decides whose phone it is.
@@ -11,7 +11,6 @@ from msgspec import structs
 from domain import facts as f
 from domain.calls import Call, Direction, MissedReason, Party, Side, TransferType
 from domain.pbx import events as e
-from domain.queues import Waiting
 from domain.spans import measured
 from gateway.calls import missed
 from gateway.calls.channels import Channel
@@ -23,71 +22,13 @@ PROGRESS = "PROGRESS"
 
 
 class Ringing:
-    """Handles events about queues and dialling."""
+    """Handles events about phones that ring and answer."""
 
     def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
         self._registry = registry
         self._conversations = conversations
         self._reports = False
         """Whether this PBX says when phones ring; some captures have it left out."""
-
-    # -- callers who wait ----------------------------------------------------------------------------------
-    def on_queue_caller_join(self, event: e.QueueCallerJoin) -> None:
-        """A caller begins to wait in a queue."""
-        registry = self._registry
-        call = registry.call(event)
-        channel = registry.channels.get(event.uniqueid)
-        # Already in a conversation: the event is older than the snapshot the tracker was rebuilt from.
-        if call is None or channel is None or channel.bridge is not None:
-            return
-        call = self._conversations.sent_elsewhere(event, call, channel)
-        channel.queue, channel.abandoned = event.queue, False
-        # The waiting channel is the caller's, whatever was taken for it before (half of a Local channel).
-        if call.direction is Direction.INBOUND:
-            kept = tuple(
-                structs.replace(leg, side=Side.CALLER) if leg.uniqueid == event.uniqueid else leg
-                for leg in call.legs
-                if leg.uniqueid == event.uniqueid or leg.side is not Side.CALLER
-            )
-            if not any(leg.uniqueid == event.uniqueid for leg in kept):
-                kept = (registry.leg(channel, Side.CALLER), *kept)
-            call = registry.change(call, legs=kept)
-        call = registry.change(
-            call,
-            queue=event.queue,
-            line=registry.line_of_queue.get(event.queue, call.line),
-            queued_at=call.queued_at if call.queued_at is not None else event.at,
-            caller=call.caller if call.caller.number else Party(event.caller_number, event.caller_name),
-        )
-        call = self._conversations.refresh(registry.classify(call), given_up=True)
-        waiting = Waiting(
-            call_id=call.id,
-            uniqueid=event.uniqueid,
-            position=event.position,
-            since=event.at,
-            caller=call.caller.number,
-        )
-        registry.tell(
-            f.CallQueued(at=event.at, call=call, queue=event.queue, position=event.position),
-            *registry.queue_state.join(event.at, event.queue, waiting),
-        )
-
-    def on_queue_caller_abandon(self, event: e.QueueCallerAbandon) -> None:
-        """The caller gave up; the call keeps its state until it ends."""
-        if (channel := self._registry.channels.get(event.uniqueid)) is not None:
-            channel.abandoned = True
-
-    def on_queue_caller_leave(self, event: e.QueueCallerLeave) -> None:
-        """The caller is no longer waiting: an agent answered, the queue let go, or the caller gave up."""
-        registry = self._registry
-        registry.tell(*registry.queue_state.leave(event.at, event.queue, event.uniqueid))
-        channel = registry.channels.get(event.uniqueid)
-        call = registry.call(event)
-        if channel is None or call is None:
-            return
-        channel.queue = None
-        if not channel.abandoned:
-            self._conversations.refresh(call, given_up=True)
 
     # -- phones that ring ----------------------------------------------------------------------------------
     def on_agent_called(self, event: e.AgentCalled) -> None:
@@ -238,14 +179,12 @@ class Ringing:
         self._dialled(event.at, call, dest)
 
     def _behind(self, call: Call, half: Channel, phone: Channel) -> Call:
-        """A Local channel dials a real phone, whose leg replaces the Local channel's."""
+        """A Local channel dials a real phone, whose leg replaces those of the Local channels in between."""
         registry = self._registry
-        twin = registry.channels.get(half.pair or "")
-        for one in (half, twin):
-            leg = call.leg(one.uniqueid) if one is not None else None
-            if one is not None:
-                one.behind = one.behind or phone.agent
-            if one is None or leg is None or one.queue is not None:
+        for one in registry.behind(half):
+            one.behind = one.behind or phone.agent
+            leg = call.leg(one.uniqueid)
+            if leg is None or one.queue is not None:
                 continue
             if phone.agent is None and one.agent is not None:
                 registry.set_agent(phone, one.agent)
@@ -254,11 +193,19 @@ class Ringing:
                 phone.ringing, phone.ringing_at = True, one.ringing_at
             one.ringing, one.behind = False, phone.agent
             registry.set_agent(one, None)
-            began = call.legs[0] is leg and call.queue is None and phone.agent is not None
+            # A caller of a line may come by a Local channel too; nobody else does.
+            ours = call.queue is None and (phone.agent is not None or call.line is None)
+            began = call.legs[0] is leg and ours and one.parent is None
             call = registry.drop_leg(call, one.uniqueid)
             if began:
                 # Originate rings the agent first; the target has not been called yet.
-                call = registry.change(call, direction=Direction.OUTBOUND, agent=phone.agent, called="")
+                caller = call.caller if call.caller.number else Party(phone.caller_number, phone.caller_name)
+                call = registry.change(
+                    call, direction=Direction.OUTBOUND, agent=phone.agent, called="", caller=caller
+                )
+                others = tuple(leg for leg in call.legs if leg.uniqueid != phone.uniqueid)
+                side = registry.side_for(structs.replace(call, legs=others), phone.agent)
+                call = registry.set_leg(call, phone.uniqueid, side=side)
         return call
 
     def on_dial_end(self, event: e.DialEnd) -> None:
@@ -345,15 +292,11 @@ class Ringing:
         if channel.call_id != call.id and (other := self._registry.calls.get(channel.call_id)) is not None:
             call = self._registry.merge(event.at, call, other)
         agent = channel.agent or agent
+        channel.served = event.queue
         call = self._registry.add_leg(call, channel)
         call = self._registry.set_leg(call, channel.uniqueid, agent=agent, side=Side.AGENT)
+        waited_by = self._registry.channels.get(event.uniqueid)
+        if waited_by is not None and waited_by.consults:
+            return  # the one who consults the queue talks with them; the caller does not yet
         waited = measured(event.hold_time, call.queued_at or event.at, event.at)
         self._conversations.begin_conversation(event.at, call, channel, agent, waited)
-
-    def on_agent_complete(self, event: e.AgentComplete) -> None:
-        """app_queue's conversation is over. A channel it does not name is already gone."""
-        call = self._registry.call_of(event.uniqueid) or self._registry.call_of(event.dest_uniqueid)
-        if call is not None and event.dest_channel:
-            call = self._conversations.end_conversation(event.at, call, event.dest_channel)
-            dest = self._registry.channels.get(event.dest_uniqueid)
-            self._registry.show(event.at, dest.agent if dest else None)

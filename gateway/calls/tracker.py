@@ -1,8 +1,8 @@
 """The call tracker of one PBX: takes events, keeps the state of its calls, returns facts.
 
 Pure: no clock, no I/O. A call lives from its first channel to its last. `lifecycle` and `conversations`
-follow who talks with whom, from channels and bridges; `ringing` follows who waits and which phones ring, from
-app_queue and app_dial; `transfers` follows how calls move between parties. All of them work on one
+follow who talks with whom, from channels and bridges; `queueing` follows who waits, `ringing` which phones
+ring, from app_queue and app_dial; `transfers` follows how calls move between parties. All work on one
 `CallRegistry`. The cost of an event grows with the size of its own call, not with the number of calls.
 """
 
@@ -25,6 +25,7 @@ from gateway.calls.conversations import Conversations
 from gateway.calls.dialplan import Dialplan
 from gateway.calls.hangups import Hangups
 from gateway.calls.lifecycle import Lifecycle
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry
 from gateway.calls.ringing import Ringing
 from gateway.calls.transfers import Transfers
@@ -53,11 +54,12 @@ class CallTracker:
         self.queue_state = QueueState(pbx, lines, profiles, missed_limit=missed_limit)
         self.registry = CallRegistry(pbx, self.queue_state, lines)
         self.conversations = Conversations(self.registry)
-        self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations)
+        self.queueing = queueing = Queueing(self.registry, self.conversations)
+        self.lifecycle = lifecycle = Lifecycle(self.registry, self.conversations, queueing)
         hangups = Hangups(self.registry)
         ringing = Ringing(self.registry, self.conversations)
-        transfers = Transfers(self.registry, self.conversations)
-        dialplan = Dialplan(self.registry, self.conversations)
+        transfers = Transfers(self.registry, self.conversations, queueing)
+        dialplan = Dialplan(self.registry, self.conversations, queueing)
         self._handlers: dict[type[AnyPbxEvent], Callable[[Any], None]] = {
             e.NewChannel: lifecycle.on_new_channel,
             e.NewState: _each(lifecycle.on_new_state, ringing.on_new_state),
@@ -80,13 +82,13 @@ class CallTracker:
             e.DialBegin: ringing.on_dial_begin,
             e.DialState: ringing.on_dial_state,
             e.DialEnd: ringing.on_dial_end,
-            e.QueueCallerJoin: ringing.on_queue_caller_join,
-            e.QueueCallerAbandon: ringing.on_queue_caller_abandon,
-            e.QueueCallerLeave: ringing.on_queue_caller_leave,
+            e.QueueCallerJoin: queueing.on_queue_caller_join,
+            e.QueueCallerAbandon: queueing.on_queue_caller_abandon,
+            e.QueueCallerLeave: queueing.on_queue_caller_leave,
             e.AgentCalled: ringing.on_agent_called,
             e.AgentRingNoAnswer: ringing.on_agent_ring_no_answer,
             e.AgentConnect: ringing.on_agent_connect,
-            e.AgentComplete: _each(hangups.on_agent_complete, ringing.on_agent_complete),
+            e.AgentComplete: _each(hangups.on_agent_complete, queueing.on_agent_complete),
             e.BlindTransfer: transfers.on_blind_transfer,
             e.AttendedTransfer: transfers.on_attended_transfer,
             e.Pickup: transfers.on_pickup,

@@ -3,7 +3,9 @@
 from domain import facts as f
 from domain.calls import Direction, TransferType
 from domain.pbx import events as e
+from gateway.calls.caller_side import CallerSide
 from gateway.calls.conversations import Conversations
+from gateway.calls.queueing import Queueing
 from gateway.calls.registry import CallRegistry
 
 TOGETHER_S = 2.0
@@ -13,9 +15,11 @@ TOGETHER_S = 2.0
 class Transfers:
     """Handles events about transfers, pick-up, parking and listening in."""
 
-    def __init__(self, registry: CallRegistry, conversations: Conversations) -> None:
+    def __init__(self, registry: CallRegistry, conversations: Conversations, queueing: Queueing) -> None:
         self._registry = registry
+        self._queueing = queueing
         self._conversations = conversations
+        self._caller_side = CallerSide(registry, conversations)
 
     def on_blind_transfer(self, event: e.BlindTransfer) -> None:
         """A party transferred the other to an extension."""
@@ -30,9 +34,13 @@ class Transfers:
                 return  # already recorded
             transferee.sent_to = event.exten or "?"
         origin = self._registry.party(event.transferer_uniqueid)
-        self._conversations.transferred(
+        call = self._conversations.transferred(
             event.at, call, TransferType.BLIND, origin, event.exten, event.result.lower() or "success"
         )
+        if call.transfers[-1].result == "success":
+            self._caller_side.handed_over(
+                event.at, call, {event.transferer_uniqueid}, (event.transferee_uniqueid,)
+            )
 
     def on_attended_transfer(self, event: e.AttendedTransfer) -> None:
         """A party connected its two calls: the caller's continues and absorbs the consultation."""
@@ -49,6 +57,10 @@ class Transfers:
         joined = [one for one in registry.bridges.get(event.destination_bridge, ()) if one not in known]
         likely = [registry.party(one) for one in (*joined, *(one.uniqueid for one in answered or rings))]
         target = registry.party(event.target_uniqueid) or (likely[-1] if likely else "")
+        consulting = registry.channels.get(event.second_uniqueid)
+        both = (*registry.channels_of(second), *registry.channels_of(call))
+        queue = next((one.queue for one in both if one.queue and (one is consulting or one.consults)), None)
+        target = queue or target
         if call is None:
             call = second
         if call is None:
@@ -68,8 +80,19 @@ class Transfers:
                 if consulted is not None:
                     consulted.successor = transferee.uniqueid
         spoke = event.destination_type != "App" and event.second_state in ("", "Up")
-        transfer_type = TransferType.ATTENDED if spoke or answered else TransferType.BLONDE
-        self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
+        spoke = (spoke or bool(answered)) and queue is None
+        transfer_type = TransferType.ATTENDED if spoke else TransferType.BLONDE
+        call = self._conversations.transferred(event.at, call, transfer_type, origin, target, result)
+        if result == "success":
+            if consulting is not None and transferee is not None:
+                call = self._queueing.handed_over(event.at, call, consulting, transferee)
+            call = self._queueing.left_waiting(event.at, call)
+            self._caller_side.handed_over(
+                event.at,
+                call,
+                {event.original_uniqueid, event.second_uniqueid},
+                (event.transferee_uniqueid, event.target_uniqueid),
+            )
 
     def on_pickup(self, event: e.Pickup) -> None:
         """A phone answered a call that was ringing on another."""
@@ -82,7 +105,7 @@ class Transfers:
         target.ringing = False
         origin = registry.party(event.target_uniqueid)
         if picker.id != call.id:
-            call = registry.merge(event.at, call, picker)
+            call = registry.merge(event.at, call, picker, kept=call)
         self._conversations.transferred(
             event.at, call, TransferType.PICKUP, origin, registry.party(event.uniqueid), "success"
         )
@@ -105,9 +128,7 @@ class Transfers:
         call = self._conversations.transferred(
             event.at, call, TransferType.PARK, origin, event.space, "success"
         )
-        for talk in call.conversations:
-            if talk.ended_at is None:
-                call = self._conversations.end_conversation(event.at, call, talk.channel)
+        call = self._conversations.end_conversations(event.at, call)
         call = self._conversations.refresh(call, given_up=True)
         registry.tell(f.CallParked(at=event.at, call=call, space=event.space))
 

@@ -33,8 +33,9 @@ class TranscriptionModule(Module):
 
     async def _on_call_answered(self, fact: CallAnswered) -> None:
         assert self._transcription is not None
-        # Agents among themselves, or calling out: no work order, nothing to transcribe live.
-        if fact.call.has_work_order:
+        # Agents among themselves, or calling out: no work order, nothing to transcribe live. Nor is what
+        # the caller says to somebody else than an agent.
+        if fact.call.has_work_order and fact.agent is not None:
             await self._transcription.start(fact.call, fact.channel)
 
     async def _on_call_held(self, fact: CallHeld) -> None:
@@ -45,6 +46,6 @@ class TranscriptionModule(Module):
         assert self._transcription is not None
         if fact.what not in (RESYNC, RECOVERED) or not fact.call.has_work_order:
             return
-        running = next((one for one in fact.call.conversations if one.ended_at is None), None)
+        running = next((t for t in fact.call.conversations if t.ended_at is None and t.with_agent), None)
         if running is not None:
             await self._transcription.start(fact.call, running.channel)

@@ -115,11 +115,12 @@ def words(fact: f.CallFact) -> str:
             rang = f", rang {fact.rang:.1f} s" if fact.rang else ""
             return MISSED[fact.reason].format(fact.agent) + rang
         case f.CallAnswered():
-            return f"接听 answered by {fact.agent} after {fact.waited:.1f} s in queue ({fact.channel})"
+            waited = f" after {fact.waited:.1f} s in queue" if call.queued_at is not None else ""
+            return f"接听 answered by {fact.agent or fact.party or '?'}{waited} ({fact.channel})"
         case f.CallHeld():
             return "保持 on hold" if fact.held else "恢复通话 off hold"
         case f.ConversationEnded():
-            return f"通话段结束 conversation with {fact.agent or '?'} ended"
+            return f"通话段结束 conversation with {fact.agent or fact.party or '?'} ended"
         case f.CallParked():
             return f"驻留 parked at {fact.space}"
         case f.CallsMerged():
@@ -139,6 +140,8 @@ def words(fact: f.CallFact) -> str:
             return "重新同步 found going on when the link to the PBX was back"
         case f.CallUpdated(what=f.RECOVERED):
             return "话机接回 the agent's phone recovered the call"
+        case f.CallUpdated(what=f.LET_GO):
+            return f"队列放行 {call.queue or 'the queue'} let the caller go"
         case f.CallUpdated(what=what) if what in INCIDENTS:
             detail = call.incidents[-1].detail if call.incidents else ""
             return INCIDENTS[what] + (f" ({detail})" if detail else "")

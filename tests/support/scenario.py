@@ -38,6 +38,9 @@ exten => 612,1,Dial(Local/1002@hotline-agents/n,20)
 exten => 800,1,PickupChan(PJSIP/1001-,p)
  same => n,Hangup()
 ; listening in on 1001, and joining as a third party
+; a line's queue that answers at once, for a second line of an agent's phone
+exten => 646,1,Answer()
+ same => n,Goto(hotline-queue,yiqilai,1)
 exten => 850,1,Answer()
  same => n,ChanSpy(PJSIP/1001-,qS)
  same => n,Hangup()
@@ -46,10 +49,42 @@ exten => 860,1,Answer()
  same => n,Hangup()
 exten => _9X.,1,Dial(PJSIP/trunk/sip:${EXTEN:1}@127.0.0.2:${OUTSIDE_PORT},30)
 
+[hotline-incoming](+)
+; Queues that let a caller go, or not in; then the caller goes on in the dialplan for two seconds.
+exten => 64001,1,Goto(queue-ends,yiqilai,1)
+exten => 64002,1,Goto(queue-ends,doorless,1)
+exten => 64003,1,Goto(queue-ends,leaving,1)
+exten => 64004,1,Goto(queue-ends,small,1)
+exten => 64005,1,Goto(queue-ends,keyed,1)
+
+[queue-ends]
+exten => _[a-z].,1,Set(HOTLINE_LINE=yiqilai)
+ same => n,Answer()
+ same => n,Queue(${EXTEN},,,,${IF($["${EXTEN}" = "yiqilai"]?2:30)})
+ same => n,Wait(2)
+ same => n,Hangup()
+
+[queue-keys]
+exten => 5,1,Wait(2)
+ same => n,Hangup()
+
 [hotline-listen](+)
 ; in place of the audio that nobody here takes
 exten => idle,1,Answer()
  same => n,Wait(30)
+"""
+
+
+QUEUES = """
+[doorless]
+joinempty = no
+[leaving]
+joinempty = yes
+leavewhenempty = yes
+[small]
+maxlen = 1
+[keyed]
+context = queue-keys
 """
 
 
@@ -63,7 +98,7 @@ class ScenarioAsterisk(PrivateAsterisk):
             file.write(DIALPLAN)
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
-        (etc / "queues.conf").write_text(queues)
+        (etc / "queues.conf").write_text(queues + QUEUES)
         with (etc / "res_parking.conf").open("a") as file:
             # Nobody takes it: back to who parked it, whose phone rings this long.
             file.write("parkingtime = 3\ncomebackdialtime = 2\n")
@@ -190,11 +225,16 @@ class Stage:
             await asyncio.gather(task, return_exceptions=True)
         return tracker, taken[0]
 
-    async def same_picture(self) -> None:
-        """A gateway that starts now sees what this one has watched, with the journal's help and without."""
+    async def same_picture(self, *, unknowing: bool = True) -> None:
+        """A gateway that starts now sees what this one has watched, with the journal's help and without.
+
+        Not `unknowing`: only with it, as where a caller waits for the agent who talks with somebody else.
+        """
         await asyncio.sleep(0.1)
         watched = essentials(self.tracker)
-        for known in (list(self.tracker.calls.values()), []):
+        for known in (
+            (list(self.tracker.calls.values()), []) if unknowing else (list(self.tracker.calls.values()),)
+        ):
             fresh, _ = await self.anew(known)
             seen = essentials(fresh)
             assert seen == watched, f"anew, knowing {len(known)} calls: {seen}; watched: {watched}"

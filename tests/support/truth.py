@@ -55,6 +55,9 @@ class Truth:
                 self._waiting[event.uniqueid] = event.queue
             case e.QueueCallerLeave():
                 self._waiting.pop(event.uniqueid, None)
+            case e.AttendedTransfer(destination_type="App") if event.second_uniqueid in self._waiting:
+                # A masquerade: the transferee goes on where the second channel was.
+                self._waiting[event.transferee_uniqueid] = self._waiting.pop(event.second_uniqueid)
             case e.Rename():
                 self._rows[event.uniqueid]["channel"] = event.new_name
                 return

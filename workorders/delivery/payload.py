@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from domain.calls import Call
 from domain.numbers import told, told_name
 from domain.orders import FieldValue, Order
-from domain.spans import LAST_INSTANT, elapsed
+from domain.spans import LAST_INSTANT, covered, elapsed
 from domain.transcripts import Utterance
 from workorders.forms import labels
 
@@ -32,9 +32,8 @@ def build_payload(
     named = labels()
     known = [name for name in named if name in order.fields]
     others = sorted(set(order.fields) - set(known))
-    talked = sum(
-        elapsed(talk.started_at, talk.ended_at or call.ended_at or talk.started_at)
-        for talk in call.conversations
+    talked = covered(
+        (talk.started_at, talk.ended_at or call.ended_at or talk.started_at) for talk in call.conversations
     )
     document = {
         "schema": SCHEMA,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from msgspec import structs
 
 from agents.queues.state import QueueState
@@ -13,6 +14,7 @@ from domain.queues import MISSED_REASON, AgentState, QueueEntry, QueueOutcome
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from tests.support.queue_call import (
+    AGENT,
     AGENTS,
     ANSWERED,
     ARRIVAL,
@@ -73,6 +75,92 @@ def test_the_end_of_a_conversation_told_after_its_channels_are_gone_names_none()
     assert on.queue_state.entries.next_due is None
     # Of nobody's conversation it tells nothing.
     assert entries(play(on, late)) == []
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"uniqueid": "1700000019.7", "channel": "PJSIP/1001-00000007"},
+        {"uniqueid": "1700000019.8", "channel": "Local/1002@agents-00000001;2"},
+        {"uniqueid": "1700000019.8", "dest_uniqueid": "1700000019.9", "dest_channel": "PJSIP/1001-00000009"},
+        {"uniqueid": "", "channel": "", "dest_uniqueid": "", "dest_channel": ""},
+        {"uniqueid": CALLER, "dest_uniqueid": "", "dest_channel": ""},
+    ],
+)
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_end_of_a_conversation_is_known_whatever_channel_it_names(
+    named: dict[str, str], gone: bool
+) -> None:
+    """After a transfer app_queue names the consultation's channel, or the half of a Local channel."""
+    over = [agent_event(e.AgentComplete, 60.2, talk_time=52.0, reason="transfer", **named)]
+    hang_up = [one for one in OVER if not isinstance(one, e.AgentComplete)]
+    on = on_duty()
+    chapters = (hang_up, over) if gone else (over, hang_up)
+    facts = entries(play(on, ARRIVAL, RINGING, ANSWERED, *chapters))
+    assert [stage for stage, _ in facts] == ["entered", "left", "served"]
+    assert (facts[-1][1].talked, facts[-1][1].transferred) == (52.0, True)
+    assert on.queue_state.effects == [SetPause("1001", True, "wrap-up:90")]
+    assert on.queue_state.entries.talking == {}
+
+
+def test_a_local_channel_optimised_away_ends_no_conversation() -> None:
+    """The caller came by a Local channel; the conversation lasts longer than its end would be waited for."""
+    local = {"uniqueid": "1700000001.9", "channel": "Local/12345@outer-00000001;2"}
+    on = on_duty()
+    joined = [channel(e.QueueCallerJoin, 3.0, queue="q12345", position=1, **local)]
+    left = channel(e.QueueCallerLeave, 8.0, queue="q12345", **local)
+    answered = agent_event(e.AgentConnect, 8.1, hold_time=5.0, **local)
+    gone = channel(e.Hangup, 9.0, **local)
+    play(on, ARRIVAL[:2], [channel(e.NewChannel, 2.0, **local)], joined, RINGING, [left, answered, gone])
+    assert on.queue_state.entries.next_due is None
+    over = agent_event(e.AgentComplete, 308.0, talk_time=300.0, reason="caller")
+    (stage, entry) = entries(play(on, [over]))[0]
+    assert (stage, entry.talked) == ("served", 300.0)
+    # Where the end is never told, it is given up once the phone is gone too.
+    on = on_duty()
+    play(on, ARRIVAL[:2], [channel(e.NewChannel, 2.0, **local)], joined, RINGING, [left, answered, gone])
+    play(on, [channel(e.Hangup, 308.1, AGENT)])
+    assert on.queue_state.entries.next_due == 368.1
+
+
+def test_an_end_told_twice_ends_no_later_conversation() -> None:
+    on = on_duty()
+    play(on, ARRIVAL, RINGING, ANSWERED, OVER)
+    other = {"uniqueid": "1700000061.1", "linkedid": "1700000061.1", "channel": "PJSIP/trunk-00000003"}
+    phone = {**other, "dest_uniqueid": "1700000062.2", "dest_channel": "PJSIP/1001-00000004"}
+    play(
+        on,
+        [
+            channel(e.NewChannel, 61.0, state="Ring", **other),
+            channel(e.QueueCallerJoin, 61.1, queue="q12345", position=1, **other),
+            channel(e.QueueCallerLeave, 62.0, queue="q12345", **other),
+            agent_event(e.AgentConnect, 62.0, hold_time=1.0, **phone),
+        ],
+    )
+    twice = next(one for one in OVER if isinstance(one, e.AgentComplete))
+    for again in (structs.replace(twice, at=62.5), structs.replace(twice, at=62.6, uniqueid="")):
+        assert entries(play(on, [again])) == []
+    assert len(on.queue_state.entries.talking) == 1
+    over = agent_event(e.AgentComplete, 92.0, talk_time=30.0, reason="agent", **phone)
+    assert [entry.talked for _, entry in entries(play(on, [over]))] == [30.0]
+
+
+def test_an_agent_with_two_conversations_of_one_queue_ends_the_one_on_that_phone() -> None:
+    on = on_duty()
+    play(on, ARRIVAL, RINGING, ANSWERED)
+    other = {"uniqueid": "1700000010.1", "linkedid": "1700000010.1", "channel": "PJSIP/trunk-00000003"}
+    phone = {"dest_uniqueid": "1700000010.2", "dest_channel": "PJSIP/1001-00000004"}
+    play(
+        on,
+        [
+            channel(e.NewChannel, 8.4, state="Ring", **other),
+            channel(e.QueueCallerJoin, 8.5, queue="q12345", position=1, **other),
+            agent_event(e.AgentConnect, 9.0, hold_time=1.0, **other, **phone),
+        ],
+    )
+    named = {"uniqueid": "1700000019.7", "channel": "PJSIP/1001-00000007"}
+    over = agent_event(e.AgentComplete, 30.0, talk_time=21.0, reason="transfer", **named, **phone)
+    assert [entry.uniqueid for _, entry in entries(play(on, [over]))] == [other["uniqueid"]]
 
 
 def test_how_a_wait_ends() -> None:

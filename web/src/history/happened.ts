@@ -50,7 +50,7 @@ export function happened(call: Call): Happening[] {
   }
   add('queued', call.queued_at, { target: call.queue ?? '' })
   add('ringing', call.ringing_at, call.conversations?.length ? {} : { target: call.agent ?? '' })
-  for (const one of call.conversations ?? []) add('talk', one.started_at, { who: one.agent ?? '' })
+  for (const one of call.conversations ?? []) add('talk', one.started_at, { who: one.agent ?? one.party ?? '' })
   for (const one of call.holds ?? []) {
     add('hold', one.started_at, { who: one.agent ?? '' })
     add('unhold', one.ended_at, { who: one.agent ?? '' })

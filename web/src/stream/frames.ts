@@ -53,6 +53,7 @@ export interface Call {
   readonly consults?: string | null
   readonly monitors?: string | null
   readonly merged_into?: string | null
+  readonly let_go?: boolean
   readonly source?: CallSource
 }
 
@@ -93,6 +94,7 @@ export interface Conversation {
   readonly channel: string
   readonly started_at: number
   readonly ended_at?: number | null
+  readonly party?: string
 }
 
 export interface Recording {

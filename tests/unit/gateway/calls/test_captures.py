@@ -32,6 +32,7 @@ STORIES: dict[str, Story] = {
     "atxfer-hang-up": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
     "atxfer-three-way": ("completed", ["1001", "1002"], [], 1),
     "blonde": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
+    "blonde-consultation-named": ("completed", ["1001", "1002"], [("blonde", "1001", "1002")], 1),
     "consult-only": ("completed", ["1001"], [], 1),
     "both-redirected": ("completed", ["1001", "1002"], [("blind", "1001", "1002")], 0),
     "bridge": ("completed", ["1001", "1002"], [], 0),
@@ -65,15 +66,38 @@ STORIES: dict[str, Story] = {
     "abandoned-held": ("completed", ["1001"], [], 1),
     "abandoned-parked": ("abandoned_parked", ["1001"], [("park", "1001", "701")], 0),
     "abandoned-after-transfer": ("abandoned_ringing", ["1001"], [("blind", "1001", "12347")], 0),
+    "click-to-call-two-locals": ("completed", ["1001"], [], 0),
+    "pickup-internal": ("completed", ["1002"], [("pickup", "1001", "1002")], 0),
+    "blind-unanswered": ("abandoned_ringing", ["1001"], [("blind", "1001", "1002")], 0),
+    "queue-consulted-in-vain": ("completed", ["1001"], [], 1),
+    "queue-handed-over": ("completed", ["1001", "1002"], [("blonde", "1001", "yiqilai")], 1),
+    # Consultations of a queue: by command (Atxfer), by the phone's second line (REFER with Replaces).
+    "queue-asked-answered": ("completed", ["1001"], [], 1),
+    "queue-asked-blonde-answered": ("completed", ["1001", "1002"], [("blonde", "1001", "yiqilai")], 1),
+    "queue-asked-blonde-given-up": ("abandoned_ringing", ["1001"], [("blonde", "1001", "yiqilai")], 1),
+    "queue-asked-handed-over": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "queue-asked-in-vain": ("completed", ["1001"], [], 1),
+    "queue-called-answered": ("completed", ["1001", "1002"], [("attended", "1001", "1002")], 1),
+    "queue-called-ringing": ("completed", ["1001", "1002"], [("blonde", "1001", "yiqilai")], 1),
+    "queue-called-waiting": ("completed", ["1001", "1002"], [("blonde", "1001", "yiqilai")], 1),
+    "queue-joinempty": ("queue_timeout", [], [], 0),
+    "queue-key": ("abandoned_ivr", [], [], 0),
+    "queue-leaveempty": ("queue_timeout", [], [], 0),
+    "queue-timeout": ("queue_timeout", [], [], 0),
+    "queue-withdrawn": ("queue_timeout", [], [], 0),
+    "queue-full": ("queue_timeout", [], [], 0),
     "requeue": ("completed", ["1001"], [], 0),
     "busy": ("abandoned_queue", [], [], 0),
+    # Answered by who is no agent of ours.
+    "phone-not-configured": ("completed", ["800"], [], 0),
+    "blind-outside": ("completed", ["1001", "051300000001"], [("blind", "1001", "051300000001")], 0),
 }
 
 
 def told(call: Call) -> Story:
     return (
         str(call.end_reason),
-        [talk.agent or "" for talk in call.conversations],
+        [talk.agent or talk.party for talk in call.conversations],
         [(str(one.transfer_type), one.origin, one.target) for one in call.transfers],
         len(call.holds),
     )

@@ -143,6 +143,10 @@ def test_detail_records() -> None:
     call = one(PbxRecords({}, {U: (missed,)}, tells_answers=True))
     assert (call.direction, call.line, call.conversations) == (Direction.INBOUND, "12345", ())
     assert (call.ended_at, call.end_reason) == (T + 220, EndReason.UNSEEN)
+    unit = DetailRecord(U, "1396", "0513", trunk, "PJSIP/trunk-00000003", T + 200, T + 260, T + 210, True)
+    call = one(PbxRecords({}, {U: (unit,)}, tells_answers=True))
+    assert [(talk.agent, talk.party) for talk in call.conversations] == [(None, "0513")]
+    assert (call.end_reason, call.has_work_order) == (EndReason.COMPLETED, False)
     ours = DetailRecord(U, "", "spy", "Local/spy@hotline-listen-01;1", "", T + 200, T + 220)
     assert found(PbxRecords({}, {U: (ours,)}, tells_answers=True)) == []
 

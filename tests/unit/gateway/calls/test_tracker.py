@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calls import Call, CallState, EndReason, Side
-from domain.facts import AnyFact, CallEnded, CallFact
+from domain.facts import AnyFact, CallEnded, CallFact, QueueEntryChanged
 from domain.pbx import events as e
 from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot, QueueEntrySnapshot, QueueSnapshot
-from domain.queues import AgentState
+from domain.queues import AgentState, QueueOutcome
 from gateway.calls.resync import resync
 from gateway.calls.tracker import CallTracker
 from tests.support.queue_call import (
@@ -94,13 +95,95 @@ def test_abandoned_in_each_phase() -> None:
 
 
 def test_let_go_by_the_queue() -> None:
-    leave = [channel(e.QueueCallerLeave, 8.9, queue="q12345")]
     hang_up = [channel(e.Hangup, 9.0, cause=16)]
-    assert ended(play(tracker(), ARRIVAL, leave, hang_up)).end_reason is EndReason.QUEUE_TIMEOUT
+    assert ended(play(tracker(), ARRIVAL, let_go("TIMEOUT"), hang_up)).end_reason is EndReason.QUEUE_TIMEOUT
     # The same where the last phone had just rung.
     stopped = [agent_event(e.AgentRingNoAnswer, 8.8, ring_time=4.0), channel(e.Hangup, 8.85, AGENT, cause=26)]
-    facts = play(tracker(), ARRIVAL, RINGING, stopped, leave, hang_up)
+    facts = play(tracker(), ARRIVAL, RINGING, stopped, let_go("LEAVEEMPTY"), hang_up)
     assert ended(facts).end_reason is EndReason.QUEUE_TIMEOUT
+
+
+def let_go(status: str, at: float = 8.87) -> list[e.PbxEvent]:
+    """What Asterisk sends where a queue lets a caller go: it says that they gave up, and then why."""
+    return [
+        channel(e.QueueCallerAbandon, at, queue="q12345", hold_time=5.0),
+        channel(e.QueueCallerLeave, at + 0.01, queue="q12345"),
+        channel(e.VarSet, at + 0.02, variable="QUEUESTATUS", value=status),
+    ]
+
+
+def test_a_caller_whom_the_queue_let_go_goes_on_in_the_dialplan() -> None:
+    on = tracker()
+    play(on, ARRIVAL, let_go("TIMEOUT"))
+    (call,) = on.calls.values()
+    assert (call.state, call.let_go) == (CallState.IVR, True)
+    assert on.queue_state.queues["q12345"].waiting == ()
+    # A phone answers after all, outside the queue.
+    rings = [channel(e.NewChannel, 9.0, AGENT, state="Down"), dialled(e.DialBegin, 9.1)]
+    answers = [
+        channel(e.NewState, 12.0, AGENT, state="Up"),
+        dialled(e.DialEnd, 12.1, status="ANSWER"),
+        *(channel(e.BridgeEnter, 12.2, who, bridge="b1") for who in (AGENT, CALLER)),
+    ]
+    play(on, rings)
+    assert next(iter(on.calls.values())).state is CallState.RINGING
+    facts = play(on, answers, [channel(e.Hangup, 60.2, AGENT), channel(e.Hangup, 60.3)])
+    assert (ended(facts).end_reason, ended(facts).let_go) == (EndReason.COMPLETED, False)
+
+
+def dialled(kind: type[e.DialBegin] | type[e.DialEnd], at: float, **more: str) -> e.PbxEvent:
+    event: e.PbxEvent = channel(kind, at, dest_uniqueid=AGENT, dest_channel=AGENT_CHANNEL, **more)
+    return event
+
+
+def test_let_go_by_another_queue_after_a_conversation() -> None:
+    again = [channel(e.QueueCallerJoin, 20.0, queue="yiqilai", position=1)]
+    talk_over = [channel(e.BridgeLeave, 19.0, bridge="b1"), channel(e.Hangup, 19.5, AGENT, cause=16)]
+    on = tracker()
+    play(on, ARRIVAL, RINGING, ANSWERED, talk_over, again, let_go("TIMEOUT", 50.0))
+    facts = play(on, [channel(e.Hangup, 51.0, cause=16)])
+    assert ended(facts).end_reason is EndReason.QUEUE_TIMEOUT
+    assert ended(facts).answered_at is not None
+    # And given up there.
+    on = tracker()
+    play(on, ARRIVAL, RINGING, ANSWERED, talk_over, again, let_go("TIMEOUT", 50.0)[:2])
+    assert ended(play(on, [channel(e.Hangup, 51.0, cause=16)])).end_reason is EndReason.ABANDONED_QUEUE
+
+
+def test_left_by_a_key() -> None:
+    """No QUEUESTATUS then, nor did anybody give up: the caller is in the dialplan by their own choice."""
+    on = tracker()
+    play(on, ARRIVAL, [channel(e.QueueCallerLeave, 8.9, queue="q12345")])
+    assert next(iter(on.calls.values())).state is CallState.IVR
+    assert ended(play(on, [channel(e.Hangup, 9.0, cause=16)])).end_reason is EndReason.ABANDONED_IVR
+
+
+@pytest.mark.parametrize("status", ["FULL", "JOINEMPTY", "JOINUNAVAIL"])
+def test_turned_away_at_the_door(status: str) -> None:
+    on = tracker()
+    refused = [channel(e.VarSet, 3.0, variable="QUEUESTATUS", value=status)]
+    facts = play(on, ARRIVAL[:-1], refused, refused)
+    (call,) = on.calls.values()
+    assert (call.state, call.let_go, call.queue, call.queued_at) == (CallState.IVR, True, "q12345", None)
+    entries = [(fact.stage, fact.entry) for fact in facts if isinstance(fact, QueueEntryChanged)]
+    assert [stage for stage, _ in entries] == ["entered", "left"], "told twice, it was once"
+    last = entries[-1][1]
+    assert (last.queue, last.line, last.call_id, last.waited) == ("q12345", "12345", call.id, 0.0)
+    assert last.outcome is (QueueOutcome.FULL if status == "FULL" else QueueOutcome.EMPTY)
+    # Asked again after a while, it is another offer; let in, another wait.
+    facts = play(on, [channel(e.VarSet, 13.0, variable="QUEUESTATUS", value=status)])
+    assert sum(isinstance(fact, QueueEntryChanged) for fact in facts) == 2
+    play(on, [channel(e.QueueCallerJoin, 23.0, queue="q12345", position=1)])
+    assert (on.calls[call.id].state, on.calls[call.id].let_go) == (CallState.QUEUED, False)
+    assert ended(play(on, [channel(e.Hangup, 24.0)])).end_reason is EndReason.ABANDONED_QUEUE
+
+
+def test_turned_away_from_nobody_knows_which_queue() -> None:
+    on = tracker()
+    refused = [channel(e.VarSet, 3.0, variable="QUEUESTATUS", value="FULL")]
+    facts = play(on, [channel(e.NewChannel, 1.0, state="Ring", exten="555")], refused)
+    assert not [fact for fact in facts if isinstance(fact, QueueEntryChanged)]
+    assert ended(play(on, [channel(e.Hangup, 9.0)])).end_reason is EndReason.QUEUE_TIMEOUT
 
 
 def test_a_masquerade_puts_another_telephone_behind_the_channel() -> None:

@@ -107,7 +107,10 @@ def the_call() -> Call:
             leg("1.1", "PJSIP/trunk-00000001", Party(NUMBER, NAME)),
             leg("1.2", f"Local/{OTHER}@hotline-outbound-00000002;1", Party(OTHER, OTHER), "1001"),
         ),
-        conversations=(Conversation("1001", f"Local/{OTHER}@x-00000002;1", AT + 15),),
+        conversations=(
+            Conversation("1001", f"Local/{OTHER}@x-00000002;1", AT + 15),
+            Conversation(None, "PJSIP/trunk-00000005", AT + 20, AT + 25, party=OTHER),
+        ),
         recordings=(Recording(f"/rec/{NUMBER}.raw", "PJSIP/trunk-00000001", AT),),
         transfers=(Transfer(AT + 30, TransferType.BLIND, NUMBER, OTHER, "success"),),
         conferences=(Conference(AT + 40, (Member("1.1", NUMBER, AT + 40),)),),
