@@ -119,7 +119,11 @@ def test_a_caller_whom_the_queue_let_go_goes_on_in_the_dialplan() -> None:
     assert (call.state, call.let_go) == (CallState.IVR, True)
     assert on.queue_state.queues["q12345"].waiting == ()
     # A phone answers after all, outside the queue.
-    rings = [channel(e.NewChannel, 9.0, AGENT, state="Down"), dialled(e.DialBegin, 9.1)]
+    rings = [
+        channel(e.NewChannel, 9.0, AGENT, state="Down"),
+        dialled(e.DialBegin, 9.1),
+        channel(e.NewState, 9.2, AGENT, state="Ringing"),
+    ]
     answers = [
         channel(e.NewState, 12.0, AGENT, state="Up"),
         dialled(e.DialEnd, 12.1, status="ANSWER"),
