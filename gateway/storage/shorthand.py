@@ -103,7 +103,7 @@ class Shorthand:
         # What is equal may not be the same: 1, 1.0 and true are, 0.0 and -0.0.
         key = (*whole.items(), *map(type, whole.values()))
         known = self._evidence.get(key)
-        if known is None or 0.0 in key:
+        if known is None or 0.0 in whole.values():
             known = whole
             if tuple(whole) == _EVIDENCE and whole["utterance_id"] in self._number:
                 short = f"{self._number[whole['utterance_id']]} {whole['start']} {whole['end']}"

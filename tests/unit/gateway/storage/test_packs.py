@@ -116,6 +116,28 @@ def test_what_can_be_told_from_what_was_said_is_left_out(written: bool) -> None:
     assert b"quote" not in one and b"audio_start" not in one
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"quote": "灯"}, {"quote": None}, {"start": False}, {"start": 0.0}, {"start": -2}, {"end": True},
+        {"end": 9}, {"audio_start": -0.0}, {"audio_start": 0}, {"audio_end": 1.01}, {"audio_end": "1.0"}, {"more": 1},
+        {"utterance_id": "m-1/caller/000000001"}, {"utterance_id": None}, {"utterance_id": []},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("first", [0, 1])
+def test_evidence_that_what_was_said_does_not_tell_is_kept(odd: dict[str, Any], first: int) -> None:
+    said = {"call_id": "m-1", "side": "caller", "start": 0.0, "end": 2.0, "text": "路灯"}
+    said = {"id": "m-1/caller/000000000", **said}
+    told = {"start": 0, "end": 1, "quote": "路", "audio_start": 0.0, "audio_end": 1.0}
+    told = {"utterance_id": said["id"], **told}
+    evidence = [told, {**told, **odd}, told, {**told, **odd}][first:]
+    order = {"id": "o", "fields": {"a": {"evidence": evidence}}, "offers": {}, "updated_at": 1.0}
+    rows = [PackedFact(1, 1, {"utterance": said}), PackedFact(2, 2, {"at": 1.0, "order": order})]
+    assert [exactly(one.fact) for one in unpacked(pack([document(rows)]))] == [
+        exactly(one.fact) for one in rows
+    ]
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.text(max_size=3).map(ascii))
 def test_each_call_of_a_pack_is_read_by_itself(text: str, call: str) -> None:
     calls = [[PackedFact(n, n, {"kind": text, call: [text, n]})] for n in range(3)]
