@@ -116,26 +116,36 @@ def test_what_can_be_told_from_what_was_said_is_left_out(written: bool) -> None:
     assert b"quote" not in one and b"audio_start" not in one
 
 
+ODD: list[dict[str, Any]] = [
+    {"quote": "灯"}, {"quote": None}, {"start": False}, {"start": True}, {"start": 1.0}, {"start": 0.0},
+    {"start": -2}, {"end": True}, {"end": 9}, {"end": 2.0}, {"audio_start": -0.0}, {"audio_start": 0},
+    {"audio_start": 2}, {"audio_end": 1.01}, {"audio_end": "1.0"}, {"more": 1}, {"utterance_id": None},
+    {"utterance_id": "m-1/caller/000000009"}, {"utterance_id": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("odd", ODD)
+def test_evidence_that_what_was_said_does_not_tell_is_kept(odd: dict[str, Any], place: int) -> None:
+    said = {"call_id": "m-1", "side": "caller", "start": float(place), "end": place + 2.0, "text": "路灯"}
+    said = {"id": f"m-1/caller/00000{place}000", **said}
+    told = {"start": place, "end": place + 1, "quote": "路灯"[place], "audio_start": 2.0 * place}
+    told = {"utterance_id": said["id"], **told, "audio_end": 2.0 * place + 1}
+    for evidence in ([told, {**told, **odd}, told], [{**told, **odd}, told, {**told, **odd}]):
+        order = {"id": "o", "fields": {"a": {"evidence": evidence}}, "offers": {}, "updated_at": 1.0}
+        come_back([{"utterance": said}, {"at": 1.0, "order": order}])
+
+
 @pytest.mark.parametrize(
-    "odd",
-    [
-        {"quote": "灯"}, {"quote": None}, {"start": False}, {"start": 0.0}, {"start": -2}, {"end": True},
-        {"end": 9}, {"audio_start": -0.0}, {"audio_start": 0}, {"audio_end": 1.01}, {"audio_end": "1.0"}, {"more": 1},
-        {"utterance_id": "m-1/caller/000000001"}, {"utterance_id": None}, {"utterance_id": []},
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("first", [0, 1])
-def test_evidence_that_what_was_said_does_not_tell_is_kept(odd: dict[str, Any], first: int) -> None:
-    said = {"call_id": "m-1", "side": "caller", "start": 0.0, "end": 2.0, "text": "路灯"}
-    said = {"id": "m-1/caller/000000000", **said}
-    told = {"start": 0, "end": 1, "quote": "路", "audio_start": 0.0, "audio_end": 1.0}
-    told = {"utterance_id": said["id"], **told}
-    evidence = [told, {**told, **odd}, told, {**told, **odd}][first:]
-    order = {"id": "o", "fields": {"a": {"evidence": evidence}}, "offers": {}, "updated_at": 1.0}
-    rows = [PackedFact(1, 1, {"utterance": said}), PackedFact(2, 2, {"at": 1.0, "order": order})]
-    assert [exactly(one.fact) for one in unpacked(pack([document(rows)]))] == [
-        exactly(one.fact) for one in rows
-    ]
+    ("at", "updated_at"), [(1.0, True), (1.0, 1), (0.0, -0.0), (True, True), (1.0, None)]
+)
+def test_an_order_that_was_updated_at_another_time(at: Any, updated_at: Any) -> None:
+    come_back([{"at": at, "order": {"id": "o", "fields": {}, "offers": {}, "updated_at": updated_at}}])
+
+
+def come_back(facts: list[Any]) -> None:
+    rows = [PackedFact(number, number, fact) for number, fact in enumerate(facts)]
+    assert [exactly(one.fact) for one in unpacked(pack([document(rows)]))] == list(map(exactly, facts))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.text(max_size=3).map(ascii))
