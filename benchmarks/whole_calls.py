@@ -1,12 +1,16 @@
 """Whole calls, as the journal gets them: queue, ring, hold, transfer (real AMI traffic), speech, order.
 
-What is said is that of the synthetic dialogues of `field_accuracy`, several to a call; the order is refilled
-with each utterance by the gateway's own extraction.
+What is said is that of the synthetic dialogues of `field_accuracy`, several to a call, or what people wrote,
+a part of a sentence a turn; the order is refilled with each utterance as the gateway does.
 """
 
+import csv
+import gzip
+import io
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from benchmarks.field_accuracy.dialogues import District, dialogues, district
@@ -23,6 +27,7 @@ from workorders.extraction import ExtractionContext, extract
 from workorders.extraction.classifier import load_classifier
 
 CAPTURE = Path(__file__).parents[1] / "tests" / "data" / "ami" / "attended.txt"
+MESSAGES = Path(__file__).parents[1] / "workorders" / "data" / "training" / "messages_unlabelled.tsv.gz"
 PAUSE_S = 0.6
 """Between two turns, on average."""
 NODS = 0.3
@@ -30,22 +35,29 @@ NODS = 0.3
 NODDED = (
     "嗯。", "好的。", "对的。", "是的，是的。", "哦，这样。", "您说。", "好，我记一下。", "嗯，对。",
 )  # fmt: skip
+ASKED = 0.4
+"""So many turns of a citizen are answered by the agent."""
+MOST_SAID = 24
+"""Characters a turn, unless the sentence has no comma."""
 FIRST_AT, APART_S = 1_790_000_000.0, 30.0
 """The first call begins then (POSIX seconds), and another one so much later."""
 _STAMP = re.compile(r"(?<=Timestamp: )1[78]\d{8}\.\d{6}")
 _ID = re.compile(r"\b1[78]\d{8}\.\d{1,5}\b")
 
 
-def whole_calls(count: int, utterances: int, seed: int = 1, splits: str = "ab") -> Iterator[list[AnyFact]]:
+def whole_calls(
+    count: int, utterances: int, seed: int = 1, splits: str = "ab", *, written: bool = False
+) -> Iterator[list[AnyFact]]:
     """The journalled facts of `count` calls, each with so many utterances, all with ids of their own.
 
-    `splits`: of the dialogues' scenarios.
+    `splits`: of the dialogues' scenarios. `written`: in place of dialogues, what people wrote.
     """
     rng = random.Random(seed)
     world = district(seed)
     for number in range(count):
         answered = next(fact for fact in _signalling(number) if isinstance(fact, CallAnswered))
-        said = list(_said(answered.call, _turns(utterances, world, splits, rng), rng))
+        turns = _written(utterances, rng) if written else _turns(utterances, world, splits, rng)
+        said = list(_said(answered.call, turns, rng))
         spoken = _with_order(answered.call, answered.at, said)
         # The agent puts the caller on hold, and passes the call on, when all has been said.
         begun = _signalling(number, answered.at, spoken[-1].at - answered.at + PAUSE_S)
@@ -100,6 +112,43 @@ def _turns(wanted: int, world: District, splits: str, rng: random.Random) -> lis
             if rng.random() < NODS:
                 turns.append(("agent" if turn["speaker"] == "caller" else "caller", rng.choice(NODDED)))
     return turns[:wanted]
+
+
+def _written(wanted: int, rng: random.Random) -> list[tuple[str, str]]:
+    """Real sentences, none twice: one message after the other, with the agent's questions and nods."""
+    turns: list[tuple[str, str]] = []
+    while len(turns) < wanted:
+        for part in _spoken_parts(rng.choice(_messages())):
+            turns.append(("caller", part))
+            if rng.random() < ASKED:
+                turns.append(("agent", rng.choice(_questions() if rng.random() > NODS else NODDED)))
+    return turns[:wanted]
+
+
+def _spoken_parts(text: str) -> Iterator[str]:
+    """The text in parts such as are said in a breath."""
+    part = ""
+    for piece in re.findall(r"[^，。！？；,!?;]+[，。！？；,!?;]*", text):
+        if part and len(part) + len(piece) > MOST_SAID:
+            yield part
+            part = ""
+        part += piece.strip()
+    if part:
+        yield part
+
+
+@cache
+def _messages() -> list[str]:
+    with gzip.open(MESSAGES, "rb") as packed:
+        lines = io.TextIOWrapper(packed, encoding="utf-8", newline="")
+        return [row["text"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+@cache
+def _questions() -> list[str]:
+    """What agents say in the dialogues."""
+    said = [turn for one in dialogues(60, "a", district(0), 0) for turn in one["turns"]]
+    return [turn["text"] for turn in said if turn["speaker"] == "agent"]
 
 
 def _with_order(call: Call, answered: float, said: list[Utterance]) -> list[AnyFact]:

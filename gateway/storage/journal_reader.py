@@ -5,7 +5,7 @@ Facts come in the order in which they were written (`seq`). Their times (`at`) n
 
 import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -17,13 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import ABOUT_NO_CALL, AnyFact, call_id_of
 from gateway.storage.database import Database
-from gateway.storage.packs import PackedFact, PackError, unpack
-from gateway.storage.tables import journal, journal_packs
+from gateway.storage.pack_document import PackedFact
+from gateway.storage.packs import PackError, documents, facts
+from gateway.storage.patches import Json
+from gateway.storage.tables import journal, journal_pack_calls, journal_packs
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
-"""Rows or packs that are fetched together."""
+ROWS_AT_ONCE, PACKS_AT_ONCE = 200, 10
+"""Are fetched together."""
 _decode = msgspec.json.Decoder(AnyFact).decode
 
 
@@ -35,7 +37,7 @@ class Placed(Struct, frozen=True):
 
 
 class _Wanted(Struct, frozen=True):
-    """What is read: conditions on rows and on packs; `since`, `after` and `kinds` also on facts of packs."""
+    """What is read: conditions on rows and on packs; the others on what is in packs."""
 
     rows: list[ColumnElement[bool]]
     packs: list[ColumnElement[bool]]
@@ -43,13 +45,21 @@ class _Wanted(Struct, frozen=True):
     after: int | None = None
     upto: int | None = None
     kinds: Collection[str] = ()
+    call: str = ""
+    """A part of the calls' ids."""
+    only: str | None = None
+    """The one call's id."""
 
-    def holds(self, packed: PackedFact, fact: AnyFact) -> bool:
+    def holds_call(self, call_id: str) -> bool:
+        return self.call in call_id and self.only in (None, call_id)
+
+    def holds(self, packed: PackedFact) -> bool:
+        at, kind = (packed.fact.get(name) for name in ("at", "kind"))
         return (
-            (self.since is None or fact.at >= self.since)
+            (self.since is None or at is None or at >= self.since)
             and (self.after is None or packed.seq > self.after)
             and (self.upto is None or packed.seq <= self.upto)
-            and (not self.kinds or type(fact).__name__ in self.kinds)
+            and (not self.kinds or kind in self.kinds)
         )
 
 
@@ -115,33 +125,36 @@ class JournalReader:
                 found.update(await connection.scalars(select(journal.c.id).where(some)))
             for call_id in {call_id_of(fact) for identity, fact in facts if identity not in found}:
                 ages = [fact.at for identity, fact in facts if call_id_of(fact) == call_id]
-                query = select(journal_packs.c.form, journal_packs.c.data).where(
-                    journal_packs.c.call_id == call_id,
+                wanted = of_call(call_id) if call_id is not None else of_none()
+                of_that_time = (
                     journal_packs.c.last_at >= min(ages),
                     journal_packs.c.first_at <= max(ages),
                 )
-                for form, data in (await connection.execute(query)).all():
-                    found.update(one.id for one in await _unpacked(data, form) if one.id is not None)
+                packs = await connection.execute(select(*_PACK).where(*wanted.packs, *of_that_time))
+                for one in packs.all():
+                    found.update(held.id for held in await _unpacked(one, wanted) if held.id is not None)
         return found.intersection(ids)
 
     async def _read(self, wanted: _Wanted) -> AsyncGenerator[Placed, None]:
         """Merge rows and packs by place. Packs overlap: each waits until its first fact is due."""
         async with self._database.reading(snapshot=True) as connection:
-            rows = _fetched(connection, row_keys(wanted), select(journal.c.seq, journal.c.data))
-            packs = _fetched(connection, pack_keys(wanted), select(*_PACK))
+            rows = _fetched(connection, row_keys(wanted), select(journal.c.seq, journal.c.data), ROWS_AT_ONCE)
+            packs = _fetched(connection, pack_keys(wanted), select(*_PACK), PACKS_AT_ONCE)
             async with aclosing(rows), aclosing(packs):
                 row, one = await anext(rows, None), await anext(packs, None)
-                opened: list[tuple[int, AnyFact]] = []
+                opened: list[tuple[int, Json]] = []
+                found: Placed | None = None
                 while row is not None or one is not None or opened:
                     first = min(_place(row), _place(one))
                     if opened and opened[0][0] < first:
-                        yield Placed(*heapq.heappop(opened))
+                        found = _placed(*heapq.heappop(opened))
                     elif one is not None and one[0] == first:
                         await _open(one, wanted, opened)
-                        one = await anext(packs, None)
+                        one, found = await anext(packs, None), None
                     elif row is not None:
-                        yield Placed(row[0], _decode(row[1]))
-                        row = await anext(rows, None)
+                        found, row = _placed(*row), await anext(rows, None)
+                    if found is not None:
+                        yield found
 
 
 NEWEST = select(func.max(journal.c.seq))
@@ -154,7 +167,14 @@ _NEXT_TRANSACTION, _OLDEST_TRANSACTION = (
 
 def of_call(call_id: str) -> _Wanted:
     """Everything about that call."""
-    return _Wanted([journal.c.call_id == call_id], [journal_packs.c.call_id == call_id])
+    c = journal_pack_calls.c
+    packs = select(c.first_seq).where(c.call_id == call_id)
+    return _Wanted([journal.c.call_id == call_id], [journal_packs.c.first_seq.in_(packs)], only=call_id)
+
+
+def of_none() -> _Wanted:
+    """Everything about no call."""
+    return _Wanted([journal.c.call_id.is_(None)], [journal_packs.c.calls.is_(None)])
 
 
 def since(at: float, kinds: Collection[str] = (), call: str = "", upto: int | None = None) -> _Wanted:
@@ -166,8 +186,9 @@ def since(at: float, kinds: Collection[str] = (), call: str = "", upto: int | No
         packs.append(journal_packs.c.first_seq <= upto)
     if call:
         rows.append(journal.c.call_id.contains(call, autoescape=True))
-        packs.append(journal_packs.c.call_id.contains(call, autoescape=True))
-    return _of_kinds(_Wanted(rows, packs, since=at, upto=upto, kinds=kinds))
+        in_json = msgspec.json.encode(call).decode()[1:-1]
+        packs.append(journal_packs.c.calls.contains(in_json, autoescape=True))
+    return _of_kinds(_Wanted(rows, packs, since=at, upto=upto, kinds=kinds, call=call))
 
 
 def after(seq: int, upto: int | None, kinds: Collection[str]) -> _Wanted:
@@ -185,11 +206,11 @@ def _of_kinds(wanted: _Wanted) -> _Wanted:
         wanted.rows.append(journal.c.kind.in_(wanted.kinds))
     if wanted.kinds and ABOUT_NO_CALL.issuperset(wanted.kinds):
         wanted.rows.append(journal.c.call_id.is_(None))
-        wanted.packs.append(journal_packs.c.call_id.is_(None))
+        wanted.packs.append(journal_packs.c.calls.is_(None))
     return wanted
 
 
-_PACK = (journal_packs.c.first_seq, journal_packs.c.form, journal_packs.c.data)
+_PACK = (journal_packs.c.first_seq, journal_packs.c.form, journal_packs.c.calls, journal_packs.c.data)
 
 
 def row_keys(wanted: _Wanted) -> Select[Any]:
@@ -205,12 +226,12 @@ def pack_keys(wanted: _Wanted) -> Select[Any]:
 
 
 async def _fetched(
-    connection: AsyncConnection, keys: Select[Any], query: Select[Any]
+    connection: AsyncConnection, keys: Select[Any], query: Select[Any], at_once: int
 ) -> AsyncGenerator[tuple[Any, ...], None]:
     """What the query yields for the keys, in their order. Keys alone are sorted by the database."""
     key = query.selected_columns[0]
-    found = await connection.stream(keys.execution_options(yield_per=AT_ONCE))
-    async for some in found.scalars().partitions(AT_ONCE):
+    found = await connection.stream(keys.execution_options(yield_per=at_once))
+    async for some in found.scalars().partitions(at_once):
         rows = await connection.execute(query.where(key.in_(some)))
         for row in sorted(rows.all(), key=lambda row: row[0]):
             yield tuple(row)
@@ -220,29 +241,50 @@ def _place(row: tuple[Any, ...] | None) -> float:
     return float("inf") if row is None else row[0]
 
 
-async def _open(one: tuple[Any, ...], wanted: _Wanted, opened: list[tuple[int, AnyFact]]) -> None:
+async def _open(one: tuple[Any, ...], wanted: _Wanted, opened: list[tuple[int, Json]]) -> None:
     """Add the pack's facts that are wanted to those that wait."""
-    first_seq, form, data = one
+    for packed in await _unpacked(one, wanted):
+        heapq.heappush(opened, (packed.seq, packed.fact))
+
+
+async def _unpacked(one: Sequence[Any], wanted: _Wanted) -> list[PackedFact]:
+    """The pack's facts that are wanted; none where it cannot be read."""
+    first_seq, form, calls, data = one
     try:
-        facts = await _unpacked(data, form)
+        return await asyncio.to_thread(lambda: list(_wanted_facts(data, form, calls, wanted)))
     except PackError as error:
         # The rest can be read: nobody is to stand still for it.
         log.error("journal_pack_unreadable", first_seq=first_seq, error=str(error))
-        return
-    for packed in facts:
-        fact = packed_fact(packed)
-        if wanted.holds(packed, fact):
-            heapq.heappush(opened, (packed.seq, fact))
+        return []
 
 
-async def _unpacked(data: bytes, form: int) -> list[PackedFact]:
-    return await asyncio.to_thread(unpack, data, form)
+def _wanted_facts(data: bytes, form: int, calls: str | None, wanted: _Wanted) -> Iterator[PackedFact]:
+    """The facts that are wanted. What nobody asks for is not unpacked."""
+    held = [None] if calls is None else msgspec.json.decode(calls)
+    for call_id, document in zip(held, documents(data, form), strict=True):
+        if call_id is None or wanted.holds_call(call_id):
+            for packed in facts(document):
+                one = PackedFact(packed.seq, packed.id, _json_of(packed.fact))
+                # What nobody can read is told of when its turn comes.
+                if type(one.fact) is not dict or wanted.holds(one):
+                    yield one
 
 
-def packed_fact(packed: PackedFact) -> AnyFact:
-    """The fact itself."""
-    if isinstance(packed.fact, str):
-        fact: AnyFact = _decode(packed.fact)
-    else:
-        fact = msgspec.convert(packed.fact, type=AnyFact)
-    return fact
+def _json_of(fact: Json) -> Json:
+    """The fact; where it was kept as a text, what that says."""
+    if type(fact) is not str:
+        return fact
+    try:
+        return msgspec.json.decode(fact)
+    except msgspec.MsgspecError:
+        return fact
+
+
+def _placed(seq: int, data: str | Json) -> Placed | None:
+    """The fact of a row or a pack; none where nobody can read it."""
+    try:
+        return Placed(seq, _decode(data) if type(data) is str else msgspec.convert(data, type=AnyFact))
+    except msgspec.MsgspecError as error:
+        # The rest can be read: one row keeps no gateway from starting.
+        log.error("journal_fact_unreadable", seq=seq, error=str(error))
+        return None

@@ -1,79 +1,61 @@
-"""Packs: facts of the past, small. Pure.
+"""Packs: the facts of several calls, small. Pure.
 
-Each fact of a pack is written as what changed since the one before that is most like it, with all members of
-the same name together, and compressed with a dictionary of what every journal holds. A pack can be read by
-itself. It knows nothing of what facts mean: whatever JSON they are, they come back exactly.
+Calls are much alike, in what they hold and in how it is said: together they take two thirds of the room. Each
+is a document of its own within the pack, and is read without the others. A pack can be read by itself.
+Whatever JSON the facts are, they come back exactly.
 """
 
+import lzma
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import accumulate
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from msgspec import Struct
 
-from gateway.storage.patches import Json, Patch, made_of_nothing, patch_of, patched
+from gateway.storage.pack_document import PackedFact, document_of, facts_of
 
 FORM = 1
-"""Of the packs written now. A new form or dictionary has a new number; those of before stay readable."""
-DICTIONARY = Path(__file__).with_name("journal.1.dict")
-LEVEL = 9
-SLOT = "#"
-_NOTHING = object()
-_TELL_ID = ("call_id", "side", "start")
+"""Of the packs written now. A new form has a new number; those of before stay readable."""
+ENCODING = "gb18030"
+"""Two bytes for what UTF-8 takes three; all of Unicode."""
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0, "dict_size": 1 << 20}]
+_SUM_BYTES = 4
+_DAMAGE = (
+    lzma.LZMAError, msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+    RuntimeError,
+)  # fmt: skip
 
 
 class PackError(Exception):
     """A pack cannot be read."""
 
 
-class PackedFact(Struct, frozen=True):
-    """One row of the journal: its place, the fact's id (`None` before version 0.2), and the fact."""
-
-    seq: int
-    id: int | None
-    fact: Json
-    """As JSON; a text, where it could not be read when it was packed."""
+def document(facts: Sequence[PackedFact]) -> bytes:
+    """The facts of one call, in order, ready for `pack`."""
+    # JSON has no line end within it, nor has any character of this encoding.
+    return document_of(facts).decode().encode(ENCODING)
 
 
-class Document(Struct, array_like=True):
-    """A pack before it is compressed."""
+def facts(one: bytes) -> list[PackedFact]:
+    """The facts of a document.
 
-    seqs: list[int]
-    """The first, then differences; likewise `ids`."""
-    ids: list[int | None]
-    shapes: list[list[str]]
-    """Names of members that occur together."""
-    columns: list[list[list[Any]]]
-    """For each shape, for each of its names: the patches, in the order in which they are read."""
-    facts: list[Any]
-
-
-def pack(facts: Sequence[PackedFact]) -> bytes:
-    """The facts, in order, as one pack."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zdict=_dictionary())
-    return packer.compress(msgspec.json.encode(document_of(facts))) + packer.flush()
+    Raises:
+        PackError: it is none.
+    """
+    try:
+        return facts_of(one.decode(ENCODING))
+    except _DAMAGE as error:
+        raise _unreadable(error) from error
 
 
-def document_of(facts: Sequence[PackedFact]) -> Document:
-    """What is compressed of the facts."""
-    columns = _Columns()
-    bases = _Bases([one.fact for one in facts])
-    return Document(
-        seqs=_steps([one.seq for one in facts]),
-        ids=_id_steps([one.id for one in facts]),
-        shapes=columns.shapes,
-        columns=columns.columns,
-        facts=[columns.put(bases.patch(_shortened(one.fact))) for one in facts],
-    )
+def pack(documents: Iterable[bytes]) -> bytes:
+    """The documents, in order, as one pack."""
+    text = b"\n".join(documents)
+    packed = lzma.compress(text, format=lzma.FORMAT_RAW, filters=_FILTERS)
+    return zlib.crc32(packed).to_bytes(_SUM_BYTES) + packed
 
 
-def unpack(data: bytes, form: int = FORM) -> list[PackedFact]:
-    """The facts of a pack, in order.
+def documents(data: bytes, form: int = FORM) -> list[bytes]:
+    """The documents of a pack, in order.
 
     Raises:
         PackError: it is damaged, or of a newer version.
@@ -81,180 +63,13 @@ def unpack(data: bytes, form: int = FORM) -> list[PackedFact]:
     if form != FORM:
         raise PackError(f"a pack of form {form}: this version knows {FORM}; use the version that wrote it")
     try:
-        text = zlib.decompressobj(-zlib.MAX_WBITS, zdict=_dictionary()).decompress(data)
-        document = msgspec.json.decode(text, type=Document)
-        reader, bases = _Reader(document), _Bases()
-        places = zip(accumulate(document.seqs), _ids(document.ids), document.facts, strict=True)
-        return [
-            PackedFact(seq, identity, _completed(bases.fact(reader.take(one))))
-            for seq, identity, one in places
-        ]
-    except (zlib.error, msgspec.MsgspecError, ValueError, TypeError, LookupError, StopIteration) as error:
-        raise PackError(f"a pack cannot be read: {type(error).__name__}: {error}") from error
+        packed = data[_SUM_BYTES:]
+        if zlib.crc32(packed).to_bytes(_SUM_BYTES) != data[:_SUM_BYTES]:
+            raise ValueError("its check sum differs")
+        return lzma.decompress(packed, format=lzma.FORMAT_RAW, filters=_FILTERS).split(b"\n")
+    except _DAMAGE as error:
+        raise _unreadable(error) from error
 
 
-def _shortened(fact: Json) -> Json:
-    """Without an utterance's id, where its other members tell it."""
-    said = fact.get("utterance") if type(fact) is dict else None
-    if type(said) is not dict or not all(name in said for name in ("id", *_TELL_ID)):
-        return fact
-    rest = {name: value for name, value in said.items() if name != "id"}
-    return {**fact, "utterance": rest} if _id_of(rest) == said["id"] else fact
-
-
-def _completed(fact: Json) -> Json:
-    said = fact.get("utterance") if type(fact) is dict else None
-    if type(said) is not dict or "id" in said or not all(name in said for name in _TELL_ID):
-        return fact
-    return {**fact, "utterance": {**said, "id": _id_of(said)}}
-
-
-def _id_of(said: dict[str, Json]) -> str | None:
-    call_id, side, start = (said[name] for name in _TELL_ID)
-    return f"{call_id}/{side}/{max(0, round(start * 1000)):09d}" if type(start) is float else None
-
-
-@cache
-def _dictionary() -> bytes:
-    return DICTIONARY.read_bytes()
-
-
-class _Bases:
-    """What a member of a fact is compared with: the last of its name and id, or of its name alone.
-
-    Ids that occur more than once are slots, numbered as they come; a member whose slot is not that of the
-    last one of its name says so beside it (`#name`).
-    """
-
-    def __init__(self, facts: Iterable[Json] = ()) -> None:
-        """`facts`: all that will be written."""
-        often = Counter(_identity(name, one) for fact in facts for name, one in _members(fact))
-        slots = [key for key, count in often.items() if key is not None and count > 1]
-        self._slots: dict[tuple[str, str] | None, int] = {key: n for n, key in enumerate(slots, 1)}
-        self._slot: dict[str, int] = {}
-        self._values: dict[tuple[str, int], Json] = {}
-        self._last: dict[str, Json] = {}
-
-    def patch(self, fact: Json) -> Patch:
-        """What is written of the next fact."""
-        if type(fact) is not dict:
-            return [fact]
-        changes: dict[str, Patch] = {}
-        for name, value in fact.items():
-            slot = self._slots.get(_identity(name, value), 0)
-            if slot != self._slot.get(name, 0):
-                changes[SLOT + name] = [slot]
-            base = self._turn_to(name, slot)
-            changes[name] = made_of_nothing(value) if base is _NOTHING else patch_of(base, value)
-            self._keep(name, slot, value)
-        return changes
-
-    def fact(self, patch: Patch) -> Json:
-        """The next fact, of what was written of it."""
-        if type(patch) is not dict:
-            return patched(None, patch)
-        fact: dict[str, Json] = {}
-        slots: dict[str, int] = {}
-        for name, change in patch.items():
-            if name.startswith(SLOT):
-                slots[name[len(SLOT) :]] = change[0]
-                continue
-            slot = slots.get(name, self._slot.get(name, 0))
-            base = self._turn_to(name, slot)
-            fact[name] = base if change is None else patched(base, change)
-            self._keep(name, slot, fact[name])
-        return fact
-
-    def _turn_to(self, name: str, slot: int) -> Json:
-        return self._values.get((name, slot), self._last.get(name, _NOTHING))
-
-    def _keep(self, name: str, slot: int, value: Json) -> None:
-        self._slot[name] = slot
-        self._values[name, slot] = self._last[name] = value
-
-
-def _members(fact: Json) -> Iterable[tuple[str, Json]]:
-    return fact.items() if type(fact) is dict else ()
-
-
-def _identity(name: str, value: Json) -> tuple[str, str] | None:
-    if type(value) is not dict:
-        return None
-    identity = value.get("id") or value.get("uniqueid")
-    return (name, identity) if type(identity) is str else None
-
-
-class _Columns:
-    """Objects taken apart: the members of all objects of one shape, together."""
-
-    def __init__(self) -> None:
-        self.shapes: list[list[str]] = []
-        self.columns: list[list[list[Any]]] = []
-        self._numbers: dict[tuple[str, ...], int] = {}
-
-    def put(self, patch: Patch) -> Any:
-        """What stands for the patch: the number of its shape, where it is an object."""
-        kind = type(patch)
-        if kind is dict:
-            return self._object(patch)
-        if kind is list:
-            if len(patch) == 2:
-                return [patch[0], {index: self.put(one) for index, one in patch[1].items()}]
-            if type(patch[0]) is list:
-                return [[self.put(one) for one in patch[0]]]
-        return patch
-
-    def _object(self, patch: dict[str, Patch]) -> int:
-        names = tuple(patch)
-        number = self._numbers.get(names)
-        if number is None:
-            number = self._numbers[names] = len(self.shapes)
-            self.shapes.append(list(names))
-            self.columns.append([[] for _ in names])
-        for column, one in zip(self.columns[number], patch.values(), strict=True):
-            # Its place first: objects within it may be of the same shape.
-            place = len(column)
-            column.append(None)
-            column[place] = self.put(one)
-        return number
-
-
-class _Reader:
-    """Objects put together again."""
-
-    def __init__(self, document: Document) -> None:
-        self._shapes = document.shapes
-        self._columns = [[iter(column) for column in columns] for columns in document.columns]
-
-    def take(self, one: Any) -> Patch:
-        """The patch that `one` stands for."""
-        kind = type(one)
-        if kind is int:
-            names, columns = self._shapes[one], self._columns[one]
-            return {name: self.take(next(column)) for name, column in zip(names, columns, strict=True)}
-        if kind is list:
-            if len(one) == 2:
-                return [one[0], {index: self.take(change) for index, change in one[1].items()}]
-            if type(one[0]) is list:
-                return [[self.take(element) for element in one[0]]]
-        return one
-
-
-def _steps(numbers: Sequence[int]) -> list[int]:
-    return [number - before for before, number in zip((0, *numbers), numbers, strict=False)]
-
-
-def _id_steps(ids: Sequence[int | None]) -> list[int | None]:
-    last, steps = 0, []
-    for identity in ids:
-        steps.append(None if identity is None else identity - last)
-        last = last if identity is None else identity
-    return steps
-
-
-def _ids(steps: Sequence[int | None]) -> Iterator[int | None]:
-    last = 0
-    for step in steps:
-        if step is not None:
-            last += step
-        yield None if step is None else last
+def _unreadable(error: Exception) -> PackError:
+    return PackError(f"a pack cannot be read: {type(error).__name__}: {error}")

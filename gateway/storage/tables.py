@@ -53,8 +53,8 @@ journal = Table(
     Index("ix_journal_call", "call_id", "at"),
 )
 
-# What has left the journal since it is old, packed (gateway.storage.packs): facts of one call, or of none. A
-# fact is in the journal or in a pack. Read both through gateway.storage.journal_reader.
+# What has left the journal since it is old, packed (gateway.storage.packs): facts of several calls, or none.
+# A fact is in the journal or in a pack. Read both through gateway.storage.journal_reader.
 journal_packs = Table(
     "journal_packs",
     metadata,
@@ -63,18 +63,28 @@ journal_packs = Table(
     Column("first_at", Double, nullable=False),
     # The latest; the first is the earliest, wherever it stands.
     Column("last_at", Double, nullable=False, index=True),
-    Column("call_id", outside(160)),
+    # JSON list of the calls' ids, in the order in which the pack holds them.
+    Column("calls", Text),
     Column("facts", Integer, nullable=False),
     Column("packed_at", Double, nullable=False),
     Column("form", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    Index("ix_journal_packs_call", "call_id", "last_at"),
 )
-Index(
-    "ix_journal_packs_of_calls",
-    journal_packs.c.last_at,
-    sqlite_where=journal_packs.c.call_id.is_not(None),
-    postgresql_where=journal_packs.c.call_id.is_not(None),
+for _name, _which in (("of_calls", "calls IS NOT NULL"), ("of_none", "calls IS NULL")):
+    Index(
+        f"ix_journal_packs_{_name}",
+        journal_packs.c.last_at,
+        sqlite_where=text(_which),
+        postgresql_where=text(_which),
+    )
+
+# Which packs hold facts of a call: one as a rule, more where it went on for hours.
+journal_pack_calls = Table(
+    "journal_pack_calls",
+    metadata,
+    Column("call_id", outside(160), primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 # State folded from the journal up to `seq`, so that a start need not fold it anew. `made_of`: what the fold

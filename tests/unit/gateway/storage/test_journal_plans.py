@@ -4,13 +4,14 @@ import re
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Select, func, insert, select, text
 
 from gateway.storage import journal_reader as reader
 from gateway.storage import packer
 from gateway.storage.database import Database
-from gateway.storage.tables import journal, journal_packs
+from gateway.storage.tables import journal, journal_pack_calls, journal_packs
 
 NOW = time.time()
 NO_CALL = ("AgentChanged", "QueueEntryChanged")
@@ -82,7 +83,7 @@ def reads_all(plan: list[str], statement: str, sqlite: bool) -> bool:
 
 @pytest.fixture
 async def filled(database: Database) -> Database:
-    """30,000 facts, one a second, of which every fifth is about no call; as many packs."""
+    """30,000 facts, one a second, of which every fifth is about no call; as many packs, of two calls each."""
 
     def fact(number: int) -> dict[str, Any]:
         return {
@@ -97,12 +98,19 @@ async def filled(database: Database) -> Database:
         own = fact(number)
         return {
             "first_seq": number, "last_seq": number, "first_at": own["at"], "last_at": own["at"],
-            "call_id": own["call_id"], "facts": 1, "packed_at": NOW, "form": 1, "data": b" " * 200,
+            "calls": own["call_id"] and f'["{own["call_id"]}","other-{number}"]',
+            "facts": 2, "packed_at": NOW, "form": 1, "data": b" " * 200,
         }  # fmt: skip
+
+    def calls_of(number: int) -> list[str]:
+        return msgspec.json.decode(pack(number)["calls"] or "[]")
 
     async with database.writing() as connection:
         await connection.execute(insert(journal), [fact(number) for number in range(30_000)])
         await connection.execute(insert(journal_packs), [pack(number) for number in range(30_000)])
+        held = [(call_id, number) for number in range(30_000) for call_id in calls_of(number)]
+        rows = [{"call_id": call_id, "first_seq": number} for call_id, number in held]
+        await connection.execute(insert(journal_pack_calls), rows)
         if not database.sqlite:
-            await connection.execute(text("ANALYZE journal, journal_packs"))
+            await connection.execute(text("ANALYZE journal, journal_packs, journal_pack_calls"))
     return database
