@@ -10,21 +10,19 @@ PostgreSQL, whose own server's time is not counted.
 
 import argparse
 import asyncio
-import contextlib
 import tempfile
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from agents.accounts.identity import Role
+from benchmarks.databases import postgresql
 from benchmarks.events import CLIENTS, stock
 from benchmarks.followers import run_followers
 from benchmarks.harness import Helper, helper, median, pin, progress, report
@@ -52,7 +50,6 @@ from gateway.telephony import Telephony
 BAR = 0.5
 ALIVE = 300
 AGENTS = 320
-POSTGRESQL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
 @dataclass
@@ -149,28 +146,6 @@ async def measured(repetitions: int, url: str | None) -> tuple[float, float]:
         port = await pbx.answer()
         theirs.extend([await stock(pbx, port, round_ * ALIVE) for round_ in range(repetitions + 1)])
     return median(ours[1:]), median(theirs[1:])
-
-
-@asynccontextmanager
-async def postgresql() -> AsyncIterator[str | None]:
-    """A database of our own there, in the newest schema; `None`: there is no PostgreSQL."""
-    try:
-        admin = await asyncpg.connect(POSTGRESQL, timeout=3)
-    except (OSError, TimeoutError, asyncpg.PostgresError):
-        yield None
-        return
-    name = f"hotline_bench_{uuid.uuid4().hex[:12]}"
-    url = f"{POSTGRESQL.rpartition('/')[0].replace('postgresql', 'postgresql+asyncpg')}/{name}"
-    try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        database = Database(url)
-        await database.upgrade()
-        await database.close()
-        yield url
-    finally:
-        with contextlib.suppress(asyncpg.PostgresError):
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await admin.close()
 
 
 async def measure(repetitions: int) -> bool:

@@ -24,6 +24,8 @@ PLACES = 6
 
 def patch_of(old: Json, new: Json) -> Patch | None:
     """The patch that makes `new` of `old`; `None`: there is no difference."""
+    if old is new:
+        return None
     kind = type(new)
     same_kind = type(old) is kind
     if kind is dict:

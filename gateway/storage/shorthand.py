@@ -8,12 +8,16 @@ A fact that could not be put back as it was is kept whole, in a list.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 Json = Any
 
 _TELL_ID = ("call_id", "side", "start")
 _EVIDENCE = ("utterance_id", "start", "end", "quote", "audio_start", "audio_end")
+_encode = msgspec.json.encode
 _SHORT_EVIDENCE = re.compile(r"(\d+) (\d+) (\d+)")
 
 
@@ -26,7 +30,8 @@ class Shorthand:
     def __init__(self) -> None:
         self._said: list[dict[str, Json]] = []
         self._number: dict[str, int] = {}
-        self._evidence: dict[Any, Json] = {}
+        self._short_fields: dict[bytes, dict[str, Json]] = {}
+        self._long_fields: dict[int, tuple[Json, dict[str, Json]]] = {}
 
     def short(self, fact: Json) -> Json:
         """What is written of the next fact."""
@@ -57,10 +62,10 @@ class Shorthand:
                 said = {name: value for name, value in said.items() if name != "id"}
                 fact = {**fact, "utterance": said}
         if type(order) is dict:
-            order = self._with_evidence(order, self._short_evidence)
+            order = _changed(order, self._short_field)
             if order["updated_at"] is True:
                 raise ValueError("it would be taken for the fact's time")
-            if repr(order["updated_at"]) == repr(fact["at"]):
+            if _encode(order["updated_at"]) == _encode(fact["at"]):
                 order["updated_at"] = True
             fact = {**fact, "order": order}
         return fact
@@ -70,7 +75,7 @@ class Shorthand:
         if type(said) is dict and "id" not in said and (identity := _id_of(said)) is not None:
             fact = {**fact, "utterance": {"id": identity, **said}}
         if type(order) is dict:
-            order = self._with_evidence(order, self._long_evidence)
+            order = _changed(order, self._long_field)
             fact = {**fact, "order": order}
             if order.get("updated_at") is True:
                 order["updated_at"] = fact["at"]
@@ -85,38 +90,29 @@ class Shorthand:
             self._number[said["id"]] = len(self._said)
             self._said.append(said)
 
-    def _with_evidence(self, order: dict[str, Json], change: Any) -> dict[str, Json]:
-        def field(value: dict[str, Json]) -> dict[str, Json]:
-            return {**value, "evidence": [change(one) for one in value["evidence"]]}
-
-        return {
-            **order,
-            "fields": {name: field(value) for name, value in order["fields"].items()},
-            "offers": {name: [field(one) for one in some] for name, some in order["offers"].items()},
-        }
+    def _short_field(self, whole: dict[str, Json]) -> dict[str, Json]:
+        # As it is written: what is equal may not be the same (1, 1.0 and true; 0.0 and -0.0).
+        key = _encode(whole)
+        if (short := self._short_fields.get(key)) is None:
+            evidence = [self._short_evidence(one) for one in whole["evidence"]]
+            short = self._short_fields[key] = {**whole, "evidence": evidence}
+        return short
 
     def _short_evidence(self, whole: Json) -> Json:
-        if type(whole) is not dict:
-            if type(whole) is str:
-                raise ValueError("it would be taken for short evidence")
+        if type(whole) is str:
+            raise ValueError("it would be taken for short evidence")
+        if type(whole) is not dict or tuple(whole) != _EVIDENCE or whole["utterance_id"] not in self._number:
             return whole
-        # What is equal may not be the same: 1, 1.0 and true are, 0.0 and -0.0.
-        key = (*whole.items(), *map(type, whole.values()))
-        known = self._evidence.get(key)
-        if known is None or 0.0 in whole.values():
-            known = whole
-            if tuple(whole) == _EVIDENCE and whole["utterance_id"] in self._number:
-                short = f"{self._number[whole['utterance_id']]} {whole['start']} {whole['end']}"
-                known = short if repr(self._told(short)) == repr(whole) else whole
-            self._evidence[key] = known
-        return known
+        short = f"{self._number[whole['utterance_id']]} {whole['start']} {whole['end']}"
+        return short if _encode(self._told(short)) == _encode(whole) else whole
 
-    def _long_evidence(self, short: Json) -> Json:
-        if type(short) is not str:
-            return short
-        if (whole := self._evidence.get(short)) is None:
-            whole = self._evidence[short] = self._told(short)
-        return whole
+    def _long_field(self, short: dict[str, Json]) -> dict[str, Json]:
+        # What is unchanged since the fact before is the same object.
+        known = self._long_fields.get(id(short))
+        if known is None:
+            evidence = [self._told(one) if type(one) is str else one for one in short["evidence"]]
+            known = self._long_fields[id(short)] = short, {**short, "evidence": evidence}
+        return known[1]
 
     def _told(self, short: str) -> dict[str, Json]:
         """The evidence; its time as if speech were evenly paced in the utterance."""
@@ -128,6 +124,15 @@ class Shorthand:
         rate = (said["end"] - said["start"]) / max(1, len(said["text"]))
         times = (round(said["start"] + place * rate, 2) for place in (start, end))
         return dict(zip(_EVIDENCE, (said["id"], start, end, said["text"][start:end], *times), strict=True))
+
+
+def _changed(order: dict[str, Json], change: Callable[[Json], Json]) -> dict[str, Json]:
+    """The order with each value of each field changed."""
+    return {
+        **order,
+        "fields": {name: change(value) for name, value in order["fields"].items()},
+        "offers": {name: list(map(change, some)) for name, some in order["offers"].items()},
+    }
 
 
 def _id_of(said: dict[str, Json]) -> str | None:

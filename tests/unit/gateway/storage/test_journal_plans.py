@@ -103,7 +103,7 @@ async def filled(database: Database) -> Database:
         }  # fmt: skip
 
     def calls_of(number: int) -> list[str]:
-        return msgspec.json.decode(pack(number)["calls"] or "[]")
+        return msgspec.json.decode(pack(number)["calls"] or "[]", type=list[str])
 
     async with database.writing() as connection:
         await connection.execute(insert(journal), [fact(number) for number in range(30_000)])
