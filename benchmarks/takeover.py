@@ -20,9 +20,9 @@ from typing import Any
 
 import aiohttp
 
+from benchmarks.databases import postgresql
 from benchmarks.harness import helper, median, percentile, progress, report
 from benchmarks.pbx import SECRET, USER, PbxPlan, run_pbx
-from benchmarks.whole import postgresql
 from gateway.asterisk.ports import spare_tcp
 
 BAR_S = 10.0
