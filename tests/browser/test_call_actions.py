@@ -229,6 +229,7 @@ async def test_two_windows_of_one_agent(desk_stage: BrowserStage, talker: Browse
             assert caller.up, "closing one window ends no call"
             await state(page, "talking")
             await caller.hang_up()
+        await state(page, "wrap_up")
         await page.keyboard.press("Alt+1")
         await state(page, "available")
 

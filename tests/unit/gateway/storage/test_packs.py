@@ -131,8 +131,9 @@ def test_evidence_that_what_was_said_does_not_tell_is_kept(odd: dict[str, Any], 
     said = {"id": f"m-1/caller/00000{place}000", **said}
     told = {"start": place, "end": place + 1, "quote": "路灯"[place], "audio_start": 2.0 * place}
     told = {"utterance_id": said["id"], **told, "audio_end": 2.0 * place + 1}
-    for evidence in ([told, {**told, **odd}, told], [{**told, **odd}, told, {**told, **odd}]):
-        order = {"id": "o", "fields": {"a": {"evidence": evidence}}, "offers": {}, "updated_at": 1.0}
+    for one, other in ((told, {**told, **odd}), ({**told, **odd}, told)):
+        fields = {"a": {"evidence": [one, other, one]}, "b": {"evidence": [other, one, other]}}
+        order = {"id": "o", "fields": fields, "offers": {}, "updated_at": 1.0}
         come_back([{"utterance": said}, {"at": 1.0, "order": order}])
 
 
