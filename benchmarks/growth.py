@@ -3,14 +3,8 @@
 Calls with queue, ring, hold, transfer, and an order that is refilled with each utterance are recorded as a
 gateway does, a dozen at a time; then everything is packed. What is said is that of synthetic dialogues, and
 what people wrote. Sizes are what the later dozens add: on SQLite to the file without its free pages; on
-<<<<<<< HEAD
-PostgreSQL, where there is one, to the tables of packs with TOAST and indexes, after a plain VACUUM. Apart
-from that is the room of rows that have been packed: it is used again, and must not grow from one dozen to the
-next.
-=======
 PostgreSQL, where there is one, to the tables of packs with TOAST and indexes, after a plain VACUUM. The room
 of rows that have been packed is told apart: it is used again, and must not grow with each dozen.
->>>>>>> packs
 """
 
 import argparse
