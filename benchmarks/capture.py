@@ -29,10 +29,11 @@ class Calls:
         self._parts: list[bytes] = []
         self._slots: list[tuple[str, bytes]] = []
         self.popped_at = 0
-        """Index into `call(n)`'s events of AgentCalled: the moment of the screen-pop."""
+        """Index into `call(n)`'s events of the phone's own ringing, after AgentCalled: the screen-pop."""
         rest = b""
         for index, event in enumerate(events):
-            if event.startswith(b"Event: AgentCalled"):
+            rings = event.startswith(b"Event: Newstate") and b"\r\nChannelStateDesc: Ringing" in event
+            if rings and not self.popped_at:
                 self.popped_at = index
             position = 0
             for found in _IDS.finditer(event):
