@@ -15,8 +15,6 @@ from pathlib import Path
 from tests.support.punctual import punctual
 from tests.support.sip import rtp_process as process
 
-FRAME, PCMA, SILENCE = process.FRAME, process.PCMA, process.SILENCE
-
 
 def alaw_of_wav(path: Path) -> bytes:
     """The A-law samples of an 8 kHz mono A-law WAV file."""
@@ -41,9 +39,12 @@ class RtpVoice:
         self.said = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._before: list[bytes] = []
+        self.fresh = True
+        """Neither started nor closed yet."""
 
     def start(self, peer: tuple[str, int] | None = None) -> None:
         """Begin to listen, and to send to `peer` (else to whoever sends first)."""
+        self.fresh = False
         command = [*punctual(), sys.executable, "-S", "-E", process.__file__, str(self._socket.fileno())]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[self._socket.fileno()]
@@ -65,12 +66,14 @@ class RtpVoice:
         self._tell(process.PRESS, keys.encode())
 
     def close(self) -> None:
-        """Fall silent and free the port."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        """Fall silent and free the port; what was heard is kept."""
+        self.fresh = False
+        if (voice := self._process) is not None:
+            self._process = None
+            voice.kill()
+            voice.wait()
             self._listener.join()
-            for pipe in (self._process.stdin, self._process.stdout):
+            for pipe in (voice.stdin, voice.stdout):
                 if pipe is not None:
                     pipe.close()
         self._socket.close()

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
-from tests.support.sip.rtp import FRAME, PCMA, SILENCE
+from tests.support.sip.rtp import RtpVoice
 
 Headers = dict[str, list[str]]
 SHORT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
@@ -127,11 +127,8 @@ class Softphone:
         self.calls: list[Dialog] = []
         self._waiting: dict[tuple[str, int], asyncio.Future[tuple[int, Headers, str]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._media: dict[str, asyncio.Task[None]] = {}
-        self._sockets: dict[str, asyncio.DatagramTransport] = {}
-        self._words: dict[str, bytes] = {}
-        """What is still to be said in a call, A-law."""
-        self._heard: dict[str, bytearray] = {}
+        self._voices: dict[str, RtpVoice] = {}
+        """By Call-ID; those of calls that are over keep what they heard."""
         self._lost: set[str] = set()
         self._nonce = itertools.count(1)
 
@@ -151,10 +148,10 @@ class Softphone:
             with contextlib.suppress(TimeoutError):
                 await dialog.hang_up()
         await self._register(0)
-        for task in [*self._tasks, *self._media.values()]:
+        for task in self._tasks:
             task.cancel()
-        for transport in self._sockets.values():
-            transport.close()
+        for voice in self._voices.values():
+            voice.close()
         self._transport.close()
 
     async def _register(self, seconds: int) -> None:
@@ -168,7 +165,7 @@ class Softphone:
 
     async def dial(self, number: str, caller: str = "", name: str = "", *, replaces: str = "") -> Dialog:
         """Call a number; returns when the PBX has taken the call up. `replaces`: as in RFC 3891."""
-        await self._open_media(call_id := uuid.uuid4().hex)
+        self._open_media(call_id := uuid.uuid4().hex)
         origin = f'"{name}" ' if name else ""
         dialog = Dialog(
             self,
@@ -368,7 +365,7 @@ class Softphone:
             self.reply(self.refuse or "302 Moved Temporarily", headers, dialog, more=more)
             dialog.end()
             return
-        await self._open_media(call_id)
+        self._open_media(call_id)
         self._hear_of(dialog, body)
         self.reply("180 Ringing", headers, dialog)
         self.calls.append(dialog)
@@ -409,21 +406,18 @@ class Softphone:
     # -- media: silence or speech, so that frames flow and Local channels can be optimised away -------------
     def say(self, dialog: Dialog, alaw: bytes) -> None:
         """Speak in that call from now on."""
-        self._words[dialog.call_id] = alaw
+        self._voices[dialog.call_id].say(alaw)
 
     def heard(self, dialog: Dialog) -> bytes:
         """What was heard in that call so far, A-law."""
-        return bytes(self._heard[dialog.call_id])
+        return bytes(self._voices[dialog.call_id].heard)
 
-    async def _open_media(self, call_id: str) -> None:
-        heard = self._heard[call_id] = bytearray()
-        self._sockets[call_id], _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Receiver(lambda packet: heard.extend(packet[12:])), local_addr=(self.address, 0)
-        )
+    def _open_media(self, call_id: str) -> None:
+        self._voices[call_id] = RtpVoice(self.address)
 
     def sdp(self, dialog: Dialog, direction: str = "sendrecv") -> str:
         """This phone's offer or answer."""
-        port = self._sockets[dialog.call_id].get_extra_info("sockname")[1]
+        port = self._voices[dialog.call_id].port
         lines = [
             "v=0", f"o=- 1 {uuid.uuid4().int % 10**9} IN IP4 {self.address}", "s=-",
             f"c=IN IP4 {self.address}", "t=0 0", f"m=audio {port} RTP/AVP 8",
@@ -438,25 +432,13 @@ class Softphone:
 
     def listen(self, dialog: Dialog, peer: tuple[str, int] | None) -> None:
         """Send silence to the other side; None: the call is over."""
-        if peer is not None and dialog.call_id not in self._media:
-            self._media[dialog.call_id] = asyncio.ensure_future(self._speak(dialog.call_id, peer))
-        elif peer is None:
-            if task := self._media.pop(dialog.call_id, None):
-                task.cancel()
-            if transport := self._sockets.pop(dialog.call_id, None):
-                transport.close()
-
-    async def _speak(self, call_id: str, peer: tuple[str, int]) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        for number in itertools.count():
-            words = self._words.get(call_id, b"")
-            self._words[call_id] = words[FRAME:]
-            frame = words[:FRAME] + SILENCE[len(words[:FRAME]) :]
-            header = bytes((0x80, PCMA)) + (number & 0xFFFF).to_bytes(2, "big")
-            stamp = (number * FRAME & 0xFFFFFFFF).to_bytes(4, "big") + b"\0\0\x12\x34"
-            self._sockets[call_id].sendto(header + stamp + frame, peer)
-            await asyncio.sleep(max(0.0, began + 0.02 * (number + 1) - loop.time()))
+        voice = self._voices.get(dialog.call_id)
+        if voice is None:
+            return
+        if peer is None:
+            voice.close()
+        elif voice.fresh:
+            voice.start(peer)
 
 
 class _Receiver(asyncio.DatagramProtocol):
