@@ -1,6 +1,6 @@
 """A gateway that is up: the services its modules provide, for each other and for those that look after it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
@@ -77,6 +77,16 @@ class Runtime:
     def on_stop(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Call `callback` when the gateway stops; the last one registered goes first."""
         self._stack.push_async_callback(callback)
+
+    @property
+    def holder(self) -> str:
+        """What this process takes leases and claims as; empty: it shares its database with no other."""
+        return "" if self.ownership is None else self.ownership.holder
+
+    @property
+    def former_holders(self) -> Sequence[str] | None:
+        """Whose claims are void now that this process serves; `None`: whoever's they are."""
+        return None if self.ownership is None else self.ownership.grant.before
 
     def may_act(self) -> bool:
         """Whether this process may act on the PBXs and towards other systems."""

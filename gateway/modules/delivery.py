@@ -50,7 +50,7 @@ class DeliveryModule(Module):
             self._outbox, endpoints, on_outcome=self._on_outcome, may_send=runtime.may_act
         )
         # What an earlier process was sending when it ended is sent again now, under the same key.
-        await self._outbox.release(None if runtime.ownership is None else runtime.ownership.grant.before)
+        await self._outbox.release(runtime.former_holders)
         self._submission.on_submitted = self._worker.wake
 
     def _on_outcome(self, _: Delivery, __: Outcome, order: Order | None) -> None:

@@ -63,8 +63,7 @@ class PostCallModule(Module):
             runtime.get(SpeechRequests).of,
         )
         runtime.on_stop(self._post_call.stop)
-        before = None if runtime.ownership is None else runtime.ownership.grant.before
-        await runtime.get(CallRepository).release_finish(before)
+        await self._calls.release_finish(runtime.former_holders)
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/unfinished-calls`."""

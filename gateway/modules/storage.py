@@ -40,9 +40,8 @@ class StorageModule(Module):
 
     async def open(self, runtime: Runtime) -> None:
         """Upgrade an embedded database; a shared one is upgraded by its operator."""
-        owned = runtime.ownership
-        session = "hotline" if owned is None else session_of(owned.holder)
-        self._database = database = open_database(runtime.settings, session=session)
+        holder = runtime.holder
+        self._database = database = open_database(runtime.settings, session=session_of(holder))
         runtime.on_stop(database.close)
         if database.sqlite:
             await database.upgrade()
@@ -58,7 +57,6 @@ class StorageModule(Module):
             supervisor.watch(self._journal.task)
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
-        holder = "" if self._ownership is None else self._ownership.holder
         runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
         runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
         runtime.provide(PbxWatchRepository(database), JournalReader(database), CheckpointRepository(database))

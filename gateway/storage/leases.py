@@ -166,8 +166,8 @@ def _of(grant: Grant) -> ColumnElement[bool]:
 
 
 def session_of(holder: str) -> str:
-    """What the server calls the connections of that process (application_name)."""
-    return f"hotline {holder.rpartition(':')[2]}"[:63]
+    """What the server calls the connections of that process (application_name); empty: of one without."""
+    return f"hotline {holder.rpartition(':')[2]}".strip()[:63]
 
 
 def _end_sessions(holders: Collection[str]) -> Select[tuple[bool]]:
