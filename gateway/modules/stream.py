@@ -47,13 +47,13 @@ class StreamModule(Module):
         said = await self._calls.list_utterances(fact.call.id)
         order = await self._orders.order_of_call(fact.call.id)
         # What came meanwhile is newer: only what is not there yet is shown.
-        heard, written = dict(self._view.values("transcripts")), dict(self._view.values("orders"))
-        if fact.call.id not in dict(self._view.values("calls")):
+        shown = self._view.items.known
+        if not shown(("calls", fact.call.id)):
             return
         for utterance in said:
-            if utterance.id not in heard:
+            if not shown(("transcripts", utterance.id)):
                 self._hub.publish(UtteranceHeard(at=fact.at, utterance=utterance))
-        if order is not None and order.id not in written:
+        if order is not None and not shown(("orders", order.id)):
             self._hub.publish(OrderChanged(at=order.updated_at, order=order, changed=()))
 
     def jobs(self) -> Iterable[Job]:
