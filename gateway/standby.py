@@ -13,11 +13,11 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
-from asr.pool import EnginePool
 from gateway import __version__
 from gateway.app import run_gateway
-from gateway.factories import asr_config, open_database
+from gateway.factories import open_database
 from gateway.health import Check
+from gateway.modules.recogniser import engine_pool
 from gateway.ownership import Ownership, is_shared, lease_names
 from gateway.settings import Settings
 from gateway.storage.journal import JournalWriter
@@ -58,7 +58,8 @@ async def serve_until(
         ownership = Ownership(LeaseRepository(database), lease_names(settings), _address(settings))
         stack.push_async_callback(ownership.give_back)
         # The speech model is kept loaded while standing by: taking over does not wait for it.
-        kept = [] if settings.asr.engine == "none" else [await _recogniser(settings, stack, say)]
+        pool = engine_pool(settings, say)
+        kept = [] if pool is None else [await stack.enter_async_context(pool)]
         while not told.is_set():
             async with _standing_by(settings):
                 on_standby()
@@ -75,11 +76,6 @@ async def serve_until(
                 await ownership.give_back()
             else:
                 log.error("leases_lost", why=lost)
-
-
-async def _recogniser(settings: Settings, stack: AsyncExitStack, say: Callable[[str], None]) -> EnginePool:
-    say("loading the speech model")
-    return await stack.enter_async_context(EnginePool(asr_config(settings)))
 
 
 async def _unless(told: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:

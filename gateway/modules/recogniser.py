@@ -1,7 +1,7 @@
 """Speech recognition: the engine, and the servers that receive live audio from PBXs."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from gateway.health import Check, ReadinessCheck
 from gateway.metrics import recogniser_metrics
 from gateway.module import Module
 from gateway.runtime import Runtime
+from gateway.settings import Settings
 from gateway.storage.calls import CallRepository
 from gateway.stream.hub import Hub
 from gateway.supervision import Job
@@ -30,6 +31,19 @@ from workorders.directories.reference import Reference
 from workorders.extraction.people import BEGINNINGS, NAME_QUESTION, name_beginnings
 
 LOOK_EVERY_S = 1.0
+
+
+def engine_pool(settings: Settings, say: Callable[[str], None]) -> EnginePool | None:
+    """The configured engine, not started yet; `None`: switched off. `say` is told which one it is."""
+    if settings.asr.engine == "none":
+        return None
+    config = asr_config(settings)
+    if config.engine == "http":
+        say(f"speech is transcribed by {config.url}")
+    else:
+        model = f"{Path(config.model).name} ({config.device}, {config.compute_type})"
+        say(f"loading the speech model {model}")
+    return EnginePool(config)
 
 
 class SpeechRequests:
@@ -83,17 +97,10 @@ class RecogniserModule(Module):
             )
 
     async def _open_pool(self, runtime: Runtime) -> EnginePool | None:
-        if runtime.settings.asr.engine == "none":
-            return None
         if (kept := runtime.find(EnginePool)) is not None:
             return kept
-        config = asr_config(runtime.settings)
-        if config.engine == "http":
-            runtime.say(f"speech is transcribed by {config.url}")
-        else:
-            model = f"{Path(config.model).name} ({config.device}, {config.compute_type})"
-            runtime.say(f"loading the speech model {model}")
-        return await runtime.enter(EnginePool(config))
+        pool = engine_pool(runtime.settings, runtime.say)
+        return None if pool is None else await runtime.enter(pool)
 
     async def _listen(self, call: Call, channel: str, feed: UUID) -> None:
         # The PBXs are linked later than the audio servers open: they are told the servers' addresses.
