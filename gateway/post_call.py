@@ -115,9 +115,7 @@ class PostCall:
         """Try until it is done. A recording that cannot be had holds the order up only for a while."""
         failed = False
         for attempt in itertools.count():
-            async with self._slots, self._claimed(call) as ours:
-                if not ours:
-                    return
+            async with self._slots:
                 trouble = await self._attempt(call, with_recording=attempt < RECORDING_TRIES)
             if trouble is None:
                 break
@@ -130,25 +128,34 @@ class PostCall:
         if failed:
             self._told(call, "")
 
-    @contextlib.asynccontextmanager
-    async def _claimed(self, call: Call) -> AsyncIterator[bool]:
-        """Keep the work on the call claimed while the block runs; whether it is ours to do.
-
-        The call's own end may still be on its way into the database.
-        """
+    async def _attempt(self, call: Call, *, with_recording: bool) -> str | None:
+        """Do what is left to do, unless another process does; why it failed, or `None`: it is done."""
         try:
+            # The call's own end may still be on its way into the database.
             await self._facts.flush()
-            ours = await self._calls.claim_finish(call.id, CLAIM_S)
+            async with self._claimed(call.id) as ours:
+                if ours:
+                    await self._finish(call, with_recording=with_recording)
         except Exception as error:
-            # The try itself meets the same trouble, and tells it.
-            log.warning("call_not_claimed", call=call.id, error=f"{type(error).__name__}: {error}"[:300])
-            ours = True
-        keeper = asyncio.create_task(self._keep_claimed(call.id)) if ours else None
+            trouble = f"{type(error).__name__}: {error}"[:500]
+            expected = isinstance(error, RecordingMissingError)
+            log.error("call_not_finished", call=call.id, error=trouble, exc_info=None if expected else error)
+            with contextlib.suppress(Exception):
+                await self._calls.set_trouble(call.id, trouble)
+            return trouble
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _claimed(self, call_id: str) -> AsyncIterator[bool]:
+        """Keep the work on the call claimed while the block runs; whether it is ours to do."""
+        if not await self._calls.claim_finish(call_id, CLAIM_S):
+            yield False
+            return
+        keeper = asyncio.create_task(self._keep_claimed(call_id))
         try:
-            yield ours
+            yield True
         finally:
-            if keeper is not None:
-                keeper.cancel()
+            keeper.cancel()
 
     async def _keep_claimed(self, call_id: str) -> None:
         while True:
@@ -158,35 +165,24 @@ class PostCall:
             except Exception as error:
                 log.warning("call_not_claimed", call=call_id, error=f"{type(error).__name__}: {error}"[:300])
 
-    async def _attempt(self, call: Call, *, with_recording: bool) -> str | None:
-        """Do what is left to do; why it failed, or `None`: it is done."""
+    async def _finish(self, call: Call, *, with_recording: bool) -> None:
         began = time.monotonic()
         problems: list[str] = []
-        try:
-            await self._facts.flush()
-            # The last words are transcribed while the PBX finishes the file.
-            _, taken = await asyncio.gather(self._heard_live(call), self._take_over(call, problems))
-            if problems and with_recording:
-                raise RecordingMissingError("; ".join(problems))
-            for recording in taken:
-                await self._transcribe_rest(call, recording)
-            await self._facts.flush()
-            if call.has_work_order:
-                references = [
-                    RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
-                ]
-                await self._orders.complete(call, references)
-            await self._calls.set_finished(call.id, "; ".join(problems) or None)
-        except Exception as error:
-            trouble = f"{type(error).__name__}: {error}"[:500]
-            expected = isinstance(error, RecordingMissingError)
-            log.error("call_not_finished", call=call.id, error=trouble, exc_info=None if expected else error)
-            with contextlib.suppress(Exception):
-                await self._calls.set_trouble(call.id, trouble)
-            return trouble
+        # The last words are transcribed while the PBX finishes the file.
+        _, taken = await asyncio.gather(self._heard_live(call), self._take_over(call, problems))
+        if problems and with_recording:
+            raise RecordingMissingError("; ".join(problems))
+        for recording in taken:
+            await self._transcribe_rest(call, recording)
+        await self._facts.flush()
+        if call.has_work_order:
+            references = [
+                RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
+            ]
+            await self._orders.complete(call, references)
+        await self._calls.set_finished(call.id, "; ".join(problems) or None)
         took = round(time.monotonic() - began, 2)
         log.info("call_finished", call=call.id, took_s=took, problems=problems)
-        return None
 
     def _told(self, call: Call, trouble: str) -> None:
         fact = PostCallChanged(at=clock.now(), call_id=call.id, pbx=call.pbx, line=call.line, trouble=trouble)
