@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from asr.spans import merged
 from domain.calls import Call, Side
@@ -89,10 +87,9 @@ class CallRepository:
         """Add spans of call time that have been transcribed for one side, or in which nothing was said."""
         mine = (heard.c.call_id == call_id) & (heard.c.side == side.value)
         row = {"call_id": call_id, "side": side.value, "spans": "[]"}
-        make = sqlite_insert if self._database.sqlite else postgresql_insert
         async with self._database.writing() as connection:
             # Two legs of one side may add at the same moment: the row exists, then it is locked.
-            await connection.execute(make(heard).on_conflict_do_nothing(), [row])
+            await connection.execute(self._database.insert(heard).on_conflict_do_nothing(), [row])
             before = await connection.scalar(select(heard.c.spans).where(mine).with_for_update())
             known = msgspec.json.decode(before or "[]", type=list[Span])
             after = msgspec.json.encode(merged([*known, *spans])).decode()

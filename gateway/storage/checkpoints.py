@@ -1,8 +1,6 @@
 """State folded from the journal, stored: implements `agents.figures.checkpoints.CheckpointStore`."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from agents.figures.checkpoints import Checkpoint
 from gateway.storage.database import Database
@@ -16,7 +14,6 @@ class CheckpointRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = sqlite_insert if database.sqlite else postgresql_insert
 
     async def load(self, name: str, made_of: str) -> Checkpoint | None:
         """The newest one that was made of the same."""
@@ -30,7 +27,7 @@ class CheckpointRepository:
         """Store it, unless there is a newer one; others that nobody has stored for a week are dropped."""
         c = checkpoints.c
         values = {"seq": checkpoint.seq, "at": checkpoint.at, "data": checkpoint.data}
-        statement = self._insert(checkpoints).values(name=name, made_of=made_of, **values)
+        statement = self._database.insert(checkpoints).values(name=name, made_of=made_of, **values)
         statement = statement.on_conflict_do_update(
             index_elements=[c.name, c.made_of], set_=values, where=c.seq < checkpoint.seq
         )

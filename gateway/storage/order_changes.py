@@ -11,8 +11,6 @@ import msgspec
 import structlog
 from msgspec import Struct
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import OrderChanged
@@ -55,7 +53,6 @@ class OrderChanges:
     def __init__(self, database: Database, ids: FactIds) -> None:
         self._database = database
         self._ids = ids
-        self._insert = sqlite_insert if database.sqlite else postgresql_insert
         self._journal = Prepared(database, insert(journal), ["id", "at", "kind", "call_id", "data"])
         self._texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
         self._waiting: deque[tuple[OrderChange, asyncio.Future[bool]]] = deque()
@@ -124,7 +121,7 @@ class OrderChanges:
     async def _put(self, connection: AsyncConnection, change: OrderChange) -> bool:
         before, row = change.before, order_row(change.fact.order)
         if before is None:
-            begin = self._insert(orders).values(row).on_conflict_do_nothing()
+            begin = self._database.insert(orders).values(row).on_conflict_do_nothing()
             return (await connection.execute(begin)).rowcount == 1
         held = (
             orders.c.id == before.id,
@@ -146,4 +143,4 @@ class OrderChanges:
             for row in delivery_rows(change.fact.order, change.bodies, change.fact.at)
         ]
         if rows:
-            await connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
+            await connection.execute(self._database.insert(deliveries).on_conflict_do_nothing(), rows)

@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import Call
@@ -16,7 +14,7 @@ from domain.numbers import national, told
 from domain.orders import Order
 from domain.search import searchable
 from gateway.storage.database import Database
-from gateway.storage.tables import call_texts, order_texts, orders
+from gateway.storage.tables import call_texts, order_texts
 
 ORDER_TEXT_COLUMNS = ["order_id", "category", "town", "unit", "text"]
 MAX_MATTER = 200
@@ -24,8 +22,7 @@ MAX_MATTER = 200
 
 def upsert(database: Database, table: Table, keys: Sequence[str], changing: Sequence[str]) -> Any:
     """Build an INSERT that updates `changing` if the row with `keys` exists, for SQLite and PostgreSQL."""
-    make = sqlite_insert if database.sqlite else postgresql_insert
-    statement = make(table)
+    statement = database.insert(table)
     return statement.on_conflict_do_update(
         index_elements=list(keys), set_={name: statement.excluded[name] for name in changing}
     )
@@ -79,8 +76,7 @@ def order_text_row(order: Order) -> dict[str, Any]:
 
 def put_call_text(database: Database) -> Any:
     """Build an INSERT that appends to the call's searchable text."""
-    make = sqlite_insert if database.sqlite else postgresql_insert
-    statement = make(call_texts)
+    statement = database.insert(call_texts)
     return statement.on_conflict_do_update(
         index_elements=["call_id"], set_={"text": call_texts.c.text + statement.excluded["text"]}
     )
@@ -89,12 +85,6 @@ def put_call_text(database: Database) -> Any:
 def put_order_text(database: Database) -> Any:
     """Build an INSERT of `order_text_row` that updates an existing row."""
     return upsert(database, order_texts, ["order_id"], ORDER_TEXT_COLUMNS[1:])
-
-
-async def put_order(database: Database, connection: AsyncConnection, order: Order) -> None:
-    """Store the working copy of an order and its searchable text."""
-    await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [order_row(order)])
-    await connection.execute(put_order_text(database), [order_text_row(order)])
 
 
 class Prepared:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from domain.orders import Order
 from gateway.storage.database import Database
@@ -71,11 +69,10 @@ async def put_order(
     database: Database, order: Order, bodies: Mapping[str, bytes] | None = None, at: float = 0.0
 ) -> None:
     """The order as it is, whatever the database holds of it, with deliveries made at `at`."""
-    make = sqlite_insert if database.sqlite else postgresql_insert
     async with database.writing() as connection:
         row, text = order_row(order), order_text_row(order)
         await connection.execute(upsert(database, orders, ["id"], order_row_columns()[1:]), [row])
         await connection.execute(put_order_text(database), [text])
         if bodies:
             made = delivery_rows(order, bodies, at)
-            await connection.execute(make(deliveries).on_conflict_do_nothing(), made)
+            await connection.execute(database.insert(deliveries).on_conflict_do_nothing(), made)
