@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -130,13 +130,18 @@ def _recordings(pbx: PbxSettings, since: float) -> dict[str, RawRecording]:
 
 def _recording(pbx: PbxSettings, uniqueid: str) -> RawRecording:
     name = f"{uniqueid}.raw"
-    stats = [file.stat() for file in raw_files(pbx.recordings_dir / name)]
+    sizes = raw_files(pbx.recordings_dir / name)
     return RawRecording(
         uniqueid=uniqueid,
         path=f"{pbx.recordings_prefix.rstrip('/')}/{name}",
-        duration=max(one.st_size for one in stats) / 2 / RATE,
-        written_at=max(one.st_mtime for one in stats),
+        duration=_duration(sizes),
+        written_at=max(file.stat().st_mtime for file in sizes),
     )
+
+
+def _duration(sizes: Mapping[Path, int]) -> float:
+    """Seconds in raw files of those sizes: a pair of legs, or one file with both."""
+    return max(sizes.values()) / (2 if len(sizes) == 2 else 4) / RATE
 
 
 def _lengths(pbx: PbxSettings, paths: Iterable[str]) -> dict[str, float]:
@@ -144,6 +149,5 @@ def _lengths(pbx: PbxSettings, paths: Iterable[str]) -> dict[str, float]:
     found = {}
     for path in paths:
         with suppress(OSError, TakeoverError):
-            sizes = raw_files(local_path(path, pbx.recordings_prefix, pbx.recordings_dir))
-            found[path] = max(sizes.values()) / (2 if len(sizes) == 2 else 4) / RATE
+            found[path] = _duration(raw_files(local_path(path, pbx.recordings_prefix, pbx.recordings_dir)))
     return found
