@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
@@ -117,12 +117,18 @@ def _leave_within(seconds: float) -> None:
     timer.start()
 
 
-def _allow_files() -> None:
-    """As many open files as the system lets us have: each client is one, and 1,024 is the usual start."""
+@contextlib.asynccontextmanager
+async def _for_many_clients() -> AsyncIterator[None]:
+    """As many open files as the system lets us have (1,024 is the usual start), and memory kept settled."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    collecting = asyncio.create_task(keep_settled())
+    try:
+        yield
+    finally:
+        collecting.cancel()
 
 
 def _told() -> asyncio.Event:
@@ -142,11 +148,8 @@ def _told() -> asyncio.Event:
 
 
 async def _until_told() -> None:
-    told = _told()
-    _allow_files()
-    collecting = asyncio.create_task(keep_settled())
-    await told.wait()
-    collecting.cancel()
+    async with _for_many_clients():
+        await _told().wait()
 
 
 async def _run(settings: Settings, kind: PbxKind) -> None:
@@ -156,12 +159,10 @@ async def _run(settings: Settings, kind: PbxKind) -> None:
         def up(web_port: int) -> None:
             out.print(f"hotline-gateway is up: http://{settings.http.host}:{web_port}/")
 
-        _allow_files()
-        collecting = asyncio.create_task(keep_settled())
-        await serve_until(
-            settings, _told(), say=_say, on_up=up, on_standby=lambda: _say("another serves: standing by")
-        )
-        collecting.cancel()
+        async with _for_many_clients():
+            await serve_until(
+                settings, _told(), say=_say, on_up=up, on_standby=lambda: _say("another serves: standing by")
+            )
         return
     from gateway.standalone import CALLS, run_standalone
 
