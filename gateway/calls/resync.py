@@ -14,6 +14,7 @@ from domain.calls import Call, Direction, Recording, Side
 from domain.facts import AnyFact
 from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
+from domain.pbx.uniqueid import created
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
 from gateway.calls.outage import ended_away, entry_away
@@ -73,10 +74,7 @@ def resync(
 
 def _age(row: ChannelSnapshot) -> tuple[float, int]:
     """Sort key by age: unique ids count up, while `Duration` has whole seconds only."""
-    second, _, count = row.uniqueid.rpartition("-")[2].partition(".")
-    if second.isdigit() and count.isdigit():
-        return float(second), int(count)
-    return row.started_at, 0
+    return created(row.uniqueid) or (row.started_at, 0)
 
 
 def _homes(

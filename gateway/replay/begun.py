@@ -17,6 +17,7 @@ from domain.pbx.snapshot import (
     QueueEntrySnapshot,
     QueueSnapshot,
 )
+from domain.pbx.uniqueid import created
 from gateway.asterisk.normalise import WANTED, caller, number, text
 from gateway.calls.channels import is_listener
 from gateway.replay.capture import Headers
@@ -28,6 +29,8 @@ _PREFIXES = (
 _WAITED = frozenset(
     {"QueueCallerLeave", "QueueCallerAbandon", "AgentCalled", "AgentConnect", "AgentRingNoAnswer"}
 )
+EARLIEST = 10**8
+"""POSIX seconds; what tells an earlier time is no time."""
 _ID = re.compile(r"[\w.-]*\d+\.\d+")
 _TALKED = frozenset({"AgentComplete"})
 
@@ -41,10 +44,9 @@ def channels(headers: Headers) -> Iterator[tuple[str, str]]:
 
 
 def epoch(uniqueid: str) -> float | None:
-    """When the channel was created, POSIX seconds, from its unique id (`[system-]<epoch>.<count>`)."""
-    second, dot, count = uniqueid.rpartition("-")[2].partition(".")
-    plausible = dot and second.isdigit() and count.isdigit() and 9 <= len(second) <= 10
-    return float(second) if plausible else None
+    """When the channel was created, POSIX seconds, from its unique id."""
+    found = created(uniqueid)
+    return float(found[0]) if found is not None and found[0] >= EARLIEST else None
 
 
 class Begun(Struct):

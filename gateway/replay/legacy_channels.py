@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 
+from domain.pbx.uniqueid import created
 from gateway.replay.capture import Headers
 
 Timed = tuple[float | None, Headers]
@@ -165,6 +166,6 @@ class Channels:
             yield from self.release(self.resolve(held.members[0]))
 
 
-def age(uniqueid: str) -> tuple[float, int]:
-    second, _, count = uniqueid.rpartition("-")[2].partition(".")
-    return (float(second) if second.isdigit() else 0.0, int(count) if count.isdigit() else 0)
+def age(uniqueid: str) -> tuple[int, int]:
+    """What channels are sorted by; one whose id tells nothing is the oldest."""
+    return created(uniqueid) or (0, 0)
