@@ -271,7 +271,7 @@ def _value(reply: AgiReply) -> str | None:
 
 
 def _digit(reply: AgiReply) -> str:
-    code = int(reply.result) if reply.result.isdigit() and len(reply.result) <= 3 else 0
+    code = int(reply.result) if reply.result.isdecimal() and len(reply.result) <= 3 else 0
     return chr(code) if 0 < code < 128 and chr(code) in DIGITS else ""
 
 

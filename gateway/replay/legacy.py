@@ -214,7 +214,7 @@ class Legacy:
                 for one in source.dialled
                 if (other := self._channels.by_id.get(one)) is not None
             )
-            status = _BY_CAUSE.get(int(cause) if cause.isdigit() else 0, "NOANSWER")
+            status = _BY_CAUSE.get(int(cause) if cause.isdecimal() else 0, "NOANSWER")
             status = "CANCEL" if answered or cause == "26" else status
             source.dialled.remove(channel.uniqueid)
             yield self._channels.event("DialEnd", {"": source, "Dest": channel}, DialStatus=status)

@@ -64,7 +64,7 @@ class Guard:
             headers.get("origin"), headers.get("host"), allowed=allowed
         ):
             return problem(403, refusal("origin"))
-        if "transfer-encoding" in headers or not length.isdigit() or int(length) > MAX_BODY:
+        if "transfer-encoding" in headers or not length.isdecimal() or int(length) > MAX_BODY:
             return problem(413, refusal("too_large", most=MAX_BODY))
         refused = await hostile.refuse(request)
         return problem(*refused) if refused else None
