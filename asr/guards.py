@@ -72,7 +72,7 @@ def parse_phantoms(lines: Iterable[str]) -> Phantoms:
         how, _, phrase = one.partition("\t")
         if how not in found or not bare(phrase):
             raise ValueError(
-                f"line {number}: write contains, whole or word, a tab and a phrase; found {line!r}"
+                f"line {number}: write contains, whole or word, a tab and a phrase; found {one!r}"
             )
         found[how].add(bare(phrase))
     return Phantoms(frozenset(found["contains"]), frozenset(found["whole"]), frozenset(found["word"]))
