@@ -1,8 +1,10 @@
 // One answer of the gateway, asked for anew on demand.
 
-import { shallowRef, type ShallowRef } from 'vue'
+import { onMounted, onUnmounted, shallowRef, type ShallowRef } from 'vue'
 
 import { whyOf } from '@/common/refusal.ts'
+
+const AGAIN_MS = 3000
 
 export interface Asked<T> {
   readonly value: Readonly<ShallowRef<T | null>>
@@ -33,4 +35,16 @@ export function useAsked<T>(fetch: () => Promise<T>): Asked<T> {
     }
   }
   return { value, busy, fault, ask }
+}
+
+/** Asks as the component comes into sight, and again every few seconds while it is seen. */
+export function useFresh(asked: Asked<unknown>): void {
+  let timer: ReturnType<typeof setInterval>
+  onMounted(() => {
+    void asked.ask()
+    timer = setInterval(() => {
+      if (!document.hidden && !asked.busy.value) void asked.ask()
+    }, AGAIN_MS)
+  })
+  onUnmounted(() => clearInterval(timer))
 }
