@@ -29,3 +29,10 @@ def migrated_postgresql() -> Iterator[str]:
     with postgresql() as name:
         migrate(url_of(name))
         yield name
+
+
+@pytest.fixture
+def postgresql_url(migrated_postgresql: str) -> Iterator[str]:
+    """Where a migrated, empty database of the test's own is, on the PostgreSQL."""
+    with postgresql(migrated_postgresql) as name:
+        yield url_of(name)

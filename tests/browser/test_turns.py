@@ -1,7 +1,6 @@
 """The gateway that serves is killed in mid-call: the agent's page goes on with the other, by itself."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from playwright.async_api import Browser, expect
 
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
-from tests.support.databases import postgresql
 from tests.support.pbx import ami
 from tests.support.sip.phones import SipAgent, SipCaller
 from tests.support.stage import BrowserStage
@@ -19,18 +17,12 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.postgresql, pytest.mark.asyncio(
 CALLER = "13962875016"
 
 
-@pytest.fixture
-def database(migrated_postgresql: str) -> Iterator[str]:
-    with postgresql(migrated_postgresql) as name:
-        yield name
-
-
 @pytest.mark.timeout(300)
 async def test_the_desk_goes_on_with_the_gateway_that_took_over(
-    browser: Browser, tmp_path: Path, database: str
+    browser: Browser, tmp_path: Path, postgresql_url: str
 ) -> None:
     front = FrontDoor()
-    async with pair_on(load_settings(EXAMPLE), tmp_path, database, front) as pair:
+    async with pair_on(load_settings(EXAMPLE), tmp_path, postgresql_url, front) as pair:
         stage = BrowserStage(pair.asterisk, pair.gateways[0], pair.receiver, tmp_path, front=front.page)
         await stage.create_accounts()
         ports = pair.asterisk.options

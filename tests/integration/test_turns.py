@@ -2,13 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.settings import Settings
-from tests.support.databases import postgresql
 from tests.support.turns import TAKES_OVER_S, Callers, everything_done, faults, listeners, pair_on
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.postgresql]
@@ -17,11 +15,9 @@ WAYS = ("kill", "stop", "cut", "term")
 ROUNDS = 40
 
 
-async def rounds(
-    example: Settings, directory: Path, database: str, ways: list[str]
-) -> list[tuple[float, str]]:
+async def rounds(example: Settings, directory: Path, url: str, ways: list[str]) -> list[tuple[float, str]]:
     """Lose whoever serves in each of these ways, under calls; how long each take-over took, in seconds."""
-    async with pair_on(example, directory, database) as pair:
+    async with pair_on(example, directory, url) as pair:
         async with Callers(pair) as callers:
             for way in ways:
                 await asyncio.sleep(random.uniform(1.0, 8.0))
@@ -33,27 +29,20 @@ async def rounds(
         return pair.took_s
 
 
-@pytest.fixture
-def database(migrated_postgresql: str) -> Iterator[str]:
-    """A PostgreSQL database of the test's own, in the newest schema."""
-    with postgresql(migrated_postgresql) as name:
-        yield name
-
-
 @pytest.mark.timeout(400)
 async def test_the_other_takes_over_whichever_way_one_is_lost(
-    example: Settings, tmp_path: Path, database: str
+    example: Settings, tmp_path: Path, postgresql_url: str
 ) -> None:
-    took = await rounds(example, tmp_path, database, list(WAYS))
+    took = await rounds(example, tmp_path, postgresql_url, list(WAYS))
     assert max(took) < (TAKES_OVER_S, "")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-async def test_forty_losses_under_calls(example: Settings, tmp_path: Path, database: str) -> None:
+async def test_forty_losses_under_calls(example: Settings, tmp_path: Path, postgresql_url: str) -> None:
     ways = [WAYS[number % len(WAYS)] for number in range(ROUNDS)]
     random.shuffle(ways)
-    took = await rounds(example, tmp_path, database, ways)
+    took = await rounds(example, tmp_path, postgresql_url, ways)
     median, longest = sorted(took)[len(took) // 2], max(took)
     print(f"take-overs: median {median[0]:.1f} s, longest {longest[0]:.1f} s ({longest[1]})")
     assert max(took) < (TAKES_OVER_S, "")

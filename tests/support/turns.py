@@ -21,7 +21,7 @@ from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
 from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings
-from tests.support.databases import POSTGRESQL, url_of
+from tests.support.databases import POSTGRESQL
 from tests.support.installation import SECRET, Installation
 from tests.support.machine import CALLS
 from tests.support.pbx import our_prompts, private
@@ -152,7 +152,7 @@ async def _relay(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def pair_on(
-    example: Settings, directory: Path, database: str, front: FrontDoor | None = None
+    example: Settings, directory: Path, url: str, front: FrontDoor | None = None
 ) -> AsyncIterator[Pair]:
     """Both are up, one of them serves; `front`: the door by which browsers come."""
     http = (
@@ -187,7 +187,7 @@ async def pair_on(
                 audio[number],
                 receiver.url,
                 SECRET,
-                database=url_of(database).replace(f":{port}/", f":{wires[number].port}/"),
+                database=url.replace(f":{port}/", f":{wires[number].port}/"),
                 data=directory / "data",
                 agi_peers=[agi[1 - number]],
                 http=http,

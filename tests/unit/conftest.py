@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from gateway.storage.database import Database
-from tests.support.databases import postgresql, sqlite_url, url_of
+from tests.support.databases import sqlite_url
 
 # They fail for what they find, not for how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,8 +31,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
         yield sqlite_url(path)
         return
-    with postgresql(request.getfixturevalue("migrated_postgresql")) as name:
-        yield url_of(name)
+    yield request.getfixturevalue("postgresql_url")
 
 
 @pytest.fixture

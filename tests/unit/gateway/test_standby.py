@@ -1,7 +1,6 @@
 """Two gateways of one configuration on one PostgreSQL: one serves, the other stands by and says so."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -12,7 +11,7 @@ from gateway.asterisk.ports import spare_tcp
 from gateway.cli import app
 from gateway.settings import Settings, load_settings
 from gateway.standby import serve_until
-from tests.support.databases import postgresql, sqlite_url, url_of
+from tests.support.databases import sqlite_url
 
 CONFIG = """
 data_dir = "{data}"
@@ -31,12 +30,6 @@ port = 1
 secret_file = "ami.secret"
 """
 RUNNER = CliRunner()
-
-
-@pytest.fixture
-def shared_url(migrated_postgresql: str) -> Iterator[str]:
-    with postgresql(migrated_postgresql) as name:
-        yield url_of(name)
 
 
 class Process:
@@ -81,8 +74,8 @@ class Process:
 
 
 @pytest.mark.postgresql
-async def test_one_serves_the_other_stands_by_and_takes_over(tmp_path: Path, shared_url: str) -> None:
-    one, two = Process(tmp_path / "one", shared_url), Process(tmp_path / "two", shared_url)
+async def test_one_serves_the_other_stands_by_and_takes_over(tmp_path: Path, postgresql_url: str) -> None:
+    one, two = Process(tmp_path / "one", postgresql_url), Process(tmp_path / "two", postgresql_url)
     first = one.start()
     await one.until(["standby", "serves"])
     second = two.start()

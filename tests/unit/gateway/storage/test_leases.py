@@ -1,7 +1,7 @@
 """Leases in PostgreSQL: one holder at a time, and nothing written by an earlier one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -12,7 +12,6 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.leases import IDLE_S, Fence, Grant, LeaseLostError, LeaseRepository, session_of
 from gateway.storage.spool import spool_of_terms, write_spool
 from gateway.storage.tables import journal
-from tests.support.databases import postgresql, url_of
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.postgresql
@@ -21,14 +20,8 @@ FACT = PbxLinkChanged(at=1.0, pbx="main", up=True, reason="")
 
 
 @pytest.fixture
-def shared_url(migrated_postgresql: str) -> Iterator[str]:
-    with postgresql(migrated_postgresql) as name:
-        yield url_of(name)
-
-
-@pytest.fixture
-async def shared(shared_url: str) -> AsyncIterator[Database]:
-    database = Database(shared_url)
+async def shared(postgresql_url: str) -> AsyncIterator[Database]:
+    database = Database(postgresql_url)
     yield database
     await database.close()
 
@@ -97,8 +90,8 @@ async def test_what_an_earlier_holder_writes_is_refused(shared: Database) -> Non
         assert await connection.scalar(select(func.count()).select_from(journal)) == 2
 
 
-async def test_a_change_of_hands_waits_for_the_write_under_way(shared: Database, shared_url: str) -> None:
-    leases, other = LeaseRepository(shared), Database(shared_url)
+async def test_a_change_of_hands_waits_for_the_write_under_way(shared: Database, postgresql_url: str) -> None:
+    leases, other = LeaseRepository(shared), Database(postgresql_url)
     shared.fence = Fence(await taken(leases, "first", 0.0))
     async with shared.writing() as connection:
         taking = asyncio.create_task(LeaseRepository(other).take(NAMES, "second", "", 60.0))
@@ -110,9 +103,9 @@ async def test_a_change_of_hands_waits_for_the_write_under_way(shared: Database,
 
 
 async def test_a_write_that_nobody_goes_on_with_holds_no_one_up_for_long(
-    shared: Database, shared_url: str
+    shared: Database, postgresql_url: str
 ) -> None:
-    leases, other = LeaseRepository(shared), Database(shared_url)
+    leases, other = LeaseRepository(shared), Database(postgresql_url)
     shared.fence = Fence(await taken(leases, "first", 0.0))
     with pytest.raises(Exception, match=r"idle|closed|terminat"):
         async with shared.writing() as connection:
@@ -141,14 +134,14 @@ def test_a_spool_is_taken_up_where_nobody_served_in_between(tmp_path_factory: py
     assert [path.name for path in folder.iterdir()] == ["facts-5-8.spool.outdated"]
 
 
-async def test_a_process_cut_off_in_the_middle_of_a_statement_keeps_nothing(shared_url: str) -> None:
+async def test_a_process_cut_off_in_the_middle_of_a_statement_keeps_nothing(postgresql_url: str) -> None:
     """The server waits for the rest of a statement for as long as the connection seems to be there."""
-    other, former = Database(shared_url), "host:1:abcd"
+    other, former = Database(postgresql_url), "host:1:abcd"
     leases = LeaseRepository(other)
     first = await taken(leases, former, 0.0)
-    port = int(shared_url.rpartition(":")[2].partition("/")[0])
+    port = int(postgresql_url.rpartition(":")[2].partition("/")[0])
     async with Wire(port) as wire:
-        through = shared_url.replace(f":{port}/", f":{wire.port}/")
+        through = postgresql_url.replace(f":{port}/", f":{wire.port}/")
         cut = Database(through, session=session_of(former))
         cut.fence = Fence(first)
 
