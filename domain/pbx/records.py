@@ -21,7 +21,7 @@ class QueueLogLine(Struct, frozen=True):
 
 
 class DetailRecord(Struct, frozen=True):
-    """One call detail record (CDR). Times are POSIX seconds."""
+    """One call detail record (CDR), or the same told by channel events (CEL). Times are POSIX seconds."""
 
     uniqueid: str
     source: str
@@ -59,4 +59,4 @@ class PbxRecords(Struct, frozen=True):
     watched_until: float = 0.0
     """When the PBX was last watched, POSIX seconds: until then the calls known went on."""
     tells_answers: bool = False
-    """Whether there is a queue log or CDR to tell who was answered."""
+    """Whether there is a queue log, CDR or CEL to tell who was answered."""

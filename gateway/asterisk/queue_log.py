@@ -44,10 +44,10 @@ def detail_record(line: str, *, utc: bool = False) -> DetailRecord | None:
     if len(fields) < _CDR_FIELDS or "\0" in line:
         return None
     uniqueid = fields[16]
-    started, ended = _instant(fields[9], utc=utc), _instant(fields[11], utc=utc)
+    started, ended = local_time(fields[9], utc=utc), local_time(fields[11], utc=utc)
     if began_at(uniqueid) is None or started is None or ended is None or ended < started:
         return None
-    answered = _instant(fields[10], utc=utc)
+    answered = local_time(fields[10], utc=utc)
     return DetailRecord(
         uniqueid=uniqueid,
         source=fields[1][:MAX_FIELD],
@@ -78,7 +78,8 @@ def seconds(line: QueueLogLine, index: int) -> float | None:
     return float(text) if re.fullmatch(r"\d{1,7}", text) else None
 
 
-def _instant(text: str, *, utc: bool) -> float | None:
+def local_time(text: str, *, utc: bool = False) -> float | None:
+    """Return POSIX seconds of `2026-03-01 12:00:00`, this machine's time or UTC; `None`: it is none."""
     try:
         at = datetime.fromisoformat(text.strip())
         return (at.replace(tzinfo=UTC) if utc and at.tzinfo is None else at).timestamp()

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from domain.pbx.records import DetailRecord, PbxRecords, QueueLogLine, RawRecording
+from gateway.asterisk.cel import cel_event, cel_time, detail_records
 from gateway.asterisk.queue_log import UNIQUE_ID, began_at, detail_record, log_time, queue_log_line
 from gateway.settings import PbxSettings
 from recordings.pcm import RATE
@@ -44,6 +45,10 @@ def read_records(
         if (record := detail_record(line, utc=pbx.cdr_utc)) is not None and record.ended_at >= since:
             tells = True
             details.setdefault(record.uniqueid, []).append(record)
+    # Of a call in both, the channel event log tells more: who took over, and when each conversation began.
+    told = _told_by_cel(pbx, since)
+    details.update(told)
+    tells = tells or bool(told)
     return PbxRecords(
         queue_log={uniqueid: tuple(lines) for uniqueid, lines in queue_log.items()},
         details={uniqueid: tuple(rows) for uniqueid, rows in details.items()},
@@ -52,6 +57,15 @@ def read_records(
         watched_until=watched_until,
         tells_answers=tells or _readable(pbx.queue_log),
     )
+
+
+def _told_by_cel(pbx: PbxSettings, since: float) -> dict[str, list[DetailRecord]]:
+    """Return what the channel event log tells, by linked id."""
+    events = (cel_event(line) for line in _lines(pbx.cel, since, cel_time, "cel", pbx.name))
+    told: dict[str, list[DetailRecord]] = {}
+    for record in detail_records(event for event in events if event is not None and event.at >= since):
+        told.setdefault(record.uniqueid, []).append(record)
+    return told
 
 
 def _readable(file: Path | None) -> bool:

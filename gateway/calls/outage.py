@@ -145,7 +145,7 @@ def _call(records: PbxRecords, registry: CallRegistry, uniqueid: str, began: flo
     stays = _stays(records, uniqueid, registry)
     details, raw = records.details.get(uniqueid, ()), records.recordings.get(uniqueid)
     agent = next((found for one in details if (found := registry.agent_of(one.channel))), None)
-    direction = _direction(stays, details, agent, records)
+    direction = _direction(stays, details, agent, records, registry)
     ends = [one.ended_at or one.left_at or one.entered_at for one in stays]
     ends += [one.ended_at for one in details]
     start = began
@@ -191,12 +191,18 @@ def _stays(records: PbxRecords, uniqueid: str, registry: CallRegistry) -> list[S
 
 
 def _direction(
-    stays: Sequence[Stay], details: Sequence[DetailRecord], agent: str | None, records: PbxRecords
+    stays: Sequence[Stay],
+    details: Sequence[DetailRecord],
+    agent: str | None,
+    records: PbxRecords,
+    registry: CallRegistry,
 ) -> Direction:
     """Who called whom. Whom neither log nor detail record knows as a caller, an agent called outside."""
     if stays or (details and agent is None) or not records.tells_answers:
         return Direction.INBOUND
-    return Direction.OUTBOUND
+    called = [one.dest_channel for one in details if one.dest_channel]
+    internal = called and all(registry.agent_of(one) for one in called)
+    return Direction.INTERNAL if internal else Direction.OUTBOUND
 
 
 def _assumed_answered(

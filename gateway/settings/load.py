@@ -122,7 +122,7 @@ RENAMED_MEASURES = {"unsent": "unsubmitted"}
 
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
-    | {"queue_log", "cdr"}
+    | {"queue_log", "cdr", "cel"}
     | {"enterprises", "contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 

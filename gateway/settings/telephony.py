@@ -76,6 +76,9 @@ class PbxSettings(SecretHolder):
     cdr: Path | None = Field(
         default=None, description="the same of cdr-csv/Master.csv, written with loguniqueid=yes"
     )
+    cel: Path | None = Field(
+        default=None, description="the same of cel-custom/Master.csv, with the columns of Asterisk's sample"
+    )
     cdr_utc: bool = Field(default=False, description="its times are UTC (usegmtime=yes in cdr.conf)")
     live_audio: Literal["audiosocket", "websocket"] = Field(
         default="audiosocket", description="websocket: chan_websocket, Asterisk 20.16, 22.6, 23 or newer"
