@@ -7,6 +7,7 @@ may happen again: what is known is not added twice.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from domain.calls import Call
 from domain.facts import AnyFact, CallEnded, QueueEntryChanged, Recorder
 from domain.pbx.records import PbxRecords
+from domain.pbx.snapshot import ChannelSnapshot
 from gateway import clock
 from gateway.asterisk.records import read_records
 from gateway.calls.outage import Recovered, inside
@@ -56,14 +58,15 @@ class Outages:
         """`synchronised_at` of the reconnect whose outage has been recovered."""
         self._beat_at = float("-inf")
 
-    async def records_of(self, known: list[Call]) -> PbxRecords:
-        """Read the records of these calls. What cannot be read in time is not waited for."""
-        if not known:
+    async def records_of(self, known: list[Call], living: Sequence[ChannelSnapshot] = ()) -> PbxRecords:
+        """Read the records of these calls and channels. What cannot be read in time is not waited for."""
+        if not known and not living:
             return PbxRecords()
         watched = await self._watched()
         until = watched[1] if watched is not None else 0.0
         paths = [one.path for call in known for one in call.recordings]
-        since = min(call.started_at for call in known) - MARGIN_S
+        began = [call.started_at for call in known] + [one.started_at for one in living if one.started_at]
+        since = min(began, default=until) - MARGIN_S
         try:
             async with asyncio.timeout(READ_S):
                 return await asyncio.to_thread(read_records, self._pbx, since, paths, until)

@@ -1,6 +1,6 @@
 """The state of one PBX kept true: its events go through the call tracker, and what follows is recorded."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -9,7 +9,7 @@ from domain.calls import Call
 from domain.facts import PbxLinkChanged, Recorder
 from domain.pbx.events import AnyPbxEvent
 from domain.pbx.records import PbxRecords
-from domain.pbx.snapshot import PbxSnapshot
+from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from gateway import clock
 from gateway.asterisk.link import LinkState
 from gateway.calls.registry import CallRegistry
@@ -19,8 +19,10 @@ from gateway.storage.calls import CallRepository
 
 log = structlog.get_logger(__name__)
 
+RecordsOf = Callable[[list[Call], Sequence[ChannelSnapshot]], Awaitable[PbxRecords]]
 
-async def _no_records(_: list[Call]) -> PbxRecords:
+
+async def _no_records(_: list[Call], __: Sequence[ChannelSnapshot]) -> PbxRecords:
     return NO_RECORDS
 
 
@@ -38,8 +40,8 @@ class PbxState:
         """PBX events folded since the start."""
         self.synchronised_at = 0.0
         """When its state was last read as a whole, POSIX seconds; 0.0: not yet."""
-        self.records_of: Callable[[list[Call]], Awaitable[PbxRecords]] = _no_records
-        """Reads what the PBX left of the calls known, in case they ended while nobody watched."""
+        self.records_of: RecordsOf = _no_records
+        """Reads what the PBX left of the calls known, and of the channels on it, from when nobody watched."""
         self.after: Callable[[], None] = lambda: None
         """Called after each fold: the queue state may have effects to carry out."""
 
@@ -79,7 +81,7 @@ class PbxState:
         await self._facts.flush()
         known = await self._stored.open_calls(self._tracker.pbx)
         self.version = snapshot.version
-        records = await self.records_of([*known, *self.live_calls])
+        records = await self.records_of([*known, *self.live_calls], snapshot.channels)
         facts = resync(self._tracker, snapshot, known, records)
         log.info(
             "pbx_synchronised",

@@ -222,6 +222,22 @@ class QueueEntries:
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)
         return facts
 
+    def passed_unseen(self, at: float, entry: QueueEntry, *, told: bool, talking: bool) -> list[AnyFact]:
+        """A stay that is known from the PBX's log; `told`: that it began and ended is known by now.
+
+        `talking`: its conversation goes on.
+        """
+        if entry.agent is not None and talking:
+            key = (entry.uniqueid, entry.queue, entry.agent)
+            if key in self.talking:
+                return []
+            self.talking[key] = entry
+            self._of_channel.setdefault(entry.uniqueid, set()).add(key)
+        stages: list[Stage] = [] if told else ["entered", "left"]
+        if entry.talked is not None:
+            stages.append("served")
+        return [_told(at, entry, stage) for stage in stages]
+
     def _answered_by(self, talk: ConversationKey, phone: str) -> None:
         if phone:
             self._phones[talk], self._of_phone[phone] = phone, talk

@@ -1,5 +1,7 @@
 """Who talks with whom: bridges, holds, and the call state that follows from them. Pure."""
 
+from collections.abc import Callable
+
 from msgspec import structs
 
 from domain import facts as f
@@ -11,6 +13,7 @@ from gateway.calls.conferences import Conferences
 from gateway.calls.registry import CallRegistry
 
 HOLDING = "holding_bridge"
+Since = Callable[[Call, Channel], float]
 
 
 class Conversations:
@@ -65,8 +68,11 @@ class Conversations:
         self._back(event.at, channel)
         self.settle(event.at, channel)
 
-    def settle(self, at: float, channel: Channel) -> None:
-        """Update calls after a change of the parties bridged with `channel`."""
+    def settle(self, at: float, channel: Channel, since: Since | None = None) -> None:
+        """Update calls after a change of the parties bridged with `channel`.
+
+        `since`: when a conversation began that is noticed only now.
+        """
         registry = self._registry
         parties = registry.parties(channel)
         call = registry.calls[channel.call_id]
@@ -84,7 +90,8 @@ class Conversations:
         if any(leg.side is Side.CALLER for _, leg in legs):
             for one, leg in legs:
                 if leg.side is Side.AGENT:
-                    call = self.begin_conversation(at, call, one, leg.agent, 0.0)
+                    began = at if since is None else since(call, one)
+                    call = self.begin_conversation(at, call, one, leg.agent, 0.0, began)
         elif call.talking and legs and sum(not one.local for one in parties) > 1:
             # No conversation begins, so nothing else would report the change.
             registry.tell(f.CallUpdated(at=at, call=call, what="consultation"))
@@ -171,9 +178,17 @@ class Conversations:
 
     # -- with the caller -----------------------------------------------------------------------------------
     def begin_conversation(
-        self, at: float, call: Call, channel: Channel, agent: str | None, waited: float
+        self,
+        at: float,
+        call: Call,
+        channel: Channel,
+        agent: str | None,
+        waited: float,
+        began: float | None = None,
     ) -> Call:
         """Start a party's conversation with the caller, unless it is already in progress.
+
+        `began`: where that was before `at`.
 
         Who is no agent (a number outside, a phone nobody configured) talks like anybody else; the call keeps
         the agent it had last.
@@ -182,7 +197,8 @@ class Conversations:
             return call
         channel.ringing = False
         party = self._registry.party(channel.uniqueid) if agent is None else ""
-        talk = Conversation(agent=agent, channel=channel.name, started_at=at, party=party)
+        began = at if began is None else min(began, at)
+        talk = Conversation(agent=agent, channel=channel.name, started_at=began, party=party)
         held = any(leg.held and leg.ended_at is None for leg in call.legs)
         queue = channel.served or call.queue
         if call.direction is not Direction.INTERNAL:
@@ -197,7 +213,7 @@ class Conversations:
             state=CallState.HELD if held else CallState.TALKING,
             agent=agent if agent is not None else call.agent,
             let_go=False,
-            answered_at=call.answered_at if call.answered_at is not None else at,
+            answered_at=call.answered_at if call.answered_at is not None else began,
             conversations=(*call.conversations, talk),
         )
         self._registry.tell(

@@ -5,7 +5,7 @@ is made of them alone, and marked so. The end of a call is the end of its record
 where there is neither, the last moment known: never the moment the gateway came back.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -28,7 +28,7 @@ from domain.facts import AnyFact, QueueEntryChanged
 from domain.pbx.records import DetailRecord, PbxRecords
 from domain.queues import QueueEntry, QueueOutcome
 from gateway.asterisk.queue_log import began_at
-from gateway.calls.channels import phone_of
+from gateway.calls.channels import Channel, phone_of
 from gateway.calls.registry import CallRegistry, closed
 from gateway.calls.stays import Stay, stays_of
 
@@ -75,8 +75,9 @@ def entry_away(fact: AnyFact, records: PbxRecords, registry: CallRegistry) -> li
     if not isinstance(fact, QueueEntryChanged):
         return [fact]
     entry = fact.entry
-    of_queue = [one for one in _stays(records, entry.uniqueid, registry) if one.queue == entry.queue]
-    stay = next((one for one in of_queue if abs(one.entered_at - entry.entered_at) <= SAME_S), None)
+    stays = _stays(records, entry.uniqueid, registry)
+    same = (one for one in stays if one.queue == entry.queue)
+    stay = next((one for one in same if abs(one.entered_at - entry.entered_at) <= SAME_S), None)
     if stay is None or stay.outcome is None:
         return [fact]
     if fact.stage == "left" and entry.outcome is QueueOutcome.UNSEEN:
@@ -90,6 +91,31 @@ def entry_away(fact: AnyFact, records: PbxRecords, registry: CallRegistry) -> li
         entry = structs.replace(entry, talked=stay.talked, transferred=stay.transferred)
         return [structs.replace(fact, entry=entry)]
     return [fact]
+
+
+def entries_of(call_id: str, uniqueid: str, records: PbxRecords, registry: CallRegistry) -> list[QueueEntry]:
+    """Return the stays of a caller who is still there, but the one that goes on."""
+    stays = _stays(records, uniqueid, registry)
+    return [_entry(call_id, None, uniqueid, one, registry) for one in stays if one.outcome is not None]
+
+
+def same_entry(one: QueueEntry, other: QueueEntry) -> bool:
+    """Whether the log and the events tell of the same stay."""
+    return one.queue == other.queue and abs(one.entered_at - other.entered_at) <= SAME_S
+
+
+def answered_away(
+    call: Call, channel: Channel, uniqueids: Iterable[str], records: PbxRecords, registry: CallRegistry
+) -> float | None:
+    """Return when whoever has that channel answered one of these callers and now talks; `None`: not told."""
+    for uniqueid in uniqueids:
+        last = next(reversed(_stays(records, uniqueid, registry)), None)
+        served = last is not None and last.outcome is QueueOutcome.ANSWERED and last.ended_at is None
+        if last is not None and served and last.agent is not None and last.agent == channel.agent:
+            return last.left_at
+    details = (one for uniqueid in (call.linkedid, *uniqueids) for one in records.details.get(uniqueid, ()))
+    told = [one.answered_at for one in details if one.dest_channel == channel.name and one.answered]
+    return max((one for one in told if one is not None), default=None)
 
 
 def inside(
@@ -183,7 +209,7 @@ def _call(records: PbxRecords, registry: CallRegistry, uniqueid: str, began: flo
     if not call.conversations and raw is not None and _assumed_answered(call, records, stays, details):
         call = _talked(call, agent, start, end)
     call = structs.replace(closed(call, end), end_reason=_reason(call, stays))
-    return Recovered(call, tuple(_entry(call, uniqueid, stay, registry) for stay in stays))
+    return Recovered(call, tuple(_entry(call.id, call.ended_at, uniqueid, stay, registry) for stay in stays))
 
 
 def _stays(records: PbxRecords, uniqueid: str, registry: CallRegistry) -> list[Stay]:
@@ -265,16 +291,18 @@ def _told_reason(stays: Sequence[Stay]) -> EndReason | None:
     return REASONS.get(last.outcome) if over else None
 
 
-def _entry(call: Call, uniqueid: str, stay: Stay, registry: CallRegistry) -> QueueEntry:
+def _entry(
+    call_id: str, ended_at: float | None, uniqueid: str, stay: Stay, registry: CallRegistry
+) -> QueueEntry:
     return QueueEntry(
-        pbx=call.pbx,
+        pbx=registry.pbx,
         queue=stay.queue,
         line=registry.line_of_queue.get(stay.queue),
-        call_id=call.id,
+        call_id=call_id,
         uniqueid=uniqueid,
         entered_at=stay.entered_at,
         outcome=stay.outcome or QueueOutcome.UNSEEN,
-        left_at=stay.left_at or call.ended_at,
+        left_at=stay.left_at or ended_at,
         waited=stay.waited,
         agent=stay.agent,
         talked=stay.talked,

@@ -5,7 +5,8 @@ saw begin are added. No call is lost and none is invented. What the PBX cannot r
 transfers) is kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from msgspec import structs
 
@@ -15,9 +16,10 @@ from domain.facts import AnyFact
 from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from domain.pbx.uniqueid import created
+from domain.queues import QueueEntry, QueueOutcome
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
-from gateway.calls.outage import ended_away, entry_away
+from gateway.calls.outage import answered_away, ended_away, entries_of, entry_away, same_entry
 from gateway.calls.registry import CallRegistry, survivor
 from gateway.calls.tracker import CallTracker
 
@@ -58,18 +60,75 @@ def resync(
     for call_id, call in known.items():
         if call_id not in registry.calls:
             registry.tell(f.CallEnded(at=at, call=ended_away(call, records, registry, at)))
+    waited = dict(tracker.queue_state.entries.waiting)
     for fact in tracker.queue_state.resync(snapshot, home):
         registry.tell(*entry_away(fact, records, registry))
+    _entries_away(tracker, snapshot, known, records, waited)
     for call in list(registry.calls.values()):
         _restore(tracker, snapshot, call)
     for channel in channels:
-        tracker.conversations.settle(at, channel)
+        tracker.conversations.settle(at, channel, partial(_since, registry, known, records, at))
     for call in list(registry.calls.values()):
         after = tracker.conversations.refresh(call, given_up=True)
         registry.tell(f.CallUpdated(at=at, call=after, what=f.RESYNC))
         for channel in registry.members(call.id):
             registry.show(at, channel.agent)
     return registry.take()
+
+
+def _entries_away(
+    tracker: CallTracker,
+    snapshot: PbxSnapshot,
+    known: Mapping[str, Call],
+    records: PbxRecords,
+    waited: Mapping[str, QueueEntry],
+) -> None:
+    """Tell of the queues that callers who are still there went through unseen, and who talks with them."""
+    registry, entries = tracker.registry, tracker.queue_state.entries
+    for channel in list(registry.channels.values()):
+        passed = entries_of(channel.call_id, channel.uniqueid, records, registry)
+        for entry in passed if channel.call_id not in known else passed[-1:]:
+            talking = entry.outcome is QueueOutcome.ANSWERED and entry.talked is None
+            if not talking and channel.call_id in known:
+                continue
+            if talking:
+                _serve(registry, channel, entry)
+            before = waited.get(channel.uniqueid)
+            told = before is not None and same_entry(before, entry)
+            registry.tell(*entries.passed_unseen(snapshot.at, entry, told=told, talking=talking))
+
+
+def _serve(registry: CallRegistry, channel: Channel, entry: QueueEntry) -> None:
+    """Note of which queue the caller on that channel is served, and since when they have been queued."""
+    for one in registry.parties(channel):
+        if one.agent is not None and one.agent == entry.agent:
+            one.served = entry.queue
+    call = registry.calls[channel.call_id]
+    if call.queued_at is None:
+        registry.change(call, queued_at=entry.entered_at)
+
+
+def _since(
+    registry: CallRegistry,
+    known: Mapping[str, Call],
+    records: PbxRecords,
+    at: float,
+    call: Call,
+    channel: Channel,
+) -> float:
+    """Return when a conversation began that nobody saw begin.
+
+    As the records say; else the earliest it can have been: both were there, and nobody watched. Of a PBX that
+    was never watched there is no telling.
+    """
+    if not records.watched_until:
+        return at
+    parties = registry.parties(channel)
+    told = answered_away(call, channel, [one.uniqueid for one in parties], records, registry)
+    if told is not None:
+        return told
+    both_there = max(one.created_at for one in parties)
+    return both_there if call.id not in known else max(both_there, min(at, records.watched_until))
 
 
 def _age(row: ChannelSnapshot) -> tuple[float, int]:

@@ -9,11 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from domain.calls import CallSource, EndReason
-from domain.facts import AnyFact, CallEnded
+from domain.facts import AnyFact, CallEnded, QueueEntryChanged
 from domain.lines import Line
 from domain.pbx import events as e
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from domain.phones import AgentProfile
+from domain.queues import QueueOutcome
 from gateway.asterisk.link import LinkState
 from gateway.asterisk.records import read_records
 from gateway.calls.tracker import CallTracker
@@ -127,6 +128,76 @@ async def test_a_living_call_is_none_of_them(house: House) -> None:
     row = ChannelSnapshot(uniqueid=living, linkedid=living, channel="PJSIP/trunk-00000001", state="Up")
     assert await house.start(row) == []
     assert (await house.calls())[living].ended_at is None
+
+
+def talking(caller: str, phone: str, began: float) -> tuple[ChannelSnapshot, ...]:
+    """The two channels of a caller who talks with 1001, whose phone rang 3 s before."""
+    both: dict[str, Any] = {"linkedid": caller, "state": "Up", "bridge": "b"}
+    return (
+        ChannelSnapshot(uniqueid=caller, channel="PJSIP/trunk-00000001", started_at=began - 5, **both),
+        ChannelSnapshot(
+            uniqueid=phone,
+            channel="PJSIP/1001-00000002",
+            started_at=began - 3,
+            application="AppQueue",
+            **both,
+        ),
+    )
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_who_was_answered_meanwhile_and_goes_on_talks_since_the_answer(
+    house: House, known: bool
+) -> None:
+    """Else nobody would hear what was said until the gateway came back, and the figures would miss it."""
+    ago = 605 if known else 400
+    caller, phone = house.unique(ago, 1), house.unique(ago - 2, 2)
+    channel: dict[str, Any] = {
+        "pbx": "main", "uniqueid": caller, "linkedid": caller, "channel": "PJSIP/trunk-00000001",
+    }  # fmt: skip
+    house.write(ago, f"{caller}|q12345|NONE|ENTERQUEUE||13962875016|1")
+    house.write(395, f"{caller}|q12345|1001|CONNECT|{ago - 395}|{phone}|3")
+
+    async def waits(state: PbxState) -> None:
+        await state.on_event(e.NewChannel(at=house.now - ago, state="Ring", exten="12345", **channel))
+        await state.on_event(e.QueueCallerJoin(at=house.now - ago, queue="q12345", position=1, **channel))
+
+    rows = talking(caller, phone, house.now - 395)
+    assert await house.start(*rows, before=waits if known else None) == []
+    call = (await house.calls())[caller]
+    (talk,) = call.conversations
+    assert (talk.agent, call.queue, call.ended_at) == ("1001", "q12345", None)
+    assert talk.started_at == call.answered_at == pytest.approx(house.now - 395, abs=1.1)
+    entries = [fact for fact in house.told if isinstance(fact, QueueEntryChanged)]
+    assert [fact.stage for fact in entries] == ["entered", "left"]
+    left = entries[-1].entry
+    assert (left.outcome, left.agent, left.waited, left.talked) == (
+        QueueOutcome.ANSWERED,
+        "1001",
+        ago - 395,
+        None,
+    )
+
+    async def completes(state: PbxState) -> None:
+        state.queue_state.restore([], [left])
+        complete: dict[str, Any] = {"queue": "q12345", "interface": "PJSIP/1001", "member": "1001",
+            "dest_uniqueid": phone, "dest_channel": "PJSIP/1001-00000002"}  # fmt: skip
+        await state.on_snapshot(PbxSnapshot(pbx="main", at=time.time(), channels=rows))
+        await state.on_event(
+            e.AgentComplete(at=time.time(), talk_time=395, hold_time=5, **complete, **channel)
+        )
+
+    await house.start(before=completes)
+    entries = [fact for fact in house.told if isinstance(fact, QueueEntryChanged)]
+    assert [(fact.stage, fact.entry.talked) for fact in entries[2:]] == [("served", 395)]
+
+
+async def test_without_a_log_a_talk_began_once_both_were_there(house: House) -> None:
+    house.log.unlink()
+    caller, phone = house.unique(400, 1), house.unique(398, 2)
+    await house.start(*talking(caller, phone, house.now - 395))
+    (talk,) = (await house.calls())[caller].conversations
+    assert talk.started_at == pytest.approx(house.now - 398, abs=0.1)
 
 
 async def test_a_call_known_before_is_closed_from_the_log_and_not_found_again(house: House) -> None:
