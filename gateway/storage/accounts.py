@@ -1,7 +1,9 @@
 """Accounts and sessions: implements the ports of `agents.accounts.service` in SQL."""
 
+from typing import Any
+
 from msgspec import structs
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 
 from agents.accounts.identity import Account, Role, Session
 from gateway.storage.database import Database
@@ -16,17 +18,14 @@ class AccountRepository:
         self._database = database
 
     async def get_account(self, username: str) -> Account | None:
-        async with self._database.reading() as connection:
-            row = (
-                (await connection.execute(select(accounts).where(accounts.c.username == username)))
-                .mappings()
-                .one_or_none()
-            )
-        return None if row is None else Account(**{**row, "role": Role(row["role"])})
+        found = await self._accounts(select(accounts).where(accounts.c.username == username))
+        return next(iter(found), None)
 
     async def list_accounts(self) -> list[Account]:
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(select(accounts).order_by(accounts.c.username))).mappings().all()
+        return await self._accounts(select(accounts).order_by(accounts.c.username))
+
+    async def _accounts(self, query: Select[Any]) -> list[Account]:
+        rows = [row._mapping for row in await self._database.rows(query)]
         return [Account(**{**row, "role": Role(row["role"])}) for row in rows]
 
     async def put_account(self, account: Account) -> None:
@@ -51,8 +50,7 @@ class AccountRepository:
             .join(accounts, accounts.c.username == sessions.c.username)
             .where(sessions.c.token_hash == token_hash)
         )
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = next(iter(await self._database.rows(query)), None)
         if row is None:
             return None
         split = len(sessions.c)

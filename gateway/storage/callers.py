@@ -28,14 +28,12 @@ class CallerRepository:
             .order_by(calls.c.started_at.desc(), calls.c.id)
             .limit(limit)
         )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
         return [
             (
                 msgspec.json.decode(row.data, type=Call),
                 None if row.order_data is None else msgspec.json.decode(row.order_data, type=Order),
             )
-            for row in rows
+            for row in await self._database.rows(query)
         ]
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int:
@@ -45,5 +43,5 @@ class CallerRepository:
             .select_from(calls)
             .where(calls.c.caller_number.in_(numbers), calls.c.id != but, calls.c.started_at >= since)
         )
-        async with self._database.reading() as connection:
-            return await connection.scalar(query) or 0
+        ((count,),) = await self._database.rows(query)
+        return int(count)

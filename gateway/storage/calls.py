@@ -33,9 +33,8 @@ class CallRepository:
 
     async def get_call(self, call_id: str) -> Call | None:
         """Return the call with that id."""
-        async with self._database.reading() as connection:
-            data = await connection.scalar(select(calls.c.data).where(calls.c.id == call_id))
-        return None if data is None else msgspec.json.decode(data, type=Call)
+        rows = await self._database.rows(select(calls.c.data).where(calls.c.id == call_id))
+        return next((msgspec.json.decode(row.data, type=Call) for row in rows), None)
 
     async def list_calls(
         self, *, agent: str | None = None, before: float | None = None, limit: int = 50
@@ -75,8 +74,7 @@ class CallRepository:
             .where(utterances.c.call_id == call_id)
             .order_by(utterances.c.start, utterances.c.side)
         )
-        async with self._database.reading() as connection:
-            return [msgspec.json.decode(data, type=Utterance) for data in await connection.scalars(query)]
+        return [msgspec.json.decode(row.data, type=Utterance) for row in await self._database.rows(query)]
 
     async def facts_of(self, call_id: str) -> list[AnyFact]:
         """Return the facts of one call, oldest first."""

@@ -1,7 +1,7 @@
 """The database engine: SQLite (WAL) or PostgreSQL behind one async SQLAlchemy engine, with migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import ColumnElement, Connection, Double, Table, cast, event, func, literal
+from sqlalchemy import ColumnElement, Connection, Double, Row, Select, Table, cast, event, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gateway.storage.short_reads import ShortReads
 from gateway.storage.write_watch import WriteWatch
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -52,6 +53,7 @@ class Database:
             options["pool_pre_ping"] = True
             options["connect_args"] = {"server_settings": {"application_name": session}}
         self.engine: AsyncEngine = create_async_engine(parsed, **options)
+        self._short = ShortReads(parsed, SQLITE_BUSY_S) if self.sqlite else None
         if self.sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -70,6 +72,14 @@ class Database:
             if snapshot and not self.sqlite:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
+
+    async def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Return all rows of one statement that is soon done, as somebody waits for."""
+        if self._short is not None:
+            return await self._short.rows(query)
+        async with self.reading() as connection:
+            found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+        return found
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -120,6 +130,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._short is not None:
+            self._short.close()
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self.engine.dispose()

@@ -48,9 +48,8 @@ class OrderRepository:
         return await self._one(orders.c.call_id == call_id)
 
     async def _one(self, condition: ColumnElement[bool]) -> Order | None:
-        async with self._database.reading() as connection:
-            data = await connection.scalar(select(orders.c.data).where(condition))
-        return None if data is None else msgspec.json.decode(data, type=Order)
+        rows = await self._database.rows(select(orders.c.data).where(condition))
+        return next((msgspec.json.decode(row.data, type=Order) for row in rows), None)
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Return orders, newest first."""
