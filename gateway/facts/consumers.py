@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from domain.facts import AnyFact, CallUpdated, UtteranceHeard, call_id_of
+from domain.facts import RECOVERED, RESYNC, AnyFact, CallUpdated, UtteranceHeard, call_id_of
 from gateway.facts.bus import LocalBus
 
 log = structlog.get_logger(__name__)
@@ -17,10 +17,18 @@ Consumer = Callable[[Any], Awaitable[None]]
 
 LANE = 200
 """So many facts of one call wait at most: beyond, the oldest that can be spared is left out."""
-SPARED = (UtteranceHeard, CallUpdated)
-"""Facts that need not be handed out one by one: what later ones say, and the database, make up for them."""
 CONSUMER_S = 120.0
 """No consumer is waited for longer: whatever it waits for, its call's other facts have their turn."""
+
+
+def can_be_spared(fact: AnyFact) -> bool:
+    """Whether later facts, and the database, make up for one that is not handed out.
+
+    A call found again after a loss is not told a second time: listening begins anew on that word.
+    """
+    if isinstance(fact, CallUpdated):
+        return fact.what not in (RESYNC, RECOVERED)
+    return isinstance(fact, UtteranceHeard)
 
 
 class Consumers:
@@ -75,7 +83,7 @@ class Consumers:
         task.add_done_callback(self._tasks.discard)
 
     def _spare_one(self, call_id: str, lane: deque[AnyFact]) -> None:
-        spared = next((index for index, fact in enumerate(lane) if isinstance(fact, SPARED)), None)
+        spared = next((index for index, fact in enumerate(lane) if can_be_spared(fact)), None)
         if spared is None:
             log.error("facts_wait", call=call_id, facts=len(lane))
             return

@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from domain.calls import Call
 from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.tables import calls, orders
+
+# Made once: each screen-pop asks, and to make such a statement takes longer than to answer it.
+EARLIER = (
+    select(calls.c.data, orders.c.data.label("order_data"))
+    .outerjoin(orders, orders.c.call_id == calls.c.id)
+    .where(calls.c.caller_number.in_(bindparam("numbers", expanding=True)), calls.c.id != bindparam("but"))
+    .order_by(calls.c.started_at.desc(), calls.c.id)
+    .limit(bindparam("most"))
+)
 
 
 class CallerRepository:
@@ -21,19 +30,13 @@ class CallerRepository:
         self, numbers: Sequence[str], but: str, limit: int = 20
     ) -> list[tuple[Call, Order | None]]:
         """Return calls from these numbers with their orders, newest first, except the call `but`."""
-        query = (
-            select(calls.c.data, orders.c.data.label("order_data"))
-            .outerjoin(orders, orders.c.call_id == calls.c.id)
-            .where(calls.c.caller_number.in_(numbers), calls.c.id != but)
-            .order_by(calls.c.started_at.desc(), calls.c.id)
-            .limit(limit)
-        )
+        asked = {"numbers": list(numbers), "but": but, "most": limit}
         return [
             (
                 msgspec.json.decode(row.data, type=Call),
                 None if row.order_data is None else msgspec.json.decode(row.order_data, type=Order),
             )
-            for row in await self._database.rows(query)
+            for row in await self._database.rows(EARLIER, asked)
         ]
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int:

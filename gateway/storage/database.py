@@ -1,9 +1,10 @@
 """The database engine: SQLite (WAL) or PostgreSQL behind one async SQLAlchemy engine, with migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from alembic import command
@@ -73,12 +74,14 @@ class Database:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
-    async def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        """Return all rows of one statement that is soon done, as somebody waits for."""
+    async def rows(
+        self, query: Select[Any], values: Mapping[str, Any] = MappingProxyType({})
+    ) -> Sequence[Row[Any]]:
+        """Return all rows of one statement that is soon done, as somebody waits; `values`: its parameters."""
         if self._short is not None:
-            return await self._short.rows(query)
+            return await self._short.rows(query, values)
         async with self.reading() as connection:
-            found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            found: Sequence[Row[Any]] = (await connection.execute(query, values)).all()
         return found
 
     @asynccontextmanager

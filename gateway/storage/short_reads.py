@@ -5,7 +5,7 @@ for a turn of the event loop: on a busy one a screen-pop waited for a tenth of a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,13 +30,13 @@ class ShortReads:
         connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000)}")
         connection.execute("PRAGMA query_only=ON")
 
-    async def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    async def rows(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """Return all rows of it."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._rows, query)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._rows, query, values)
 
-    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    def _rows(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         with self._engine.connect() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, values).all()
 
     def close(self) -> None:
         """Close the connections."""

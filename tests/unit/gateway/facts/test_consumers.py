@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from domain.facts import CallEnded, CallStarted, CallUpdated, UtteranceHeard
+from domain.facts import RESYNC, CallEnded, CallStarted, CallUpdated, UtteranceHeard
 from gateway.facts.bus import LocalBus
 from gateway.facts.consumers import Consumers
 from tests.support.orders import AT, a_call, heard
@@ -128,6 +128,7 @@ async def test_a_lane_is_bounded_and_what_matters_is_not_left_out(monkeypatch: p
     async with running(consumers) as bus:
         bus.publish(CallStarted(at=AT, call=call))
         await asyncio.sleep(0.05)
+        bus.publish(CallUpdated(at=AT, call=call, what=RESYNC))
         bus.publish(CallEnded(at=AT, call=call))
         for number in range(1000):
             bus.publish(CallUpdated(at=AT, call=call, what=str(number)))
@@ -135,8 +136,8 @@ async def test_a_lane_is_bounded_and_what_matters_is_not_left_out(monkeypatch: p
         assert consumers.waiting == 10
         going_on.set()
         await settled(consumers)
-    assert done == ["CallStarted", "CallEnded", *(str(number) for number in range(991, 1000))]
-    assert consumers.left_out == 991
+    assert done == ["CallStarted", RESYNC, "CallEnded", *(str(number) for number in range(992, 1000))]
+    assert consumers.left_out == 992
 
 
 async def test_a_consumer_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
