@@ -13,7 +13,7 @@ from domain.calls import Call, Direction, MissedReason, Party, Side, TransferTyp
 from domain.pbx import events as e
 from domain.spans import measured
 from gateway.calls import missed
-from gateway.calls.channels import Channel
+from gateway.calls.channels import Channel, number_dialled
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
@@ -164,6 +164,8 @@ class Ringing:
         call = registry.call_of(event.dest_uniqueid) or registry.call(event)
         if dest is None or call is None:
             return
+        if dest.agent is None and not dest.local:
+            dest.dialled = number_dialled(event.dial_string)
         source = registry.channels.get(event.uniqueid)
         if source is None:
             if call.direction is Direction.INBOUND and len(call.legs) == 1 and not dest.local:

@@ -88,6 +88,14 @@ maxlen = 1
 context = queue-keys
 """
 
+VOICEMAIL = """
+[general]
+format = wav
+[default]
+1001 => 1001,Wang Fang
+1002 => 1002,Li Qiang
+"""
+
 
 class ScenarioAsterisk(PrivateAsterisk):
     """The rendered configuration, with the scenarios' extensions and an impatient queue."""
@@ -99,7 +107,7 @@ class ScenarioAsterisk(PrivateAsterisk):
             file.write(DIALPLAN)
             for name in ("corpus", "freepbx"):
                 file.write((DIALPLANS / f"{name}.conf").read_text())
-        (etc / "voicemail.conf").write_text("[general]\nformat = wav\n[default]\n1001 => 1001\n1002 => 1002\n")
+        (etc / "voicemail.conf").write_text(VOICEMAIL)
         (etc / "confbridge.conf").write_text("")
         modules = (etc / "modules.conf").read_text()
         for name in ("app_confbridge", "app_voicemail"):

@@ -143,8 +143,8 @@ FIGURE_OF = {
     "BLINDTRANSFER": "transferred", "ATTENDEDTRANSFER": "transferred",
 }  # fmt: skip
 """What a line of queue_log counts as."""
-TALK_FIELD = {"COMPLETECALLER": 6, "COMPLETEAGENT": 6, "BLINDTRANSFER": 8, "ATTENDEDTRANSFER": 8}
-"""Which field of such a line has the seconds talked."""
+SERVED = frozenset({"COMPLETECALLER", "COMPLETEAGENT", "BLINDTRANSFER", "ATTENDEDTRANSFER"})
+"""Lines whose last field but one has the seconds talked."""
 
 
 def logged_figures(lines: Iterable[str]) -> Counts:
@@ -155,8 +155,8 @@ def logged_figures(lines: Iterable[str]) -> Counts:
         counts = found.setdefault(fields[2], Counter())
         if (name := FIGURE_OF.get(fields[4])) is not None:
             counts[name] += 1
-        if (index := TALK_FIELD.get(fields[4])) is not None:
-            counts["talk"] += int(fields[index])
+        if fields[4] in SERVED:
+            counts["talk"] += int(fields[-2])
     return {queue: dict(+counts) for queue, counts in found.items() if +counts}
 
 
