@@ -16,7 +16,7 @@ from domain.lines import Line
 from tests.support.captures import FOLDER, LINES
 
 TABLE = FOLDER / "truth.md"
-COLUMNS = ("scenario", "what happens", "call", "end", "by", "talks", "moves", "holds", "queues", "made")
+COLUMNS = ("scenario", "what happens", "call", "end", "by", "talks", "moves", "holds", "marks", "queues", "made")
 SHORT_S = 5
 """Who gives up earlier than after so many seconds is counted apart, and here with the others."""
 Spans = tuple[tuple[str, int], ...]
@@ -32,6 +32,8 @@ class Told(NamedTuple):
     talks: Spans
     moves: tuple[str, ...]
     holds: Spans
+    marks: tuple[str, ...]
+    """Voicemail, blocked, a recording paused."""
 
     @property
     def timeless(self) -> "Told":
@@ -63,12 +65,16 @@ def truth() -> Mapping[str, tuple[Row, ...]]:
         row = dict(zip(COLUMNS, cells, strict=True))
         told = Told(
             row["call"], row["end"], row["by"], _spans(row["talks"]),
-            tuple(filter(None, row["moves"].split(", "))), _spans(row["holds"]),
+            _words(row["moves"]), _spans(row["holds"]), _words(row["marks"]),
         )  # fmt: skip
         name = row["scenario"]
         one = Row(name, row["what happens"], told, _counts(row["queues"]), row["made"])
         found[name] = (*found.get(name, ()), one)
     return found
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(filter(None, cell.split(", ")))
 
 
 def _spans(cell: str) -> Spans:
@@ -101,6 +107,7 @@ def told_of(call: Call) -> Told:
             for one in call.transfers
         ),
         holds=tuple((one.agent or "other", _seconds(one.started_at, one.ended_at)) for one in call.holds),
+        marks=tuple(f"{one.kind} {one.detail}".strip() for one in call.incidents),
     )
 
 
@@ -175,7 +182,7 @@ def cells(name: str, what: str, told: Told, queues: Counts, made: str) -> str:
     counts = "; ".join(f"{queue}: {spans(sorted(one.items(), key=_order))}" for queue, one in queues.items())
     row = (
         name, what, told.call, told.end, told.by, spans(told.talks), ", ".join(told.moves),
-        spans(told.holds), counts, made,
+        spans(told.holds), ", ".join(told.marks), counts, made,
     )  # fmt: skip
     return re.sub(" +", " ", f"| {' | '.join(row)} |")
 
