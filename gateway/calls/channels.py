@@ -1,5 +1,7 @@
 """What the call tracker remembers about each channel: mutable, private to the tracker."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 LISTENING = "@hotline-listen"
@@ -13,6 +15,12 @@ MEDIA = "WebSocket/hotline-media"
 
 class Channel(Struct):
     """One live channel. Other channels are referred to by unique id."""
+
+    UNLISTED: ClassVar[tuple[str, ...]] = (
+        "served", "abandoned", "refused_at", "parent", "dialled", "dialled_at", "ringing_at", "behind",
+        "dial_status", "missed", "spoke_at", "sent_to", "silenced", "successor",
+    )  # fmt: skip
+    """What only watching tells: no list of the PBX has it, so a resync keeps it."""
 
     uniqueid: str
     linkedid: str

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agents.figures.day import DayFigures
 from domain.calls import Call, EndReason
-from domain.facts import AnyFact, CallEnded
+from domain.facts import AnyFact, CallEnded, QueueEntryChanged
 from domain.lines import Line
 from tests.support.captures import FOLDER, LINES
 
@@ -132,7 +132,8 @@ def figures_of(facts: Iterable[AnyFact], lines: Iterable[Line] = LINES) -> Count
     lines = list(lines)
     figures, last = DayFigures(lines), 0.0
     for fact in facts:
-        figures.apply(fact)
+        if isinstance(fact, QueueEntryChanged):
+            figures.apply(fact)
         last = max(last, fact.at)
     found = {}
     for line in lines:
