@@ -32,7 +32,7 @@ class Hangups:
         leg = call.leg(event.uniqueid) if call is not None else None
         if channel is None or call is None or leg is None:
             return
-        # A phone that was called and refuses has not hung up; it may refuse before DialBegin says who calls it.
+        # A phone that was called and refuses has not hung up; it may do so before its DialBegin.
         called = channel.parent is not None or channel.state in CALLED
         # Nor has a phone whose call every other phone refused: then the PBX refuses it.
         asked = [one for one in registry.members(call.id) if one.parent == event.uniqueid]

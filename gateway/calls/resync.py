@@ -62,7 +62,9 @@ def resync(
     for call_id, call in known.items():
         if call_id in registry.calls:
             continue
-        kept = next((home[leg.uniqueid] for leg in call.legs if home.get(leg.uniqueid) in registry.calls), None)
+        kept = next(
+            (home[leg.uniqueid] for leg in call.legs if home.get(leg.uniqueid) in registry.calls), None
+        )
         if kept is None:
             registry.tell(f.CallEnded(at=at, call=ended_away(call, records, registry, at)))
             continue
@@ -144,7 +146,7 @@ def _calls(
             continue
         first = min(group, key=lambda row: _beginner(registry, row))
         channel = _channel_of(registry, first, call_id)
-        call = tracker.lifecycle.begin(first.started_at, channel)
+        call = tracker.lifecycle.begin(min(row.started_at for row in group), channel)
         if channel.agent is None and first.application == DIALLED:
             call = structs.replace(call, direction=Direction.OUTBOUND)
         registry.keep(structs.replace(call, legs=()))

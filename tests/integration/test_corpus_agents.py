@@ -1,4 +1,4 @@
-"""What agents do among themselves and by command: internal calls, click to call, parking, rooms, listening."""
+"""What agents do among themselves and by command: click to call, parking, rooms, listening."""
 
 import asyncio
 
@@ -235,7 +235,11 @@ async def test_refused_by_the_dialplan(stage: Stage) -> None:
 @long
 @pytest.mark.parametrize(
     ("name", "habits"),
-    [("direct", {}), ("direct-declined", {"refuse": "603 Decline"}), ("direct-busy", {"refuse": "486 Busy Here"})],
+    [
+        ("direct", {}),
+        ("direct-declined", {"refuse": "603 Decline"}),
+        ("direct-busy", {"refuse": "486 Busy Here"}),
+    ],
 )
 async def test_straight_to_a_phone(stage: Stage, name: str, habits: dict[str, str]) -> None:
     async with corpus(stage, name) as on:

@@ -12,6 +12,7 @@ from tests.support.scenario import Stage
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 long = pytest.mark.long
 DID = "0513861100"
+RINGS = {"answers": 0.2, "busy": 0.2, "silent": None}
 
 
 async def test_a_queue(stage: Stage) -> None:
@@ -125,7 +126,7 @@ async def test_follow_me(stage: Stage, there: bool) -> None:
 @pytest.mark.parametrize("habit", ["answers", "busy", "silent"])
 async def test_a_direct_number(stage: Stage, habit: str) -> None:
     async with corpus(stage, f"freepbx-direct-{habit}") as on:
-        await on.agent("1001", **{"answers": {}, "busy": {"refuse": "486 Busy Here"}, "silent": {"ring_s": None}}[habit])  # type: ignore[arg-type]
+        await on.agent("1001", refuse="486 Busy Here" if habit == "busy" else "", ring_s=RINGS[habit])
         call = await (await on.caller()).dial(DID + "01", CALLER)
         if habit == "answers":
             await on.talks()

@@ -23,7 +23,9 @@ async def test_blind_answered_outside(stage: Stage) -> None:
 
 
 @long
-@pytest.mark.parametrize("refusal", ["486 Busy Here", "603 Decline", "404 Not Found", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    "refusal", ["486 Busy Here", "603 Decline", "404 Not Found", "503 Service Unavailable"]
+)
 async def test_blind_refused_outside(stage: Stage, refusal: str) -> None:
     async with corpus(stage, f"blind-outside-{refusal[:3]}") as on:
         phone, _ = await on.agent("1001"), await on.unit(refuse=refusal)

@@ -8,6 +8,7 @@ from domain.calls import CallState
 from domain.facts import AgentMissed
 from tests.support.playing import CALLER, OTHER, Cast, corpus
 from tests.support.scenario import Stage
+from tests.support.sip.softphone import Dialog
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="session")]
 long = pytest.mark.long
@@ -210,7 +211,9 @@ async def test_nobody_serves_any_more(stage: Stage) -> None:
 
 
 @long
-@pytest.mark.parametrize(("number", "name"), [("64021", "survey-after-queue"), ("64022", "survey-after-phone")])
+@pytest.mark.parametrize(
+    ("number", "name"), [("64021", "survey-after-queue"), ("64022", "survey-after-phone")]
+)
 async def test_a_survey_after_the_agent_has_hung_up(stage: Stage, number: str, name: str) -> None:
     async with corpus(stage, name) as on:
         phone = await on.agent("1001")
@@ -234,7 +237,7 @@ async def test_three_callers_and_two_agents(stage: Stage) -> None:
     async with corpus(stage, "three-at-once") as on:
         await on.agent("1001")
         await on.agent("1002")
-        calls = []
+        calls: list[Dialog] = []
         for number in ("12345", "12346", "12345"):
             calls.append(await (await on.caller()).dial(number, f"1396287501{len(calls)}"))
             await asyncio.sleep(0.7)

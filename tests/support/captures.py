@@ -24,8 +24,20 @@ LINES = (
     *(
         Line(id=queue, name=queue, numbers=(), queue=queue, digit=str(index))
         for index, queue in enumerate(
-            ("doorless", "leaving", "small", "keyed", "everyone", "inturn", "bypenalty", "locals",
-             "stayinglocals", "500", "501"), 3
+            (
+                "doorless",
+                "leaving",
+                "small",
+                "keyed",
+                "everyone",
+                "inturn",
+                "bypenalty",
+                "locals",
+                "stayinglocals",
+                "500",
+                "501",
+            ),
+            3,
         )
     ),
 )

@@ -115,9 +115,7 @@ class ScenarioAsterisk(PrivateAsterisk):
         (etc / "modules.conf").write_text(modules)
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
-        (etc / "queues.conf").write_text(
-            queues + QUEUES + (DIALPLANS / "corpus-queues.conf").read_text()
-        )
+        (etc / "queues.conf").write_text(queues + QUEUES + (DIALPLANS / "corpus-queues.conf").read_text())
         with (etc / "res_parking.conf").open("a") as file:
             # Nobody takes it: back to who parked it, whose phone rings this long.
             file.write("parkingtime = 3\ncomebackdialtime = 2\n")

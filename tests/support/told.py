@@ -16,7 +16,19 @@ from domain.lines import Line
 from tests.support.captures import FOLDER, LINES
 
 TABLE = FOLDER / "truth.md"
-COLUMNS = ("scenario", "what happens", "call", "end", "by", "talks", "moves", "holds", "marks", "queues", "made")
+COLUMNS = (
+    "scenario",
+    "what happens",
+    "call",
+    "end",
+    "by",
+    "talks",
+    "moves",
+    "holds",
+    "marks",
+    "queues",
+    "made",
+)
 SHORT_S = 5
 """Who gives up earlier than after so many seconds is counted apart, and here with the others."""
 Spans = tuple[tuple[str, int], ...]
