@@ -3,8 +3,8 @@
 What holds for all of them: each call is told to begin and to end once; no span is negative, outside its call
 or twice at a time; nothing is left over. Doubled, nothing changes at all. After a loss and the resync that
 follows at once, as many calls are told as were made, each conversation once, and the figures are those of
-queue_log. Where the lost event is the PBX's only word of something, that cannot be known, and is named below by
-the kind of event.
+queue_log. Where the lost event is the PBX's only word of something, that cannot be known, and is named below
+by the kind of event.
 """
 
 from collections.abc import Mapping
