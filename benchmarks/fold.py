@@ -1,6 +1,6 @@
 """Folding alone: the corpus's events into calls and figures, against parsing the same bytes into events.
 
-Both on one core, in turns, medians. It leaves out the socket, the journal, the database and the clients, which
+Both on one core, in turns, medians. It leaves out socket, journal, database and clients, which
 `whole` has.
 """
 

@@ -173,3 +173,14 @@ async def test_an_extension_to_another(stage: Stage) -> None:
         await on.talks()
         assert stage.call().state is CallState.TALKING
         await call.hang_up()
+
+
+@long
+async def test_a_member_rung_by_a_macro(stage: Stage) -> None:
+    if "Macro" not in await stage.asterisk.cli("core show applications like Macro"):
+        pytest.skip("this Asterisk has no app_macro")
+    async with corpus(stage, "freepbx-macro") as on:
+        phone = await on.agent("1001", ring_s=0.5)
+        await (await on.caller()).dial(DID + "70", CALLER)
+        await on.talks(1.5)
+        await phone.calls[-1].hang_up()

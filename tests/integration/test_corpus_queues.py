@@ -343,5 +343,6 @@ async def test_an_agent_transfers_into_a_queue_that_lets_go(stage: Stage) -> Non
         line, asked = await on.consults(phone, "648", ends=False)
         await asyncio.wait_for(asked.answered.wait(), 8)
         await asyncio.sleep(0.5)
+        phone.refuse = "486 Busy Here"
         await line.transfer_to(asked)
         await on.over(call, 20)
