@@ -224,7 +224,7 @@ class Ringing:
         if channel.local and event.status in missed.UNANSWERED:
             # The phone behind it is called off next (CANCEL): nobody gave up who waited for it.
             for one in registry.members(call.id):
-                if one.parent == channel.pair and one.ringing:
+                if one.parent == channel.pair and one.ringing and not self._called_by_queue(one):
                     one.dial_status = event.status
         for one in self._standing_in(channel):
             # What a Local channel reports at its end is not why the phone behind it did not answer.
