@@ -149,6 +149,9 @@ def _calls(
         call = tracker.lifecycle.begin(min(row.started_at for row in group), channel)
         if channel.agent is None and first.application == DIALLED:
             call = structs.replace(call, direction=Direction.OUTBOUND)
+        elif first.application == DIALLED and len(group) == 1:
+            # A phone that was called, and whose caller is gone already, called nobody.
+            call = structs.replace(call, direction=Direction.INBOUND)
         registry.keep(structs.replace(call, legs=()))
         begun.append(call_id)
     return begun
