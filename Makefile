@@ -49,7 +49,7 @@ unit: $(VENV)/.dev  ## fast tests: no PBX, no model
 integration: $(VENV)/.dev model asterisk  ## real Asterisk, real SIP calls, real speech, real database
 	$(BIN)/pytest -n $(CALL_WORKERS) $(SPREAD) $(AGAIN) tests/integration
 
-long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min on a real Asterisk
+long: $(VENV)/.dev asterisk  ## what takes minutes: network cuts of 30 s and 5 min, the corpus's scenarios, on a real Asterisk
 	$(BIN)/pytest -m long tests/integration
 
 browser: $(VENV)/.dev model asterisk chromium web  ## the app in a real Chromium, on a real gateway and Asterisk

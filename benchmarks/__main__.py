@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     events,
     fanout,
+    fold,
     growth,
     hangups,
     history,
@@ -20,6 +21,7 @@ from gateway.logs import configure
 
 PARTS = {
     "events": events.main,
+    "fold": fold.main,
     "whole": whole.main,
     "latency": latency.main,
     "fanout": fanout.main,

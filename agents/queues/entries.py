@@ -17,6 +17,8 @@ ConversationKey = tuple[str, str, str]
 
 FORGET_CONVERSATION_S = 60.0
 """AgentComplete may arrive after the caller's hang-up; after this many seconds it is no longer expected."""
+SAYS_WHY_S = 2.0
+"""Why somebody left the queue is said within this time."""
 
 OUTCOME_OF_STATUS = {
     "TIMEOUT": QueueOutcome.TIMEOUT,
@@ -214,9 +216,15 @@ class QueueEntries:
         facts: list[AnyFact] = []
         for uniqueid, entry in list(self.waiting.items()):
             reported = waiting_now.get(uniqueid)
-            if reported is None or reported[0] != entry.queue or entry.left_at is not None:
+            if entry.left_at is not None and uniqueid not in channels and entry.waited is not None:
+                # app_queue said that nobody answered, and the caller is gone.
+                facts += self._left_for(at, entry, QueueOutcome.LEFT)
+            elif entry.left_at is not None and at - entry.left_at <= SAYS_WHY_S and uniqueid in channels:
+                continue  # the next event says how the wait ended
+            elif reported is None or reported[0] != entry.queue or entry.left_at is not None:
                 facts += self._left_for(at, structs.replace(entry, waited=None), QueueOutcome.UNSEEN)
-        for talk in [one for one in self.talking if not channels & {one[0], self._phones.get(one)}]:
+        over = [one for one in self.talking if not channels & {one[0], self._phones.get(one)}]
+        for talk in [one for one in over if one not in self._hung_up]:
             facts += self._end_conversation(at, talk, talked=None, transferred=False)
         for uniqueid, (queue, since, call_id) in waiting_now.items():
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)

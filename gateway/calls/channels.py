@@ -1,5 +1,7 @@
 """What the call tracker remembers about each channel: mutable, private to the tracker."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 LISTENING = "@hotline-listen"
@@ -13,6 +15,12 @@ MEDIA = "WebSocket/hotline-media"
 
 class Channel(Struct):
     """One live channel. Other channels are referred to by unique id."""
+
+    UNLISTED: ClassVar[tuple[str, ...]] = (
+        "served", "abandoned", "refused_at", "parent", "dialled", "dialled_at", "ringing_at", "behind",
+        "dial_status", "missed", "spoke_at", "sent_to", "silenced", "successor",
+    )  # fmt: skip
+    """What only watching tells: no list of the PBX has it, so a resync keeps it."""
 
     uniqueid: str
     linkedid: str
@@ -41,6 +49,8 @@ class Channel(Struct):
     """The other half of a Local channel."""
     parent: str | None = None
     """The channel that dialled it."""
+    dialled: str = ""
+    """The number outside that was dialled to reach it."""
     dialled_at: float | None = None
     """When somebody began to call it; `None` once that is over."""
     ringing: bool = False
@@ -63,6 +73,11 @@ class Channel(Struct):
     """On hold by a command: silenced both ways."""
     successor: str | None = None
     """The channel taking its place in a masquerade, possibly in a bridge without a BridgeEnter."""
+
+    @property
+    def number(self) -> str:
+        """Its number. Asterisk gives a channel that was dialled the number of whoever calls, or none."""
+        return self.caller_number if self.caller_number.endswith(self.dialled) else self.dialled
 
     @property
     def recovering(self) -> bool:
@@ -93,3 +108,10 @@ def other_half(name: str) -> str:
         return ""
     base, mark, half = name.rpartition(";")
     return f"{base};{'2' if half == '1' else '1'}" if mark else ""
+
+
+def number_dialled(dial_string: str) -> str:
+    """Return the number outside that a DialString names: `trunk/sip:0513…@host`, `0513…@trunk`; else ""."""
+    head, at, _ = dial_string.rpartition("@")
+    number = head.rpartition("sip:")[2].rpartition("/")[2]
+    return number[:64] if at and number.strip("+0123456789*#") == "" else ""

@@ -116,7 +116,8 @@ class Conversations:
         It does not matter whether they have hung up.
         """
         running = [talk.channel for talk in call.conversations if talk.ended_at is None]
-        here = {one.name for one in parties}
+        # A phone behind a Local channel may enter its own bridge only after the caller has entered theirs.
+        here = {one.name for each in parties for one in (each, self._registry.telephone(each))}
         if here.issuperset(running) or not any(
             leg.side is Side.CALLER and leg.channel in here for leg in call.legs
         ):

@@ -13,6 +13,8 @@ MEDIA_LOST = 44
 REJECTED = 21
 """Q.850 cause with which a dialplan refuses a caller."""
 GAVE_UP = frozenset({EndReason.ABANDONED_QUEUE, EndReason.ABANDONED_RINGING, EndReason.ABANDONED_PARKED})
+CALLED = frozenset({"Down", "Ringing"})
+"""States of a channel that is being called; one that calls is in state Ring."""
 NOBODY_KNOWS = frozenset({EndReason.MERGED, EndReason.UNSEEN})
 
 
@@ -25,23 +27,33 @@ class Hangups:
     def on_hangup_request(self, event: e.HangupRequest) -> None:
         """A party hung up, as its own end of the line says; the Hangup follows."""
         registry = self._registry
-        registry.reports_hangups = True
+        self._reported()
         channel, call = registry.channels.get(event.uniqueid), registry.call(event)
         leg = call.leg(event.uniqueid) if call is not None else None
         if channel is None or call is None or leg is None:
             return
-        # A phone that was called and refuses has not hung up.
-        if leg.answered_at is not None or channel.parent is None:
+        # A phone that was called and refuses has not hung up; it may do so before its DialBegin.
+        called = channel.parent is not None or channel.state in CALLED
+        # Nor has a phone whose call every other phone refused: then the PBX refuses it.
+        asked = [one for one in registry.members(call.id) if one.parent == event.uniqueid]
+        refused = bool(asked) and all(one.dial_status and one.state in CALLED for one in asked)
+        if leg.answered_at is not None or not (called or refused):
             registry.set_leg(call, event.uniqueid, hung_up_at=event.at)
+
+    def _reported(self) -> None:
+        """From now on the PBX's word counts, and no guess made before."""
+        registry = self._registry
+        if registry.reports_hangups:
+            return
+        registry.reports_hangups = True
+        for call in list(registry.calls.values()):
+            for leg in call.legs:
+                registry.set_leg(registry.calls[call.id], leg.uniqueid, hung_up_at=None)
 
     def on_soft_hangup_request(self, event: e.SoftHangupRequest) -> None:
         """The PBX itself hangs a channel up: a party who did so would have been told of before."""
-        registry = self._registry
-        call = registry.call(event)
-        if call is not None and not registry.reports_hangups:
-            for leg in call.legs:
-                call = registry.set_leg(call, leg.uniqueid, hung_up_at=None)
-        registry.reports_hangups = True
+        self._registry.call(event)
+        self._reported()
 
     def on_bridge_enter(self, event: e.BridgeEnter) -> None:
         """Who enters a bridge again had only been moved."""
@@ -76,7 +88,9 @@ def ended(call: Call, at: float, reason: EndReason, *, reported: bool) -> Call:
     """The call with how it ended. `reported`: the PBX says who hangs up."""
     ended_by, cause = goodbye(call, at, reason, reported=reported)
     incidents = call.incidents
-    turned_away = call.direction is Direction.INBOUND and call.queued_at is None and not call.conversations
+    # A phone that declines passes its cause 21 on to the caller: that is no refusal by the dialplan.
+    reached = call.queued_at is not None or bool(call.conversations) or len(call.legs) > 1
+    turned_away = call.direction is Direction.INBOUND and not reached
     if turned_away and cause == REJECTED and not any(one.kind is IncidentKind.BLOCKED for one in incidents):
         incidents = (*incidents, Incident(at=at, kind=IncidentKind.BLOCKED))
     return structs.replace(
@@ -91,13 +105,22 @@ def goodbye(call: Call, at: float, reason: EndReason, *, reported: bool) -> tupl
     last = max(call.legs, key=lambda leg: at if leg.ended_at is None else leg.ended_at)
     if reason is EndReason.FAILED:
         called = [leg.cause for leg in call.legs[1:] if leg.cause]
-        ended_by = _side(call.legs[0]) if call.legs[0].hung_up_at is not None else EndedBy.SYSTEM
+        first, *others = call.legs
+        gave_up = first.hung_up_at is not None and not any(
+            leg.ended_at is not None and leg.ended_at <= first.hung_up_at for leg in others
+        )
+        # After the last phone has refused, the PBX refuses the calling one, which reports a hang-up too.
+        ended_by = _side(first) if gave_up else EndedBy.SYSTEM
         return ended_by, (called[-1] if called else last.cause) or None
     if reason in GAVE_UP:
-        caller = call.caller_leg or last
+        caller = (call.caller_leg if call.direction is Direction.INBOUND else call.legs[0]) or last
         asked = caller.hung_up_at is not None or not reported
-        return (EndedBy.CALLER if asked else EndedBy.SYSTEM), caller.cause or None
-    just = [leg for leg in call.legs if leg.hung_up_at is not None and at - leg.hung_up_at <= JUST_S]
+        return (_side(caller) if asked else EndedBy.SYSTEM), caller.cause or None
+    just = [
+        leg
+        for leg in call.legs
+        if leg.hung_up_at is not None and at - leg.hung_up_at <= JUST_S and not _left_two(call, leg)
+    ]
     if last.hung_up_at is not None or just:
         who = last if not just else min(just, key=lambda leg: leg.hung_up_at or 0.0)
         return (EndedBy.SYSTEM if who.cause == MEDIA_LOST else _side(who)), who.cause or None
@@ -107,3 +130,10 @@ def goodbye(call: Call, at: float, reason: EndReason, *, reported: bool) -> tupl
 
 def _side(leg: Leg) -> EndedBy:
     return EndedBy.CALLER if leg.side is Side.CALLER else EndedBy.AGENT
+
+
+def _left_two(call: Call, leg: Leg) -> bool:
+    """Whether two others went on together: who transfers the caller, or leaves a conference, ends nothing."""
+    gone = leg.ended_at or 0.0
+    others = [one for one in call.legs if one is not leg and one.answered_at is not None]
+    return sum((one.ended_at or 0.0) > gone for one in others) > 1

@@ -210,6 +210,10 @@ class Lifecycle:
         return rang or self._registry.queue_state.is_agent(last.target)
 
     def _reason(self, call: Call, cause: int) -> EndReason:
+        first = call.legs[0] if call.legs else None
+        silent = first is not None and first.ringing_at is not None and first.answered_at is None
+        if silent and call.direction is Direction.OUTBOUND:
+            return EndReason.FAILED  # Originate: the agent's own phone was not answered
         if call.state is CallState.RINGING:
             return EndReason.ABANDONED_RINGING
         if call.state is CallState.QUEUED:

@@ -169,7 +169,7 @@ class CallRegistry:
         if channel is None:
             return ""
         channel = self.telephone(channel)
-        return channel.agent or channel.caller_number or phone_of(channel.name)
+        return channel.agent or channel.number or phone_of(channel.name)
 
     # -- changing calls ------------------------------------------------------------------------------------
     def keep(self, call: Call) -> Call:

@@ -11,7 +11,7 @@ from functools import partial
 from msgspec import structs
 
 from domain import facts as f
-from domain.calls import Call, Direction, Recording, Side
+from domain.calls import Call, Direction, EndReason, Recording, Side
 from domain.facts import AnyFact
 from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
@@ -20,7 +20,7 @@ from domain.queues import QueueEntry, QueueOutcome
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
 from gateway.calls.outage import answered_away, ended_away, entries_of, entry_away, same_entry
-from gateway.calls.registry import CallRegistry, survivor
+from gateway.calls.registry import CallRegistry, closed, survivor
 from gateway.calls.tracker import CallTracker
 
 NO_RECORDS = PbxRecords()
@@ -51,15 +51,29 @@ def resync(
         one.bridge for one in snapshot.bridges if one.bridge_type == PARKING or one.technology == HOLDING
     }
     home = _homes(registry, known, rows, holding)
+    watched = dict(registry.channels)
     registry.clear()
     begun = _calls(tracker, known, rows, home)
     waiting_in = {entry.uniqueid: queue.queue for queue in snapshot.queues for entry in queue.entries}
-    channels = [_channel(registry, row, home[row.uniqueid], holding, waiting_in) for row in rows]
+    channels = [
+        _channel(registry, row, home[row.uniqueid], holding, waiting_in, watched.get(row.uniqueid))
+        for row in rows
+    ]
     for call_id in begun:
         registry.tell(f.CallStarted(at=at, call=registry.calls[call_id]))
     for call_id, call in known.items():
-        if call_id not in registry.calls:
+        if call_id in registry.calls:
+            continue
+        kept = next(
+            (home[leg.uniqueid] for leg in call.legs if home.get(leg.uniqueid) in registry.calls), None
+        )
+        if kept is None:
             registry.tell(f.CallEnded(at=at, call=ended_away(call, records, registry, at)))
+            continue
+        # Its parties hear those of another call: the two became one.
+        ended = structs.replace(closed(call, at), end_reason=EndReason.MERGED, merged_into=kept)
+        registry.tell(f.CallEnded(at=at, call=ended))
+        registry.tell(f.CallsMerged(at=at, call=registry.calls[kept], merged=call_id))
     waited = dict(tracker.queue_state.entries.waiting)
     for fact in tracker.queue_state.resync(snapshot, home):
         registry.tell(*entry_away(fact, records, registry))
@@ -191,9 +205,12 @@ def _calls(
             continue
         first = min(group, key=lambda row: _beginner(registry, row))
         channel = _channel_of(registry, first, call_id)
-        call = tracker.lifecycle.begin(first.started_at, channel)
+        call = tracker.lifecycle.begin(min(row.started_at for row in group), channel)
         if channel.agent is None and first.application == DIALLED:
             call = structs.replace(call, direction=Direction.OUTBOUND)
+        elif first.application == DIALLED and len(group) == 1:
+            # A phone that was called, and whose caller is gone already, called nobody.
+            call = structs.replace(call, direction=Direction.INBOUND)
         registry.keep(structs.replace(call, legs=()))
         begun.append(call_id)
     return begun
@@ -223,14 +240,27 @@ def _channel_of(registry: CallRegistry, row: ChannelSnapshot, call_id: str) -> C
 
 
 def _channel(
-    registry: CallRegistry, row: ChannelSnapshot, call_id: str, holding: set[str], waiting_in: dict[str, str]
+    registry: CallRegistry,
+    row: ChannelSnapshot,
+    call_id: str,
+    holding: set[str],
+    waiting_in: dict[str, str],
+    watched: Channel | None,
 ) -> Channel:
     channel = _channel_of(registry, row, call_id)
+    if watched is not None:
+        # No list says who called it, whose phone rings behind it, where it was sent.
+        for name in Channel.UNLISTED:
+            setattr(channel, name, getattr(watched, name))
     channel.queue = waiting_in.get(row.uniqueid)
     channel.ringing = row.state == "Ringing"
-    channel.ringing_at = row.started_at if channel.ringing else None
+    if channel.ringing_at is None and channel.ringing:
+        channel.ringing_at = row.started_at
     channel.parked = "" if row.bridge in holding else None
     registry.add(channel)
+    if watched is not None and channel.local:
+        # A member's Local channel is nobody's phone once the phone behind it is known.
+        registry.set_agent(channel, watched.agent)
     registry.alias(channel.linkedid, call_id)
     if row.bridge and row.bridge not in holding:
         registry.set_bridge(channel, row.bridge)

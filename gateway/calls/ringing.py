@@ -13,7 +13,7 @@ from domain.calls import Call, Direction, MissedReason, Party, Side, TransferTyp
 from domain.pbx import events as e
 from domain.spans import measured
 from gateway.calls import missed
-from gateway.calls.channels import Channel
+from gateway.calls.channels import Channel, number_dialled
 from gateway.calls.conversations import Conversations
 from gateway.calls.registry import CallRegistry
 
@@ -164,6 +164,8 @@ class Ringing:
         call = registry.call_of(event.dest_uniqueid) or registry.call(event)
         if dest is None or call is None:
             return
+        if dest.agent is None and not dest.local:
+            dest.dialled = number_dialled(event.dial_string)
         source = registry.channels.get(event.uniqueid)
         if source is None:
             if call.direction is Direction.INBOUND and len(call.legs) == 1 and not dest.local:
@@ -219,6 +221,11 @@ class Ringing:
         channel.ringing = False
         if event.status in missed.TELLING or not channel.dial_status:
             channel.dial_status = event.status
+        if channel.local and event.status in missed.UNANSWERED:
+            # The phone behind it is called off next (CANCEL): nobody gave up who waited for it.
+            for one in registry.members(call.id):
+                if one.parent == channel.pair and one.ringing and not self._called_by_queue(one):
+                    one.dial_status = event.status
         for one in self._standing_in(channel):
             # What a Local channel reports at its end is not why the phone behind it did not answer.
             one.dial_status = event.status if event.status in missed.TELLING else one.dial_status
@@ -226,7 +233,7 @@ class Ringing:
             target = event.forward.partition("@")[0][:64]
             origin = registry.party(channel.uniqueid)
             self._conversations.transferred(event.at, call, TransferType.FORWARD, origin, target, "success")
-        elif event.status in missed.UNANSWERED and called and not self._called_by_queue(channel):
+        elif channel.dial_status in missed.UNANSWERED and called and not self._called_by_queue(channel):
             call = self._conversations.refresh(call, given_up=True)
             if channel.agent is not None:
                 self._not_answered(event.at, call, channel, channel.agent)

@@ -68,7 +68,9 @@ def _after(stay: Stay, line: QueueLogLine, agent_of: Callable[[str], str | None]
             waited=line.at - stay.entered_at if waited is None else waited,
         )  # fmt: skip
     if line.event in COMPLETED or line.event in TRANSFERRED:
-        talked = seconds(line, 1 if line.event in COMPLETED else 3)
+        # A transfer says first where to: in two fields, or three where it linked two bridges.
+        linked = line.data[:1] == ("LINK",)
+        talked = seconds(line, 1 if line.event in COMPLETED else 4 if linked else 3)
         begun = line.at - (talked or 0.0)
         if waits:
             stay = stay._replace(left_at=begun, outcome=QueueOutcome.ANSWERED, agent=agent_of(line.agent))

@@ -20,6 +20,27 @@ LINES = (
     Line(id="12345", name="12345", numbers=("12345",), queue="q12345", digit="0"),
     Line(id="yiqilai", name="一企来", numbers=("12346",), queue="yiqilai", digit="1"),
     Line(id="shangxian", name="尚贤人才", numbers=("12347",), queue="shangxian", digit="2"),
+    # Queues that only the corpus has.
+    *(
+        Line(id=queue, name=queue, numbers=(), queue=queue, digit=str(index))
+        for index, queue in enumerate(
+            (
+                "doorless",
+                "leaving",
+                "small",
+                "keyed",
+                "everyone",
+                "inturn",
+                "bypenalty",
+                "locals",
+                "stayinglocals",
+                "500",
+                "501",
+                "502",
+            ),
+            3,
+        )
+    ),
 )
 AGENTS = tuple(AgentProfile(one, one, f"PJSIP/{one}") for one in ("1001", "1002", "1003"))
 

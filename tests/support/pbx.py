@@ -19,6 +19,11 @@ NUMBER = "051386110010"
 """Of a caller."""
 NOWHERE = "127.0.0.1:9"
 """Where nobody listens: the gateway is away."""
+DTMF_SOUNDS = ("pbx-transfer", "beep", "beeperr")
+MAILBOX_SOUNDS = (
+    "vm-theperson", "vm-isunavail", "vm-isonphone", "vm-intro", "vm-goodbye", "vm-nobodyavail", "vm-review",
+    *(f"digits/{digit}" for digit in range(10)), "auth-thankyou",
+)  # fmt: skip
 SomeAsterisk = TypeVar("SomeAsterisk", bound=PrivateAsterisk)
 
 
@@ -28,9 +33,11 @@ def our_prompts(sounds: Path) -> None:
 
 
 def scenario_sounds(sounds: Path) -> None:
-    """Our prompts, and silence for those of Asterisk's own that a transfer by DTMF will not go without."""
+    """Our prompts, and silence for those of Asterisk's own that a transfer by DTMF or a mailbox will not go
+    without."""
     prompts.install(sounds)
-    for name in ("pbx-transfer", "beep", "beeperr"):
+    (sounds / "digits").mkdir(exist_ok=True)
+    for name in (*DTMF_SOUNDS, *MAILBOX_SOUNDS):
         (sounds / f"{name}.alaw").write_bytes(b"\xd5" * 800)
 
 

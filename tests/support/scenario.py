@@ -24,6 +24,7 @@ from tests.support.ami_client import PlainAmi
 from tests.support.sip.softphone import Softphone
 
 CAPTURES = Path(__file__).resolve().parents[1] / "data" / "ami"
+DIALPLANS = CAPTURES.parent / "dialplan"
 
 DIALPLAN = """
 [hotline-agents](+)
@@ -87,6 +88,14 @@ maxlen = 1
 context = queue-keys
 """
 
+VOICEMAIL = """
+[general]
+format = wav
+[default]
+1001 => 1001,Wang Fang
+1002 => 1002,Li Qiang
+"""
+
 
 class ScenarioAsterisk(PrivateAsterisk):
     """The rendered configuration, with the scenarios' extensions and an impatient queue."""
@@ -96,9 +105,17 @@ class ScenarioAsterisk(PrivateAsterisk):
         etc = self.directory / "etc"
         with (etc / "extensions.conf").open("a") as file:
             file.write(DIALPLAN)
+            for name in ("corpus", "freepbx"):
+                file.write((DIALPLANS / f"{name}.conf").read_text())
+        (etc / "voicemail.conf").write_text(VOICEMAIL)
+        (etc / "confbridge.conf").write_text("")
+        modules = (etc / "modules.conf").read_text()
+        for name in ("app_confbridge", "app_voicemail"):
+            modules = modules.replace(f"noload = {name}.so\n", "")
+        (etc / "modules.conf").write_text(modules)
         queues = (etc / "queues.conf").read_text()
         queues = queues.replace("timeout = 20", "timeout = 2").replace("retry = 2", "retry = 1")
-        (etc / "queues.conf").write_text(queues + QUEUES)
+        (etc / "queues.conf").write_text(queues + QUEUES + (DIALPLANS / "corpus-queues.conf").read_text())
         with (etc / "res_parking.conf").open("a") as file:
             # Nobody takes it: back to who parked it, whose phone rings this long.
             file.write("parkingtime = 3\ncomebackdialtime = 2\n")
@@ -119,6 +136,8 @@ class Stage:
         self.tracker = self._new_tracker()
         self.facts: list[AnyFact] = []
         self.snapshot: PbxSnapshot | None = None
+        self.logged: list[str] = []
+        """What Asterisk's queue_log said of the last scene."""
         self._up = asyncio.Event()
         self.link = self._link(through or asterisk.pbx, self._on_event, self._on_snapshot)
         self.ami = PlainAmi(asterisk.options.ami_port, asterisk.pbx.username, asterisk.pbx.read_secret())
@@ -247,15 +266,29 @@ class Stage:
         """One scenario from nothing to nothing; kept under its name, if any, where HOTLINE_CAPTURE is set."""
         self.facts.clear()
         start = len(self.ami.text)
+        logged = len(self.queue_log())
         yield
         await self.until(lambda: not self.tracker.channels)
         await asyncio.sleep(0.1)
-        if name and os.environ.get("HOTLINE_CAPTURE"):
-            suffix = os.environ["HOTLINE_CAPTURE"]
-            CAPTURES.mkdir(parents=True, exist_ok=True)
-            (CAPTURES / f"{name}{'' if suffix == '1' else suffix}.txt").write_text(
-                trimmed(self.ami.text[start:]), newline=""
-            )
+        self.logged = self.queue_log()[logged:]
+        if name and (suffix := os.environ.get("HOTLINE_CAPTURE")):
+            keep(name + (suffix if suffix != "1" else ""), self.ami.text[start:], self.logged)
+
+    def queue_log(self) -> list[str]:
+        """The lines of Asterisk's own log of queues that are about callers."""
+        path = self.asterisk.pbx.queue_log
+        assert path is not None
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line for line in lines if line.split("|")[1] != "NONE"]
+
+
+def keep(name: str, text: str, logged: list[str]) -> None:
+    """Store a capture, and beside it what Asterisk's queue_log says of it."""
+    (CAPTURES / f"{name}.txt").write_text(trimmed(text), newline="")
+    beside = CAPTURES / f"{name}.queue_log"
+    beside.unlink(missing_ok=True)
+    if logged:
+        beside.write_text("\n".join(logged) + "\n")
 
 
 def essentials(tracker: CallTracker) -> tuple[Any, ...]:

@@ -1,84 +1,15 @@
 """Captures through queues: what the figures count of them is what Asterisk's own queue_log says."""
 
-from collections.abc import Iterable
-
 import pytest
 
 from agents.figures.day import DayFigures
 from domain.calls import CallState
-from domain.facts import AnyFact, CallQueued
+from domain.facts import CallQueued
 from gateway.calls.resync import resync
+from tests.support import told
 from tests.support.captures import LINES, events, tracker
 from tests.support.scenes import played
 from tests.support.truth import Truth
-
-Counts = dict[str, float]
-FIGURES: dict[str, dict[str, Counts]] = {
-    "queue-consulted-in-vain": {
-        "q12345": {"offered": 1, "answered": 1, "talk_s": 58, "served": 1},
-        "yiqilai": {"offered": 1, "abandoned": 1},
-    },
-    "queue-handed-over": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "talk_s": 25, "served": 1},
-        "yiqilai": {"offered": 1, "answered": 1, "talk_s": 40, "served": 1},
-    },
-    "queue-asked-answered": {
-        "q12345": {"offered": 1, "answered": 1, "served": 1, "talk_s": 3},
-        "yiqilai": {"offered": 1, "answered": 1, "served": 1, "talk_s": 2},
-    },
-    "queue-asked-blonde-given-up": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "served": 1, "talk_s": 1},
-        "yiqilai": {"offered": 1, "short_abandoned": 1},
-    },
-    "queue-asked-handed-over": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "served": 1, "talk_s": 1},
-        "yiqilai": {"offered": 1, "answered": 1, "served": 1, "talk_s": 3},
-    },
-    "queue-called-answered": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "served": 1, "talk_s": 2},
-        "yiqilai": {"offered": 1, "answered": 1, "served": 1, "talk_s": 2},
-    },
-    "queue-called-waiting": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "served": 1},
-        "yiqilai": {"offered": 1, "answered": 1, "served": 1, "talk_s": 1},
-    },
-    "queue-timeout": {"yiqilai": {"offered": 1, "timeout": 1}},
-    "queue-joinempty": {"yiqilai": {"offered": 1, "other": 1}},
-    "queue-withdrawn": {"yiqilai": {"offered": 1, "withdrawn": 1}},
-    "queue-full": {"q12345": {"offered": 1, "other": 1}},
-    "blonde-consultation-named": {
-        "q12345": {"offered": 1, "answered": 1, "transferred": 1, "talk_s": 22, "served": 1},
-    },
-}
-"""Scenario: queue: what was counted there; all the rest is 0."""
-COUNTED = (
-    *("offered", "answered", "abandoned", "short_abandoned", "timeout", "other", "withdrawn", "unseen"),
-    *("transferred", "served", "talk_s"),
-)
-
-
-def counted(facts: Iterable[AnyFact]) -> dict[str, Counts]:
-    """What the figures say of each queue, without what is 0."""
-    figures = DayFigures(LINES)
-    last = 0.0
-    for fact in facts:
-        figures.apply(fact)
-        last = max(last, fact.at)
-    days = {line.queue: figures.day(("main", line.queue), last) for line in LINES}
-    found = {name: {one: getattr(day, one) for one in COUNTED} for name, day in days.items()}
-    return {
-        name: kept for name, day in found.items() if (kept := {one: day[one] for one in COUNTED if day[one]})
-    }
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_the_figures_of_a_capture(name: str) -> None:
-    on = tracker()
-    facts = played(on, events(name))
-    assert counted(facts) == FIGURES[name]
-    assert on.queue_state.entries.talking == {}
-    assert on.queue_state.entries.waiting == {}
-
 
 IN_VAIN = ("queue-asked-in-vain", "queue-asked-answered", "queue-consulted-in-vain")
 
@@ -137,4 +68,4 @@ def test_a_restart_in_between_counts_the_same(name: str, share: float) -> None:
     after.queue_state.restore((), figures.open_entries.values())
     facts += resync(after, truth.snapshot(), list(before.calls.values()))
     facts += played(after, stream[cut:])
-    assert counted(facts) == FIGURES[name]
+    assert told.figures_of(facts) == told.truth()[name][0].queues
