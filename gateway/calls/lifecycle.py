@@ -177,6 +177,7 @@ class Lifecycle:
             call = self._caller_side.left(event.at, call, call.leg(channel.uniqueid))
         registry.show(event.at, channel.agent)
         if not registry.members(call.id):
+            call = self._internal_in_vain(call)
             self.end(event.at, call, self._reason(call, event.cause))
         elif (
             not ringing and not channel.abandoned and any(not one.local for one in registry.members(call.id))
@@ -189,6 +190,13 @@ class Lifecycle:
         leg = after.leg(channel.uniqueid) if after is not None else None
         if after is not None and leg is not None and leg.answered_at is not None and not registry.told(after):
             registry.tell(f.CallUpdated(at=event.at, call=after, what="left"))
+
+    def _internal_in_vain(self, call: Call) -> Call:
+        """Tell a colleague whose phone is not there: no channel to it ever told that the call was internal."""
+        alone = call.direction is Direction.OUTBOUND and len(call.legs) == 1 and not call.conversations
+        if alone and self._registry.queue_state.is_agent(call.called):
+            return self._registry.change(call, direction=Direction.INTERNAL)
+        return call
 
     def _lost_in_transfer(self, call: Call) -> bool:
         """Whether the caller was handed over to a phone that did not answer, and talked with nobody else."""
