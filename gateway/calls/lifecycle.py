@@ -192,7 +192,7 @@ class Lifecycle:
             registry.tell(f.CallUpdated(at=event.at, call=after, what="left"))
 
     def _internal_in_vain(self, call: Call) -> Call:
-        """Tell a colleague whose phone is not there: no channel to it ever told that the call was internal."""
+        """Tell a colleague whose phone is not there: no channel ever told that the call was internal."""
         alone = call.direction is Direction.OUTBOUND and len(call.legs) == 1 and not call.conversations
         if alone and self._registry.queue_state.is_agent(call.called):
             return self._registry.change(call, direction=Direction.INTERNAL)

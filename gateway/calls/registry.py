@@ -326,11 +326,14 @@ class CallRegistry:
         if internal is (call.direction is Direction.INTERNAL) or (outside and call.talking):
             return call
         first = call.legs[0]
-        legs = call.legs
+        legs, caller = call.legs, call.caller
         if first.agent is not None:
             side = Side.CALLER if internal else Side.AGENT
             legs = (structs.replace(first, side=side), *legs[1:])
-        return self.change(call, direction=Direction.INTERNAL if internal else Direction.OUTBOUND, legs=legs)
+            # Outside the number that is shown is the hotline's; a colleague is shown who really calls.
+            caller = first.party if internal and first.party.number else caller
+        direction = Direction.INTERNAL if internal else Direction.OUTBOUND
+        return self.change(call, direction=direction, legs=legs, caller=caller)
 
     # -- two calls become one ------------------------------------------------------------------------------
     def merge(self, at: float, one: Call, other: Call, *, kept: Call | None = None) -> Call:

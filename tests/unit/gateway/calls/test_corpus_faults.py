@@ -1,8 +1,9 @@
 """Faults that the corpus found, each by name: in the captures that show them."""
 
 import pytest
+from msgspec import structs
 
-from domain.calls import Call, EndedBy, EndReason
+from domain.calls import Call, Direction, EndedBy, EndReason
 from domain.facts import CallEnded, CallsMerged
 from domain.pbx import events as e
 from gateway.asterisk.queue_log import queue_log_line
@@ -10,7 +11,7 @@ from gateway.calls.channels import number_dialled
 from gateway.calls.resync import resync
 from gateway.calls.stays import stays_of
 from tests.support import damage
-from tests.support.captures import tracker
+from tests.support.captures import events, tracker
 from tests.support.scenes import played
 
 
@@ -118,3 +119,16 @@ def test_a_call_found_by_a_resync_began_with_its_oldest_channel() -> None:
     for at, snapshot in enumerate(seen[:-1]):
         for call in damage.cut_off(stream, at, snapshot).calls:
             assert call.started_at <= min(leg.created_at for leg in call.legs)
+
+
+def test_who_calls_a_colleague_is_told_by_the_number_the_dialplan_gives() -> None:
+    """FreePBX: the channel begins with the account's name, and the dialplan says the extension."""
+    first, *rest = (one for one in events("internal") if isinstance(one, e.ChannelEvent))
+    assert isinstance(first, e.NewChannel)
+    renamed = e.NewCallerId(
+        at=first.at, pbx=first.pbx, uniqueid=first.uniqueid, linkedid=first.linkedid, channel=first.channel,
+        caller_number="1001", caller_name="Wang",
+    )  # fmt: skip
+    facts = played(tracker(), [structs.replace(first, caller_number="acc77001"), renamed, *rest])
+    (call,) = [fact.call for fact in facts if isinstance(fact, CallEnded)]
+    assert (call.caller.number, call.caller.name, call.direction) == ("1001", "Wang", Direction.INTERNAL)
