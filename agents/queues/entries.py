@@ -17,6 +17,8 @@ ConversationKey = tuple[str, str, str]
 
 FORGET_CONVERSATION_S = 60.0
 """AgentComplete may arrive after the caller's hang-up; after this many seconds it is no longer expected."""
+LOG_S = 2.0
+"""queue_log has whole seconds: an entry that differs by no more is the same."""
 SAYS_WHY_S = 2.0
 """Why somebody left the queue is said within this time."""
 
@@ -49,6 +51,8 @@ class QueueEntries:
         self._caller_gone: set[ConversationKey] = set()
         self._of_channel: dict[str, set[ConversationKey]] = {}
         self._hung_up: dict[ConversationKey, float] = {}
+        self._logged: dict[str, list[QueueEntry]] = {}
+        """Entries told from the log whose events may yet come: it may be ahead of them."""
 
     def entered(self, at: float, queue: str, uniqueid: str, call_id: str) -> list[AnyFact]:
         """A caller starts waiting. Event and snapshot may both report it: it is still one entry."""
@@ -58,6 +62,11 @@ class QueueEntries:
             if before.queue == queue and before.left_at is None:
                 return []
             facts = self._left_for(at, before, QueueOutcome.LEFT)
+        logged = self._logged.get(uniqueid, [])
+        for told in logged:
+            if told.queue == queue and abs(told.entered_at - at) <= LOG_S:
+                logged.remove(told)
+                return facts
         entry = QueueEntry(
             pbx=self._pbx,
             queue=queue,
@@ -158,6 +167,7 @@ class QueueEntries:
         A Local channel may have been optimised away; while the phone is there, the conversation goes on.
         """
         entry = self.waiting.get(uniqueid)
+        self._logged.pop(uniqueid, None)
         gone = {talk for talk in self._of_channel.pop(uniqueid, ()) if talk in self.talking}
         over = gone if not local else gone - self._phones.keys()
         self._caller_gone |= gone - over
@@ -214,6 +224,7 @@ class QueueEntries:
         live channels.
         """
         facts: list[AnyFact] = []
+        self._logged = {one: told for one, told in self._logged.items() if one in channels}
         for uniqueid, entry in list(self.waiting.items()):
             reported = waiting_now.get(uniqueid)
             if entry.left_at is not None and uniqueid not in channels and entry.waited is not None:
@@ -223,9 +234,10 @@ class QueueEntries:
                 continue  # the next event says how the wait ended
             elif reported is None or reported[0] != entry.queue or entry.left_at is not None:
                 facts += self._left_for(at, structs.replace(entry, waited=None), QueueOutcome.UNSEEN)
+        # AgentComplete may still come, as after a hang-up that was seen.
         over = [one for one in self.talking if not channels & {one[0], self._phones.get(one)}]
-        for talk in [one for one in over if one not in self._hung_up]:
-            facts += self._end_conversation(at, talk, talked=None, transferred=False)
+        for talk in over:
+            self._hung_up.setdefault(talk, at)
         for uniqueid, (queue, since, call_id) in waiting_now.items():
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)
         return facts
@@ -235,16 +247,29 @@ class QueueEntries:
 
         `talking`: its conversation goes on.
         """
+        facts: list[AnyFact] = []
+        before = self.waiting.get(entry.uniqueid)
+        if before is not None and before.queue == entry.queue and entry.outcome is not None:
+            told = True
+            before = structs.replace(before, agent=entry.agent, missed=max(before.missed, entry.missed))
+            facts += self._end_wait(at, before, entry.outcome, entry.waited)
         if entry.agent is not None and talking:
             key = (entry.uniqueid, entry.queue, entry.agent)
             if key in self.talking:
-                return []
+                return facts
             self.talking[key] = entry
             self._of_channel.setdefault(entry.uniqueid, set()).add(key)
+        if not told:
+            self._logged.setdefault(entry.uniqueid, []).append(entry)
         stages: list[Stage] = [] if told else ["entered", "left"]
         if entry.talked is not None:
             stages.append("served")
-        return [_told(at, entry, stage) for stage in stages]
+        return [*facts, *(_told(at, entry, stage) for stage in stages)]
+
+    def served_unseen(self, at: float, entry: QueueEntry) -> list[AnyFact]:
+        """A conversation that ended, as the PBX's log says."""
+        talk = (entry.channel, entry.queue, entry.agent or "")
+        return self._end_conversation(at, talk, talked=entry.talked, transferred=entry.transferred)
 
     def _answered_by(self, talk: ConversationKey, phone: str) -> None:
         if phone:

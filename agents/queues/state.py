@@ -44,6 +44,8 @@ class QueueState:
         self._missed_limit = missed_limit
         self._phones = Phones(profiles)
         self._members = Memberships()
+        self._names: dict[str, str] = {}
+        """Agents by the names of their memberships, where a name is not the agent's id."""
         self._seen: dict[str, Seen] = {agent: Seen() for agent in self._phones.profiles}
         self._call_of: dict[str, str] = {}
         self._agents_of_call: dict[str, set[str]] = {}
@@ -79,7 +81,16 @@ class QueueState:
         """Return the agent id behind an app_queue member, configured or not."""
         if member in self._phones.profiles:
             return member
-        return self._phones.agent_of(interface) or member or interface
+        agent = self._phones.agent_of(interface)
+        if agent is not None and member:
+            self._names[member] = agent
+        return agent or self._names.get(member) or member or interface
+
+    def learn_names(self, snapshot: PbxSnapshot) -> None:
+        """Learn whose a member's name is: the PBX's log knows members by name alone."""
+        for queue in snapshot.queues:
+            for one in queue.members:
+                self.agent_of(one.member, one.interface)
 
     def is_agent(self, agent: str) -> bool:
         """Whether there is an agent of that id."""

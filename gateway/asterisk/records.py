@@ -11,6 +11,7 @@ import structlog
 from domain.pbx.records import DetailRecord, PbxRecords, QueueLogLine, RawRecording
 from gateway.asterisk.cel import cel_event, cel_time, detail_records
 from gateway.asterisk.queue_log import UNIQUE_ID, began_at, detail_record, log_time, queue_log_line
+from gateway.calls.stays import by_caller
 from gateway.settings import PbxSettings
 from recordings.pcm import RATE
 from recordings.takeover import TakeoverError, local_path, raw_files
@@ -29,13 +30,13 @@ def read_records(
 
     What cannot be read is logged with the fix, and missing; the rest is returned all the same.
     """
-    queue_log: dict[str, list[QueueLogLine]] = {}
+    queue_log: list[QueueLogLine] = []
     details: dict[str, list[DetailRecord]] = {}
     tells = False
     for line in _lines(pbx.queue_log, since, log_time, "queue_log", pbx.name):
         tells = True
         if (entry := queue_log_line(line)) is not None and entry.at >= since:
-            queue_log.setdefault(entry.uniqueid, []).append(entry)
+            queue_log.append(entry)
 
     def ended_at(line: str) -> float | None:
         found = detail_record(line, utc=pbx.cdr_utc)
@@ -50,7 +51,7 @@ def read_records(
     details.update(told)
     tells = tells or bool(told)
     return PbxRecords(
-        queue_log={uniqueid: tuple(lines) for uniqueid, lines in queue_log.items()},
+        queue_log=by_caller(queue_log),
         details={uniqueid: tuple(rows) for uniqueid, rows in details.items()},
         recordings=_recordings(pbx, since),
         lengths=_lengths(pbx, paths),

@@ -75,16 +75,11 @@ def entry_away(fact: AnyFact, records: PbxRecords, registry: CallRegistry) -> li
     if not isinstance(fact, QueueEntryChanged):
         return [fact]
     entry = fact.entry
-    stays = _stays(records, entry.uniqueid, registry)
-    same = (one for one in stays if one.queue == entry.queue)
-    stay = next((one for one in same if abs(one.entered_at - entry.entered_at) <= SAME_S), None)
+    stay = _stay_of(entry, records, registry)
     if stay is None or stay.outcome is None:
         return [fact]
     if fact.stage == "left" and entry.outcome is QueueOutcome.UNSEEN:
-        told = structs.replace(
-            entry, outcome=stay.outcome, left_at=stay.left_at, waited=stay.waited, agent=stay.agent,
-            missed=max(entry.missed, stay.missed), talked=stay.talked, transferred=stay.transferred,
-        )  # fmt: skip
+        told = _as_logged(entry, stay)
         left: list[AnyFact] = [structs.replace(fact, entry=told)]
         return left if stay.talked is None else [*left, structs.replace(fact, entry=told, stage="served")]
     if fact.stage == "served" and entry.talked is None:
@@ -97,6 +92,41 @@ def entries_of(call_id: str, uniqueid: str, records: PbxRecords, registry: CallR
     """Return the stays of a caller who is still there, but the one that goes on."""
     stays = _stays(records, uniqueid, registry)
     return [_entry(call_id, None, uniqueid, one, registry) for one in stays if one.outcome is not None]
+
+
+def served_away(entry: QueueEntry, records: PbxRecords, registry: CallRegistry) -> QueueEntry | None:
+    """Return the entry with what the log says of its conversation; `None`: it goes on, or nothing is said."""
+    stay = _stay_of(entry, records, registry)
+    if stay is None or stay.agent != entry.agent or stay.talked is None:
+        return None
+    return structs.replace(entry, talked=stay.talked, transferred=stay.transferred)
+
+
+def left_away(entry: QueueEntry, records: PbxRecords, registry: CallRegistry) -> QueueEntry | None:
+    """Return the entry with what the log says of how its wait ended; `None`: nothing."""
+    stay = _stay_of(entry, records, registry)
+    return None if stay is None or stay.outcome is None else _as_logged(entry, stay)
+
+
+def _as_logged(entry: QueueEntry, stay: Stay) -> QueueEntry:
+    return structs.replace(
+        entry, outcome=stay.outcome, left_at=stay.left_at, waited=stay.waited, agent=stay.agent,
+        missed=max(entry.missed, stay.missed), talked=stay.talked, transferred=stay.transferred,
+    )  # fmt: skip
+
+
+def _stay_of(entry: QueueEntry, records: PbxRecords, registry: CallRegistry) -> Stay | None:
+    """Return what the log says of that entry."""
+
+    def apart(stay: Stay) -> float:
+        return abs(stay.entered_at - entry.entered_at)
+
+    # Handed over while it waited, the log goes on under the caller's unique id.
+    own = (entry.uniqueid, entry.moved_to) if entry.moved_to else (entry.uniqueid,)
+    stays = [one for uniqueid in own for one in _stays(records, uniqueid, registry)]
+    same = [one for one in stays if one.queue == entry.queue and apart(one) <= SAME_S]
+    ended = [one for one in same if one.outcome is not None] if entry.moved_to else []
+    return min(ended or same, key=apart, default=None)
 
 
 def same_entry(one: QueueEntry, other: QueueEntry) -> bool:

@@ -19,7 +19,15 @@ from domain.pbx.uniqueid import created
 from domain.queues import QueueEntry, QueueOutcome
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
-from gateway.calls.outage import answered_away, ended_away, entries_of, entry_away, same_entry
+from gateway.calls.outage import (
+    answered_away,
+    ended_away,
+    entries_of,
+    entry_away,
+    left_away,
+    same_entry,
+    served_away,
+)
 from gateway.calls.registry import CallRegistry, closed, survivor
 from gateway.calls.tracker import CallTracker
 
@@ -42,6 +50,7 @@ def resync(
     those that are gone ended.
     """
     at, registry = snapshot.at, tracker.registry
+    tracker.queue_state.learn_names(snapshot)
     known = {call.id: call for call in open_calls if call.pbx == tracker.pbx} | tracker.calls
     rows = sorted(
         (row for row in snapshot.channels if row.uniqueid and not is_listener(row.channel)),
@@ -97,8 +106,19 @@ def _entries_away(
     records: PbxRecords,
     waited: Mapping[str, QueueEntry],
 ) -> None:
-    """Tell of the queues that callers who are still there went through unseen, and who talks with them."""
+    """Tell of the queues that callers who are still there went through unseen, and who talks with them.
+
+    And of the conversations that ended, of whomever.
+    """
     registry, entries = tracker.registry, tracker.queue_state.entries
+    for entry in list(entries.talking.values()):
+        if (over := served_away(entry, records, registry)) is not None:
+            registry.tell(*entries.served_unseen(snapshot.at, over))
+    for entry in list(entries.waiting.values()):
+        over = left_away(entry, records, registry) if entry.left_at is not None else None
+        if over is not None:
+            talking = over.outcome is QueueOutcome.ANSWERED and over.talked is None
+            registry.tell(*entries.passed_unseen(snapshot.at, over, told=True, talking=talking))
     for channel in list(registry.channels.values()):
         passed = entries_of(channel.call_id, channel.uniqueid, records, registry)
         for entry in passed if channel.call_id not in known else passed[-1:]:

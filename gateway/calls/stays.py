@@ -17,6 +17,7 @@ OUTCOMES = {
 """How a wait ends that no agent answers: event → outcome, with the seconds waited as the third field."""
 COMPLETED = frozenset({"COMPLETECALLER", "COMPLETEAGENT"})
 TRANSFERRED = frozenset({"BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER"})
+ABOUT_A_STAY = COMPLETED | TRANSFERRED | OUTCOMES.keys() | {"CONNECT", "RINGNOANSWER"}
 
 
 class Stay(NamedTuple):
@@ -36,6 +37,27 @@ class Stay(NamedTuple):
     transferred: bool = False
 
 
+def by_caller(lines: Iterable[QueueLogLine]) -> dict[str, tuple[QueueLogLine, ...]]:
+    """Group the lines by the caller's unique id.
+
+    The end of a conversation may be logged for another channel than the caller's, as after an attended
+    transfer for the consultation's: it is put with the conversation of that agent in that queue.
+    """
+    found: dict[str, list[QueueLogLine]] = {}
+    talking: dict[tuple[str, str], str] = {}
+    for line in lines:
+        who = line.queue, line.agent
+        uniqueid = line.uniqueid
+        if line.event == "CONNECT":
+            talking[who] = uniqueid
+        elif line.event in COMPLETED or line.event in TRANSFERRED:
+            caller = talking.get(who)
+            if caller is not None and (caller == uniqueid or uniqueid not in found):
+                uniqueid = talking.pop(who)
+        found.setdefault(uniqueid, []).append(line)
+    return {uniqueid: tuple(own) for uniqueid, own in found.items()}
+
+
 def stays_of(lines: Iterable[QueueLogLine], agent_of: Callable[[str], str | None]) -> list[Stay]:
     """Fold one caller's lines, in the order they were written; lines of unknown events change nothing."""
     stays: list[Stay] = []
@@ -43,6 +65,8 @@ def stays_of(lines: Iterable[QueueLogLine], agent_of: Callable[[str], str | None
         if line.event == "ENTERQUEUE":
             stays.append(Stay(line.queue, line.at, caller_of(line)))
             continue
+        if line.event not in ABOUT_A_STAY:
+            continue  # DID comes before ENTERQUEUE
         if not stays or stays[-1].queue != line.queue:
             # The log begins in the middle: the wait began before it.
             waited = seconds(line, 0 if line.event == "CONNECT" or line.event in COMPLETED else 2) or 0.0

@@ -8,11 +8,14 @@ from domain.calls import Call
 from domain.facts import AnyFact, CallEnded, CallStarted
 from domain.pbx import events as e
 from domain.pbx.events import AnyPbxEvent
+from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import PbxSnapshot
-from gateway.calls.resync import resync
+from gateway.asterisk.queue_log import queue_log_line
+from gateway.calls.resync import NO_RECORDS, resync
+from gateway.calls.stays import by_caller
 from tests.support.captures import events, nothing_left, tracker
 from tests.support.scenes import played
-from tests.support.told import calls_told, figures_of
+from tests.support.told import calls_told, figures_of, log_of
 from tests.support.truth import Truth
 
 CLOSE_S = 0.05
@@ -67,11 +70,19 @@ def cut_off(stream: Sequence[AnyPbxEvent], at: int, seen: PbxSnapshot) -> Outcom
     return _outcome(facts)
 
 
-def lost(stream: Sequence[AnyPbxEvent], at: int, seen: PbxSnapshot) -> Outcome:
+def records_of(name: str, at: float) -> PbxRecords:
+    """What the queue_log kept beside a capture said at that time; its seconds are whole."""
+    lines = [line for text in log_of(name) if (line := queue_log_line(text)) is not None and line.at <= at]
+    return PbxRecords(queue_log=by_caller(lines))
+
+
+def lost(
+    stream: Sequence[AnyPbxEvent], at: int, seen: PbxSnapshot, records: PbxRecords = NO_RECORDS
+) -> Outcome:
     """That event never comes; a resync follows at once."""
     on = tracker()
     facts = played(on, stream[:at])
-    facts += resync(on, seen, [])
+    facts += resync(on, seen, [], records)
     facts += played(on, stream[at + 1 :])
     nothing_left(on)
     return _outcome(facts)

@@ -9,10 +9,11 @@ from domain.pbx import events as e
 from gateway.asterisk.queue_log import queue_log_line
 from gateway.calls.channels import number_dialled
 from gateway.calls.resync import resync
-from gateway.calls.stays import stays_of
+from gateway.calls.stays import by_caller, stays_of
 from tests.support import damage
 from tests.support.captures import events, tracker
 from tests.support.scenes import played
+from tests.support.told import log_of
 
 
 def only(name: str) -> Call:
@@ -79,6 +80,24 @@ def test_a_linked_transfer_in_queue_log_has_its_talk_one_field_later() -> None:
     lines = [line for one in text if (line := queue_log_line(one)) is not None]
     (stay,) = stays_of(lines, lambda name: name)
     assert (stay.talked, stay.transferred) == (2.0, True)
+
+
+def test_what_the_log_says_before_somebody_enters_the_queue_is_no_stay() -> None:
+    """app_queue logs the number that was dialled first: DID."""
+    lines = [line for text in log_of("freepbx-menu") if (line := queue_log_line(text)) is not None]
+    assert lines[0].event == "DID"
+    (stay,) = stays_of(lines, str)
+    assert (stay.agent, stay.waited, stay.talked) == ("Wang Fang", 1.0, 1.0)
+
+
+def test_a_transfer_logged_for_the_consultation_ends_the_callers_conversation() -> None:
+    lines = [line for text in log_of("blonde") if (line := queue_log_line(text)) is not None]
+    assert len({line.uniqueid for line in lines}) == 2
+    ((caller, own),) = by_caller(lines).items()
+    (stay,) = stays_of(own, str)
+    assert (caller, stay.agent, stay.transferred, stay.ended_at is not None) == (
+        lines[0].uniqueid, "1001", True, True,
+    )  # fmt: skip
 
 
 def test_a_resync_does_not_forget_who_called_whom() -> None:
