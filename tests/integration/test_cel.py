@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 class LoggingAsterisk(ScenarioAsterisk):
-    """Keeps the log as Asterisk's sample has it, with nothing else to tell of calls."""
+    """Keeps the log as Asterisk's sample has it."""
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -40,9 +40,6 @@ class LoggingAsterisk(ScenarioAsterisk):
         (etc / "cel.conf").write_text(f"[general]\nenable = yes\napps = dial,park\nevents = {events}\n")
         columns = ",".join(f"${{CSV_QUOTE(${{{one}}})}}" for one in COLUMNS)
         (etc / "cel_custom.conf").write_text(f"[mappings]\nMaster.csv => {columns}\n")
-        self.pbx = self.pbx.model_copy(
-            update={"queue_log": None, "cel": self.directory / "var/log/cel-custom/Master.csv"}
-        )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -87,7 +84,9 @@ async def test_each_call_as_it_was_seen(stage: Stage) -> None:
                 await asyncio.sleep(1.0)
                 await line.hang_up()
             seen += stage.ended
-    records = await asyncio.to_thread(read_records, stage.asterisk.pbx, 0.0)
+    log = stage.asterisk.directory / "var/log/cel-custom/Master.csv"
+    alone = stage.asterisk.pbx.model_copy(update={"queue_log": None, "cel": log})
+    records = await asyncio.to_thread(read_records, alone, 0.0)
     found = inside(records, stage.tracker.registry, 0.0, 0.0, ())
     assert [told(call) for call, _ in found] == sorted(told(call) for call in seen)
     for was, (is_told, _) in zip(sorted(seen, key=lambda one: one.id), found, strict=True):

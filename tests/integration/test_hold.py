@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pypinyin import lazy_pinyin
 
 from domain.calls import Call, Side
 from gateway.asterisk.ports import spare_tcp
@@ -34,6 +35,11 @@ HOLD_S = 9.0
 BEFORE, PIGSTY = (7.6, 14.9), "养猪场"
 AFTER, GROUP = (18.7, 23.1), "十二组"
 """What the caller says, and a word of it that the base model hears well."""
+
+
+def sounds(text: str) -> str:
+    """Its syllables without tones: how they are written is not what is tested here."""
+    return " ".join(lazy_pinyin(text))
 
 
 def cut(name: str, start: float, end: float) -> bytes:
@@ -119,5 +125,6 @@ async def test_music_on_hold_is_not_transcribed_and_speech_after_it_is(
         from_held, to_resumed = held_at - call.started_at, resumed_at - call.started_at
         said = [one for one in order["transcript"] if one["side"] == "caller"]
         assert all(one["end"] <= from_held or one["start"] >= to_resumed - 0.5 for one in said)
-        assert PIGSTY in "".join(one["text"] for one in said if one["end"] <= from_held)
-        assert GROUP in "".join(one["text"] for one in said if one["start"] >= to_resumed - 0.5)
+        assert sounds(PIGSTY) in sounds("".join(one["text"] for one in said if one["end"] <= from_held))
+        after = "".join(one["text"] for one in said if one["start"] >= to_resumed - 0.5)
+        assert sounds(GROUP) in sounds(after)
