@@ -143,3 +143,8 @@ class QueueEntry(Struct, frozen=True):
     def channel(self) -> str:
         """Unique id of the channel that waits or talks now."""
         return self.moved_to or self.uniqueid
+
+    @property
+    def talking(self) -> bool:
+        """Whether an agent answered, and the end of the conversation is not known."""
+        return self.outcome is QueueOutcome.ANSWERED and self.talked is None

@@ -242,18 +242,15 @@ class QueueEntries:
             facts += [] if uniqueid in self.waiting else self.entered(since, queue, uniqueid, call_id)
         return facts
 
-    def passed_unseen(self, at: float, entry: QueueEntry, *, told: bool, talking: bool) -> list[AnyFact]:
-        """A stay that is known from the PBX's log; `told`: that it began and ended is known by now.
-
-        `talking`: its conversation goes on.
-        """
+    def passed_unseen(self, at: float, entry: QueueEntry, *, told: bool) -> list[AnyFact]:
+        """A stay that is known from the PBX's log; `told`: that it began and ended is known by now."""
         facts: list[AnyFact] = []
         before = self.waiting.get(entry.uniqueid)
         if before is not None and before.queue == entry.queue and entry.outcome is not None:
             told = True
             before = structs.replace(before, agent=entry.agent, missed=max(before.missed, entry.missed))
             facts += self._end_wait(at, before, entry.outcome, entry.waited)
-        if entry.agent is not None and talking:
+        if entry.agent is not None and entry.talking:
             key = (entry.uniqueid, entry.queue, entry.agent)
             if key in self.talking:
                 return facts

@@ -31,7 +31,6 @@ def read_records(
     What cannot be read is logged with the fix, and missing; the rest is returned all the same.
     """
     queue_log: list[QueueLogLine] = []
-    details: dict[str, list[DetailRecord]] = {}
     tells = False
     for line in _lines(pbx.queue_log, since, log_time, "queue_log", pbx.name):
         tells = True
@@ -42,31 +41,29 @@ def read_records(
         found = detail_record(line, utc=pbx.cdr_utc)
         return found.ended_at if found is not None else None
 
-    for line in _lines(pbx.cdr, since, ended_at, "cdr", pbx.name):
-        if (record := detail_record(line, utc=pbx.cdr_utc)) is not None and record.ended_at >= since:
-            tells = True
-            details.setdefault(record.uniqueid, []).append(record)
+    rows = (
+        detail_record(line, utc=pbx.cdr_utc) for line in _lines(pbx.cdr, since, ended_at, "cdr", pbx.name)
+    )
+    cdr = _by_call(row for row in rows if row is not None and row.ended_at >= since)
+    events = (cel_event(line) for line in _lines(pbx.cel, since, cel_time, "cel", pbx.name))
+    cel = _by_call(detail_records(one for one in events if one is not None and one.at >= since))
     # Of a call in both, the channel event log tells more: who took over, and when each conversation began.
-    told = _told_by_cel(pbx, since)
-    details.update(told)
-    tells = tells or bool(told)
+    details = cdr | cel
     return PbxRecords(
         queue_log=by_caller(queue_log),
-        details={uniqueid: tuple(rows) for uniqueid, rows in details.items()},
+        details=details,
         recordings=_recordings(pbx, since),
         lengths=_lengths(pbx, paths),
         watched_until=watched_until,
-        tells_answers=tells or _readable(pbx.queue_log),
+        tells_answers=tells or bool(details) or _readable(pbx.queue_log),
     )
 
 
-def _told_by_cel(pbx: PbxSettings, since: float) -> dict[str, list[DetailRecord]]:
-    """Return what the channel event log tells, by linked id."""
-    events = (cel_event(line) for line in _lines(pbx.cel, since, cel_time, "cel", pbx.name))
-    told: dict[str, list[DetailRecord]] = {}
-    for record in detail_records(event for event in events if event is not None and event.at >= since):
-        told.setdefault(record.uniqueid, []).append(record)
-    return told
+def _by_call(records: Iterable[DetailRecord]) -> dict[str, tuple[DetailRecord, ...]]:
+    found: dict[str, list[DetailRecord]] = {}
+    for record in records:
+        found.setdefault(record.uniqueid, []).append(record)
+    return {uniqueid: tuple(own) for uniqueid, own in found.items()}
 
 
 def _readable(file: Path | None) -> bool:

@@ -124,12 +124,12 @@ def _stay_of(entry: QueueEntry, records: PbxRecords, registry: CallRegistry) -> 
     # Handed over while it waited, the log goes on under the caller's unique id.
     own = (entry.uniqueid, entry.moved_to) if entry.moved_to else (entry.uniqueid,)
     stays = [one for uniqueid in own for one in _stays(records, uniqueid, registry)]
-    same = [one for one in stays if one.queue == entry.queue and apart(one) <= SAME_S]
+    same = [one for one in stays if same_stay(entry, one)]
     ended = [one for one in same if one.outcome is not None] if entry.moved_to else []
     return min(ended or same, key=apart, default=None)
 
 
-def same_entry(one: QueueEntry, other: QueueEntry) -> bool:
+def same_stay(one: QueueEntry, other: QueueEntry | Stay) -> bool:
     """Whether the log and the events tell of the same stay."""
     return one.queue == other.queue and abs(one.entered_at - other.entered_at) <= SAME_S
 

@@ -16,7 +16,7 @@ from domain.facts import AnyFact
 from domain.pbx.records import PbxRecords
 from domain.pbx.snapshot import ChannelSnapshot, PbxSnapshot
 from domain.pbx.uniqueid import created
-from domain.queues import QueueEntry, QueueOutcome
+from domain.queues import QueueEntry
 from gateway.calls.channels import Channel, is_listener
 from gateway.calls.conversations import HOLDING
 from gateway.calls.outage import (
@@ -25,7 +25,7 @@ from gateway.calls.outage import (
     entries_of,
     entry_away,
     left_away,
-    same_entry,
+    same_stay,
     served_away,
 )
 from gateway.calls.registry import CallRegistry, closed, survivor
@@ -117,19 +117,17 @@ def _entries_away(
     for entry in list(entries.waiting.values()):
         over = left_away(entry, records, registry) if entry.left_at is not None else None
         if over is not None:
-            talking = over.outcome is QueueOutcome.ANSWERED and over.talked is None
-            registry.tell(*entries.passed_unseen(snapshot.at, over, told=True, talking=talking))
+            registry.tell(*entries.passed_unseen(snapshot.at, over, told=True))
     for channel in list(registry.channels.values()):
         passed = entries_of(channel.call_id, channel.uniqueid, records, registry)
         for entry in passed if channel.call_id not in known else passed[-1:]:
-            talking = entry.outcome is QueueOutcome.ANSWERED and entry.talked is None
-            if not talking and channel.call_id in known:
+            if not entry.talking and channel.call_id in known:
                 continue
-            if talking:
+            if entry.talking:
                 _serve(registry, channel, entry)
             before = waited.get(channel.uniqueid)
-            told = before is not None and same_entry(before, entry)
-            registry.tell(*entries.passed_unseen(snapshot.at, entry, told=told, talking=talking))
+            told = before is not None and same_stay(before, entry)
+            registry.tell(*entries.passed_unseen(snapshot.at, entry, told=told))
 
 
 def _serve(registry: CallRegistry, channel: Channel, entry: QueueEntry) -> None:
