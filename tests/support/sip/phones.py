@@ -12,6 +12,7 @@ from typing import Self
 
 from gateway.asterisk.ports import spare_udp
 from tests.support.sip.rtp import RtpVoice
+from tests.support.sip.rtp_process import OVER
 
 SDP = """v=0
 o=- 1 1 IN IP4 [local_ip]
@@ -69,7 +70,7 @@ Content-Length: 0
 
 ]]></send>
 <recv request="INFO" optional="true" next="hang_up"/>
-<recv request="BYE" timeout="600000"/>
+<recv request="BYE" timeout="600000">{over}</recv>
 <send next="over"><![CDATA[{ok}
 <label id="hang_up"/>
 <send retrans="500"><![CDATA[
@@ -162,7 +163,7 @@ Content-Length: [len]
 <recv request="ACK"/>
 <label id="talking"/>
 <recv request="NOTIFY" optional="true" next="noted"/>
-<recv request="BYE" timeout="600000" next="outside"/>
+<recv request="BYE" timeout="600000" next="outside">{over}</recv>
 <label id="noted"/>
 <send next="talking"><![CDATA[{ok}
 <label id="outside"/>
@@ -270,7 +271,12 @@ class SipCaller:
         self._sipp = _Sipp(directory, "caller", "127.0.0.2", sip_port)
         self._call_id = f"{uuid.uuid4().hex}@caller.test"
         self._scenario = CALLER.format(
-            did=did, number=number, name=name, sdp=SDP.format(port=self.voice.port), ok=OK
+            did=did,
+            number=number,
+            name=name,
+            sdp=SDP.format(port=self.voice.port),
+            ok=OK,
+            over=_over(self.voice),
         )
 
     async def __aenter__(self) -> Self:
@@ -289,7 +295,9 @@ class SipCaller:
     async def wait_for_hang_up(self, timeout: float) -> int:
         """Until the other side has hung up; SIPp's exit code (0: as it should be)."""
         assert self._sipp.process is not None
-        return await asyncio.wait_for(self._sipp.process.wait(), timeout)
+        code = await asyncio.wait_for(self._sipp.process.wait(), timeout)
+        self.voice.close()
+        return code
 
     @property
     def up(self) -> bool:
@@ -375,4 +383,10 @@ class SipOutside:
 
 def _answering(user: str, ring_s: float | None, voice: RtpVoice) -> str:
     ringing = WAITS.format(ok=OK) if ring_s is None else RINGS.format(ring_ms=int(ring_s * 1000))
-    return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port), ok=OK)
+    return AGENT.format(user=user, ringing=ringing, sdp=SDP.format(port=voice.port), ok=OK, over=_over(voice))
+
+
+def _over(voice: RtpVoice) -> str:
+    """What SIPp does at a BYE: tells the voice, lest it be heard in the next call on the PBX's port."""
+    say = f"echo {OVER.decode().strip()} >/dev/udp/{voice.address}/{voice.port}"
+    return f"""<action><exec command="bash -c '{say}'"/></action>"""

@@ -33,6 +33,7 @@ class RtpVoice:
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, 0))
+        self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.heard = bytearray()
         """A-law as received, in order of arrival."""

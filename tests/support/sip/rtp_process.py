@@ -17,6 +17,11 @@ LATE_S = 0.06
 """Behind by more, it stays behind."""
 PCMA, EVENT = 8, 101
 SILENCE = b"\xd5" * FRAME
+OVER = b"over\n"
+"""A packet that says the call is over. The PBX may give its port to another call, and answers where sound
+comes from: whoever went on sending there would hear that call."""
+ECHO_S = 1.0
+"""For so long after it something may still come of a call that is over."""
 SSRC = 0x1234
 HEARD, SAID = b"h", b"s"
 SAY, REPEAT, PRESS, PEER = b"s", b"r", b"p", b"t"
@@ -45,6 +50,7 @@ class Voice:
         self._fixed = self._repeat = self._speaking = False
         self._audio, self._position, self._keys = b"", 0, ""
         self._sequence, self._stamp = 1, 0
+        self._ended: tuple[tuple[str, int] | None, float] = (None, 0.0)
 
     def run(self) -> None:
         """Until standard input ends."""
@@ -69,8 +75,12 @@ class Voice:
     def _hear(self) -> None:
         while True:
             packet, sender = self._socket.recvfrom(2048)
+            if packet == OVER:
+                self._ended, self._peer = (self._peer, time.monotonic()), None
+                continue
             # The PBX speaks from another port in each call: answer where the newest sound comes from.
-            if not self._fixed:
+            last, at = self._ended
+            if not self._fixed and (sender != last or time.monotonic() - at > ECHO_S):
                 self._peer = sender
             if len(packet) > 12 and packet[1] & 0x7F == PCMA:
                 self._say(HEARD, packet[12:])
