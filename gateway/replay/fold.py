@@ -184,16 +184,24 @@ def _modern(found: Iterable[Timed], counts: Counts) -> Iterator[Timed]:
 
 
 def _dated(found: Iterable[Timed], counts: Counts) -> Iterator[tuple[float, Headers]]:
-    """Each event with its moment: the PBX's own, once it has told one; else the capture's; else a guess."""
-    last, guess = 0.0, UnstampedClock()
-    for at, headers in found:
-        counts.stamped = counts.stamped or "Timestamp" in headers
-        if not counts.stamped and at is None:
+    """Each event with its moment: the PBX's own, once it has told one; else the capture's; else a guess.
+
+    What Asterisk sends at a login never has a time stamp: it says nothing of those that follow.
+    """
+    found = iter(found)
+    first = list(islice(found, LOOK_AHEAD))
+    stamps = (number(headers, "Timestamp") for _, headers in first)
+    stamp = next(filter(None, stamps), 0.0)
+    last, guess, told = stamp, UnstampedClock(), False
+    for at, headers in chain(first, found):
+        told = told or "Timestamp" in headers
+        counts.stamped = told
+        if told:
+            last = number(headers, "Timestamp") or last
+        elif at is not None:
+            last = at
+        elif not stamp:
             counts.unstamped = True
             last = guess.at(headers)
             counts.timeless = not last
-        elif not counts.stamped and at is not None:
-            last = at
-        else:
-            last = number(headers, "Timestamp") or last
         yield last, headers

@@ -160,6 +160,14 @@ def test_where_not_even_the_unique_ids_tell_no_time_is_made_up(tmp_path: Path) -
     assert "times and lengths are not known" in done.output
 
 
+def test_the_answer_to_a_login_has_no_time_stamp_and_says_nothing_of_those_that_follow() -> None:
+    login = "Response: Success\r\n\r\nEvent: FullyBooted\r\nUptime: 7\r\nLastReload: 7\r\n\r\n"
+    counts = Counts()
+    told = replayed(login + "\r\n\r\n".join(blocks("requeue")), counts=counts)
+    assert told == replayed("\r\n\r\n".join(blocks("requeue")))
+    assert (counts.stamped, counts.unstamped, counts.timeless) == (True, False, False)
+
+
 # -- Asterisk before 12 ------------------------------------------------------------------------------------
 def test_a_queue_call_of_asterisk_11() -> None:
     facts = of_old("queue")
