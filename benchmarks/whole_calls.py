@@ -18,6 +18,7 @@ from benchmarks.pipeline import LINES
 from domain.calls import Call, Side
 from domain.facts import AnyFact, CallAnswered, OrderChanged, UtteranceHeard, is_journalled
 from domain.orders import OrderState
+from domain.outcomes import CallOutcome
 from domain.transcripts import Utterance, utterance_id
 from gateway.replay.capture import Counts
 from gateway.replay.fold import facts_of
@@ -174,6 +175,6 @@ def _with_order(call: Call, answered: float, said: list[Utterance]) -> list[AnyF
 
 def _delivered(spoken: list[AnyFact]) -> list[AnyFact]:
     order = next(fact.order for fact in reversed(spoken) if isinstance(fact, OrderChanged))
-    sent = filling.submitted(order, order.updated_at + 90.0)
+    sent = filling.submitted(order, CallOutcome("order", order.updated_at + 90.0), order.updated_at + 90.0)
     done = filling.with_state(sent, OrderState.DELIVERED, sent.updated_at + 0.4, external_id="2026-0001")
     return [OrderChanged(at=one.updated_at, order=one, changed=()) for one in (sent, done)]

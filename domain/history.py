@@ -54,6 +54,8 @@ class OrderFilter(Struct, frozen=True):
     agent: str | None = None
     number: str | None = None
     state: OrderState | None = None
+    outcome: str | None = None
+    """Id of the outcome of the order's call."""
     category: str | None = None
     """First-level category."""
     town: str | None = None
@@ -83,6 +85,7 @@ class OrderBrief(Struct, frozen=True):
     id: str
     title: str
     state: OrderState
+    outcome: str | None = None
 
 
 class CallSummary(Struct, frozen=True):
@@ -122,6 +125,8 @@ class OrderSummary(Struct, frozen=True):
     call_id: str
     line: str
     state: OrderState
+    outcome: str | None
+    """Id of the outcome of its call; `None`: not yet known."""
     created_at: float
     submitted_at: float | None
     delivered_at: float | None
@@ -134,6 +139,8 @@ class OrderSummary(Struct, frozen=True):
     town: str
     unit: str
     urgent: bool
+    send_at: float | None = None
+    """When a draft is sent by itself; `None`: an agent has to."""
 
 
 class OrderOfCall(Struct, frozen=True):
@@ -179,8 +186,12 @@ def summary_of(call: Call, order: Order | None) -> CallSummary:
         held=covered(_spans(call.holds, call.ended_at)),
         transfers=len(call.transfers),
         recorded=bool(call.recordings),
-        order=None if order is None else OrderBrief(order.id, text_of(order, "title"), order.state),
+        order=None if order is None else _brief(order),
     )
+
+
+def _brief(order: Order) -> OrderBrief:
+    return OrderBrief(order.id, text_of(order, "title"), order.state, order.outcome_kind)
 
 
 def order_summary_of(both: OrderOfCall) -> OrderSummary:
@@ -192,6 +203,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         call_id=order.call_id,
         line=order.line,
         state=order.state,
+        outcome=order.outcome_kind,
         created_at=order.created_at,
         submitted_at=order.submitted_at,
         delivered_at=order.delivered_at,
@@ -203,6 +215,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         town=text_of(order, "town"),
         unit=text_of(order, "unit"),
         urgent=urgent is not None and urgent.value is True,
+        send_at=order.send_at,
     )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from domain.outcomes import ORDER, CallOutcome, OutcomeSuggestion, Supplement
+
 
 class Evidence(Struct, frozen=True):
     """The span of transcript, and thus of audio, that a value came from."""
@@ -46,12 +48,14 @@ class OrderState(StrEnum):
     """The life cycle of an order in the gateway; progress within the work-order system is separate."""
 
     DRAFT = "draft"
-    """Being filled in, automatically while the call is in progress."""
+    """Being filled in, automatically while the call is in progress; then, waiting to be sent."""
     SUBMITTED = "submitted"
     """In the outbox: will be delivered, even across crashes and restarts."""
     DELIVERED = "delivered"
     DEAD = "dead"
     """Refused for good or out of attempts; needs an operator."""
+    DROPPED = "dropped"
+    """Nothing is sent: so says the outcome of its call."""
 
 
 class RequestType(StrEnum):
@@ -103,6 +107,22 @@ class Alert(Struct, frozen=True):
     confidence: float
 
 
+class SentOrder(Struct, frozen=True):
+    """What an order was when it last left; kept while it is being corrected."""
+
+    state: OrderState
+    fields: dict[str, FieldValue]
+    outcome: CallOutcome | None
+
+
+class Withdrawal(Struct, frozen=True):
+    """An order that has left is withdrawn (撤回): the receiver need not deal with it."""
+
+    at: float
+    by: str
+    reason: str
+
+
 class Order(Struct, frozen=True):
     """One work order. Every inbound call answered by an agent has exactly one."""
 
@@ -127,6 +147,28 @@ class Order(Struct, frozen=True):
     """The order this one duplicates (重复工单), as marked by the agent; the receiving system merges them."""
     knowledge: tuple[KnowledgeHit, ...] = ()
     """Articles that may help the agent; not delivered."""
+    outcome: CallOutcome | None = None
+    """What became of the call, once that is known."""
+    suggested: OutcomeSuggestion | None = None
+    """The outcome that the call so far speaks for; the agent's choice counts."""
+    send_at: float | None = None
+    """When a draft is sent by itself, POSIX seconds; until then it can be changed or held back."""
+    held_back: bool = False
+    """An agent keeps the draft from being sent by itself."""
+    supplements: tuple[Supplement, ...] = ()
+    """What later calls added, oldest first."""
+    sent: SentOrder | None = None
+    """As it left, while an agent corrects it (then it is a draft again)."""
+    changes: tuple[str, ...] = ()
+    """What this revision tells anew: names of fields, `outcome`, `supplements`, `withdrawn`."""
+    withdrawn: Withdrawal | None = None
+
+    @property
+    def outcome_kind(self) -> str | None:
+        """The outcome's kind; `None` as long as it is not known. Version 0.1 knew no other than orders."""
+        if self.outcome is None and self.state is not OrderState.DRAFT:
+            return ORDER
+        return self.outcome.kind if self.outcome is not None else None
 
     @property
     def matter(self) -> str | None:

@@ -91,6 +91,7 @@ def desk_profile(runtime: Runtime) -> DeskProfile:
         agent_names={agent.id: agent.name for agent in settings.agents},
         field_labels=labels(),
         forms=FORMS,
+        outcomes=settings.outcome_kinds,
         pause_reasons=settings.desk.pause_reasons,
         desk_login=settings.desk.login == "desk",
         phones_of=runtime.get(Softphones).kinds,
@@ -115,10 +116,11 @@ def _access(runtime: Runtime) -> Access:
 def _exporter(runtime: Runtime, access: Access) -> Exporter:
     settings, view = runtime.settings, runtime.get(LiveView)
     lines, field_labels = [line.model() for line in settings.lines], labels()
+    outcomes = settings.outcome_kinds
 
     def context(language: Language) -> TableContext:
         agents = {key: one.name for key, one in view.values("agents")}
-        return TableContext(lines, settings.timezone, field_labels, agents, Words(language))
+        return TableContext(lines, settings.timezone, field_labels, agents, Words(language), outcomes)
 
     return Exporter(
         access,

@@ -81,14 +81,16 @@ def standalone_settings(
     else the agents are the recorded voices.
     """
     example = load_settings(EXAMPLE)
-    people = people_of(settings)
+    people, lines = people_of(settings), settings.lines or example.lines
     if browsers:
         agents = [
             *(one.model_copy(update={"phone": f"PJSIP/{one.id}", "softphone": True}) for one in people),
-            *_voices(settings.lines or example.lines, {one.id for one in people}),
+            *_voices(lines, {one.id for one in people}),
         ]
     else:
         agents = [one.model_copy(update={"phone": _recorded(one.id)}) for one in people]
+        # Nobody is at a desk who could think again.
+        lines = [line.model_copy(update={"send_after_s": 0.0}) for line in lines]
     endpoint = WorkOrderEndpoint(
         id="demo",
         url=AnyHttpUrl(receiver.url),
@@ -97,7 +99,7 @@ def standalone_settings(
     )
     return settings.model_copy(
         update={
-            "lines": settings.lines or example.lines,
+            "lines": lines,
             "agents": agents,
             "workorders": [*settings.workorders, endpoint],
             "agi": settings.agi.model_copy(update={"port": 0}),

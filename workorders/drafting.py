@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,12 +13,14 @@ from domain.calls import Call, Side
 from domain.facts import LifeSafetyAlert, Recorder
 from domain.numbers import forms
 from domain.orders import Alert, FieldValue, KnowledgeHit, Order, OrderState, RelatedOrder
+from domain.outcomes import OutcomeSuggestion
 from domain.transcripts import Utterance
 from workorders import filling
 from workorders.directories.reference import Reference
 from workorders.extraction import ExtractionContext, extract
 from workorders.extraction import language_model as language
 from workorders.extraction.classifier import Classifier
+from workorders.extraction.outcome import suggest
 from workorders.knowledge import KnowledgeBase
 from workorders.ports import CallReader, OrderStore, OrderWriter
 from workorders.rules import OrderRules
@@ -178,6 +181,23 @@ class Drafting:
         if draft is not None:
             draft.order = order
 
+    @asynccontextmanager
+    async def editing(self, order_id: str) -> AsyncIterator[CallDraft | None]:
+        """The draft as the database holds it, locked in this process; `None`: no such order."""
+        order = await self._orders.get_order(order_id)
+        call = await self.call_of(order) if order is not None else None
+        if call is None:
+            yield None
+            return
+        draft = await self.open(call)
+        async with draft.lock:
+            await self.reread(draft)
+            yield draft
+
+    async def call_of(self, order: Order) -> Call | None:
+        """The order's call, as far as it has come."""
+        return self.live_call(order.call_id) or await self._calls.get_call(order.call_id)
+
     async def reread(self, draft: CallDraft) -> None:
         """Take over what the database holds, in a draft whose lock is held."""
         call, order = draft.begun()
@@ -209,8 +229,8 @@ class Drafting:
 
     async def _beside(
         self, order: Order, call: Call, said: Sequence[Utterance]
-    ) -> tuple[tuple[RelatedOrder, ...], tuple[KnowledgeHit, ...]] | None:
-        """Find earlier orders and articles that may help the agent; `None` once the order is submitted."""
+    ) -> tuple[tuple[RelatedOrder, ...], tuple[KnowledgeHit, ...], OutcomeSuggestion | None] | None:
+        """Find earlier orders, articles and the likely outcome; `None` once the order is submitted."""
         if order.state is not OrderState.DRAFT:
             return None
         since = order.created_at - self._rules.related_days * DAY_S
@@ -218,7 +238,7 @@ class Drafting:
         told = "".join(one.text for one in said if one.side is Side.CALLER)[-KNOWLEDGE_WORDS:]
         knowledge = self._with.knowledge
         hits = await asyncio.to_thread(knowledge.search, told) if knowledge and told else ()
-        return tuple(related), tuple(hits)
+        return tuple(related), tuple(hits), suggest(said, call, order, related, hits)
 
     def _alert(self, draft: CallDraft, order: Order, call: Call) -> None:
         """Danger to life is reported at once, once a call, however it was learned."""

@@ -8,7 +8,17 @@ from msgspec import structs
 
 from domain.calls import Call
 from domain.numbers import national
-from domain.orders import FieldValue, KnowledgeHit, Method, Order, OrderState, RelatedOrder
+from domain.orders import (
+    FieldValue,
+    KnowledgeHit,
+    Method,
+    Order,
+    OrderState,
+    RelatedOrder,
+    SentOrder,
+    Withdrawal,
+)
+from domain.outcomes import CallOutcome, OutcomeSuggestion, Supplement
 
 NAMESPACE = uuid.UUID("6d0c8f6e-3b7e-5d1a-9c55-12345c0ffee5")
 CALLER_ID_CONFIDENCE = 0.6
@@ -137,26 +147,168 @@ def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
 
 
 def put_beside(
-    order: Order, related: tuple[RelatedOrder, ...], knowledge: tuple[KnowledgeHit, ...], at: float
+    order: Order,
+    related: tuple[RelatedOrder, ...],
+    knowledge: tuple[KnowledgeHit, ...],
+    suggested: OutcomeSuggestion | None,
+    at: float,
 ) -> Order:
     """Put what may help the agent beside the draft; unchanged if it is the same."""
-    if order.state is not OrderState.DRAFT or (order.related, order.knowledge) == (related, knowledge):
+    beside = (order.related, order.knowledge, order.suggested)
+    if order.state is not OrderState.DRAFT or beside == (related, knowledge, suggested):
         return order
     return structs.replace(
-        order, related=related, knowledge=knowledge, revision=order.revision + 1, updated_at=at
+        order,
+        related=related,
+        knowledge=knowledge,
+        suggested=suggested,
+        revision=order.revision + 1,
+        updated_at=at,
     )
 
 
-def submitted(order: Order, at: float) -> Order:
-    """Return the order as it goes into the outbox."""
-    return structs.replace(order, state=OrderState.SUBMITTED, submitted_at=at, updated_at=at)
+# -- how the call ended, and when the order leaves -----------------------------------------------------------
+def with_outcome(order: Order, outcome: CallOutcome, at: float) -> Order:
+    """Set what became of the call; unchanged if that was chosen already."""
+    if order.outcome is not None and structs.replace(order.outcome, at=outcome.at) == outcome:
+        return order
+    return structs.replace(order, outcome=outcome, revision=order.revision + 1, updated_at=at)
+
+
+def scheduled(order: Order, send_at: float, at: float) -> Order:
+    """Let the draft be sent by itself at `send_at`; unchanged if it is so."""
+    if order.state is not OrderState.DRAFT or order.send_at == send_at:
+        return order
+    return structs.replace(
+        order, send_at=send_at, held_back=False, revision=order.revision + 1, updated_at=at
+    )
+
+
+def held_back(order: Order, at: float) -> Order:
+    """Keep the draft from being sent by itself; unchanged if it is so."""
+    if order.held_back and order.send_at is None:
+        return order
+    return structs.replace(order, send_at=None, held_back=True, revision=order.revision + 1, updated_at=at)
+
+
+def submitted(order: Order, outcome: CallOutcome, at: float) -> Order:
+    """Return the order as it goes into the outbox, with the outcome of its call."""
+    after = structs.replace(order, outcome=outcome)
+    return structs.replace(
+        after,
+        state=OrderState.SUBMITTED,
+        changes=_changes(after),
+        sent=None,
+        send_at=None,
+        held_back=False,
+        submitted_at=at,
+        updated_at=at,
+    )
+
+
+def _changes(order: Order) -> tuple[str, ...]:
+    """What a correction tells anew."""
+    if order.sent is None:
+        return ()
+    before = order.sent.fields
+    # A field that was confirmed as it is tells nothing anew.
+    values = {name: field.value for name, field in order.fields.items()}
+    told = {name: field.value for name, field in before.items()}
+    changed = [name for name in {**told, **values} if told.get(name) != values.get(name)]
+    if _said(order.outcome) != _said(order.sent.outcome):
+        changed.append("outcome")
+    if "supplements" in order.changes:
+        changed.append("supplements")
+    return tuple(changed)
+
+
+def _said(outcome: CallOutcome | None) -> CallOutcome | None:
+    """An outcome but for when, and by whom."""
+    return None if outcome is None else structs.replace(outcome, at=0.0, by="")
+
+
+# -- once it has left --------------------------------------------------------------------------------------
+def reopened(order: Order, at: float) -> Order:
+    """Return the order that has left as a draft again, to be corrected; it leaves when an agent says so."""
+    return structs.replace(
+        order,
+        state=OrderState.DRAFT,
+        sent=SentOrder(order.state, order.fields, order.outcome),
+        changes=(),
+        held_back=True,
+        revision=order.revision + 1,
+        updated_at=at,
+    )
+
+
+def restored(order: Order, at: float) -> Order:
+    """Return the order as it left, without the correction begun; unchanged if none is.
+
+    What calls added meanwhile stays, and leaves (`submitted`).
+    """
+    if order.sent is None:
+        return order
+    added = "supplements" in order.changes
+    return structs.replace(
+        order,
+        state=OrderState.SUBMITTED if added else order.sent.state,
+        submitted_at=at if added else order.submitted_at,
+        fields=order.sent.fields,
+        outcome=order.sent.outcome,
+        sent=None,
+        send_at=None,
+        held_back=False,
+        revision=order.revision + 1,
+        updated_at=at,
+    )
+
+
+def withdrawn(order: Order, withdrawal: Withdrawal, at: float) -> Order:
+    """Return the order that has left as it goes out withdrawn. A correction begun is given up."""
+    kept = restored(order, at)
+    return structs.replace(
+        kept,
+        state=OrderState.SUBMITTED,
+        withdrawn=withdrawal,
+        changes=("withdrawn",),
+        submitted_at=at,
+        revision=order.revision + 1,
+        updated_at=at,
+    )
+
+
+def dropped(order: Order, outcome: CallOutcome, at: float) -> Order:
+    """Return the order of a call of which nothing is sent."""
+    return structs.replace(order, state=OrderState.DROPPED, outcome=outcome, send_at=None, updated_at=at)
+
+
+def supplemented(order: Order, supplement: Supplement, at: float) -> Order:
+    """Return the order with what a later call added; one that has left goes out again, as its next revision.
+
+    Unchanged if that call has added to it already.
+    """
+    if any(one.call_id == supplement.call_id for one in order.supplements):
+        return order
+    leaves_again = order.state is not OrderState.DRAFT
+    return structs.replace(
+        order,
+        state=OrderState.SUBMITTED if leaves_again else order.state,
+        supplements=(*order.supplements, supplement),
+        changes=("supplements",),
+        submitted_at=at if leaves_again else order.submitted_at,
+        revision=order.revision + 1,
+        updated_at=at,
+    )
 
 
 def with_state(order: Order, state: OrderState, at: float, *, external_id: str | None = None) -> Order:
     """Return the order once its delivery has been settled."""
+    # One that is being corrected stays a draft; it is known what it would be without that.
+    draft = order.sent is not None
     return structs.replace(
         order,
-        state=state,
+        state=order.state if draft else state,
+        sent=structs.replace(order.sent, state=state) if order.sent is not None else None,
         updated_at=at,
         delivered_at=at if state is OrderState.DELIVERED else order.delivered_at,
         external_id=external_id or order.external_id,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from domain.calls import Call
 from domain.orders import Order, OrderState, RelatedOrder
 from domain.recordings import StoredRecording
@@ -48,6 +50,30 @@ class OrderStore(Protocol):
         """What became of all its deliveries: (`delivered` or `dead`, the other system's number, when)."""
         ...
 
+    async def due_drafts(self, at: float, never: float, limit: int = 100) -> Sequence[Order]:
+        """Drafts that are to be sent by `at`, or only after `never`, the longest due first."""
+        ...
+
+    async def next_due_draft(self) -> float | None:
+        """When the next draft is to be sent, POSIX seconds; `None`: none is."""
+        ...
+
+    async def scheduled_of(self, agent: str) -> Sequence[Order]:
+        """Drafts of that agent's calls that are to be sent by themselves."""
+        ...
+
+
+class Change(Struct, frozen=True):
+    """One order's change."""
+
+    before: Order | None
+    """`None`: there is no such order yet."""
+    after: Order
+    changed: tuple[str, ...] = ()
+    """Names of fields."""
+    bodies: Mapping[str, bytes] = {}
+    """Endpoint id → what it is to be sent."""
+
 
 class OrderWriter(Protocol):
     """Port: the one door for changes of orders."""
@@ -63,4 +89,8 @@ class OrderWriter(Protocol):
 
         `changed` names fields; for each of `bodies` (endpoint id → bytes) a delivery is kept with it.
         """
+        ...
+
+    async def change_all(self, changes: Sequence[Change]) -> bool:
+        """Make all of these changes, of different orders, or none; whether they were made."""
         ...

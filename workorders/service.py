@@ -1,18 +1,19 @@
 """Orders as the rest of the gateway uses them: read, filled in by agents, submitted."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from domain.calls import Call
 from domain.facts import CallAnswered, Recorder, UtteranceHeard
 from domain.orders import Order, OrderState
 from workorders import filling
+from workorders.conclusion import Conclusion, still_draft
 from workorders.delivery.payload import RecordingRef
-from workorders.drafting import CallDraft, Drafting, Understanding
+from workorders.drafting import Drafting, Understanding
 from workorders.errors import OrderRefusedError
 from workorders.forms import FieldError, check_value
 from workorders.ports import CallReader, OrderStore, OrderWriter
@@ -33,12 +34,14 @@ class OrderService:
         calls: CallReader,
         orders: OrderStore,
         writer: OrderWriter,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._rules = rules
-        self._calls = calls
+        self._clock = clock
         self._orders = orders
         self.drafting = Drafting(rules, understanding, facts, calls, orders, writer)
         self.submission = Submission(rules, facts, calls, orders, writer)
+        self.conclusion = Conclusion(rules, self.drafting, self.submission, calls, orders, clock)
 
     # -- while the call goes on, and right after -----------------------------------------------------------
     async def on_call_answered(self, fact: CallAnswered) -> None:
@@ -58,13 +61,8 @@ class OrderService:
         return (await self.drafting.open(call)).begun()[1]
 
     async def complete(self, call: Call, recordings: Sequence[RecordingRef]) -> Order:
-        """Fill the order from the whole transcript, and submit it where the line says so."""
-        draft = await self.drafting.complete(call)
-        async with draft.lock:
-            await self.drafting.reread(draft)
-            _, order = draft.begun()
-        if self._rules.line(order.line).submit_on_hangup:
-            order = await self._submit(order, call, recordings)
+        """Fill the order from the whole transcript; where the line says so, it is sent, now or soon."""
+        order = await self.conclusion.after_call(await self.drafting.complete(call), recordings)
         self.drafting.forget(call.id)
         return order
 
@@ -101,7 +99,7 @@ class OrderService:
             OrderRefusedError: already submitted, stale revision or overtaken (409), unknown field or bad
                 value (422).
         """
-        async with self._editing(order_id) as draft:
+        async with self.drafting.editing(order_id) as draft:
             if draft is None:
                 return None
             line = draft.begun()[1].line
@@ -112,7 +110,7 @@ class OrderService:
                 raise OrderRefusedError(error.message.code, status=422, **error.message.params) from None
 
             def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
-                _open(order)
+                still_draft(order)
                 if filling.is_set(order, checked):
                     return order, ()
                 if revision is not None and revision != order.revision:
@@ -121,7 +119,8 @@ class OrderService:
                     )
                 if typed := filling.overtaken(order, fields, seen or {}):
                     raise OrderRefusedError("order_overtaken", code="overtaken", fields=", ".join(typed))
-                return filling.set_by_agent(order, checked, time.time()), tuple(checked)
+                now = self._clock()
+                return self._postponed(filling.set_by_agent(order, checked, now), now), tuple(checked)
 
             edited = await self.drafting.change(draft, edit)
             log.info("order_edited", order=order_id, by=by, fields=sorted(checked))
@@ -142,15 +141,15 @@ class OrderService:
                 raise OrderRefusedError("order_unknown", status=422, order=original)
             # One step leads to the first of them all: nobody must follow a chain.
             first = other.duplicate_of or other.id
-        async with self._editing(order_id) as draft:
+        async with self.drafting.editing(order_id) as draft:
             if draft is None:
                 return None
             if first == order_id:
                 raise OrderRefusedError("order_itself", status=422)
 
             def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
-                _open(order)
-                return filling.marked_duplicate(order, first, time.time()), ()
+                still_draft(order)
+                return filling.marked_duplicate(order, first, self._clock()), ()
 
             before = draft.begun()[1]
             marked = await self.drafting.change(draft, edit)
@@ -159,7 +158,7 @@ class OrderService:
             return marked
 
     async def submit(self, order_id: str, *, by: str) -> Order | None:
-        """Hand the order to the outbox; one already submitted is left alone. `None`: no such order.
+        """Let the order leave; one that has left is left alone. `None`: no such order.
 
         Raises:
             OrderRefusedError: its delivery was given up.
@@ -171,43 +170,11 @@ class OrderService:
             raise OrderRefusedError("order_dead")
         if order.state is not OrderState.DRAFT:
             return order
-        call = await self._call_of(order)
-        if call is None:
-            return None
-        taken = await self._calls.list_recordings(call.id)
-        references = [RecordingRef(sha256=r.sha256, duration=r.duration, path=r.path) for r in taken]
-        log.info("order_sent_off", order=order.id, by=by)
-        return await self._submit(order, call, references)
+        return await self.conclusion.send(order_id, by=by)
 
-    async def _submit(self, order: Order, call: Call, recordings: Sequence[RecordingRef]) -> Order:
-        """Submit the order as it is now; one that is no draft any more is left alone."""
-        while order.state is OrderState.DRAFT:
-            sent = await self.submission.submit(order, call, recordings)
-            if sent is not None:
-                self.drafting.replace(sent)
-                return sent
-            # It was changed since it was read: what is sent must be what the database holds.
-            order = await self._orders.get_order(order.id) or order
-        return order
-
-    @asynccontextmanager
-    async def _editing(self, order_id: str) -> AsyncIterator[CallDraft | None]:
-        """The draft as the database holds it, locked in this process; `None`: no such order."""
-        order = await self.get_order(order_id)
-        call = await self._call_of(order) if order is not None else None
-        if call is None:
-            yield None
-            return
-        draft = await self.drafting.open(call)
-        async with draft.lock:
-            await self.drafting.reread(draft)
-            yield draft
-
-    async def _call_of(self, order: Order) -> Call | None:
-        return self.drafting.live_call(order.call_id) or await self._calls.get_call(order.call_id)
-
-
-def _open(order: Order) -> None:
-    """Raises OrderRefusedError: the order has been submitted."""
-    if order.state is not OrderState.DRAFT:
-        raise OrderRefusedError("order_submitted", code="submitted")
+    def _postponed(self, order: Order, now: float) -> Order:
+        """An order that is about to leave does not leave while the agent types."""
+        if order.send_at is None:
+            return order
+        window = self._rules.line(order.line).send_after_s
+        return structs.replace(order, send_at=max(order.send_at, now + window))

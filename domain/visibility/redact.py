@@ -17,7 +17,8 @@ from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
 from domain.history import OrderOfCall
 from domain.messages import Message
-from domain.orders import Alert, FieldValue, Order
+from domain.orders import Alert, FieldValue, Order, SentOrder
+from domain.outcomes import CallOutcome, OutcomeSuggestion
 from domain.queues import Queue
 from domain.screen_pop import Contact
 from domain.transcripts import Utterance
@@ -153,6 +154,42 @@ def _(order: Order, visibility: Visibility) -> Order:
         related=tuple(
             structs.replace(one, title=visibility.number(without(one.title, known))) for one in order.related
         ),
+        outcome=_outcome(order.outcome, visibility, known) if order.outcome is not None else None,
+        suggested=_suggestion(order.suggested, visibility, known) if order.suggested is not None else None,
+        supplements=tuple(
+            structs.replace(one, text=visibility.number(without(one.text, known)))
+            for one in order.supplements
+        ),
+        sent=_sent(order.sent, visibility, known) if order.sent is not None else None,
+        withdrawn=(
+            structs.replace(order.withdrawn, reason=visibility.number(without(order.withdrawn.reason, known)))
+            if order.withdrawn is not None
+            else None
+        ),
+    )
+
+
+def _sent(sent: SentOrder, visibility: Visibility, known: Known) -> SentOrder:
+    return structs.replace(
+        sent,
+        fields={name: _field(name, field, visibility, known) for name, field in sent.fields.items()},
+        outcome=_outcome(sent.outcome, visibility, known) if sent.outcome is not None else None,
+    )
+
+
+def _outcome(outcome: CallOutcome, visibility: Visibility, known: Known) -> CallOutcome:
+    return structs.replace(
+        outcome,
+        answer=visibility.number(without(outcome.answer, known)),
+        target=visibility.number(without(outcome.target, known)),
+    )
+
+
+def _suggestion(one: OutcomeSuggestion, visibility: Visibility, known: Known) -> OutcomeSuggestion:
+    return OutcomeSuggestion(
+        _outcome(one.outcome, visibility, known),
+        one.confidence,
+        visibility.spoken(without(one.quote, known)),
     )
 
 
@@ -179,7 +216,9 @@ def known_of(order: Order, visibility: Visibility) -> Known:
 
 def _told_of(order: Order, name: str) -> list[FieldValue]:
     """All values of a field: the current one, then the offered alternatives."""
-    return [*([order.fields[name]] if name in order.fields else []), *order.offers.get(name, ())]
+    before = order.sent.fields if order.sent is not None else {}
+    held = [fields[name] for fields in (order.fields, before) if name in fields]
+    return [*held, *order.offers.get(name, ())]
 
 
 def field_text(name: str, text: str, visibility: Visibility, known: Known = ()) -> str:

@@ -13,6 +13,7 @@ from domain.figures import AgentFigures, QueueFigures
 from domain.hangup_causes import in_words
 from domain.history import CallSummary, OrderOfCall, text_of
 from domain.lines import Line
+from domain.outcomes import OUTCOMES, OutcomeKind
 from domain.queues import AgentStatus
 from domain.spans import LAST_INSTANT
 from gateway.export.cells import Cell, Column, Table
@@ -29,6 +30,7 @@ from gateway.export.words import (
     SCOPES,
     SHEETS,
     YES_NO,
+    Both,
     Words,
 )
 
@@ -56,8 +58,10 @@ class TableContext:
         field_labels: Mapping[str, str],
         agents: Mapping[str, str],
         words: Words,
+        outcomes: Sequence[OutcomeKind] = OUTCOMES,
     ) -> None:
         """Set up the tables. `timezone` is for what belongs to no line; `agents` maps ids to names."""
+        self._outcomes: Mapping[str, Both] = {one.id: (one.name, one.name_en) for one in outcomes}
         self._names = {line.id: line.name for line in lines}
         self._zones = {line.id: ZoneInfo(line.timezone) for line in lines}
         self._usual = ZoneInfo(timezone)
@@ -88,6 +92,11 @@ class TableContext:
         """Format an agent as `王芳(1001)`."""
         name = self._agents.get(agent or "")
         return f"{name}({agent})" if name else agent or ""
+
+    def outcome(self, kind: str | None) -> str:
+        """Return the name of a call's outcome; of one that is not configured any more, its id."""
+        named = self._outcomes.get(kind or "")
+        return self.words(named) if named is not None else kind or ""
 
     def listed(self, parts: Sequence[str]) -> str:
         """Join several values in one cell."""
@@ -121,6 +130,7 @@ def calls(context: TableContext) -> Table[CallSummary]:
             column("order_id", lambda one: one.order.id if one.order else "", 38),
             column("order_title", lambda one: one.order.title if one.order else "", 40),
             column("order_state", lambda one: of(ORDER_STATES, one.order.state) if one.order else "", 10),
+            column("outcome", lambda one: context.outcome(one.order.outcome) if one.order else "", 12),
         ],
     )
 
@@ -134,6 +144,7 @@ def orders(context: TableContext) -> Table[OrderOfCall]:
         column("submitted", lambda one: at(one.order.submitted_at, one.order.line), 20),
         column("delivered_at", lambda one: at(one.order.delivered_at, one.order.line), 20),
         column("state", lambda one: of(ORDER_STATES, one.order.state), 10),
+        column("outcome", lambda one: context.outcome(one.order.outcome_kind), 12),
         column("line", lambda one: context.line(one.order.line), 18),
         column("agent", lambda one: context.agent(one.call.agent) if one.call else "", 14),
         column("caller_number", lambda one: one.call.caller.number if one.call else "", 16),

@@ -86,6 +86,7 @@ HEADERS: Mapping[str, Both] = {
     "order_state": ("工单状态", "Order state"),
     "order_title": ("工单标题", "Order title"),
     "other": ("其他离队", "Left otherwise"),
+    "outcome": ("通话结果", "Outcome"),
     "paused_s": ("置忙(秒)", "Paused (s)"),
     "pbx": ("交换机", "PBX"),
     "pending": ("待投递", "Pending"),
@@ -143,6 +144,7 @@ ORDER_STATES: Mapping[OrderState, Both] = {
     OrderState.SUBMITTED: ("已提交", "Submitted"),
     OrderState.DELIVERED: ("已送达", "Delivered"),
     OrderState.DEAD: ("送达失败", "Not delivered"),
+    OrderState.DROPPED: ("未发送", "Not sent"),
 }
 DELIVERY_STATES: Mapping[str, Both] = {
     "pending": ("待送达", "Pending"),

@@ -6,6 +6,7 @@ from domain.facts import OrderChanged
 from domain.orders import Order
 from gateway.facts.bus import LocalBus
 from gateway.storage.orders import OrderRepository
+from workorders.ports import Change
 
 
 class DatabaseOrderWriter:
@@ -23,8 +24,13 @@ class DatabaseOrderWriter:
         bodies: Mapping[str, bytes] | None = None,
     ) -> bool:
         """Replace `before` by `after` if `before` is what the database holds, and tell it; whether it was."""
-        if not await self._orders.change(before, after, changed, bodies):
+        return await self.change_all([Change(before, after, tuple(changed), bodies or {})])
+
+    async def change_all(self, changes: Sequence[Change]) -> bool:
+        """Make all of these changes, of different orders, or none; whether they were made."""
+        if not await self._orders.change_all(changes):
             return False
-        # Its place in the journal it has already: the transaction wrote it.
-        self._bus.publish(OrderChanged(at=after.updated_at, order=after, changed=tuple(changed)))
+        # Their place in the journal they have already: the transaction wrote it.
+        for one in changes:
+            self._bus.publish(OrderChanged(at=one.after.updated_at, order=one.after, changed=one.changed))
         return True

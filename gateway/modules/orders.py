@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from fastapi import APIRouter
 
-from domain.facts import AnyFact, CallAnswered, UtteranceHeard
+from domain.facts import AgentChanged, AnyFact, CallAnswered, UtteranceHeard
 from domain.orders import Order
 from gateway.facts.bus import LocalBus
 from gateway.facts.consumers import Consumer
@@ -19,6 +19,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository
 from gateway.storage.unsaved_input import UnsavedInputRepository
+from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.auditing import note_into
 from gateway.web.routes import orders
@@ -69,11 +70,16 @@ class OrdersModule(Module):
         return await runtime.enter(LanguageModel(str(llm.url), llm.model, key=key, timeout_s=llm.timeout_s))
 
     def consumers(self) -> Mapping[type[AnyFact], Consumer]:
-        """A call that is answered begins a draft; every final utterance refills it."""
+        """An answered call begins a draft, every final utterance refills it; it leaves after wrap-up."""
         return {
             CallAnswered: self._orders.on_call_answered,
             UtteranceHeard: self._orders.on_utterance_heard,
+            AgentChanged: self._orders.conclusion.on_agent_changed,
         }
+
+    def jobs(self) -> Iterable[Job]:
+        """Send drafts whose time has come."""
+        return [Job("sending of orders", self._orders.conclusion.run)]
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/orders`."""
@@ -87,7 +93,11 @@ class OrdersModule(Module):
 def order_rules(settings: Settings) -> OrderRules:
     """What the configuration says of orders."""
     return OrderRules(
-        lines=tuple(LineRules(line.id, line.form, line.submit == "on_hangup") for line in settings.lines),
+        lines=tuple(
+            LineRules(line.id, line.form, line.submit == "on_hangup", line.send_after_s)
+            for line in settings.lines
+        ),
+        outcomes=settings.outcome_kinds,
         endpoints={endpoint.id: tuple(endpoint.lines) for endpoint in settings.workorders},
         related_days=settings.reference.related_days,
         ask_every_s=settings.llm.every_s,

@@ -72,7 +72,11 @@ class LineSettings(Section):
     form: Literal["general", "enterprise", "talent"] = "general"
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1677ff"
     submit: Literal["on_hangup", "agent"] = Field(
-        default="on_hangup", description="who submits the order: the gateway at hang-up, or the agent"
+        default="on_hangup", description="who submits the order: the gateway after the call, or the agent"
+    )
+    send_after_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=20.0,
+        description="so long after wrap-up an order leaves; until then it can be held back. 0: at hang-up",
     )
 
     @field_validator("overflow")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 import jmespath
 from pydantic import AfterValidator, AnyHttpUrl, Field, model_validator
 
-from gateway.settings.base import Identifier, SecretHolder, Section, shell
+from domain.outcomes import Detail, OutcomeKind, Sends
+from gateway.settings.base import Identifier, SecretHolder, Section, Text, shell
 
 
 class AsrSettings(SecretHolder):
@@ -78,6 +79,34 @@ class WorkOrderEndpoint(SecretHolder):
     @property
     def secret_variable(self) -> str:
         return f"HOTLINE_WORKORDERS_{shell(self.id)}_SECRET"
+
+
+class OutcomeSettings(Section):
+    """One more outcome of a call (通话结果) that agents can choose."""
+
+    id: Identifier
+    name: Text
+    name_en: str = Field(default="", max_length=40, description="empty: as name")
+    sends: Literal["order", "closed", "nothing"] = Field(
+        default="closed",
+        description="what leaves: an order to work on, a closed one, or nothing",
+    )
+    asks: list[Literal["answer", "target"]] = Field(
+        default_factory=list, description="what the agent can say beside it"
+    )
+    reasons: list[Identifier] = Field(default_factory=list, description="one of which must be chosen")
+
+    def model(self) -> OutcomeKind:
+        """Return the plain form used by the other packages."""
+        details = [Detail(one) for one in self.asks] + [Detail.REASON] * bool(self.reasons)
+        return OutcomeKind(
+            id=self.id,
+            name=self.name,
+            name_en=self.name_en or self.name,
+            sends=Sends(self.sends),
+            details=tuple(details),
+            reasons=tuple(self.reasons),
+        )
 
 
 class ReferenceSettings(Section):

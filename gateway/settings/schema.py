@@ -6,9 +6,16 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.outcomes import OUTCOMES, OutcomeKind
 from gateway.settings.agents import AgentSettings, AlarmSettings, DeskSettings, LineSettings, PrivacySettings
 from gateway.settings.base import zone
-from gateway.settings.orders import AsrSettings, LlmSettings, ReferenceSettings, WorkOrderEndpoint
+from gateway.settings.orders import (
+    AsrSettings,
+    LlmSettings,
+    OutcomeSettings,
+    ReferenceSettings,
+    WorkOrderEndpoint,
+)
 from gateway.settings.serving import (
     AgiSettings,
     AudioSocketSettings,
@@ -47,11 +54,17 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = OutboundSettings()
     asr: AsrSettings = AsrSettings()
     workorders: list[WorkOrderEndpoint] = Field(default_factory=list)
+    outcomes: list[OutcomeSettings] = Field(default_factory=list)
     reference: ReferenceSettings = ReferenceSettings()
     llm: LlmSettings = LlmSettings()
     alarms: list[AlarmSettings] = Field(default_factory=list)
     demo: DemoSettings = DemoSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def outcome_kinds(self) -> tuple[OutcomeKind, ...]:
+        """All outcomes that agents can choose, in order of the keys."""
+        return (*OUTCOMES, *(one.model() for one in self.outcomes))
 
     def _nobody_kept_idle(self) -> None:
         """Asterisk keeps agents for the weightier queue, even if its callers may not ring them yet."""
@@ -83,6 +96,7 @@ class Settings(BaseSettings):
             ("agents.phone", [phone for agent in self.agents for phone in agent.phones.values()]),
             ("alarms.id", [alarm.id for alarm in self.alarms]),
             ("workorders.id", [endpoint.id for endpoint in self.workorders]),
+            ("outcomes.id", [kind.id for kind in self.outcome_kinds]),
             ("lines.digit", [line.digit for line in self.lines if line.digit]),
             ("lines.numbers", [number for line in self.lines for number in line.numbers]),
         ):

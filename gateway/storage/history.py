@@ -183,6 +183,8 @@ class HistoryRepository:
             of_order.append(orders.c.line == wanted.line)
         if wanted.state is not None:
             of_order.append(orders.c.state == wanted.state.value)
+        if wanted.outcome is not None:
+            of_order.append(orders.c.outcome == wanted.outcome)
         of_call = self._takes_part(wanted.agent, wanted.own)
         if wanted.number:
             of_call.append(self._calls_from(wanted.number, visibility))

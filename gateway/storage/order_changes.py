@@ -47,6 +47,14 @@ class OrderChange(Struct, frozen=True):
     """Endpoint id → what is to be delivered to it."""
 
 
+Together = tuple[OrderChange, ...]
+"""Changes of different orders: all are made, or none."""
+
+
+class _NotHeldError(Exception):
+    """One of several changes does not apply: none is made."""
+
+
 class OrderChanges:
     """Takes changes from many at once and writes them, in the order in which they were asked for."""
 
@@ -55,13 +63,13 @@ class OrderChanges:
         self._ids = ids
         self._journal = Prepared(database, insert(journal), ["id", "at", "kind", "call_id", "data"])
         self._texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
-        self._waiting: deque[tuple[OrderChange, asyncio.Future[bool]]] = deque()
+        self._waiting: deque[tuple[Together, asyncio.Future[bool]]] = deque()
         self._writing: asyncio.Task[None] | None = None
 
-    async def submit(self, change: OrderChange) -> bool:
-        """Write it; whether the database held what it was to replace. Returns after the commit."""
+    async def submit(self, changes: Together) -> bool:
+        """Write them; whether the database held what they were to replace. Returns after the commit."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((change, done))
+        self._waiting.append((changes, done))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_waiting(), name="order changes")
         return await done
@@ -73,7 +81,7 @@ class OrderChanges:
                 results: Sequence[bool | Exception] = await self._write_together([one for one, _ in batch])
             except Exception as error:
                 # Of several, it is not known whose fault it is: each has its own try.
-                own = error if len(batch) == 1 else None
+                own = error if len(batch) == 1 and not isinstance(error, _NotHeldError) else None
                 results = [await self._write_alone(one, own) for one, _ in batch]
             for (_, done), result in zip(batch, results, strict=True):
                 if done.done():
@@ -83,20 +91,31 @@ class OrderChanges:
                 else:
                     done.set_result(result)
 
-    async def _write_together(self, batch: Sequence[OrderChange]) -> list[bool]:
+    async def _write_together(self, batch: Sequence[Together]) -> list[bool]:
+        """Write them in one transaction.
+
+        Raises:
+            _NotHeldError: only some changes of several that belong together apply. Nothing is written.
+        """
+        results: list[bool] = []
+        written: list[OrderChange] = []
         async with self._database.writing() as connection:
-            results = [await self._put(connection, change) for change in batch]
-            written = [change for change, put in zip(batch, results, strict=True) if put]
+            for changes in batch:
+                put = [await self._put(connection, change) for change in changes]
+                if any(put) and not all(put):
+                    raise _NotHeldError
+                results.append(all(put))
+                written += changes if all(put) else ()
             if written:
                 await self._put_beside(connection, written)
         return results
 
-    async def _write_alone(self, change: OrderChange, error: Exception | None) -> bool | Exception:
-        """Write one whose transaction failed with `error` (`None`: another's may have been the cause).
+    async def _write_alone(self, changes: Together, error: Exception | None) -> bool | Exception:
+        """Write what failed with `error` (`None`: another's may have been the cause).
 
         The transaction may have been committed all the same, and its answer lost.
         """
-        after = change.fact.order
+        after = changes[0].fact.order
         for pause in RETRY_S:
             if error is not None:
                 if pause is None or is_of_the_value(error) or isinstance(error, LeaseLostError):
@@ -105,9 +124,11 @@ class OrderChanges:
                 log.warning("order_write_failed", order=after.id, error=why)
                 await asyncio.sleep(pause)
             try:
-                if await self._holds(after):
+                if all([await self._holds(change.fact.order) for change in changes]):
                     return True
-                return (await self._write_together([change]))[0]
+                return (await self._write_together([changes]))[0]
+            except _NotHeldError:
+                return False
             except Exception as again:
                 error = again
         assert error is not None

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from domain.facts import OrderChanged
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
+from domain.outcomes import INVALID
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.order_changes import OrderChange, OrderChanges
 from gateway.storage.tables import calls, deliveries, orders
+from workorders.ports import Change
 
 
 class _Value(Struct):
@@ -60,11 +62,11 @@ class OrderRepository:
             return [msgspec.json.decode(data, type=Order) for data in await connection.scalars(query)]
 
     async def unsubmitted_orders(self, limit: int = 1000) -> list[UnsubmittedOrder]:
-        """Return drafts that were not submitted, newest first, with their call's agent and end."""
+        """Return drafts that somebody has to submit, newest first, with their call's agent and end."""
         query = (
             select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
             .join(calls, calls.c.id == orders.c.call_id)
-            .where(orders.c.state == OrderState.DRAFT.value)
+            .where(orders.c.state == OrderState.DRAFT.value, orders.c.send_at.is_(None))
             .order_by(orders.c.created_at.desc(), orders.c.id)
             .limit(limit)
         )
@@ -75,6 +77,8 @@ class OrderRepository:
         self, call_id: str, numbers: Sequence[str], matter: str | None, since: float, limit: int = 5
     ) -> list[RelatedOrder]:
         """Return earlier orders of the same caller, then of the same place and matter, newest first.
+
+        Not those of which nothing was sent.
 
         `numbers` are the ways the caller's number may be written.
         """
@@ -89,7 +93,12 @@ class OrderRepository:
             for reason, condition in wanted:
                 query = (
                     select(orders.c.data)
-                    .where(condition, orders.c.call_id != call_id, orders.c.created_at >= since)
+                    .where(
+                        condition,
+                        orders.c.call_id != call_id,
+                        orders.c.created_at >= since,
+                        orders.c.state != OrderState.DROPPED.value,
+                    )
                     .order_by(orders.c.created_at.desc(), orders.c.id)
                     .limit(limit)
                 )
@@ -110,7 +119,9 @@ class OrderRepository:
 
     async def places(self, since: float) -> list[tuple[str, str | None, str]]:
         """Return (town, village, category or "") of the orders created from `since` on that name a town."""
-        query = select(orders.c.data).where(orders.c.created_at >= since)
+        query = select(orders.c.data).where(
+            orders.c.created_at >= since, orders.c.outcome.is_distinct_from(INVALID)
+        )
         decode = msgspec.json.Decoder(_Placed).decode
         found: list[tuple[str, str | None, str]] = []
         async with self._database.reading() as connection:
@@ -137,11 +148,48 @@ class OrderRepository:
         `bodies` (endpoint id → the exact bytes) a delivery. `before=None`: the order must be new. A commit
         whose answer was lost is recognised: `True`, and nothing is written twice.
         """
-        fact = OrderChanged(at=after.updated_at, order=after, changed=tuple(changed))
-        return await self._changes.submit(OrderChange(before, fact, bodies or {}))
+        return await self.change_all([Change(before, after, tuple(changed), bodies or {})])
+
+    async def change_all(self, changes: Sequence[Change]) -> bool:
+        """The same for several orders at once: all of them are replaced, or none."""
+        return await self._changes.submit(
+            tuple(
+                OrderChange(
+                    one.before,
+                    OrderChanged(at=one.after.updated_at, order=one.after, changed=one.changed),
+                    one.bodies,
+                )
+                for one in changes
+            )
+        )
+
+    # -- drafts that are sent by themselves -----------------------------------------------------------------
+    async def due_drafts(self, at: float, never: float, limit: int = 100) -> list[Order]:
+        """Return drafts that are to be sent by `at`, or only after `never`, the longest due first."""
+        return await self._scheduled((orders.c.send_at <= at) | (orders.c.send_at > never), limit)
+
+    async def next_due_draft(self) -> float | None:
+        """Return when the next draft is to be sent, POSIX seconds; `None`: none is."""
+        async with self._database.reading() as connection:
+            due = await connection.scalar(select(func.min(orders.c.send_at)))
+        return None if due is None else float(due)
+
+    async def scheduled_of(self, agent: str, limit: int = 100) -> list[Order]:
+        """Return drafts of that agent's calls that are to be sent by themselves."""
+        own = select(calls.c.id).where(calls.c.agent == agent)
+        return await self._scheduled(orders.c.call_id.in_(own), limit)
+
+    async def _scheduled(self, condition: ColumnElement[bool], limit: int) -> list[Order]:
+        query = (
+            select(orders.c.data)
+            .where(orders.c.send_at.is_not(None), condition)
+            .order_by(orders.c.send_at, orders.c.id)
+            .limit(limit)
+        )
+        return [msgspec.json.decode(row.data, type=Order) for row in await self._database.rows(query)]
 
     async def unsettled(self) -> list[Order]:
-        """Submitted orders none of whose deliveries is pending: their state was left behind."""
+        """Return submitted orders none of whose deliveries is pending: their state was left behind."""
         waiting = select(deliveries.c.order_id).where(deliveries.c.state == "pending")
         known = select(deliveries.c.order_id)
         query = select(orders.c.data).where(
@@ -153,12 +201,13 @@ class OrderRepository:
     async def outcome_of(self, order_id: str) -> tuple[str, str | None, float]:
         """What became of an order's deliveries: (`delivered` or `dead`, the other system's number, when)."""
         query = (
-            select(deliveries.c.state, deliveries.c.external_id, deliveries.c.tried_at)
+            select(deliveries.c.endpoint, deliveries.c.state, deliveries.c.external_id, deliveries.c.tried_at)
             .where(deliveries.c.order_id == order_id)
-            .order_by(deliveries.c.delivered_at.desc())
+            .order_by(deliveries.c.revision, deliveries.c.delivered_at)
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        state = "dead" if any(row.state == "dead" for row in rows) else "delivered"
-        number = next((row.external_id for row in rows if row.external_id), None)
+        latest = {row.endpoint: row.state for row in rows}
+        state = "dead" if "dead" in latest.values() else "delivered"
+        number = next((row.external_id for row in reversed(rows) if row.external_id), None)
         return state, number, max((row.tried_at or 0.0 for row in rows), default=0.0)

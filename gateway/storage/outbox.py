@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, RowMapping, case, exists, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, case, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.deliveries import DeliveryView
@@ -118,10 +119,7 @@ class SqlOutbox:
                 external_id=external_id,
                 **values,
             )
-            waiting = select(func.count()).where(
-                deliveries.c.order_id == order_id, deliveries.c.state != "delivered"
-            )
-            if await connection.scalar(waiting):
+            if await connection.scalar(_lacking(order_id)):
                 return None
             return await self._set_state(connection, order_id, OrderState.DELIVERED, at, external_id)
 
@@ -142,6 +140,9 @@ class SqlOutbox:
             order_id, at = await self._settle(
                 connection, delivery_id, state="dead", status=status, **_failure(why)
             )
+            # What a later revision says, the endpoint may yet get.
+            if await connection.scalar(_lacking(order_id, "pending")):
+                return None
             return await self._set_state(connection, order_id, OrderState.DEAD, at, None)
 
     async def _settle(
@@ -254,6 +255,21 @@ class SqlOutbox:
         query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
         async with self._database.reading() as connection:
             return {state: int(count) for state, count in (await connection.execute(query)).all()}
+
+
+def _lacking(order_id: str, *states: str) -> Select[Any]:
+    """Count the endpoints that lack the order's latest revision; with `states`, those where it is so."""
+    later = deliveries.alias()
+    lacking = deliveries.c.state.in_(states) if states else deliveries.c.state != "delivered"
+    return select(func.count()).where(
+        deliveries.c.order_id == order_id,
+        lacking,
+        ~exists().where(
+            later.c.order_id == deliveries.c.order_id,
+            later.c.endpoint == deliveries.c.endpoint,
+            later.c.revision > deliveries.c.revision,
+        ),
+    )
 
 
 def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElement[float]:

@@ -11,7 +11,7 @@ from domain.calls import Call
 from domain.facts import AnyFact, call_id_of
 from domain.history import text_of
 from domain.numbers import national, told
-from domain.orders import Order
+from domain.orders import Order, OrderState
 from domain.search import searchable
 from gateway.storage.database import Database
 from gateway.storage.tables import call_texts, order_texts
@@ -56,6 +56,8 @@ def order_row(order: Order) -> dict[str, Any]:
         "revision": order.revision,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
+        "outcome": order.outcome_kind,
+        "send_at": order.send_at if order.state is OrderState.DRAFT else None,
         "matter": order.matter[:MAX_MATTER] if order.matter else None,
         "data": msgspec.json.encode(order).decode(),
     }

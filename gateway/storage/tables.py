@@ -192,10 +192,20 @@ orders = Table(
     Column("revision", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    # What became of the call (domain.outcomes), once known; and when a draft is sent by itself.
+    Column("outcome", String(64)),
+    Column("send_at", Double),
     # Place and category, if both are known: used to find earlier orders on the same matter.
     Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
     Index("ix_orders_created", "created_at", "id"),
+    # Those that wait to be sent, few among many.
+    Index(
+        "ix_orders_send",
+        "send_at",
+        sqlite_where=text("send_at IS NOT NULL"),
+        postgresql_where=text("send_at IS NOT NULL"),
+    ),
 )
 
 # Field input that is not (yet) valid: a reloaded desk shows it again.

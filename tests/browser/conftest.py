@@ -43,6 +43,8 @@ async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
     def edit(text: str) -> str:
         text = text.replace('submit = "on_hangup"', 'submit = "agent"')
+        # Where agents can think again; on the other lines orders leave at once.
+        text = text.replace('send_after_s = 0\nid = "yiqilai"', 'send_after_s = 6\nid = "yiqilai"')
         text = text.replace("wrap_up_s = 0 ", "wrap_up_s = 60 ").replace('login = "always"', 'login = "desk"')
         return f'{text}\n[outbound]\ncontact = "{contact}"\n[[outbound.allow]]\npatterns = ["{MOBILE}"]\n'
 

@@ -1,5 +1,8 @@
 """The orders of a gateway on a real database, without the gateway around them."""
 
+import time
+from collections.abc import Callable
+
 from domain.calls import Call, CallState, Conversation, Direction, Party, Side
 from domain.facts import AnyFact, UtteranceHeard
 from domain.transcripts import Utterance, utterance_id
@@ -24,7 +27,13 @@ AT = 1_780_000_000.0
 class OrdersOfProcess:
     """The orders of one gateway; several may share a database."""
 
-    def __init__(self, database: Database, journal: JournalWriter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        journal: JournalWriter,
+        rules: OrderRules = RULES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.bus = LocalBus()
         self.told: list[AnyFact] = []
         self.bus.listen(self.told.append)
@@ -33,12 +42,13 @@ class OrdersOfProcess:
         self.repository = OrderRepository(database, journal.ids)
         self.outbox = SqlOutbox(database, journal.ids)
         self.orders = OrderService(
-            RULES,
+            rules,
             Understanding(REFERENCE),
             self.facts,
             self.calls,
             self.repository,
             DatabaseOrderWriter(self.repository, self.bus),
+            clock,
         )
 
 

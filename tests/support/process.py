@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -69,12 +70,13 @@ class GatewayProcess:
         agi_peers: Sequence[int] = (),
         asr: str = "",
         http: str = "",
+        send_after_s: float = 0,
     ):
         """`softphones`: every agent's phone is a browser; the PBX's settings must say so too.
 
         `database`: the URL of one that is there already, in the newest schema. `data`: the data directory, if
         it is shared. `agi_peers`: the FastAGI ports of those that serve in turn. `asr`: another recogniser.
-        `http`: more lines of that section.
+        `http`: more lines of that section. `send_after_s`: of each line.
         """
         self.directory = directory
         self.web, self.stream = spare_tcp(), spare_tcp()
@@ -86,6 +88,8 @@ class GatewayProcess:
         shared = example.read_text(encoding="utf-8")
         # Lines and agents as shipped; everything else points at this test's parts.
         lines = shared[shared.index("# ---- lines") : shared.index("# ---- speech")]
+        lines = re.sub(r"^send_after_s = .*\n", "", lines, flags=re.MULTILINE)
+        lines = lines.replace("[[lines]]\n", f"[[lines]]\nsend_after_s = {send_after_s}\n")
         self.config = directory / "hotline.toml"
         text = CONFIG.format(
             data=data or directory / "data",

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from domain.calls import Call
 from domain.numbers import told, told_name
 from domain.orders import FieldValue, Order
+from domain.outcomes import OUTCOMES, CallOutcome, OutcomeKind, Sends
 from domain.spans import LAST_INSTANT, covered, elapsed
 from domain.transcripts import Utterance
 from workorders.forms import labels
@@ -26,9 +27,13 @@ class RecordingRef(Struct, frozen=True):
 
 
 def build_payload(
-    order: Order, call: Call, utterances: Sequence[Utterance], recordings: Sequence[RecordingRef]
+    order: Order,
+    call: Call,
+    utterances: Sequence[Utterance],
+    recordings: Sequence[RecordingRef],
+    kind: OutcomeKind = OUTCOMES[0],
 ) -> bytes:
-    """UTF-8 JSON. The same arguments give the same bytes."""
+    """UTF-8 JSON; `kind` is that of the order's outcome. The same arguments give the same bytes."""
     named = labels()
     known = [name for name in named if name in order.fields]
     others = sorted(set(order.fields) - set(known))
@@ -40,6 +45,14 @@ def build_payload(
         "id": order.id,
         "revision": order.revision,
         "line": order.line,
+        "status": _status(order, kind),
+        "changes": list(order.changes),
+        "withdrawn": (
+            {"at": instant(order.withdrawn.at), "by": order.withdrawn.by, "reason": order.withdrawn.reason}
+            if order.withdrawn is not None
+            else None
+        ),
+        "outcome": _outcome(order.outcome, kind) if order.outcome is not None else None,
         "created_at": instant(order.created_at),
         "submitted_at": instant(order.submitted_at),
         "call": {
@@ -77,6 +90,16 @@ def build_payload(
             for one in order.related
         ],
         "duplicate_of": order.duplicate_of,
+        "supplements": [
+            {
+                "call": one.call_id,
+                "at": instant(one.at),
+                "by": one.by,
+                "urges": one.urges,
+                "text": one.text,
+            }
+            for one in order.supplements
+        ],
         "transcript": [
             {
                 "id": said.id,
@@ -95,6 +118,26 @@ def build_payload(
         ],
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _status(order: Order, kind: OutcomeKind) -> str:
+    if order.withdrawn is not None:
+        return "withdrawn"
+    return "closed" if kind.sends is Sends.CLOSED else "open"
+
+
+def _outcome(outcome: CallOutcome, kind: OutcomeKind) -> dict[str, Any]:
+    """What became of the call; what its kind does not ask for is empty."""
+    return {
+        "kind": outcome.kind,
+        "label": kind.name,
+        "at": instant(outcome.at),
+        "by": outcome.by,
+        "answer": outcome.answer,
+        "article": outcome.article,
+        "target": outcome.target,
+        "reason": outcome.reason,
+    }
 
 
 def instant(at: float | None) -> str | None:

@@ -15,6 +15,7 @@ from gateway.web.access import Access
 from gateway.web.answers import found, json, problem
 from gateway.web.auditing import Note
 from gateway.web.patience import within
+from workorders.outcomes import OutcomeChoice
 
 Value = str | bool | list[str]
 MAX_UNSAVED = 4000
@@ -37,6 +38,34 @@ class DuplicateOf(BaseModel):
     order_id: str | None
 
 
+class Outcome(BaseModel):
+    kind: str
+    answer: str = ""
+    article: str = ""
+    target: str = ""
+    reason: str = ""
+    order_id: str = ""
+    urges: bool = False
+
+
+class Reason(BaseModel):
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class Concluding(Protocol):
+    """Port: outcomes of calls (`workorders.conclusion.Conclusion`)."""
+
+    async def choose(self, order_id: str, choice: OutcomeChoice, *, by: str) -> Order | None: ...
+
+    async def hold_back(self, order_id: str, *, by: str) -> Order | None: ...
+
+    async def correct(self, order_id: str, *, by: str) -> Order | None: ...
+
+    async def give_up(self, order_id: str, *, by: str) -> Order | None: ...
+
+    async def withdraw(self, order_id: str, reason: str, *, by: str) -> Order | None: ...
+
+
 class Orders(Protocol):
     """Port: work orders (`workorders.service.OrderService`)."""
 
@@ -53,6 +82,9 @@ class Orders(Protocol):
     async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None: ...
 
     async def submit(self, order_id: str, *, by: str) -> Order | None: ...
+
+    @property
+    def conclusion(self) -> Concluding: ...
 
 
 class UnsavedInput(Protocol):
@@ -128,6 +160,43 @@ def router(
         marked = await within(orders.mark_duplicate(order_id, body.order_id, by=who.username))
         await note(who, "order.mark_duplicate", {"order": order_id, "duplicate_of": body.order_id})
         return json(redact(found(marked, "order"), access.visibility(who)))
+
+    @routes.put("/{order_id}/outcome")
+    async def outcome(order_id: str, body: Outcome, who: Identity = who_is) -> Response:
+        own = await access.own_order(order_id, who)
+        if body.order_id and not _offered(own, body.order_id):
+            await access.own_order(body.order_id, who)
+        choice = OutcomeChoice(**body.model_dump())
+        chosen = await within(orders.conclusion.choose(order_id, choice, by=who.username))
+        named = {"order": order_id, "outcome": body.kind, "joined": body.order_id, "reason": body.reason}
+        await note(who, "order.outcome", {name: value for name, value in named.items() if value})
+        return json(redact(found(chosen, "order"), access.visibility(who)))
+
+    @routes.post("/{order_id}/hold_back")
+    async def hold_back(order_id: str, who: Identity = who_is) -> Response:
+        await access.own_order(order_id, who)
+        held = await within(orders.conclusion.hold_back(order_id, by=who.username))
+        return json(redact(found(held, "order"), access.visibility(who)))
+
+    @routes.post("/{order_id}/correction")
+    async def correct(order_id: str, who: Identity = who_is) -> Response:
+        await access.own_order(order_id, who)
+        opened = await within(orders.conclusion.correct(order_id, by=who.username))
+        await note(who, "order.correct", {"order": order_id})
+        return json(redact(found(opened, "order"), access.visibility(who)))
+
+    @routes.delete("/{order_id}/correction")
+    async def give_up(order_id: str, who: Identity = who_is) -> Response:
+        await access.own_order(order_id, who)
+        kept = await within(orders.conclusion.give_up(order_id, by=who.username))
+        return json(redact(found(kept, "order"), access.visibility(who)))
+
+    @routes.post("/{order_id}/withdraw")
+    async def withdraw(order_id: str, body: Reason, who: Identity = who_is) -> Response:
+        await access.own_order(order_id, who)
+        gone = await within(orders.conclusion.withdraw(order_id, body.reason, by=who.username))
+        await note(who, "order.withdraw", {"order": order_id, "reason": body.reason})
+        return json(redact(found(gone, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/submit")
     async def submit(order_id: str, who: Identity = who_is) -> Response:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from agents.accounts.identity import PERMISSIONS, Identity
 from agents.accounts.service import AccountService, LoginRefusedError, LoginThrottledError
 from domain.lines import Line
+from domain.outcomes import OUTCOMES, OutcomeKind
 from domain.phones import PhoneKind
 from domain.refusals import refusal
 from gateway.stream.server import COOKIE
@@ -36,6 +37,8 @@ class DeskProfile:
     """Order field name → what people call it, in the order in which a form shows them."""
     forms: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Form → its fields (`workorders.forms.Field`), as an agent fills them in."""
+    outcomes: Sequence[OutcomeKind] = OUTCOMES
+    """What can become of a call, in order of the keys."""
     pause_reasons: Sequence[str] = ()
     desk_login: bool = False
     """Agents log in to their queues at the desk; otherwise the configuration puts them in."""
@@ -64,6 +67,7 @@ def router(access: Access, accounts: AccountService, profile: DeskProfile, optio
             "lines": profile.lines,
             "field_labels": profile.field_labels,
             "forms": profile.forms,
+            "outcomes": profile.outcomes,
             "pause_reasons": profile.pause_reasons,
             "desk_login": profile.desk_login,
             "phones": profile.phones_of(who.agent_id),

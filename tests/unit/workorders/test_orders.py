@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.calls import Call, CallState, Conversation, Direction, EndReason, Party, Side
 from domain.orders import FieldValue, Method, Order, OrderState
+from domain.outcomes import CallOutcome
 from domain.transcripts import Utterance, utterance_id
 from tests.support.dialogues import CALLER_ID, REFERENCE, dialogue
 from workorders import filling
@@ -197,7 +198,7 @@ def test_what_the_agent_typed_is_never_overwritten(
 
 
 def test_a_submitted_order_is_closed_to_the_extraction() -> None:
-    order = filling.submitted(filling.new_order(call(), "12345", 1.0), 2.0)
+    order = filling.submitted(filling.new_order(call(), "12345", 1.0), CallOutcome("order", 2.0), 2.0)
     assert filling.refill(order, {"town": FieldValue("刘桥镇", 1.0, Method.RULE)}, 3.0) == (order, ())
     delivered = filling.with_state(order, OrderState.DELIVERED, 4.0, external_id="GD1")
     assert (delivered.delivered_at, delivered.external_id) == (4.0, "GD1")
@@ -208,7 +209,9 @@ def test_the_payload_is_complete_and_deterministic() -> None:
     order, _ = filling.refill(
         filling.new_order(call(), "12345", 105.5), fields("您贵姓？", "我姓季。"), 110.0
     )
-    order = filling.submitted(filling.marked_duplicate(order, "0" * 36, 160.0), 161.0)
+    order = filling.submitted(
+        filling.marked_duplicate(order, "0" * 36, 160.0), CallOutcome("order", 161.0), 161.0
+    )
     recording = RecordingRef(sha256="0" * 64, duration=59.0, path="2026/01/01/x.wav")
     body = build_payload(order, call(), said, [recording])
     assert body == build_payload(order, call(), said, [recording])

@@ -36,6 +36,16 @@ export interface Line {
   readonly connection_target: number
 }
 
+/** What can become of a call. */
+export interface OutcomeKind {
+  readonly id: string
+  readonly name: string
+  readonly name_en: string
+  readonly sends: 'order' | 'closed' | 'nothing'
+  readonly details?: readonly ('answer' | 'target' | 'reason' | 'order')[]
+  readonly reasons?: readonly string[]
+}
+
 export interface FormField {
   readonly name: string
   readonly label: string
@@ -70,6 +80,7 @@ export interface Session {
   readonly lines: readonly Line[]
   readonly field_labels: Readonly<Record<string, string>>
   readonly forms: Readonly<Record<string, readonly FormField[]>>
+  readonly outcomes?: readonly OutcomeKind[]
   readonly pause_reasons: readonly string[]
   /** Agents log in and out at the desk. */
   readonly desk_login: boolean

@@ -8,6 +8,7 @@ import { onScopeDispose, shallowReactive, shallowRef, watch, type Ref, type Shal
 import { ApiError, type ApiClient } from '@/api/client.ts'
 import type { FormField } from '@/api/types.ts'
 import { whyOf } from '@/common/refusal.ts'
+import type { OutcomeChoice } from '@/desk/outcome.ts'
 import type { FieldValue, Order } from '@/stream/frames.ts'
 
 export type Typed = string | boolean
@@ -48,6 +49,11 @@ export interface OrderForm {
   readonly flush: () => Promise<boolean>
   readonly submit: () => Promise<boolean>
   readonly markDuplicate: (of: string | null) => Promise<boolean>
+  readonly choose: (outcome: OutcomeChoice, id: string) => Promise<boolean>
+  readonly holdBack: () => Promise<boolean>
+  readonly correct: () => Promise<boolean>
+  readonly giveUp: () => Promise<boolean>
+  readonly withdraw: (reason: string) => Promise<boolean>
 }
 
 /** `took`: told the order as the gateway answers it. */
@@ -232,7 +238,34 @@ export function useOrderForm(
     return asked(() => api.post(`/orders/${about}/duplicate_of`, { order_id: of }))
   }
 
-  return { entries, submitting, problem, type, flush, submit, markDuplicate }
+  /** What became of the call: told at once, with what was typed before. */
+  async function choose(outcome: OutcomeChoice, id: string): Promise<boolean> {
+    if (about === id) await flush()
+    return asked(() => api.put(`/orders/${id}/outcome`, outcome))
+  }
+
+  function holdBack(): Promise<boolean> {
+    return asked(() => api.post(`/orders/${about}/hold_back`))
+  }
+
+  /** An order that has left: open it again, give that up, or withdraw it. */
+  function correct(): Promise<boolean> {
+    return asked(() => api.post(`/orders/${about}/correction`))
+  }
+  async function giveUp(): Promise<boolean> {
+    const id = about
+    await flush()
+    if (!(await asked(() => api.delete<Order>(`/orders/${id}/correction`)))) return false
+    if (about === id) entries.clear()
+    return true
+  }
+  function withdraw(reason: string): Promise<boolean> {
+    return asked(() => api.post(`/orders/${about}/withdraw`, { reason }))
+  }
+
+  return {
+    entries, submitting, problem, type, flush, submit, markDuplicate, choose, holdBack, correct, giveUp, withdraw,
+  }
 }
 
 /** How sure a value is, in three steps. */

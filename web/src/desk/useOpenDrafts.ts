@@ -21,8 +21,10 @@ export function useOpenDrafts(): Readonly<ShallowRef<readonly OrderSummary[]>> {
       const page = await api.get<{ items: readonly OrderSummary[] }>('/history/orders', {
         state: 'draft', agent: mine.id, limit: MOST,
       })
-      // Passed on to a colleague, or still talked about: not (yet) mine to send off.
-      drafts.value = page.items.filter((one) => one.agent === mine.id && !(mine.live && one.call_id === mine.call?.id))
+      // Passed on to a colleague, still talked about, or leaving by itself: not (yet) mine to send off.
+      drafts.value = page.items.filter(
+        (one) => one.agent === mine.id && !one.send_at && !(mine.live && one.call_id === mine.call?.id),
+      )
     } catch {
       // They are asked for again soon; what is known stays in sight.
     }
@@ -30,7 +32,7 @@ export function useOpenDrafts(): Readonly<ShallowRef<readonly OrderSummary[]>> {
   const timer = setInterval(() => void ask(), EVERY_MS)
   onScopeDispose(() => clearInterval(timer))
   watch(
-    () => [live.ready, mine.live, mine.order?.id, mine.order?.state] as const,
+    () => [live.ready, mine.live, mine.order?.id, mine.order?.state, !mine.order?.send_at] as const,
     ([ready]) => void (ready && ask()),
     { immediate: true },
   )

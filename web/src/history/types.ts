@@ -24,7 +24,12 @@ export interface CallSummary {
   readonly held: number
   readonly transfers: number
   readonly recorded: boolean
-  readonly order: { readonly id: string; readonly title: string; readonly state: OrderState } | null
+  readonly order: {
+    readonly id: string
+    readonly title: string
+    readonly state: OrderState
+    readonly outcome: string | null
+  } | null
 }
 
 export interface OrderSummary {
@@ -32,6 +37,8 @@ export interface OrderSummary {
   readonly call_id: string
   readonly line: string
   readonly state: OrderState
+  /** Id of the outcome of its call; null: not yet known. */
+  readonly outcome: string | null
   readonly created_at: number
   readonly submitted_at: number | null
   readonly delivered_at: number | null
@@ -42,6 +49,8 @@ export interface OrderSummary {
   readonly category: string
   readonly town: string
   readonly unit: string
+  /** When a draft leaves by itself; null: an agent has to send it. */
+  readonly send_at?: number | null
   readonly urgent: boolean
 }
 

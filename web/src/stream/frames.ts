@@ -245,9 +245,17 @@ export interface Order {
   readonly related?: readonly RelatedOrder[]
   readonly duplicate_of?: string | null
   readonly knowledge?: readonly KnowledgeHit[]
+  readonly outcome?: CallOutcome | null
+  readonly suggested?: OutcomeSuggestion | null
+  readonly send_at?: number | null
+  readonly held_back?: boolean
+  readonly supplements?: readonly Supplement[]
+  readonly sent?: SentOrder | null
+  readonly changes?: readonly string[]
+  readonly withdrawn?: Withdrawal | null
 }
 
-export type OrderState = "dead" | "delivered" | "draft" | "submitted"
+export type OrderState = "dead" | "delivered" | "draft" | "dropped" | "submitted"
 
 export interface FieldValue {
   readonly value: unknown
@@ -280,6 +288,44 @@ export interface KnowledgeHit {
   readonly title: string
   readonly score: number
   readonly passage: string
+}
+
+export interface CallOutcome {
+  readonly kind: string
+  readonly at: number
+  readonly by?: string
+  readonly answer?: string
+  readonly article?: string
+  readonly target?: string
+  readonly reason?: string
+  readonly order_id?: string
+  readonly urges?: boolean
+}
+
+export interface OutcomeSuggestion {
+  readonly outcome: CallOutcome
+  readonly confidence: number
+  readonly quote?: string
+}
+
+export interface Supplement {
+  readonly call_id: string
+  readonly at: number
+  readonly by: string
+  readonly urges: boolean
+  readonly text: string
+}
+
+export interface SentOrder {
+  readonly state: OrderState
+  readonly fields: Readonly<Record<string, FieldValue>>
+  readonly outcome: CallOutcome | null
+}
+
+export interface Withdrawal {
+  readonly at: number
+  readonly by: string
+  readonly reason: string
 }
 
 export interface PbxItem {

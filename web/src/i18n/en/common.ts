@@ -46,5 +46,10 @@ export default {
     paused: 'paused',
     unreachable: 'phone unreachable',
   },
-  orderState: { draft: 'draft', submitted: 'being delivered', delivered: 'delivered', dead: 'not delivered' },
+  outcome: 'Outcome',
+  outcomeDetail: { answer: 'Answer', target: 'Handed over to', reason: 'Reason' },
+  supplement: 'Supplement',
+  urged: 'Urged on',
+  outcomeReasons: { nuisance: 'nuisance', silent: 'silent', misdialled: 'wrong number' },
+  orderState: { draft: 'draft', submitted: 'being delivered', delivered: 'delivered', dead: 'not delivered', dropped: 'not sent' },
 } satisfies Shape<typeof zh>

@@ -19,6 +19,8 @@ export default {
     cancel: 'Cancel the consultation',
     pickUp: 'Pick up who has waited longest',
     originate: 'Call',
+    holdBack: 'hold the order back',
+    correct: 'correct an order that has left',
     submit: 'Submit the order',
     phone: 'Change phone (browser, desk)',
   },

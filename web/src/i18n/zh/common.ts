@@ -43,5 +43,10 @@ export default {
     paused: '小休',
     unreachable: '话机离线',
   },
-  orderState: { draft: '填写中', submitted: '投递中', delivered: '已投递', dead: '投递失败' },
+  outcome: '通话结果',
+  outcomeDetail: { answer: '答复要点', target: '转接对象', reason: '原因' },
+  supplement: '补充',
+  urged: '催办',
+  outcomeReasons: { nuisance: '骚扰', silent: '静默', misdialled: '错拨' },
+  orderState: { draft: '填写中', submitted: '投递中', delivered: '已投递', dead: '投递失败', dropped: '未发送' },
 }

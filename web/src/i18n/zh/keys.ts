@@ -17,6 +17,8 @@ export default {
     cancel: '取消咨询',
     pickUp: '接起等候最久的来电',
     originate: '外呼',
+    holdBack: '暂不发出工单',
+    correct: '更正已发出的工单',
     submit: '提交工单',
     phone: '更换话机（浏览器 / 桌面）',
   },

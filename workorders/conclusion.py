@@ -1,0 +1,322 @@
+"""How a call's order is concluded: the outcome of the call, and the moment at which the order leaves.
+
+After wrap-up an order waits for some seconds (`send_after_s` of its line) in which the agent can think again:
+change it, choose another outcome, or hold it back. When it leaves stands in the database; a gateway that
+starts again sends what has become due meanwhile.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from domain.calls import Call
+from domain.facts import AgentChanged
+from domain.orders import Order, OrderState, Withdrawal
+from domain.outcomes import ORDER, CallOutcome
+from workorders import filling
+from workorders.delivery.payload import RecordingRef
+from workorders.drafting import CallDraft, Drafting, Edit
+from workorders.errors import OrderRefusedError
+from workorders.outcomes import MAX_WORDS, OutcomeChoice, checked
+from workorders.ports import CallReader, OrderStore
+from workorders.rules import OrderRules
+from workorders.submission import Submission, references
+
+log = structlog.get_logger(__name__)
+
+IDLE_S = 30.0
+"""The longest pause between two looks for drafts that are due."""
+SHORTEST_S = 0.5
+LONGEST_WAIT_S = 21_600.0
+"""No draft waits longer: one that is to be sent later was dated before the clock was set back."""
+
+
+class Conclusion:
+    """Outcomes of calls, and the sending of their orders."""
+
+    def __init__(
+        self,
+        rules: OrderRules,
+        drafting: Drafting,
+        submission: Submission,
+        calls: CallReader,
+        orders: OrderStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._rules = rules
+        self._drafting = drafting
+        self._submission = submission
+        self._calls = calls
+        self._orders = orders
+        self._clock = clock
+        self._wrap_ups: dict[str, float] = {}
+        """Agent → when wrap-up ends, of those who are in it."""
+        self._wake = asyncio.Event()
+
+    # -- what agents do ----------------------------------------------------------------------------------
+    async def choose(self, order_id: str, choice: OutcomeChoice, *, by: str) -> Order | None:
+        """Say what became of the order's call; after the call, the order leaves with it.
+
+        Returns the order as it is then; `None`: no such order.
+
+        Raises:
+            OrderRefusedError: already submitted (409); no such outcome, or a detail of it is wrong (422).
+        """
+        outcome = checked(self._rules.outcomes, choice, by=by, at=self._clock())
+        if outcome.order_id:
+            await self._check_target(order_id, outcome)
+        async with self._drafting.editing(order_id) as draft:
+            if draft is None:
+                return None
+            call, order = draft.begun()
+            window = self._rules.line(order.line).send_after_s
+
+            def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+                still_draft(order)
+                chosen = filling.with_outcome(order, outcome, outcome.at)
+                if call.ended_at is None or not window:
+                    return chosen, ()
+                return filling.scheduled(chosen, self._leaves_at(call, window), outcome.at), ()
+
+            order = await self._drafting.change(draft, edit)
+            log.info("outcome_chosen", order=order_id, by=by, outcome=outcome.kind)
+        self._wake.set()
+        if window or call.ended_at is None:
+            return order
+        return await self.submit(order, call, by=by)
+
+    async def send(self, order_id: str, *, by: str) -> Order | None:
+        """Let the order leave, as a work order unless another outcome was chosen. `None`: no such order.
+
+        Raises:
+            OrderRefusedError: it has left.
+        """
+        async with self._drafting.editing(order_id) as draft:
+            if draft is None:
+                return None
+            call, order = draft.begun()
+            window = self._rules.line(order.line).send_after_s
+            if window:
+                order = await self._drafting.change(draft, self._let_go(call, window, by))
+        self._wake.set()
+        log.info("order_sent_off", order=order_id, by=by)
+        return order if window else await self.submit(order, call, by=by)
+
+    def _let_go(self, call: Call, window: float, by: str) -> Edit:
+        """The order leaves by itself: once the call is over, if it is not."""
+
+        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+            still_draft(order)
+            now = self._clock()
+            if order.outcome is None:
+                order = filling.with_outcome(order, CallOutcome(kind=ORDER, at=now, by=by), now)
+            if call.ended_at is not None:
+                order = filling.scheduled(order, self._leaves_at(call, window), now)
+            return order, ()
+
+        return edit
+
+    async def hold_back(self, order_id: str, *, by: str) -> Order | None:
+        """Keep the draft from leaving by itself. `None`: no such order.
+
+        Raises:
+            OrderRefusedError: it has left.
+        """
+
+        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+            still_draft(order)
+            return filling.held_back(order, self._clock()), ()
+
+        return await self._changed(order_id, edit, "order_held_back", by)
+
+    # -- once it has left --------------------------------------------------------------------------------
+    async def correct(self, order_id: str, *, by: str) -> Order | None:
+        """Open an order that has left again, to be corrected and sent anew. `None`: no such order.
+
+        Raises:
+            OrderRefusedError: it has not left, nothing of it was sent, or it was withdrawn.
+        """
+
+        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+            if order.sent is not None:
+                return order, ()
+            has_left(order)
+            return filling.reopened(order, self._clock()), ()
+
+        return await self._changed(order_id, edit, "order_reopened", by)
+
+    async def give_up(self, order_id: str, *, by: str) -> Order | None:
+        """Give up a correction: the order is again as it left. `None`: no such order."""
+        return await self._sent_anew(order_id, lambda order: filling.restored(order, self._clock()), by)
+
+    async def withdraw(self, order_id: str, reason: str, *, by: str) -> Order | None:
+        """Withdraw an order that has left: the receiver is told as its next revision. `None`: no such order.
+
+        Raises:
+            OrderRefusedError: it has not left, nothing of it was sent, or it was withdrawn already.
+        """
+        withdrawal = Withdrawal(self._clock(), by, reason.strip()[:MAX_WORDS])
+
+        def withdrawn(order: Order) -> Order:
+            has_left(order)
+            return filling.withdrawn(order, withdrawal, withdrawal.at)
+
+        return await self._sent_anew(order_id, withdrawn, by)
+
+    async def _sent_anew(self, order_id: str, become: Callable[[Order], Order], by: str) -> Order | None:
+        """Change an order that has left; it goes out as it is then, where it is to."""
+        async with self._drafting.editing(order_id) as draft:
+            while draft is not None:
+                _, order = draft.begun()
+                after = become(order)
+                if after == order or await self._submission.replace(order, after):
+                    draft.order = after
+                    log.info("order_sent_anew", order=order_id, by=by, changes=after.changes)
+                    return after
+                await self._drafting.reread(draft)
+        return None
+
+    async def _changed(self, order_id: str, edit: Edit, event: str, by: str) -> Order | None:
+        async with self._drafting.editing(order_id) as draft:
+            if draft is None:
+                return None
+            after = await self._drafting.change(draft, edit)
+            log.info(event, order=order_id, by=by)
+            return after
+
+    async def _check_target(self, order_id: str, outcome: CallOutcome) -> None:
+        target = await self._orders.get_order(outcome.order_id)
+        if target is None:
+            raise OrderRefusedError("order_unknown", status=422, order=outcome.order_id)
+        if target.id == order_id:
+            raise OrderRefusedError("order_itself", status=422)
+        if target.state is OrderState.DROPPED:
+            raise OrderRefusedError("order_dropped", status=422, order=target.id)
+        if target.withdrawn is not None:
+            raise OrderRefusedError("order_withdrawn", status=422)
+
+    # -- after the call ----------------------------------------------------------------------------------
+    async def after_call(self, draft: CallDraft, recordings: Sequence[RecordingRef]) -> Order:
+        """Send the order of a call that is over, or say when it leaves, unless an agent has to send it.
+
+        May be called again: an order that was held back stays so.
+        """
+        async with draft.lock:
+            await self._drafting.reread(draft)
+            call, order = draft.begun()
+            line = self._rules.line(order.line)
+            if not (line.submit_on_hangup or order.outcome is not None) or order.held_back:
+                return order
+            if line.send_after_s and order.state is OrderState.DRAFT:
+                order = await self._drafting.change(draft, self._schedule(call, line.send_after_s))
+                self._wake.set()
+                return order
+        return await self.submit(order, call, recordings)
+
+    def _schedule(self, call: Call, window: float) -> Edit:
+        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+            if order.send_at is not None or order.held_back:
+                return order, ()
+            return filling.scheduled(order, self._leaves_at(call, window), self._clock()), ()
+
+        return edit
+
+    def _leaves_at(self, call: Call, window: float) -> float:
+        return max(self._clock(), self._wrap_ups.get(call.agent or "", 0.0)) + window
+
+    async def on_agent_changed(self, fact: AgentChanged) -> None:
+        """Wrap-up begins, is extended, or is over: the order of its call leaves so much later."""
+        agent, until = fact.agent.id, fact.agent.wrap_up_until
+        if self._wrap_ups.get(agent) == until:
+            return
+        if until is None:
+            del self._wrap_ups[agent]
+        else:
+            self._wrap_ups[agent] = until
+        # Wrap-up is that of the agent's last call.
+        waiting = await self._orders.scheduled_of(agent)
+        if waiting:
+            await self._move(max(waiting, key=lambda order: order.created_at))
+
+    async def _move(self, order: Order) -> None:
+        async with self._drafting.editing(order.id) as draft:
+            if draft is None:
+                return
+            call = draft.begun()[0]
+            window = self._rules.line(order.line).send_after_s
+
+            def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+                if order.send_at is None:
+                    return order, ()
+                return filling.scheduled(order, self._leaves_at(call, window), self._clock()), ()
+
+            await self._drafting.change(draft, edit)
+        self._wake.set()
+
+    # -- sending -----------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Send what becomes due, until cancelled."""
+        while True:
+            self._wake.clear()
+            await self.send_due()
+            due = await self._orders.next_due_draft()
+            pause = IDLE_S if due is None else min(IDLE_S, max(SHORTEST_S, due - self._clock()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def send_due(self) -> int:
+        """Send the drafts whose time has come; how many. One that cannot be sent keeps no other from it."""
+        now, sent = self._clock(), 0
+        for order in await self._orders.due_drafts(now, now + LONGEST_WAIT_S):
+            try:
+                sent += await self._send(order)
+            except Exception:
+                log.exception("order_not_sent", order=order.id)
+        return sent
+
+    async def _send(self, order: Order) -> bool:
+        call = await self._calls.get_call(order.call_id)
+        if call is None:
+            raise LookupError(f"call {order.call_id} is not there")
+        taken = await self._calls.list_recordings(call.id)
+        # Was it changed since it was read, it may not be due any more: the next look tells.
+        sent = await self._submission.submit(order, call, references(taken))
+        if sent is not None:
+            self._drafting.replace(sent)
+        return sent is not None
+
+    async def submit(
+        self, order: Order, call: Call, recordings: Sequence[RecordingRef] | None = None, by: str = ""
+    ) -> Order:
+        """Submit the order as it is now; one that is no draft any more is left alone.
+
+        `recordings`: those of the call, where they are known. `by`: who asks for it.
+        """
+        if recordings is None:
+            recordings = references(await self._calls.list_recordings(call.id))
+        while order.state is OrderState.DRAFT:
+            sent = await self._submission.submit(order, call, recordings, by)
+            if sent is not None:
+                self._drafting.replace(sent)
+                return sent
+            # It was changed since it was read: what is sent must be what the database holds.
+            order = await self._orders.get_order(order.id) or order
+        return order
+
+
+def still_draft(order: Order) -> None:
+    """Raises OrderRefusedError: the order has been submitted."""
+    if order.state is not OrderState.DRAFT:
+        raise OrderRefusedError("order_submitted", code="submitted")
+
+
+def has_left(order: Order) -> None:
+    """Raises OrderRefusedError: the order has not left, nothing of it was sent, or it was withdrawn."""
+    if order.withdrawn is not None:
+        raise OrderRefusedError("order_withdrawn")
+    if order.submitted_at is None:
+        raise OrderRefusedError("order_not_sent")
