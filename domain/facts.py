@@ -11,6 +11,7 @@ from msgspec import Struct
 from domain.alarms import Alarm
 from domain.calls import Call, MissedReason, TransferType
 from domain.figures import AgentFigures, QueueFigures
+from domain.order_status import OrderStatus
 from domain.orders import Alert, Order
 from domain.queues import AgentStatus, Queue, QueueEntry
 from domain.recogniser import Recogniser
@@ -184,6 +185,15 @@ class OrderChanged(Fact, frozen=True, kw_only=True):
     """Names of the fields that changed; empty when only the state did."""
 
 
+class OrderStatusTold(Fact, frozen=True, kw_only=True):
+    """A work-order system told what became of an order."""
+
+    call_id: str
+    """The call that the order was made of."""
+    line: str
+    status: OrderStatus
+
+
 class LifeSafetyAlert(Fact, frozen=True, kw_only=True):
     """Danger to life was heard on a call; reported once per call."""
 
@@ -239,6 +249,7 @@ AnyFact = (
     | UtteranceHeard
     | RecogniserChanged
     | OrderChanged
+    | OrderStatusTold
     | LifeSafetyAlert
     | AlarmChanged
     | FactRejected
@@ -280,6 +291,8 @@ def call_id_of(fact: AnyFact) -> str | None:
         return fact.utterance.call_id
     if isinstance(fact, OrderChanged):
         return fact.order.call_id
+    if isinstance(fact, OrderStatusTold):
+        return fact.call_id
     if isinstance(fact, LifeSafetyAlert):
         return fact.alert.call_id
     return None

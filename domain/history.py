@@ -17,6 +17,7 @@ from domain.calls import (
     Party,
 )
 from domain.numbers import told, told_name
+from domain.order_status import OrderStatus, Step
 from domain.orders import Order, OrderState
 from domain.spans import covered, elapsed
 
@@ -56,6 +57,8 @@ class OrderFilter(Struct, frozen=True):
     state: OrderState | None = None
     outcome: str | None = None
     """Id of the outcome of the order's call."""
+    step: Step | None = None
+    """The latest step that a work-order system told."""
     category: str | None = None
     """First-level category."""
     town: str | None = None
@@ -141,6 +144,8 @@ class OrderSummary(Struct, frozen=True):
     urgent: bool
     send_at: float | None = None
     """When a draft is sent by itself; `None`: an agent has to."""
+    status: OrderStatus | None = None
+    """The latest that a work-order system told of it."""
 
 
 class OrderOfCall(Struct, frozen=True):
@@ -148,6 +153,8 @@ class OrderOfCall(Struct, frozen=True):
 
     order: Order
     call: Call | None
+    status: OrderStatus | None = None
+    """The latest that a work-order system told of the order."""
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -216,6 +223,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         unit=text_of(order, "unit"),
         urgent=urgent is not None and urgent.value is True,
         send_at=order.send_at,
+        status=both.status,
     )
 
 

@@ -117,6 +117,19 @@ ORDERS = {
     "order_submitted": "the order has been submitted; it can no longer be changed here",
     "order_unknown": "no order {order}",
 }
+STATUS = {
+    "sender_unknown": (
+        "not a message of this work-order system: sign it according to Standard Webhooks with the endpoint's"
+        " secret, and send it within five minutes"
+    ),
+    "status_id_reused": "this webhook-id was used for another message; give each message its own",
+    "status_no_json": "send a JSON object",
+    "status_no_order": "name the order: `order` (ours) or `external_id` (yours)",
+    "status_order_unknown": "no order {order}",
+    "status_replayed": "this message was received before; sign it anew to tell it again",
+    "status_time": "{place}: {value} is no time; write RFC 3339, or POSIX seconds",
+    "status_unknown": "no step is called {status}: add it to words of [workorders.inbound]",
+}
 HTTP = {
     "app_file_unknown": "no such file",
     "app_not_built": (
@@ -149,7 +162,7 @@ HTTP = {
     "words_hidden": "your role may not read transcripts: leave out q",
     "too_large": "send at most {most} bytes, with Content-Length",
 }
-REFUSALS = {**COMMANDS, **ACCOUNTS, **ORDERS, **HTTP}
+REFUSALS = {**COMMANDS, **ACCOUNTS, **ORDERS, **STATUS, **HTTP}
 
 
 def refusal(reason: str, /, **params: Any) -> Message:

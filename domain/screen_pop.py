@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from domain.order_status import OrderStatus
+
 
 class Level(StrEnum):
     """How the contacts directory classifies a number."""
@@ -80,6 +82,9 @@ class PopOrder(Struct, frozen=True):
     category: str = ""
     town: str = ""
     external_id: str | None = None
+    outcome: str | None = None
+    status: OrderStatus | None = None
+    """What its work-order system told of it last."""
 
 
 class PopAlert(Struct, frozen=True):

@@ -20,6 +20,7 @@ from gateway.modules.figures import FiguresModule
 from gateway.modules.history import HistoryModule
 from gateway.modules.ivr import IvrModule
 from gateway.modules.journal import JournalModule
+from gateway.modules.order_status import OrderStatusModule
 from gateway.modules.orders import OrdersModule
 from gateway.modules.post_call import PostCallModule
 from gateway.modules.recogniser import RecogniserModule
@@ -51,6 +52,7 @@ MODULES: tuple[type[Module], ...] = (
     StreamModule,  # what the screens show, live
     OrdersModule,  # work orders: drafted, filled in, submitted
     DeliveryModule,  # orders reach the work-order systems
+    OrderStatusModule,  # and what becomes of them comes back
     RecogniserModule,  # the speech engine, and live audio coming in
     IvrModule,  # FastAGI: greeting, choice of line
     TelephonyModule,  # PBX links, call and queue state, agents' timers

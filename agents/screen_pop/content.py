@@ -1,11 +1,13 @@
 """Builds the content of a screen-pop from what was looked up. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from domain.calls import Call
 from domain.numbers import told, told_name
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.screen_pop import (
     AlertKind,
@@ -28,6 +30,14 @@ IVR_LABELS = {"menu": "按键菜单"}
 """Display labels of IVR variables; others are shown by name."""
 
 
+class EarlierCall(NamedTuple):
+    """A call from the same number, what was made of it, and what its work-order system told of that last."""
+
+    call: Call
+    order: Order | None
+    status: OrderStatus | None = None
+
+
 class Known(Struct, frozen=True):
     """What was looked up about a caller."""
 
@@ -35,7 +45,7 @@ class Known(Struct, frozen=True):
     carrier: str = ""
     contact: Contact | None = None
     enterprise: PopEnterprise | None = None
-    earlier: Sequence[tuple[Call, Order | None]] = ()
+    earlier: Sequence[EarlierCall] = ()
     """Earlier calls from the same number, newest first, without the current one."""
     recent: int = 0
     """How many of them began within `PopRules.repeat_days`."""
@@ -53,8 +63,10 @@ class PopRules(Struct, frozen=True):
 
 def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility = WHOLE) -> ScreenPop:
     """Build the screen-pop for a call, masked according to `visibility`."""
-    earlier = [(redact(one, visibility), redact(order, visibility)) for one, order in known.earlier]
-    orders = [order for _, order in earlier if order is not None]
+    earlier = [
+        EarlierCall(redact(call, visibility), redact(order, visibility), redact(status, visibility))
+        for call, order, status in known.earlier
+    ]
     contact = redact(known.contact, visibility)
     return ScreenPop(
         call_id=call.id,
@@ -67,8 +79,8 @@ def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility
         person=contact,
         enterprise=known.enterprise,
         ivr=tuple(_entry(name, visibility.number(value), rules) for name, value in call.ivr.items()),
-        calls=tuple(_call(one, order) for one, order in earlier[:SHOWN]),
-        orders=tuple(_order(order) for order in orders[:SHOWN]),
+        calls=tuple(_call(one.call, one.order) for one in earlier[:SHOWN]),
+        orders=tuple([_order(one.order, one.status) for one in earlier if one.order is not None][:SHOWN]),
         alerts=tuple(_alerts(contact, known.recent, rules)),
     )
 
@@ -91,7 +103,7 @@ def _call(call: Call, order: Order | None) -> PopCall:
     )
 
 
-def _order(order: Order) -> PopOrder:
+def _order(order: Order, status: OrderStatus | None) -> PopOrder:
     return PopOrder(
         id=order.id,
         created_at=order.created_at,
@@ -101,6 +113,8 @@ def _order(order: Order) -> PopOrder:
         category=_text(order, "category"),
         town=_text(order, "town"),
         external_id=order.external_id,
+        outcome=order.outcome_kind,
+        status=status,
     )
 
 

@@ -8,10 +8,9 @@ import phonenumbers
 from phonenumbers import carrier, geocoder
 
 from agents.accounts.identity import Role
-from agents.screen_pop.content import Known, PopRules, screen_pop
+from agents.screen_pop.content import EarlierCall, Known, PopRules, screen_pop
 from domain.calls import Call, Direction
 from domain.numbers import forms, national
-from domain.orders import Order
 from domain.screen_pop import Contact, PopEnterprise, ScreenPop
 from domain.visibility.policy import Privacy
 
@@ -23,9 +22,7 @@ EARLIER = 20
 class Callers(Protocol):
     """Port: earlier calls of a number (`gateway.storage.callers`)."""
 
-    async def earlier(
-        self, numbers: Sequence[str], but: str, limit: int = 20
-    ) -> list[tuple[Call, Order | None]]: ...
+    async def earlier(self, numbers: Sequence[str], but: str, limit: int = 20) -> list[EarlierCall]: ...
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int: ...
 
@@ -63,7 +60,7 @@ class ScreenPopService:
         place, by = belongs(number)
         earlier = await self._callers.earlier(same, call.id, EARLIER)
         if len(earlier) < EARLIER:
-            recent = sum(one.started_at >= since for one, _ in earlier)
+            recent = sum(one.call.started_at >= since for one in earlier)
         else:
             recent = await self._callers.count_since(same, call.id, since)
         contact = self._contacts.get(number)
@@ -76,13 +73,11 @@ class ScreenPopService:
             recent=recent,
         )
 
-    def _enterprise(
-        self, contact: Contact | None, earlier: Sequence[tuple[Call, Order | None]]
-    ) -> PopEnterprise | None:
+    def _enterprise(self, contact: Contact | None, earlier: Sequence[EarlierCall]) -> PopEnterprise | None:
         """The contact's own organisation, else the enterprise of the latest order that names a known one."""
         if contact is not None and (found := self._enterprises.get(contact.organisation)):
             return found
-        named = (order.fields.get("enterprise") for _, order in earlier if order is not None)
+        named = (one.order.fields.get("enterprise") for one in earlier if one.order is not None)
         known = (self._enterprises.get(str(field.value)) for field in named if field is not None)
         return next((one for one in known if one is not None), None)
 

@@ -17,6 +17,7 @@ from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
 from domain.history import OrderOfCall
 from domain.messages import Message
+from domain.order_status import OrderStatus
 from domain.orders import Alert, FieldValue, Order, SentOrder
 from domain.outcomes import CallOutcome, OutcomeSuggestion
 from domain.queues import Queue
@@ -177,6 +178,12 @@ def _sent(sent: SentOrder, visibility: Visibility, known: Known) -> SentOrder:
     )
 
 
+@_redact.register
+def _(status: OrderStatus, visibility: Visibility) -> OrderStatus:
+    # Officials are named; of what they write, only numbers can be told.
+    return structs.replace(status, text=visibility.number(status.text))
+
+
 def _outcome(outcome: CallOutcome, visibility: Visibility, known: Known) -> CallOutcome:
     return structs.replace(
         outcome,
@@ -195,7 +202,9 @@ def _suggestion(one: OutcomeSuggestion, visibility: Visibility, known: Known) ->
 
 @_redact.register
 def _(both: OrderOfCall, visibility: Visibility) -> OrderOfCall:
-    return OrderOfCall(redact(both.order, visibility), redact(both.call, visibility))
+    return OrderOfCall(
+        redact(both.order, visibility), redact(both.call, visibility), redact(both.status, visibility)
+    )
 
 
 def known_of(order: Order, visibility: Visibility) -> Known:

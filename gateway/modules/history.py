@@ -10,6 +10,7 @@ from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
+from gateway.storage.order_status import OrderStatusRepository
 from gateway.web.access import Access
 from gateway.web.exports import Exporter
 from gateway.web.routes import audit, calls, exports, history
@@ -20,19 +21,20 @@ class HistoryModule(Module):
     """Finds calls and orders, and exports them."""
 
     name = "history"
-    needs = (Database, CallRepository, OrderService, CommandRepository)
+    needs = (Database, CallRepository, OrderService, OrderStatusRepository, CommandRepository)
 
     async def open(self, runtime: Runtime) -> None:
         """All of it is read from the database."""
         self._history = HistoryRepository(runtime.get(Database))
         self._calls = runtime.get(CallRepository)
         self._orders = runtime.get(OrderService)
+        self._statuses = runtime.get(OrderStatusRepository)
         self._audit = runtime.get(CommandRepository)
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/calls`, `/history` and `/audit`."""
         return [
-            calls.router(access, self._calls, self._orders.order_of_call),
+            calls.router(access, self._calls, self._orders.order_of_call, self._statuses.timeline),
             history.router(access, self._history),
             audit.router(access, self._audit),
         ]

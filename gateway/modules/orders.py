@@ -17,6 +17,7 @@ from gateway.settings import Settings
 from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
+from gateway.storage.order_status import OrderStatusRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.supervision import Job
@@ -38,7 +39,15 @@ class OrdersModule(Module):
     """The order service, fed with what is said on calls."""
 
     name = "orders"
-    needs = (Database, FactRecorder, CallRepository, OrderRepository, CommandRepository, Reference)
+    needs = (
+        Database,
+        FactRecorder,
+        CallRepository,
+        OrderRepository,
+        OrderStatusRepository,
+        CommandRepository,
+        Reference,
+    )
 
     async def open(self, runtime: Runtime) -> None:
         """Provide the `OrderService`."""
@@ -59,6 +68,7 @@ class OrdersModule(Module):
             DatabaseOrderWriter(runtime.get(OrderRepository), runtime.get(LocalBus)),
         )
         self._unsaved = UnsavedInputRepository(runtime.get(Database))
+        self._statuses = runtime.get(OrderStatusRepository)
         self._audit = runtime.get(CommandRepository)
         runtime.provide(self._orders)
 
@@ -84,7 +94,7 @@ class OrdersModule(Module):
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/orders`."""
         note = note_into(self._audit)
-        return [orders.router(access, self._orders, self._unsaved, self._field_names, note)]
+        return [orders.router(access, self._orders, self._unsaved, self._statuses, self._field_names, note)]
 
     def _field_names(self, order: Order) -> Collection[str]:
         return {field.name for field in FORMS.get(self._rules.line(order.line).form, ())}

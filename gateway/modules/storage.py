@@ -19,6 +19,7 @@ from gateway.storage.command_log import CommandRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.journal_reader import JournalReader
 from gateway.storage.leases import session_of
+from gateway.storage.order_status import OrderStatusRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pbx_watch import PbxWatchRepository
@@ -59,6 +60,7 @@ class StorageModule(Module):
         ids = self._journal.ids
         runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
         runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
+        runtime.provide(OrderStatusRepository(database, ids))
         runtime.provide(PbxWatchRepository(database), JournalReader(database), CheckpointRepository(database))
 
     def _on_rejected(self, fact: AnyFact, why: str) -> None:

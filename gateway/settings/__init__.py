@@ -11,7 +11,13 @@ from gateway.settings.agents import (
 )
 from gateway.settings.base import SecretHolder
 from gateway.settings.load import SettingsError, load_settings, masked
-from gateway.settings.orders import AsrSettings, LlmSettings, ReferenceSettings, WorkOrderEndpoint
+from gateway.settings.orders import (
+    AsrSettings,
+    InboundSettings,
+    LlmSettings,
+    ReferenceSettings,
+    WorkOrderEndpoint,
+)
 from gateway.settings.schema import Settings
 from gateway.settings.serving import (
     AgiSettings,
@@ -36,6 +42,7 @@ __all__ = [
     "DemoSettings",
     "DeskSettings",
     "HttpSettings",
+    "InboundSettings",
     "JournalSettings",
     "LineSettings",
     "LlmSettings",

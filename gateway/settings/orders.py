@@ -1,11 +1,13 @@
 """Speech recognition, extraction, and delivery of work orders."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import jmespath
-from pydantic import AfterValidator, AnyHttpUrl, Field, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, field_validator, model_validator
 
+from domain.order_status import Step
 from domain.outcomes import Detail, OutcomeKind, Sends
 from gateway.settings.base import Identifier, SecretHolder, Section, Text, shell
 
@@ -59,6 +61,23 @@ def _jmespath(expression: str) -> str:
     return expression
 
 
+class InboundSettings(Section):
+    """How a work-order system's messages about its orders are read; by default they are written as ours."""
+
+    places: dict[
+        Literal["order", "number", "status", "at", "unit", "person", "deadline", "text"],
+        Annotated[str, AfterValidator(_jmespath)],
+    ] = Field(default_factory=dict, description="where each stands in the message (JMESPath)")
+    words: dict[str, Step] = Field(default_factory=dict, description="the system's words → our steps")
+
+    @field_validator("words")
+    @classmethod
+    def _told_apart(cls, words: dict[str, Step]) -> dict[str, Step]:
+        if twice := [word for word, count in Counter(map(str.casefold, words)).items() if count > 1]:
+            raise ValueError(f"{', '.join(twice)} is given twice; capitals do not count")
+        return words
+
+
 class WorkOrderEndpoint(SecretHolder):
     """A work-order system. `secret` signs its deliveries (Standard Webhooks)."""
 
@@ -75,6 +94,7 @@ class WorkOrderEndpoint(SecretHolder):
     success_if: Annotated[str, AfterValidator(_jmespath)] = Field(
         default="", description="JMESPath that must be true of the JSON reply; empty: HTTP 2xx is enough"
     )
+    inbound: InboundSettings = InboundSettings()
 
     @property
     def secret_variable(self) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import bindparam, func, select
 
+from agents.screen_pop.content import EarlierCall
 from domain.calls import Call
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.tables import calls, orders
 
 # Made once: each screen-pop asks, and to make such a statement takes longer than to answer it.
 EARLIER = (
-    select(calls.c.data, orders.c.data.label("order_data"))
+    select(calls.c.data, orders.c.data.label("order_data"), orders.c.status)
     .outerjoin(orders, orders.c.call_id == calls.c.id)
     .where(calls.c.caller_number.in_(bindparam("numbers", expanding=True)), calls.c.id != bindparam("but"))
     .order_by(calls.c.started_at.desc(), calls.c.id)
@@ -26,15 +28,14 @@ class CallerRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def earlier(
-        self, numbers: Sequence[str], but: str, limit: int = 20
-    ) -> list[tuple[Call, Order | None]]:
+    async def earlier(self, numbers: Sequence[str], but: str, limit: int = 20) -> list[EarlierCall]:
         """Return calls from these numbers with their orders, newest first, except the call `but`."""
         asked = {"numbers": list(numbers), "but": but, "most": limit}
         return [
-            (
+            EarlierCall(
                 msgspec.json.decode(row.data, type=Call),
                 None if row.order_data is None else msgspec.json.decode(row.order_data, type=Order),
+                None if row.status is None else msgspec.json.decode(row.status, type=OrderStatus),
             )
             for row in await self._database.rows(EARLIER, asked)
         ]

@@ -29,6 +29,7 @@ from domain.history import (
     summary_of,
 )
 from domain.numbers import forms, parts
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.visibility.policy import WHOLE, Visibility
 from domain.visibility.redact import redact
@@ -185,6 +186,8 @@ class HistoryRepository:
             of_order.append(orders.c.state == wanted.state.value)
         if wanted.outcome is not None:
             of_order.append(orders.c.outcome == wanted.outcome)
+        if wanted.step is not None:
+            of_order.append(orders.c.step == wanted.step.value)
         of_call = self._takes_part(wanted.agent, wanted.own)
         if wanted.number:
             of_call.append(self._calls_from(wanted.number, visibility))
@@ -298,7 +301,7 @@ class HistoryRepository:
     async def _read_orders(self, keys: Sequence[Key], visibility: Visibility) -> list[OrderOfCall]:
         identities = [identity for _, identity in keys]
         query = (
-            select(orders.c.id, orders.c.data, calls.c.data.label("call_data"))
+            select(orders.c.id, orders.c.data, orders.c.status, calls.c.data.label("call_data"))
             .outerjoin(calls, calls.c.id == orders.c.call_id)
             .where(orders.c.id.in_(identities))
         )
@@ -310,6 +313,7 @@ class HistoryRepository:
                 None
                 if rows[identity].call_data is None
                 else redact(_call(rows[identity].call_data), visibility),
+                redact(_status(rows[identity].status), visibility),
             )
             for identity in identities
             if identity in rows
@@ -318,6 +322,10 @@ class HistoryRepository:
 
 def _call(data: str) -> Call:
     return msgspec.json.decode(data, type=Call)
+
+
+def _status(data: str | None) -> OrderStatus | None:
+    return None if data is None else msgspec.json.decode(data, type=OrderStatus)
 
 
 def _order(data: str | None) -> Order | None:

@@ -195,6 +195,12 @@ orders = Table(
     # What became of the call (domain.outcomes), once known; and when a draft is sent by itself.
     Column("outcome", String(64)),
     Column("send_at", Double),
+    # The latest that a work-order system told of it: the step, when it happened, all of it; and until when
+    # the order is to be dealt with.
+    Column("step", String(20)),
+    Column("step_at", Double),
+    Column("status", Text),
+    Column("deadline", Double),
     # Place and category, if both are known: used to find earlier orders on the same matter.
     Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
@@ -206,6 +212,29 @@ orders = Table(
         sqlite_where=text("send_at IS NOT NULL"),
         postgresql_where=text("send_at IS NOT NULL"),
     ),
+    Index(
+        "ix_orders_deadline",
+        "deadline",
+        sqlite_where=text("deadline IS NOT NULL"),
+        postgresql_where=text("deadline IS NOT NULL"),
+    ),
+)
+
+# What work-order systems told of orders: the mirror's timeline. The latest of each order stands on it, too.
+order_statuses = Table(
+    "order_statuses",
+    metadata,
+    # <endpoint>/<the message's id>: a message told twice is one.
+    Column("id", outside(300), primary_key=True),
+    Column("order_id", String(36), ForeignKey("orders.id"), nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    # When it was signed last, and the SHA-256 of its body: who repeats it without the secret is found out.
+    Column("stamp", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_order_statuses_order", "order_id", "at"),
 )
 
 # Field input that is not (yet) valid: a reloaded desk shows it again.
@@ -247,6 +276,13 @@ deliveries = Table(
     Index("ix_deliveries_created", "created_at", "id"),
     Index("uq_deliveries_key", "endpoint", "key", unique=True),
     Index("ix_deliveries_due", "state", "next_attempt_at"),
+    Index(
+        "ix_deliveries_number",
+        "endpoint",
+        "external_id",
+        sqlite_where=text("external_id IS NOT NULL"),
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
     Index("ix_deliveries_order", "order_id", "endpoint", "revision"),
 )
 

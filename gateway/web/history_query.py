@@ -10,6 +10,7 @@ from msgspec import structs
 from agents.accounts.identity import Identity, Permission
 from domain.calls import EndReason
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
+from domain.order_status import Step
 from domain.orders import OrderState
 from domain.search import terms
 from domain.visibility.policy import Visibility
@@ -77,6 +78,7 @@ class OrderQuery:
         number: Number = None,
         state: OrderState | None = None,
         outcome: Name = None,
+        step: Step | None = None,
         category: Name = None,
         town: Name = None,
         unit: Name = None,
@@ -90,6 +92,7 @@ class OrderQuery:
             number=number or None,
             state=state,
             outcome=outcome or None,
+            step=step,
             category=category or None,
             town=town or None,
             unit=unit or None,

@@ -181,7 +181,7 @@ async def test_a_forgotten_order_is_found_and_sent_off(desk_stage: BrowserStage,
         forgotten = await one_call(page, "13900139001")
         await one_call(page, "13900139002")
         # The newest order is on the desk; the one before it is a click away.
-        await page.locator("[data-open-drafts]").click()
+        await page.locator("[data-open-drafts=drafts]").click()
         drafts = page.locator(".open-drafts li")
         await expect(page.locator(f"[data-draft='{forgotten}']")).to_be_visible()
         left = await drafts.count()

@@ -1,6 +1,7 @@
 """The end of a call at the desk: one key for what became of it, and a moment to think again."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,8 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.pbx import ami, pressed
 from tests.support.sip.phones import SipCaller
-from tests.support.stage import BrowserStage, accessibility, phone_ready
+from tests.support.stage import SECRET, BrowserStage, accessibility, phone_ready
+from tests.support.statuses import signed
 
 pytestmark = [
     pytest.mark.asterisk,
@@ -80,8 +82,20 @@ async def test_the_outcome_of_a_call_and_a_second_thought(desk_stage: BrowserSta
         assert (corrected["id"], corrected["changes"]) == (answered["id"], ["title"])
         assert corrected["revision"] > answered["revision"]
 
+        # What becomes of it comes back, and the citizen's next call shows it.
+        told = {"order": answered["id"], "status": "签收", "unit": "区住建局", "deadline": time.time() + 7200}
+        headers, body = signed(SECRET, told)
+        answer = await page.request.post(
+            f"{desk_stage.url}/api/v1/inbound/main/status", data=body, headers=headers
+        )
+        assert answer.status == 200
+
         # The same citizen once more: the call adds to that order.
         async with talking(desk_stage, page) as caller:
+            status = page.locator("[data-pop] [data-step=signed]")
+            await expect(status).to_contain_text("区住建局 签收")
+            await expect(status.locator("[data-due=soon]")).to_be_visible()
+            assert await accessibility(page) == []
             await page.keyboard.press("Alt+6")
             joins = page.locator(f"[data-join='{answered['id']}']")
             await expect(joins).to_be_visible(timeout=20_000)
@@ -108,6 +122,18 @@ async def test_the_outcome_of_a_call_and_a_second_thought(desk_stage: BrowserSta
             await caller.hang_up()
         await expect(form.locator("[data-order-state=dropped]")).to_be_visible(timeout=40_000)
         assert len(received) == count
+
+        # Sent back with its reason, it is on the desk of who wrote it.
+        told = {"order": answered["id"], "status": "退单", "unit": "区住建局", "text": "不属于本单位职责"}
+        headers, body = signed(SECRET, told)
+        await page.request.post(f"{desk_stage.url}/api/v1/inbound/main/status", data=body, headers=headers)
+        await page.reload()
+        await page.locator("[data-open-drafts=returned]").click()
+        back = page.locator(f"[data-draft='{answered['id']}']")
+        await expect(back).to_contain_text("不属于本单位职责")
+        assert await accessibility(page) == []
+        await back.click()
+        await expect(page.locator("[data-action=correct]")).to_be_visible()
 
         # History finds calls by it.
         await page.goto(f"{desk_stage.url}/history?tab=orders&outcome=answered")

@@ -56,9 +56,11 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def at_the_desk(path: Path, url: str) -> AsyncIterator[tuple[Runtime, Supervisor, str]]:
-    async with run_gateway(settings(path, url)) as gateway:
-        await gateway.accounts.create_account("ban", PASSWORD, Role.SUPERVISOR)
+async def at_the_desk(path: Path, url: str, **changes: Any) -> AsyncIterator[tuple[Runtime, Supervisor, str]]:
+    """`changes` to the gateway's settings."""
+    async with run_gateway(settings(path, url).model_copy(update=changes)) as gateway:
+        if "ban" not in {one.username for one in await gateway.accounts.list_accounts()}:
+            await gateway.accounts.create_account("ban", PASSWORD, Role.SUPERVISOR)
         signed_in = await gateway.accounts.login("ban", PASSWORD, "here")
         fact = CallAnswered(at=CALL.started_at, call=CALL, agent="1001", channel="PJSIP/1001-1", waited=1.0)
         gateway.get(FactRecorder).record(fact)

@@ -12,6 +12,7 @@ from agents.accounts.service import AccountService
 from domain.audit import AuditEntry
 from domain.calls import Call
 from domain.lines import Line
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.visibility.policy import OPEN, Privacy
 from gateway.export.tables import TableContext
@@ -48,6 +49,9 @@ from gateway.web.routes.session import DeskProfile
 
 class Nothing:
     """Stands for what a test has none of: no drafts, no recordings, an audit that is not kept."""
+
+    async def timeline(self, order_id: str) -> list[OrderStatus]:
+        return []
 
     async def get_unsaved(self, _: str) -> dict[str, str]:
         return {}
@@ -169,11 +173,11 @@ def _routers(of: WebServices, access: Access, options: WebOptions) -> list[APIRo
     order_of_call: Any = getattr(of.orders, "order_of_call", None)
     routers = [
         accounts.router(access, of.accounts, note),
-        calls.router(access, _Calls(of.calls, of.audio), order_of_call),
+        calls.router(access, _Calls(of.calls, of.audio), order_of_call, Nothing().timeline),
         deliveries.router(access, of.deliveries),
         described.router(access),
         operation.router(access, of.checks, of.registry, check_timeout_s=of.check_timeout_s),
-        orders.router(access, of.orders, of.drafts or Nothing(), field_names, note),
+        orders.router(access, of.orders, of.drafts or Nothing(), Nothing(), field_names, note),
         session.router(access, of.accounts, profile, options),
         welcome.router(of.demo_accounts),
     ]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from agents.accounts.identity import Identity, Permission
 from domain.calls import Call
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.recordings import StoredRecording
 from domain.transcripts import Utterance
@@ -40,7 +41,11 @@ OrderOf = Callable[[str], Awaitable[Order | None]]
 """The order of the call of that id as it is now; `None`: it has none."""
 
 
-def router(access: Access, calls: CallReader, order_of_call: OrderOf) -> APIRouter:
+TimelineOf = Callable[[str], Awaitable[Sequence[OrderStatus]]]
+"""What work-order systems told of the order of that id, as it happened."""
+
+
+def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_of: TimelineOf) -> APIRouter:
     """`/calls`."""
     routes = APIRouter(prefix="/api/v1/calls")
     who_is = Depends(access.signed_in)
@@ -57,12 +62,15 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf) -> APIRout
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
-        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), order."""
+        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its order,
+        and what became of that.
+        """
         call = await access.own_call(call_id, who)
         kept = await calls.list_recordings(call_id)
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await calls.list_utterances(call_id)
         order = await order_of_call(call_id)
+        statuses = await timeline_of(order.id) if order is not None else ()
         visibility = access.visibility(who)
         return json(
             {
@@ -70,6 +78,7 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf) -> APIRout
                 "utterances": [redact(one, visibility) for one in said],
                 "recordings": recordings,
                 "order": redact(order, visibility),
+                "statuses": [redact(one, visibility) for one in statuses],
             }
         )
 

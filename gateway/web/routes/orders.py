@@ -1,6 +1,6 @@
 """Work orders: read, filled in, kept while typing, marked as duplicates, sent off."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from agents.accounts.identity import Identity
+from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.refusals import refusal
 from domain.visibility.redact import redact, redact_unsaved, typed
@@ -103,8 +104,21 @@ FieldNames = Callable[[Order], Collection[str]]
 """The names of the fields on the form of an order."""
 
 
+class Timelines(Protocol):
+    """Port: what work-order systems told of orders."""
+
+    async def timeline(self, order_id: str) -> Sequence[OrderStatus]:
+        """As it happened."""
+        ...
+
+
 def router(
-    access: Access, orders: Orders, unsaved: UnsavedInput, field_names: FieldNames, note: Note
+    access: Access,
+    orders: Orders,
+    unsaved: UnsavedInput,
+    timelines: Timelines,
+    field_names: FieldNames,
+    note: Note,
 ) -> APIRouter:
     """`/orders`."""
     routes = APIRouter(prefix="/api/v1/orders")
@@ -115,7 +129,11 @@ def router(
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
         known: dict[str, Any] = msgspec.to_builtins(redact(own, visibility))
         return json(
-            {**known, "unsaved": redact_unsaved(own, await unsaved.get_unsaved(order_id), visibility)}
+            {
+                **known,
+                "unsaved": redact_unsaved(own, await unsaved.get_unsaved(order_id), visibility),
+                "statuses": [redact(one, visibility) for one in await timelines.timeline(order_id)],
+            }
         )
 
     @routes.patch("/{order_id}/fields")

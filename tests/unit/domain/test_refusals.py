@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Formatter
 
 from domain.delivery_failures import FAILURES
-from domain.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS
+from domain.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS, STATUS
 from gateway.doctor.findings import DETAIL, FIX, WHAT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,6 +20,7 @@ GIVEN = {
     "AgentStateError": (0, REFUSALS),
     "OrderRefusedError": (0, REFUSALS),
     "FieldError": (0, REFUSALS),
+    "StatusRefusedError": (0, REFUSALS),
     "AccountError": (0, REFUSALS),
     "LoginRefusedError": (0, REFUSALS),
     "failure": (0, FAILURES),
@@ -61,4 +62,4 @@ def test_every_reason_has_a_sentence_and_its_parameters() -> None:
 
 
 def test_no_code_has_two_sentences() -> None:
-    assert len(REFUSALS) == len(COMMANDS) + len(ACCOUNTS) + len(ORDERS) + len(HTTP)
+    assert len(REFUSALS) == len(COMMANDS) + len(ACCOUNTS) + len(ORDERS) + len(STATUS) + len(HTTP)

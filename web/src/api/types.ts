@@ -36,6 +36,26 @@ export interface Line {
   readonly connection_target: number
 }
 
+/** The steps of an order's way through its work-order system. */
+export type Step =
+  | 'accepted' | 'dispatched' | 'signed' | 'handled' | 'answered' | 'closed' | 'visited' | 'archived'
+  | 'returned' | 'extended' | 'redone' | 'urged' | 'supervised' | 'consulted'
+
+/** What a work-order system told of an order. Instants are POSIX seconds. */
+export interface OrderStatus {
+  readonly id: string
+  readonly order_id: string
+  readonly endpoint: string
+  readonly step: Step
+  readonly at: number
+  readonly received_at: number
+  readonly unit?: string
+  readonly person?: string
+  readonly deadline?: number | null
+  readonly text?: string
+  readonly word?: string
+}
+
 /** What can become of a call. */
 export interface OutcomeKind {
   readonly id: string

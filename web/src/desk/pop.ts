@@ -3,6 +3,7 @@
 import { shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
 import { api } from '@/api/client.ts'
+import type { OrderStatus } from '@/api/types.ts'
 import { whyOf } from '@/common/refusal.ts'
 
 export interface PopAlert {
@@ -36,6 +37,8 @@ export interface ScreenPop {
     readonly category?: string
     readonly town?: string
     readonly external_id: string | null
+    readonly outcome?: string | null
+    readonly status?: OrderStatus | null
   }[]
   readonly alerts: readonly PopAlert[]
 }

@@ -7,7 +7,7 @@ export type Tab = 'calls' | 'orders'
 
 const COMMON = ['q', 'from', 'to', 'line', 'agent', 'number'] as const
 const OF_CALLS = ['end_reason'] as const
-const OF_ORDERS = ['state', 'outcome', 'category', 'town', 'unit'] as const
+const OF_ORDERS = ['state', 'outcome', 'step', 'category', 'town', 'unit'] as const
 
 export type Filter = (typeof COMMON)[number] | (typeof OF_CALLS)[number] | (typeof OF_ORDERS)[number]
 /** What is asked for; what is empty does not filter. `from` and `to` are days, both included. */

@@ -1,5 +1,6 @@
 // What `/history`, `/calls/{id}` and `/recordings` answer (docs/history.md). Instants are POSIX seconds, spans seconds.
 
+import type { OrderStatus } from '@/api/types.ts'
 import type { Call, CallSource, CallState, Direction, EndedBy, EndReason, Order, OrderState, Party, Utterance } from '@/stream/frames.ts'
 
 export interface CallSummary {
@@ -49,6 +50,8 @@ export interface OrderSummary {
   readonly category: string
   readonly town: string
   readonly unit: string
+  /** The latest that a work-order system told of it. */
+  readonly status?: OrderStatus | null
   /** When a draft leaves by itself; null: an agent has to send it. */
   readonly send_at?: number | null
   readonly urgent: boolean
@@ -71,6 +74,8 @@ export interface Heard {
   readonly utterances: readonly Utterance[]
   readonly recordings: readonly Track[]
   readonly order: Order | null
+  /** What became of the order, as it happened. */
+  readonly statuses?: readonly OrderStatus[]
 }
 
 /** The loudest sample of each span, 0..1. */

@@ -164,7 +164,8 @@ async def test_history_is_filtered_paged_and_ones_own(house: House) -> None:
     assert numbers(page) == ["3", "2"]
     rest = await ban.found(f"history/calls?limit=2&before={quote(page['next'])}")
     assert (numbers(rest), rest["next"]) == (["1"], None)
-    assert rest["items"][0]["order"] == {"id": order(the_calls()[0], 1).id, "title": SPOKEN, "state": "draft", "outcome": None}
+    shown = {"id": order(the_calls()[0], 1).id, "title": SPOKEN, "state": "draft", "outcome": None}
+    assert rest["items"][0]["order"] == shown
     for path, found in {
         "calls?q=" + quote("路灯"): ["1"],
         f"calls?from={WINTER + 1}&to={WINTER + 2}": ["2"],

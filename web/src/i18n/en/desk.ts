@@ -33,6 +33,7 @@ const en: Shape<typeof zh> = {
   knowledge: 'Knowledge base',
   offer: 'Take: {value}',
   openDrafts: 'Orders not sent off ({count})',
+  returned: 'Orders sent back ({count})',
   openDraftsLater: 'to be opened after the call',
   noOrder: 'The order fills itself here once you answer',
   submit: 'Submit',

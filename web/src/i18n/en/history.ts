@@ -34,7 +34,7 @@ export default {
     agent: 'Agent',
     number: 'Number',
     end_reason: 'Outcome',
-    outcome: 'Outcome', state: 'State',
+    step: 'Progress', outcome: 'Outcome', state: 'State',
     category: 'Category',
     town: 'Town',
     unit: 'Unit',

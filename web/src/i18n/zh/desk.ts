@@ -30,6 +30,7 @@ export default {
   knowledge: '知识库',
   offer: '采用：{value}',
   openDrafts: '未提交的工单（{count}）',
+  returned: '退回的工单（{count}）',
   openDraftsLater: '通话结束后可打开',
   noOrder: '接听后在此自动填单',
   submit: '提交工单',

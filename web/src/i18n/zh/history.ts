@@ -31,7 +31,7 @@ export default {
     agent: '坐席',
     number: '来电号码',
     end_reason: '结果',
-    outcome: '通话结果', state: '状态',
+    step: '办理环节', outcome: '通话结果', state: '状态',
     category: '类别',
     town: '镇街',
     unit: '承办单位',
