@@ -30,6 +30,8 @@ class Measure(StrEnum):
     """Seconds an agent's phone has been unregistered."""
     UNSUBMITTED = "unsubmitted"
     """Seconds since the end of a call whose work order is still a draft."""
+    OVERDUE = "overdue"
+    """Seconds since the deadline of an order that is not closed; negative before it."""
     UNFINISHED = "unfinished"
     """Seconds for which recording, transcript or order of a call that is over have failed."""
     REJECTED_FACTS = "rejected_facts"
@@ -45,7 +47,7 @@ AGENT_MEASURES = frozenset(
 )
 
 
-LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSUBMITTED}
+LINE_MEASURES = QUEUE_MEASURES | DAY_MEASURES | {Measure.UNSUBMITTED, Measure.OVERDUE}
 COUNTS = frozenset({Measure.WAITING, Measure.AVAILABLE, Measure.REJECTED_FACTS})
 DURATIONS = frozenset(Measure) - COUNTS - DAY_MEASURES
 """Measures in seconds, which grow by themselves: one per second, starting from `latest` at `latest_at`."""

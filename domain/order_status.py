@@ -80,6 +80,21 @@ class OrderStatus(Struct, frozen=True):
     """The system's own word for the step, where it has another."""
 
 
-def deadline_of(status: OrderStatus) -> float | None:
-    """Until when the order is to be dealt with, as that status says; `None` once it has been."""
-    return None if status.step in OVER else status.deadline
+class OrderDeadline(Struct, frozen=True):
+    """Until when an order is to be dealt with."""
+
+    order_id: str
+    call_id: str
+    line: str
+    deadline: float
+    """POSIX seconds."""
+
+
+def deadline_after(status: OrderStatus, before: float | None) -> float | None:
+    """Until when the order is to be dealt with after that status; `before`: until when it was.
+
+    `None` once it has been dealt with. A status that names no deadline leaves the one before.
+    """
+    if status.step in OVER:
+        return None
+    return before if status.deadline is None else status.deadline

@@ -14,13 +14,13 @@ import structlog
 
 from domain.calls import Call
 from domain.facts import AgentChanged
-from domain.orders import Order, OrderState, Withdrawal
+from domain.orders import Order, OrderState
 from domain.outcomes import ORDER, CallOutcome
 from workorders import filling
 from workorders.delivery.payload import RecordingRef
 from workorders.drafting import CallDraft, Drafting, Edit
 from workorders.errors import OrderRefusedError
-from workorders.outcomes import MAX_WORDS, OutcomeChoice, checked
+from workorders.outcomes import OutcomeChoice, checked
 from workorders.ports import CallReader, OrderStore
 from workorders.rules import OrderRules
 from workorders.submission import Submission, references
@@ -130,62 +130,8 @@ class Conclusion:
             still_draft(order)
             return filling.held_back(order, self._clock()), ()
 
-        return await self._changed(order_id, edit, "order_held_back", by)
-
-    # -- once it has left --------------------------------------------------------------------------------
-    async def correct(self, order_id: str, *, by: str) -> Order | None:
-        """Open an order that has left again, to be corrected and sent anew. `None`: no such order.
-
-        Raises:
-            OrderRefusedError: it has not left, nothing of it was sent, or it was withdrawn.
-        """
-
-        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
-            if order.sent is not None:
-                return order, ()
-            has_left(order)
-            return filling.reopened(order, self._clock()), ()
-
-        return await self._changed(order_id, edit, "order_reopened", by)
-
-    async def give_up(self, order_id: str, *, by: str) -> Order | None:
-        """Give up a correction: the order is again as it left. `None`: no such order."""
-        return await self._sent_anew(order_id, lambda order: filling.restored(order, self._clock()), by)
-
-    async def withdraw(self, order_id: str, reason: str, *, by: str) -> Order | None:
-        """Withdraw an order that has left: the receiver is told as its next revision. `None`: no such order.
-
-        Raises:
-            OrderRefusedError: it has not left, nothing of it was sent, or it was withdrawn already.
-        """
-        withdrawal = Withdrawal(self._clock(), by, reason.strip()[:MAX_WORDS])
-
-        def withdrawn(order: Order) -> Order:
-            has_left(order)
-            return filling.withdrawn(order, withdrawal, withdrawal.at)
-
-        return await self._sent_anew(order_id, withdrawn, by)
-
-    async def _sent_anew(self, order_id: str, become: Callable[[Order], Order], by: str) -> Order | None:
-        """Change an order that has left; it goes out as it is then, where it is to."""
-        async with self._drafting.editing(order_id) as draft:
-            while draft is not None:
-                _, order = draft.begun()
-                after = become(order)
-                if after == order or await self._submission.replace(order, after):
-                    draft.order = after
-                    log.info("order_sent_anew", order=order_id, by=by, changes=after.changes)
-                    return after
-                await self._drafting.reread(draft)
-        return None
-
-    async def _changed(self, order_id: str, edit: Edit, event: str, by: str) -> Order | None:
-        async with self._drafting.editing(order_id) as draft:
-            if draft is None:
-                return None
-            after = await self._drafting.change(draft, edit)
-            log.info(event, order=order_id, by=by)
-            return after
+        log.info("order_held_back", order=order_id, by=by)
+        return await self._drafting.edit(order_id, edit)
 
     async def _check_target(self, order_id: str, outcome: CallOutcome) -> None:
         target = await self._orders.get_order(outcome.order_id)
@@ -312,11 +258,3 @@ def still_draft(order: Order) -> None:
     """Raises OrderRefusedError: the order has been submitted."""
     if order.state is not OrderState.DRAFT:
         raise OrderRefusedError("order_submitted", code="submitted")
-
-
-def has_left(order: Order) -> None:
-    """Raises OrderRefusedError: the order has not left, nothing of it was sent, or it was withdrawn."""
-    if order.withdrawn is not None:
-        raise OrderRefusedError("order_withdrawn")
-    if order.submitted_at is None:
-        raise OrderRefusedError("order_not_sent")

@@ -193,6 +193,14 @@ class Drafting:
         async with draft.lock:
             await self.reread(draft)
             yield draft
+        if call.ended_at is not None and draft.asking is None and self._drafts.get(call.id) is draft:
+            # Nothing more is said on it: what it needs is read again should it be edited again.
+            del self._drafts[call.id]
+
+    async def edit(self, order_id: str, edit: Edit) -> Order | None:
+        """Change an order, and return what the database holds afterwards; `None`: no such order."""
+        async with self.editing(order_id) as draft:
+            return None if draft is None else await self.change(draft, edit)
 
     async def call_of(self, order: Order) -> Call | None:
         """The order's call, as far as it has come."""

@@ -12,6 +12,7 @@ from domain.facts import CallAnswered, Recorder, UtteranceHeard
 from domain.orders import Order, OrderState
 from workorders import filling
 from workorders.conclusion import Conclusion, still_draft
+from workorders.correction import Correction
 from workorders.delivery.payload import RecordingRef
 from workorders.drafting import Drafting, Understanding
 from workorders.errors import OrderRefusedError
@@ -42,6 +43,7 @@ class OrderService:
         self.drafting = Drafting(rules, understanding, facts, calls, orders, writer)
         self.submission = Submission(rules, facts, calls, orders, writer)
         self.conclusion = Conclusion(rules, self.drafting, self.submission, calls, orders, clock)
+        self.correction = Correction(self.drafting, self.submission, clock)
 
     # -- while the call goes on, and right after -----------------------------------------------------------
     async def on_call_answered(self, fact: CallAnswered) -> None:

@@ -5,6 +5,7 @@ from functools import singledispatchmethod
 
 from msgspec import Struct, structs
 
+from agents.alarms.deadlines import OrderDeadlines
 from agents.alarms.unsubmitted import UnsubmittedOrders
 from domain.alarms import (
     AGENT_MEASURES,
@@ -23,6 +24,7 @@ from domain.facts import (
     CallFact,
     FactRejected,
     OrderChanged,
+    OrderStatusTold,
     PbxLinkChanged,
     PostCallChanged,
     QueueChanged,
@@ -85,6 +87,7 @@ class AlarmRules:
         self._rejected = 0
         self._unfinished: dict[str, tuple[_Subject, float]] = {}
         self.unsubmitted = UnsubmittedOrders()
+        self.deadlines = OrderDeadlines()
         self._broken: dict[str, float] = {}
         """When each alarm's threshold was crossed, whether or not the alarm has been raised."""
         self.raised: dict[str, Alarm] = {}
@@ -122,6 +125,10 @@ class AlarmRules:
     @apply.register
     def _(self, fact: OrderChanged) -> None:
         self.unsubmitted.changed(fact.order)
+
+    @apply.register
+    def _(self, fact: OrderStatusTold) -> None:
+        self.deadlines.told(fact.call_id, fact.line, fact.status)
 
     @apply.register
     def _(self, fact: PostCallChanged) -> None:
@@ -214,6 +221,10 @@ class AlarmRules:
                 if not rule.lines or draft.line in rule.lines:
                     about = _Subject(draft.pbx, line=draft.line, agent=draft.agent, call_id=draft.call_id)
                     yield about, max(0.0, now - (draft.ended_at or now))
+        elif measure is Measure.OVERDUE:
+            for order in self.deadlines.open():
+                if not rule.lines or order.line in rule.lines:
+                    yield _Subject("", line=order.line, call_id=order.call_id), now - order.deadline
         elif measure is Measure.UNFINISHED:
             for about, since in self._unfinished.values():
                 if not rule.lines or about.line in rule.lines:

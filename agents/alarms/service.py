@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from agents.alarms.rules import AlarmRules
 from domain.alarms import AlarmRule
 from domain.facts import Recorder
+from domain.order_status import OrderDeadline
 from domain.orders import UnsubmittedOrder
 
 EVERY_S = 1.0
@@ -23,17 +24,23 @@ class AlarmService:
         rules: Sequence[AlarmRule],
         facts: Recorder,
         unsubmitted_orders: Callable[[], Awaitable[Sequence[UnsubmittedOrder]]],
+        open_deadlines: Callable[[], Awaitable[Sequence[OrderDeadline]]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`unsubmitted_orders()`: those that earlier runs left; `clock`: the one that facts are dated by."""
+        """`unsubmitted_orders()`, `open_deadlines()`: those that earlier runs left.
+
+        `clock`: the one that facts are dated by.
+        """
         self._clock = clock
         self._unsubmitted_orders = unsubmitted_orders
+        self._open_deadlines = open_deadlines
         self.rules = AlarmRules(rules)
         self._facts = facts
 
     async def run(self) -> None:
         """Until cancelled."""
         self.rules.unsubmitted.recall(await self._unsubmitted_orders())
+        self.rules.deadlines.recall(await self._open_deadlines())
         while True:
             now = self._clock()
             self._facts.record(*self.rules.judge(now))

@@ -36,7 +36,8 @@ class UnsubmittedOrders:
                 del self._of_call[gone.call_id]
             if self._closed is not None:
                 self._closed.add(order.id)
-        elif order.id not in self._orders:
+        elif order.id not in self._orders and order.sent is None:
+            # One that has left is being corrected: nobody waits for it.
             made = UnsubmittedOrder(order.id, order.call_id, order.line)
             ended = self._ended.get(order.call_id)
             self._keep(made if ended is None else _of(made, ended))

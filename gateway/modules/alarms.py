@@ -8,6 +8,7 @@ from gateway import clock
 from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
+from gateway.storage.order_status import OrderStatusRepository
 from gateway.storage.orders import OrderRepository
 from gateway.supervision import Job
 
@@ -16,13 +17,19 @@ class AlarmsModule(Module):
     """Judges the configured threshold rules on every fact."""
 
     name = "alarms"
-    needs = (FactRecorder, OrderRepository)
+    needs = (FactRecorder, OrderRepository, OrderStatusRepository)
 
     async def open(self, runtime: Runtime) -> None:
         """Make the rules."""
         rules = [rule.model() for rule in runtime.settings.alarms]
         orders = runtime.get(OrderRepository)
-        self._alarms = AlarmService(rules, runtime.get(FactRecorder), orders.unsubmitted_orders, clock.now)
+        self._alarms = AlarmService(
+            rules,
+            runtime.get(FactRecorder),
+            orders.unsubmitted_orders,
+            runtime.get(OrderStatusRepository).open_deadlines,
+            clock.now,
+        )
 
     def listeners(self) -> Iterable[Callable[[AnyFact], None]]:
         """Every fact is measured."""

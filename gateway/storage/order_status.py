@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import OrderStatusTold
-from domain.order_status import OrderStatus, deadline_of
+from domain.order_status import OrderDeadline, OrderStatus, deadline_after
 from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
@@ -54,7 +55,7 @@ class OrderStatusRepository:
             put = self._database.insert(order_statuses).values(row).on_conflict_do_nothing()
             if (await connection.execute(put)).rowcount != 1:
                 return await self._again(connection, status.id, stamp, digest)
-            await self._put_latest(connection, status, row["data"])
+            await self._put_latest(connection, status)
             fact = {"id": self._ids.next(), **journal_row(told)}
             await connection.execute(insert(journal), [fact])
         return "new"
@@ -71,14 +72,35 @@ class OrderStatusRepository:
         )
         return "known"
 
-    async def _put_latest(self, connection: AsyncConnection, status: OrderStatus, data: object) -> None:
-        """Beside the order stands what happened last, in whatever order it was told."""
-        column = orders.c
+    async def _put_latest(self, connection: AsyncConnection, status: OrderStatus) -> None:
+        """Beside the order stands what happened last, in whatever order it was told, with its deadline."""
+        query = select(orders.c.step_at, orders.c.deadline).where(orders.c.id == status.order_id)
+        held = (await connection.execute(query.with_for_update())).one()
+        if held.step_at is not None and held.step_at > status.at:
+            return
+        deadline = deadline_after(status, held.deadline)
+        latest = structs.replace(status, deadline=deadline)
         await connection.execute(
             update(orders)
-            .where(column.id == status.order_id, column.step_at.is_(None) | (column.step_at <= status.at))
-            .values(step=status.step.value, step_at=status.at, status=data, deadline=deadline_of(status))
+            .where(orders.c.id == status.order_id)
+            .values(
+                step=status.step.value,
+                step_at=status.at,
+                status=msgspec.json.encode(latest).decode(),
+                deadline=deadline,
+            )
         )
+
+    async def open_deadlines(self, limit: int = 10_000) -> list[OrderDeadline]:
+        """Return until when orders that are not closed are to be dealt with, the nearest first."""
+        query = (
+            select(orders.c.id, orders.c.call_id, orders.c.line, orders.c.deadline)
+            .where(orders.c.deadline.is_not(None))
+            .order_by(orders.c.deadline)
+            .limit(limit)
+        )
+        rows = await self._database.rows(query)
+        return [OrderDeadline(row.id, row.call_id, row.line, row.deadline) for row in rows]
 
     async def timeline(self, order_id: str) -> Sequence[OrderStatus]:
         """Return what was told of that order, as it happened."""

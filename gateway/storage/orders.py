@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from domain.facts import OrderChanged
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
@@ -66,7 +66,12 @@ class OrderRepository:
         query = (
             select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
             .join(calls, calls.c.id == orders.c.call_id)
-            .where(orders.c.state == OrderState.DRAFT.value, orders.c.send_at.is_(None))
+            .where(
+                orders.c.state == OrderState.DRAFT.value,
+                orders.c.send_at.is_(None),
+                # One that has left is being corrected.
+                ~exists().where(deliveries.c.order_id == orders.c.id),
+            )
             .order_by(orders.c.created_at.desc(), orders.c.id)
             .limit(limit)
         )

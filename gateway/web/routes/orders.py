@@ -60,7 +60,11 @@ class Concluding(Protocol):
 
     async def hold_back(self, order_id: str, *, by: str) -> Order | None: ...
 
-    async def correct(self, order_id: str, *, by: str) -> Order | None: ...
+
+class Correcting(Protocol):
+    """Port: orders that have left (`workorders.correction.Correction`)."""
+
+    async def open(self, order_id: str, *, by: str) -> Order | None: ...
 
     async def give_up(self, order_id: str, *, by: str) -> Order | None: ...
 
@@ -86,6 +90,9 @@ class Orders(Protocol):
 
     @property
     def conclusion(self) -> Concluding: ...
+
+    @property
+    def correction(self) -> Correcting: ...
 
 
 class UnsavedInput(Protocol):
@@ -199,20 +206,20 @@ def router(
     @routes.post("/{order_id}/correction")
     async def correct(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        opened = await within(orders.conclusion.correct(order_id, by=who.username))
+        opened = await within(orders.correction.open(order_id, by=who.username))
         await note(who, "order.correct", {"order": order_id})
         return json(redact(found(opened, "order"), access.visibility(who)))
 
     @routes.delete("/{order_id}/correction")
     async def give_up(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        kept = await within(orders.conclusion.give_up(order_id, by=who.username))
+        kept = await within(orders.correction.give_up(order_id, by=who.username))
         return json(redact(found(kept, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/withdraw")
     async def withdraw(order_id: str, body: Reason, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
-        gone = await within(orders.conclusion.withdraw(order_id, body.reason, by=who.username))
+        gone = await within(orders.correction.withdraw(order_id, body.reason, by=who.username))
         await note(who, "order.withdraw", {"order": order_id, "reason": body.reason})
         return json(redact(found(gone, "order"), access.visibility(who)))
 

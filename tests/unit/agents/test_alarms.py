@@ -14,12 +14,14 @@ from domain.facts import (
     CallUpdated,
     FactRejected,
     OrderChanged,
+    OrderStatusTold,
     PbxLinkChanged,
     QueueChanged,
     QueueFiguresChanged,
 )
 from domain.figures import QueueFigures
-from domain.orders import Order, OrderState, UnsubmittedOrder
+from domain.order_status import OrderDeadline, OrderStatus, Step
+from domain.orders import Order, OrderState, SentOrder, UnsubmittedOrder
 from domain.queues import AgentState, AgentStatus, Queue, Waiting
 
 
@@ -266,3 +268,58 @@ def test_facts_that_could_not_be_stored_alarm_without_a_rule() -> None:
         "critical",
         1,
     )
+
+
+# -- deadlines of orders -----------------------------------------------------------------------------------
+def status(step: Step, at: float, deadline: float | None = None, order: str = "o1") -> OrderStatusTold:
+    made = OrderStatus(f"main/{at}", order, "main", step, at, at, deadline=deadline)
+    return OrderStatusTold(at=at, call_id=f"call of {order}", line="12345", status=made)
+
+
+def test_a_deadline_near_and_passed_until_the_order_is_closed() -> None:
+    near = rule(Measure.OVERDUE, above=-100.0)
+    passed = structs.replace(rule(Measure.OVERDUE, above=0.0), id="p")
+    alarms = AlarmRules([near, passed])
+    alarms.apply(status(Step.SIGNED, 10.0, deadline=1000.0))
+    assert told(alarms, 899.0) == []
+    (soon,) = alarms.judge(901.0)
+    assert (soon.alarm.id, soon.alarm.value) == ("r/call of o1", -99.0)
+    assert told(alarms, 1001.0) == [("p/call of o1", False)]
+    # It grows by itself: nobody is told every second.
+    assert (told(alarms, 1010.0), alarms.moved(1010.0)) == ([], [])
+    # A step that names no deadline leaves it; an extension moves it.
+    alarms.apply(status(Step.HANDLED, 1011.0))
+    assert told(alarms, 1012.0) == []
+    alarms.apply(status(Step.EXTENDED, 1013.0, deadline=2000.0))
+    assert sorted(told(alarms, 1014.0)) == [("p/call of o1", True), ("r/call of o1", True)]
+    assert told(alarms, 1950.0) == [("r/call of o1", False)]
+    alarms.apply(status(Step.CLOSED, 1951.0))
+    assert told(alarms, 1952.0) == [("r/call of o1", True)]
+    # What is told late changes nothing.
+    alarms.apply(status(Step.SIGNED, 20.0, deadline=30.0))
+    assert told(alarms, 1953.0) == []
+
+
+def test_deadlines_of_earlier_runs_are_watched_unless_more_is_known() -> None:
+    alarms = AlarmRules([rule(Measure.OVERDUE, above=0.0, lines=frozenset({"12345"}))])
+    alarms.apply(status(Step.CLOSED, 50.0, order="o2"))
+    alarms.deadlines.recall(
+        [
+            OrderDeadline("o1", "call of o1", "12345", 100.0),
+            OrderDeadline("o2", "call of o2", "12345", 100.0),
+            OrderDeadline("o3", "call of o3", "yiqilai", 100.0),
+        ]
+    )
+    assert told(alarms, 101.0) == [("r/call of o1", False)]
+
+
+def test_an_order_that_is_being_corrected_is_not_forgotten() -> None:
+    alarms = AlarmRules([rule(Measure.UNSUBMITTED, above=10.0)])
+    alarms.apply(ENDED)
+    order = Order("o1", ENDED.call.id, "12345", OrderState.DRAFT, {}, 1.0, 2.0)
+    sent = SentOrder(OrderState.DELIVERED, {}, None)
+    alarms.apply(OrderChanged(at=6.0, order=structs.replace(order, sent=sent), changed=()))
+    assert told(alarms, 1000.0) == []
+    # One that has never left is.
+    alarms.apply(OrderChanged(at=7.0, order=order, changed=()))
+    assert told(alarms, 1001.0) == [(f"r/{ENDED.call.id}", False)]

@@ -370,7 +370,7 @@ async def test_a_later_revision_that_arrives_makes_good_an_earlier_that_was_refu
 # -- once it has left --------------------------------------------------------------------------------------
 async def corrected(scene: Scene, order: Order, **fields: str) -> Order:
     """An agent corrects the order, and it leaves again."""
-    opened = await scene.conclusion.correct(order.id, by="wangfang")
+    opened = await scene.orders.correction.open(order.id, by="wangfang")
     assert opened is not None
     assert opened.state is OrderState.DRAFT
     await scene.orders.set_fields(order.id, fields, revision=None, by="wangfang")
@@ -400,13 +400,13 @@ async def test_a_correction_leaves_as_the_next_revision_and_tells_what_changed(s
 
 async def test_a_correction_waits_for_its_agent_and_can_be_given_up(scene: Scene) -> None:
     first = await earlier(scene)
-    await scene.conclusion.correct(first.id, by="wangfang")
+    await scene.orders.correction.open(first.id, by="wangfang")
     await scene.orders.set_fields(first.id, {"town": "石港镇"}, revision=None, by="wangfang")
     await scene.choose(first, kind="answered", answer="已经好了")
     held = await scene.conclusion.hold_back(first.id, by="wangfang")
     assert held is not None
     assert await scene.later(100_000) == 0
-    kept = await scene.conclusion.give_up(first.id, by="wangfang")
+    kept = await scene.orders.correction.give_up(first.id, by="wangfang")
     assert kept is not None
     assert (kept.state, kept.fields, kept.outcome, kept.sent) == (
         first.state,
@@ -421,11 +421,11 @@ async def test_a_correction_waits_for_its_agent_and_can_be_given_up(scene: Scene
 async def test_what_arrives_while_it_is_corrected_does_not_end_the_correction(scene: Scene) -> None:
     first = await scene.had()
     await scene.later(WINDOW)
-    await scene.conclusion.correct(first.id, by="wangfang")
+    await scene.orders.correction.open(first.id, by="wangfang")
     await scene.delivered()
     during = await scene.order(first)
     assert (during.state, during.external_id) == (OrderState.DRAFT, "WO-1")
-    kept = await scene.conclusion.give_up(first.id, by="wangfang")
+    kept = await scene.orders.correction.give_up(first.id, by="wangfang")
     assert kept is not None
     assert kept.state is OrderState.DELIVERED
     assert len(await scene.sent(first)) == 1
@@ -433,7 +433,7 @@ async def test_what_arrives_while_it_is_corrected_does_not_end_the_correction(sc
 
 async def test_the_outcome_can_be_corrected_too(scene: Scene) -> None:
     first = await earlier(scene)
-    await scene.conclusion.correct(first.id, by="wangfang")
+    await scene.orders.correction.open(first.id, by="wangfang")
     await scene.choose(first, kind="answered", answer="电话里已经答复")
     assert await scene.later(WINDOW) == 1
     again = (await scene.sent(first))[-1]
@@ -444,10 +444,10 @@ async def test_the_outcome_can_be_corrected_too(scene: Scene) -> None:
 async def test_an_order_is_withdrawn_by_its_next_revision(scene: Scene, by: str) -> None:
     first = await earlier(scene)
     if by == "withdraw":
-        gone = await scene.conclusion.withdraw(first.id, "市民撤回", by="wangfang")
+        gone = await scene.orders.correction.withdraw(first.id, "市民撤回", by="wangfang")
         assert gone == await scene.order(first)
     else:
-        await scene.conclusion.correct(first.id, by="wangfang")
+        await scene.orders.correction.open(first.id, by="wangfang")
         await scene.choose(first, kind="invalid", reason="nuisance")
         assert await scene.later(WINDOW) == 1
     held = await scene.order(first)
@@ -460,8 +460,8 @@ async def test_an_order_is_withdrawn_by_its_next_revision(scene: Scene, by: str)
     await scene.delivered()
     assert (await scene.order(first)).state is OrderState.DELIVERED
     for refused in (
-        scene.conclusion.withdraw(first.id, "", by="wangfang"),
-        scene.conclusion.correct(first.id, by="wangfang"),
+        scene.orders.correction.withdraw(first.id, "", by="wangfang"),
+        scene.orders.correction.open(first.id, by="wangfang"),
         scene.choose(await scene.had(2), kind="joined", order_id=first.id),
     ):
         with pytest.raises(OrderRefusedError) as error:
@@ -476,8 +476,8 @@ async def test_what_has_not_left_cannot_be_corrected_or_withdrawn(scene: Scene) 
     await scene.later(WINDOW)
     for order in (draft, dropped):
         for refused in (
-            scene.conclusion.withdraw(order.id, "", by="wangfang"),
-            scene.conclusion.correct(order.id, by="wangfang"),
+            scene.orders.correction.withdraw(order.id, "", by="wangfang"),
+            scene.orders.correction.open(order.id, by="wangfang"),
         ):
             with pytest.raises(OrderRefusedError) as error:
                 await refused
@@ -488,13 +488,13 @@ async def test_what_calls_add_during_a_correction_leaves_even_if_that_is_given_u
     scene: Scene,
 ) -> None:
     first = await earlier(scene)
-    await scene.conclusion.correct(first.id, by="wangfang")
+    await scene.orders.correction.open(first.id, by="wangfang")
     await scene.orders.set_fields(first.id, {"town": "石港镇"}, revision=None, by="wangfang")
     second = await scene.had(2)
     await scene.choose(second, kind="joined", order_id=first.id, answer="还有一处")
     assert await scene.later(WINDOW) == 1
     assert len(await scene.sent(first)) == 1
-    await scene.conclusion.give_up(first.id, by="wangfang")
+    await scene.orders.correction.give_up(first.id, by="wangfang")
     again = (await scene.sent(first))[-1]
     assert (again["changes"], len(again["supplements"])) == (["supplements"], 1)
     assert again["fields"].get("town") == (await scene.sent(first))[0]["fields"].get("town")
@@ -506,7 +506,7 @@ async def test_a_call_that_would_add_to_a_withdrawn_order_has_one_of_its_own(
     first = await earlier(scene)
     second = await scene.had(2)
     await scene.choose(second, kind="joined", order_id=first.id)
-    await scene.conclusion.withdraw(first.id, "", by="wangfang")
+    await scene.orders.correction.withdraw(first.id, "", by="wangfang")
     assert await scene.later(WINDOW) == 1
     held = await scene.order(second)
     assert (held.state, held.outcome_kind) == (OrderState.SUBMITTED, "order")

@@ -23,6 +23,7 @@ from gateway.settings import InboundSettings, WorkOrderEndpoint
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
+from gateway.storage.order_status import OrderStatusRepository
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.tables import order_statuses
 from tests.support.at_the_desk import CALL, Supervisor, at_the_desk
@@ -135,6 +136,21 @@ async def test_a_timeline_grows_as_it_happens_and_the_next_pop_shows_the_latest(
         Step.SIGNED,
         Step.ACCEPTED,
     ]
+
+
+async def test_a_deadline_stands_until_the_order_is_closed(system: System) -> None:
+    store, at = system.gateway.get(OrderStatusRepository), time.time() - 60
+    await system.tell("signed", at=at, deadline=at + 600)
+    await system.tell("handled", at=at + 1)
+    (open_,) = await store.open_deadlines()
+    assert (open_.order_id, open_.call_id) == (system.order_id, CALL.id)
+    assert open_.deadline == pytest.approx(at + 600)
+    await system.tell("extended", at=at + 2, deadline=at + 900)
+    # Told late, an earlier one does not count any more.
+    await system.tell("dispatched", at=at - 1, deadline=at + 10)
+    assert [one.deadline for one in await store.open_deadlines()] == [pytest.approx(at + 900)]
+    await system.tell("closed", at=at + 3)
+    assert await store.open_deadlines() == []
 
 
 async def test_told_again_it_is_one_and_nobody_else_can_tell_it(system: System) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.order_status import STEP_NAMES, Step, deadline_of
+from domain.order_status import STEP_NAMES, Step, deadline_after
 from tests.support.statuses import a_status
 from workorders.inbound.reading import StatusReader, StatusRefusedError
 
@@ -85,6 +85,8 @@ def test_texts_are_cut_and_cleaned() -> None:
     assert "\u202e" not in told.text
 
 
-def test_a_deadline_is_over_with_the_order() -> None:
-    assert deadline_of(a_status(Step.SIGNED, deadline=NOON)) == NOON
-    assert deadline_of(a_status(Step.CLOSED, deadline=NOON)) is None
+def test_a_deadline_stands_until_another_is_told_or_the_order_is_closed() -> None:
+    assert deadline_after(a_status(Step.SIGNED, deadline=NOON), None) == NOON
+    assert deadline_after(a_status(Step.HANDLED), NOON) == NOON
+    assert deadline_after(a_status(Step.EXTENDED, deadline=NOON + 1), NOON) == NOON + 1
+    assert deadline_after(a_status(Step.CLOSED, deadline=NOON), NOON) is None

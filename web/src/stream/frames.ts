@@ -404,7 +404,7 @@ export interface Alarm {
   readonly call_id?: string | null
 }
 
-export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "paused" | "pbx_down" | "rejected_facts" | "service_level" | "talking" | "unfinished" | "unreachable" | "unsubmitted" | "waiting" | "wrap_up"
+export type Measure = "abandon_rate" | "available" | "connection_rate" | "longest_wait" | "on_hold" | "overdue" | "paused" | "pbx_down" | "rejected_facts" | "service_level" | "talking" | "unfinished" | "unreachable" | "unsubmitted" | "waiting" | "wrap_up"
 
 export type Level = "critical" | "warning"
 

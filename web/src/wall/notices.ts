@@ -60,5 +60,7 @@ export function growingSince(alarm: Alarm): number | null {
 /** A measured value in its unit: callers, shares of 1, seconds. */
 export function measured(measure: Measure, value: number): string {
   if (SHARES.has(measure)) return percent(value, 2)
-  return NUMBERS.has(measure) ? String(value) : duration(value)
+  if (NUMBERS.has(measure)) return String(value)
+  // Before a deadline, seconds are negative.
+  return value < 0 ? `-${duration(-value)}` : duration(value)
 }

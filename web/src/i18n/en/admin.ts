@@ -108,6 +108,7 @@ export default {
     talking: 'talking for',
     on_hold: 'on hold for',
     unreachable: 'phone unreachable for',
+    overdue: 'order deadline',
     unsubmitted: 'order not sent for',
     unfinished: 'call unfinished for',
     rejected_facts: 'facts not stored',

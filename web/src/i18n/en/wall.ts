@@ -99,6 +99,7 @@ export default {
     talking: 'talking for',
     on_hold: 'on hold for',
     unreachable: 'phone offline for',
+    overdue: 'order deadline',
     unsubmitted: 'order not sent for',
     unfinished: 'unfinished for',
     rejected_facts: 'not stored',

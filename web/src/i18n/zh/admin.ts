@@ -98,6 +98,7 @@ export default {
     talking: '通话时长',
     on_hold: '保持时长',
     unreachable: '话机离线时长',
+    overdue: '工单期限',
     unsubmitted: '工单未提交时长',
     unfinished: '通话后处理失败时长',
     rejected_facts: '未入库记录数',
