@@ -9,8 +9,7 @@ WEB    := gateway/web
 # RERUNS=N, as CI has it: failed tests of real telephony run once more, N at most; the summary shows each.
 AGAIN  := $(if $(RERUNS),--reruns 1 --reruns-delay 2 --max-suite-reruns $(RERUNS) --rerun-show-tracebacks)
 # How many test processes. Real speech over RTP suffers where more calls at once than the cores can carry.
-# Half of a unit test, too, is waiting: for a database, a process, a timer.
-UNIT_WORKERS ?= $(shell expr 2 "*" "$$(nproc)")
+UNIT_WORKERS ?= auto
 CALL_WORKERS ?= 2
 BROWSER_WORKERS ?= 1
 # The tests of a file stay together: they may share a PBX, a gateway or a browser.

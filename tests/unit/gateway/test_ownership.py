@@ -78,8 +78,10 @@ async def test_renewed_it_holds_on_also_after_a_pause_in_which_nobody_took_over(
     keeping = asyncio.create_task(mine.keep())
     for _ in range(3):
         clock.now += 100.0
-        await asyncio.sleep(0.05)
-        assert mine.holds
+        # With the next renewal, whenever a busy machine comes to it.
+        async with asyncio.timeout(5):
+            while not mine.holds:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     keeping.cancel()
 
 
