@@ -20,7 +20,7 @@ MOBILE = "1[3-9]XXXXXXXXX"
 async def browser_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserStage]:
     """The house, with everybody's accounts."""
     directory = tmp_path_factory.mktemp("browser")
-    async with staged(directory, load_settings(EXAMPLE), edit=lambda text: text) as stage:
+    async with staged(directory, load_settings(EXAMPLE), edit=lambda text: text, partials=True) as stage:
         yield stage
 
 
@@ -58,6 +58,7 @@ async def desk_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
             }
         ),
         edit=edit,
+        partials=True,
         softphones=True,
     ) as stage:
         stage.outside_port = outside_port

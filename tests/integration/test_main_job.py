@@ -84,7 +84,7 @@ async def test_a_call_becomes_a_delivered_work_order(
     truth = json.loads((CALLS / "d10.json").read_text(encoding="utf-8"))
     async with (
         DemoReceiver(SECRET) as receiver,
-        installed(example, tmp_path, receiver.url, database=database_url) as stage,
+        installed(example, tmp_path, receiver.url, database=database_url, partials=True) as stage,
     ):
         await call_through(stage, "d10")
         async with receiver.arrived, asyncio.timeout(60):

@@ -44,10 +44,8 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(
-    example: Settings, directory: Path, url: str, *, database: str | None = None
-) -> AsyncIterator[Installation]:
-    """Up while the block runs; orders go to `url`; `database`: another than the embedded one."""
+async def installed(example: Settings, directory: Path, url: str, **more: Any) -> AsyncIterator[Installation]:
+    """Up while the block runs; orders go to `url`; `more` goes to `GatewayProcess`."""
     agi, audio = spare_tcp(), spare_tcp()
     async with private(
         PrivateAsterisk,
@@ -57,6 +55,6 @@ async def installed(
         audiosocket=f"127.0.0.1:{audio}",
         provide=our_prompts,
     ) as asterisk:
-        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, url, SECRET, database=database)
+        gateway = GatewayProcess(directory / "gateway", asterisk, agi, audio, url, SECRET, **more)
         async with gateway:
             yield Installation(asterisk, gateway, directory)

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +12,7 @@ import aiohttp
 
 from gateway.asterisk.ports import spare_tcp
 from gateway.asterisk.private import PrivateAsterisk
+from tests.support.forked import ForkedHotline
 from tests.support.machine import MODEL
 
 CONFIG = """
@@ -51,6 +50,12 @@ format = "json"
 """
 
 
+def recogniser(*, live: bool, partials: bool) -> str:
+    """Its section: the offline model; with partial texts a worker for each core, as shipped, else one."""
+    asked = {"live": live, "partials": partials, "workers": 0 if partials else 1}
+    return f'[asr]\nmodel = "{MODEL}"\n' + "".join(f"{key} = {json.dumps(it)}\n" for key, it in asked.items())
+
+
 class GatewayProcess:
     """`hotline run --config …`; may be killed and started again on the same data."""
 
@@ -64,6 +69,7 @@ class GatewayProcess:
         secret: str,
         *,
         live: bool = True,
+        partials: bool = False,
         softphones: bool = False,
         database: str | None = None,
         data: Path | None = None,
@@ -72,8 +78,9 @@ class GatewayProcess:
         http: str = "",
         send_after_s: float = 0,
     ):
-        """`softphones`: every agent's phone is a browser; the PBX's settings must say so too.
+        """`partials`: show text while it is spoken, which takes whatever a machine has left.
 
+        `softphones`: every agent's phone is a browser; the PBX's settings must say so too.
         `database`: the URL of one that is there already, in the newest schema. `data`: the data directory, if
         it is shared. `agi_peers`: the FastAGI ports of those that serve in turn. `asr`: another recogniser.
         `http`: more lines of that section. `send_after_s`: of each line.
@@ -106,7 +113,7 @@ class GatewayProcess:
             agi=agi,
             peers=[f"127.0.0.1:{port}" for port in agi_peers],
             audio=audio,
-            asr=asr or f'[asr]\nmodel = "{MODEL}"\nlive = {str(live).lower()}',
+            asr=asr or recogniser(live=live, partials=partials),
             url=url,
             secret=secret_file,
         )
@@ -117,7 +124,7 @@ class GatewayProcess:
             lines = lines.replace('phone = "PJSIP/1002"', 'phone = "PJSIP/1002"\nsoftphone = true')
             lines = lines.replace('phone = "PJSIP/1003"', 'phone = "PJSIP/1003"\nsoftphone = true')
         self.config.write_text(text + lines, encoding="utf-8")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ForkedHotline | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -134,11 +141,7 @@ class GatewayProcess:
 
     async def start(self, *, ready: bool = True) -> None:
         """Start it and wait until it is ready; with `ready=False` only until it answers."""
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", "from gateway.cli import main; main()", "run", "-c", str(self.config),
-                stdout=log, stderr=log, env=os.environ | {"PYTHONWARNINGS": "default"},
-            )  # fmt: skip
+        self._process = ForkedHotline(["run", "-c", str(self.config)], self.log)
         async with asyncio.timeout(90):
             while True:
                 if self._process.returncode is not None:
