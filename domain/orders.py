@@ -123,11 +123,20 @@ class Withdrawal(Struct, frozen=True):
     reason: str
 
 
+class SplitSuggestion(Struct, frozen=True):
+    """The caller seems to have come to another matter, which is to have an order of its own (一事一单)."""
+
+    at: float
+    """Where in the call it begins, seconds of call time."""
+    quote: str
+    """The words that say so. Untrusted input."""
+
+
 class Order(Struct, frozen=True):
-    """One work order. Every inbound call answered by an agent has exactly one."""
+    """One work order. Every inbound call answered by an agent has one, and one for each further matter."""
 
     id: str
-    """UUIDv5 of the call's id, so that creating an order twice yields the same one."""
+    """UUIDv5 of the call's id and the order's number, so that creating an order twice yields the same one."""
     call_id: str
     line: str
     state: OrderState
@@ -162,6 +171,14 @@ class Order(Struct, frozen=True):
     changes: tuple[str, ...] = ()
     """What this revision tells anew: names of fields, `outcome`, `supplements`, `withdrawn`."""
     withdrawn: Withdrawal | None = None
+    number: int = 1
+    """Its place among the orders of its call, from 1. The first one's outcome is that of the call."""
+    begins: float = 0.0
+    """Where in the call its matter begins, seconds of call time; what is said from there on fills it."""
+    ends: float | None = None
+    """Where the next matter begins; `None`: it is the call's last."""
+    split: SplitSuggestion | None = None
+    """Where it seems that another order is to be opened."""
 
     @property
     def outcome_kind(self) -> str | None:

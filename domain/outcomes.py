@@ -97,3 +97,5 @@ class Supplement(Struct, frozen=True):
     urges: bool
     text: str
     """What was said on that call, in short."""
+    order_id: str = ""
+    """The draft it was on: several matters of one call may add to the same order."""

@@ -28,8 +28,8 @@ from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from recordings.pcm import read_wav
 from recordings.takeover import Archive, TakeoverError, local_path
-from workorders.delivery.payload import RecordingRef
 from workorders.service import OrderService
+from workorders.submission import references
 
 log = structlog.get_logger(__name__)
 
@@ -176,10 +176,7 @@ class PostCall:
             await self._transcribe_rest(call, recording)
         await self._facts.flush()
         if call.has_work_order:
-            references = [
-                RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken
-            ]
-            await self._orders.complete(call, references)
+            await self._orders.complete(call, references(taken))
         await self._calls.set_finished(call.id, "; ".join(problems) or None)
         took = round(time.monotonic() - began, 2)
         log.info("call_finished", call=call.id, took_s=took, problems=problems)

@@ -17,8 +17,9 @@ from domain.facts import AgentChanged
 from domain.orders import Order, OrderState
 from domain.outcomes import ORDER, CallOutcome
 from workorders import filling
+from workorders.call_draft import CallDraft, OrderDraft
 from workorders.delivery.payload import RecordingRef
-from workorders.drafting import CallDraft, Drafting, Edit
+from workorders.drafting import Drafting, Edit
 from workorders.errors import OrderRefusedError
 from workorders.outcomes import OutcomeChoice, checked
 from workorders.ports import CallReader, OrderStore
@@ -71,20 +72,17 @@ class Conclusion:
         async with self._drafting.editing(order_id) as draft:
             if draft is None:
                 return None
-            call, order = draft.begun()
-            window = self._rules.line(order.line).send_after_s
+            call, waits = draft.call, self._waits(draft.order)
 
             def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
                 still_draft(order)
                 chosen = filling.with_outcome(order, outcome, outcome.at)
-                if call.ended_at is None or not window:
-                    return chosen, ()
-                return filling.scheduled(chosen, self._leaves_at(call, window), outcome.at), ()
+                return (chosen if call.ended_at is None or not waits else self._scheduled(chosen, call)), ()
 
             order = await self._drafting.change(draft, edit)
             log.info("outcome_chosen", order=order_id, by=by, outcome=outcome.kind)
         self._wake.set()
-        if window or call.ended_at is None:
+        if waits or call.ended_at is None:
             return order
         return await self.submit(order, call, by=by)
 
@@ -97,15 +95,14 @@ class Conclusion:
         async with self._drafting.editing(order_id) as draft:
             if draft is None:
                 return None
-            call, order = draft.begun()
-            window = self._rules.line(order.line).send_after_s
-            if window:
-                order = await self._drafting.change(draft, self._let_go(call, window, by))
+            call, order, waits = draft.call, draft.order, self._waits(draft.order)
+            if waits:
+                order = await self._drafting.change(draft, self._let_go(call, by))
         self._wake.set()
         log.info("order_sent_off", order=order_id, by=by)
-        return order if window else await self.submit(order, call, by=by)
+        return order if waits else await self.submit(order, call, by=by)
 
-    def _let_go(self, call: Call, window: float, by: str) -> Edit:
+    def _let_go(self, call: Call, by: str) -> Edit:
         """The order leaves by itself: once the call is over, if it is not."""
 
         def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
@@ -113,9 +110,7 @@ class Conclusion:
             now = self._clock()
             if order.outcome is None:
                 order = filling.with_outcome(order, CallOutcome(kind=ORDER, at=now, by=by), now)
-            if call.ended_at is not None:
-                order = filling.scheduled(order, self._leaves_at(call, window), now)
-            return order, ()
+            return (order if call.ended_at is None else self._scheduled(order, call)), ()
 
         return edit
 
@@ -145,33 +140,42 @@ class Conclusion:
             raise OrderRefusedError("order_withdrawn", status=422)
 
     # -- after the call ----------------------------------------------------------------------------------
-    async def after_call(self, draft: CallDraft, recordings: Sequence[RecordingRef]) -> Order:
-        """Send the order of a call that is over, or say when it leaves, unless an agent has to send it.
+    async def after_call(self, draft: CallDraft, recordings: Sequence[RecordingRef]) -> list[Order]:
+        """Send each order of a call that is over, or say when it leaves, unless an agent has to send it.
 
-        May be called again: an order that was held back stays so.
+        May be called again: an order that was held back stays so. Returns the orders as they are then.
         """
         async with draft.lock:
             await self._drafting.reread(draft)
-            call, order = draft.begun()
-            line = self._rules.line(order.line)
-            if not (line.submit_on_hangup or order.outcome is not None) or order.held_back:
+            each = list(draft.orders)
+        return [await self._after_call(OrderDraft(draft, order_id), recordings) for order_id in each]
+
+    async def _after_call(self, draft: OrderDraft, recordings: Sequence[RecordingRef]) -> Order:
+        async with draft.of.lock:
+            call, order = draft.call, draft.order
+            by_itself = self._rules.line(order.line).submit_on_hangup or order.outcome is not None
+            if not by_itself or order.held_back:
                 return order
-            if line.send_after_s and order.state is OrderState.DRAFT:
-                order = await self._drafting.change(draft, self._schedule(call, line.send_after_s))
+            if self._waits(order) and order.state is OrderState.DRAFT:
+
+                def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
+                    told = order.send_at is not None or order.held_back
+                    return (order if told else self._scheduled(order, call)), ()
+
+                order = await self._drafting.change(draft, edit)
                 self._wake.set()
                 return order
         return await self.submit(order, call, recordings)
 
-    def _schedule(self, call: Call, window: float) -> Edit:
-        def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
-            if order.send_at is not None or order.held_back:
-                return order, ()
-            return filling.scheduled(order, self._leaves_at(call, window), self._clock()), ()
+    def _waits(self, order: Order) -> bool:
+        """Whether orders of its line wait a while before they leave."""
+        return self._rules.line(order.line).send_after_s > 0
 
-        return edit
-
-    def _leaves_at(self, call: Call, window: float) -> float:
-        return max(self._clock(), self._wrap_ups.get(call.agent or "", 0.0)) + window
+    def _scheduled(self, order: Order, call: Call) -> Order:
+        """The order as it leaves by itself, so long after wrap-up as its line says."""
+        now, window = self._clock(), self._rules.line(order.line).send_after_s
+        leaves = max(now, self._wrap_ups.get(call.agent or "", 0.0)) + window
+        return filling.scheduled(order, leaves, now)
 
     async def on_agent_changed(self, fact: AgentChanged) -> None:
         """Wrap-up begins, is extended, or is over: the order of its call leaves so much later."""
@@ -184,20 +188,19 @@ class Conclusion:
             self._wrap_ups[agent] = until
         # Wrap-up is that of the agent's last call.
         waiting = await self._orders.scheduled_of(agent)
-        if waiting:
-            await self._move(max(waiting, key=lambda order: order.created_at))
+        last = max(waiting, key=lambda order: order.created_at, default=None)
+        for order in waiting:
+            if last is not None and order.call_id == last.call_id:
+                await self._move(order)
 
     async def _move(self, order: Order) -> None:
         async with self._drafting.editing(order.id) as draft:
             if draft is None:
                 return
-            call = draft.begun()[0]
-            window = self._rules.line(order.line).send_after_s
+            call = draft.call
 
             def edit(order: Order) -> tuple[Order, tuple[str, ...]]:
-                if order.send_at is None:
-                    return order, ()
-                return filling.scheduled(order, self._leaves_at(call, window), self._clock()), ()
+                return (order if order.send_at is None else self._scheduled(order, call)), ()
 
             await self._drafting.change(draft, edit)
         self._wake.set()

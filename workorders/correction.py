@@ -67,13 +67,13 @@ class Correction:
         """Change an order that has left; it goes out as it is then, where it is to."""
         async with self._drafting.editing(order_id) as draft:
             while draft is not None:
-                _, order = draft.begun()
+                order = draft.order
                 after = become(order)
                 if after == order or await self._submission.replace(order, after):
-                    draft.order = after
+                    draft.became(after)
                     log.info("order_replaced", order=order_id, by=by, changes=after.changes)
                     return after
-                await self._drafting.reread(draft)
+                await self._drafting.reread(draft.of)
         return None
 
 

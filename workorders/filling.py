@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from domain.calls import Call
 from domain.numbers import national
@@ -16,6 +16,7 @@ from domain.orders import (
     OrderState,
     RelatedOrder,
     SentOrder,
+    SplitSuggestion,
     Withdrawal,
 )
 from domain.outcomes import CallOutcome, OutcomeSuggestion, Supplement
@@ -25,9 +26,9 @@ CALLER_ID_CONFIDENCE = 0.6
 """The calling number is often, but not always, the one to call back."""
 
 
-def order_id(call_id: str) -> str:
-    """Return the id of a call's order; always the same for the same call."""
-    return str(uuid.uuid5(NAMESPACE, call_id))
+def order_id(call_id: str, number: int = 1) -> str:
+    """Return the id of the call's order of that number; always the same one."""
+    return str(uuid.uuid5(NAMESPACE, call_id if number == 1 else f"{call_id}#{number}"))
 
 
 def new_order(call: Call, line_id: str, at: float) -> Order:
@@ -146,25 +147,23 @@ def marked_duplicate(order: Order, original: str | None, at: float) -> Order:
     return structs.replace(order, duplicate_of=original, revision=order.revision + 1, updated_at=at)
 
 
-def put_beside(
-    order: Order,
-    related: tuple[RelatedOrder, ...],
-    knowledge: tuple[KnowledgeHit, ...],
-    suggested: OutcomeSuggestion | None,
-    at: float,
-) -> Order:
+class Beside(Struct, frozen=True):
+    """What may help the agent with a draft."""
+
+    related: tuple[RelatedOrder, ...] = ()
+    knowledge: tuple[KnowledgeHit, ...] = ()
+    suggested: OutcomeSuggestion | None = None
+    split: SplitSuggestion | None = None
+
+
+def put_beside(order: Order, beside: Beside, at: float) -> Order:
     """Put what may help the agent beside the draft; unchanged if it is the same."""
-    beside = (order.related, order.knowledge, order.suggested)
-    if order.state is not OrderState.DRAFT or beside == (related, knowledge, suggested):
+    if order.ends is not None:
+        beside = structs.replace(beside, split=None)  # the further order has been opened meanwhile
+    before = Beside(order.related, order.knowledge, order.suggested, order.split)
+    if order.state is not OrderState.DRAFT or beside == before:
         return order
-    return structs.replace(
-        order,
-        related=related,
-        knowledge=knowledge,
-        suggested=suggested,
-        revision=order.revision + 1,
-        updated_at=at,
-    )
+    return structs.replace(order, **structs.asdict(beside), revision=order.revision + 1, updated_at=at)
 
 
 # -- how the call ended, and when the order leaves -----------------------------------------------------------
@@ -285,9 +284,11 @@ def dropped(order: Order, outcome: CallOutcome, at: float) -> Order:
 def supplemented(order: Order, supplement: Supplement, at: float) -> Order:
     """Return the order with what a later call added; one that has left goes out again, as its next revision.
 
-    Unchanged if that call has added to it already.
+    Unchanged if that matter of that call has been added to it already.
     """
-    if any(one.call_id == supplement.call_id for one in order.supplements):
+    # Those of earlier versions name no draft: a call had one.
+    own = (supplement.order_id, "")
+    if any(one.call_id == supplement.call_id and one.order_id in own for one in order.supplements):
         return order
     leaves_again = order.state is not OrderState.DRAFT
     return structs.replace(

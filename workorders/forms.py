@@ -20,6 +20,8 @@ class Field(Struct, frozen=True):
     kind: Kind = "text"
     required: bool = False
     choices: tuple[str, ...] = ()
+    about_caller: bool = False
+    """It says who calls: the same for each matter of a call."""
 
 
 COMMON = (
@@ -34,30 +36,37 @@ COMMON = (
     Field("village", "村居"),
     Field("location", "详细地点"),
     Field("occurred", "事发时间"),
-    Field("caller_name", "来电人"),
-    Field("form_of_address", "称呼"),
-    Field("phone", "联系电话"),
-    Field("phone_incomplete", "听到的不完整号码"),
-    Field("enterprise", "单位名称"),
+    Field("caller_name", "来电人", about_caller=True),
+    Field("form_of_address", "称呼", about_caller=True),
+    Field("phone", "联系电话", about_caller=True),
+    Field("phone_incomplete", "听到的不完整号码", about_caller=True),
+    Field("enterprise", "单位名称", about_caller=True),
     Field("unit", "建议承办单位"),
     Field("urgent", "紧急", "bool"),
     Field("life_safety", "危及生命", "bool"),
-    Field("confidential", "保密", "bool"),
+    Field("confidential", "保密", "bool", about_caller=True),
     Field("keywords", "关键词", "list"),
 )
 ENTERPRISE = (
-    Field("credit_code", "统一社会信用代码", "code"),
-    Field("credit_code_incomplete", "听到的不完整代码"),
-    Field("headcount", "职工人数"),
+    Field("credit_code", "统一社会信用代码", "code", about_caller=True),
+    Field("credit_code_incomplete", "听到的不完整代码", about_caller=True),
+    Field("headcount", "职工人数", about_caller=True),
     Field("policy", "咨询政策"),
 )
-TALENT = (Field("degree", "学历"), Field("employer", "工作单位"), Field("policy", "咨询政策"))
+TALENT = (
+    Field("degree", "学历", about_caller=True),
+    Field("employer", "工作单位", about_caller=True),
+    Field("policy", "咨询政策"),
+)
 
 FORMS: dict[str, tuple[Field, ...]] = {
     "general": COMMON,
     "enterprise": (*COMMON, *ENTERPRISE),
     "talent": (*COMMON, *TALENT),
 }
+
+ABOUT_CALLER = frozenset(field.name for form in FORMS.values() for field in form if field.about_caller)
+"""Names of the fields that say who calls."""
 
 
 def labels() -> dict[str, str]:

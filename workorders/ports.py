@@ -30,7 +30,9 @@ class OrderStore(Protocol):
 
     async def get_order(self, order_id: str) -> Order | None: ...
 
-    async def order_of_call(self, call_id: str) -> Order | None: ...
+    async def orders_of_call(self, call_id: str) -> Sequence[Order]:
+        """By number."""
+        ...
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Newest first."""

@@ -10,6 +10,7 @@ from msgspec import structs
 from domain.calls import Call
 from domain.facts import CallAnswered, Recorder, UtteranceHeard
 from domain.orders import Order, OrderState
+from domain.spans import elapsed
 from workorders import filling
 from workorders.conclusion import Conclusion, still_draft
 from workorders.correction import Correction
@@ -59,23 +60,23 @@ class OrderService:
             await self.drafting.heard(fact.utterance)
 
     async def of_call(self, call: Call) -> Order:
-        """The order of that call, begun if there is none yet."""
-        return (await self.drafting.open(call)).begun()[1]
+        """The first order of that call, begun if there is none yet."""
+        return next(iter((await self.drafting.open(call)).orders.values()))
 
-    async def complete(self, call: Call, recordings: Sequence[RecordingRef]) -> Order:
-        """Fill the order from the whole transcript; where the line says so, it is sent, now or soon."""
-        order = await self.conclusion.after_call(await self.drafting.complete(call), recordings)
+    async def complete(self, call: Call, recordings: Sequence[RecordingRef]) -> Sequence[Order]:
+        """Fill its orders from the whole transcript; where the line says so, they are sent, now or soon."""
+        orders = await self.conclusion.after_call(await self.drafting.complete(call), recordings)
         self.drafting.forget(call.id)
-        return order
+        return orders
 
     # -- reading -----------------------------------------------------------------------------------------
     async def get_order(self, order_id: str) -> Order | None:
         """The order of that id."""
         return await self._orders.get_order(order_id)
 
-    async def order_of_call(self, call_id: str) -> Order | None:
-        """The call's order; `None`: no agent answered, or it is not from outside."""
-        return await self._orders.order_of_call(call_id)
+    async def orders_of_call(self, call_id: str) -> Sequence[Order]:
+        """The call's orders by number; none where no agent answered, or it is not from outside."""
+        return await self._orders.orders_of_call(call_id)
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Newest first."""
@@ -104,8 +105,7 @@ class OrderService:
         async with self.drafting.editing(order_id) as draft:
             if draft is None:
                 return None
-            line = draft.begun()[1].line
-            form = self._rules.line(line).form
+            form = self._rules.line(draft.order.line).form
             try:
                 checked = {name: check_value(form, name, value) for name, value in fields.items()}
             except FieldError as error:
@@ -127,6 +127,26 @@ class OrderService:
             edited = await self.drafting.change(draft, edit)
             log.info("order_edited", order=order_id, by=by, fields=sorted(checked))
             return edited
+
+    async def add_order(self, call_id: str, number: int, *, begins: float | None, by: str) -> Order | None:
+        """Open the call's order of that number, for a further matter. `None`: no such call.
+
+        Asked again, the order is there already. `begins`: where in the call the matter begins, seconds of
+        call time; `None`: now, or where the call ended.
+
+        Raises:
+            OrderRefusedError: the call has no orders, `number` is not the next one or too high (409), the
+                matter would begin before the last one (422).
+        """
+        call = await self.drafting.call(call_id)
+        if call is None:
+            return None
+        if not call.has_work_order or call.answered_at is None:
+            raise OrderRefusedError("order_none")
+        log.info("order_asked_for", call=call_id, number=number, by=by)
+        if begins is None:
+            begins = elapsed(call.started_at, call.ended_at or self._clock())
+        return await self.drafting.add(call, number, begins)
 
     async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None:
         """Mark the order as a repetition of `original` (of a chain: its first), or (`None`) as none.
@@ -153,7 +173,7 @@ class OrderService:
                 still_draft(order)
                 return filling.marked_duplicate(order, first, self._clock()), ()
 
-            before = draft.begun()[1]
+            before = draft.order
             marked = await self.drafting.change(draft, edit)
             if marked != before:
                 log.info("order_marked", order=order_id, by=by, duplicate_of=first)

@@ -91,7 +91,14 @@ class Submission:
     async def _join(self, order: Order, outcome: CallOutcome, now: float) -> Order | None:
         """Drop the draft and let the order it adds to go out as its next revision: both or neither."""
         told = outcome.answer or text_of(order, "summary")
-        added = Supplement(call_id=order.call_id, at=now, by=outcome.by, urges=outcome.urges, text=told)
+        added = Supplement(
+            call_id=order.call_id,
+            at=now,
+            by=outcome.by,
+            urges=outcome.urges,
+            text=told,
+            order_id=order.id,
+        )
         own: Mapping[str, bytes] = {}
         if order.submitted_at is None:
             closed = filling.dropped(order, outcome, now)

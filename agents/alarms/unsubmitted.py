@@ -17,7 +17,7 @@ class UnsubmittedOrders:
 
     def __init__(self) -> None:
         self._orders: dict[str, UnsubmittedOrder] = {}
-        self._of_call: dict[str, str] = {}
+        self._of_call: dict[str, set[str]] = {}
         self._ended: OrderedDict[str, Call] = OrderedDict()
         self._closed: set[str] | None = set()
         """Orders submitted before `recall`, which the database may still call drafts; `None` afterwards."""
@@ -33,7 +33,10 @@ class UnsubmittedOrders:
         """Record an order's current state."""
         if order.state is not OrderState.DRAFT:
             if (gone := self._orders.pop(order.id, None)) is not None:
-                del self._of_call[gone.call_id]
+                others = self._of_call[gone.call_id]
+                others.discard(order.id)
+                if not others:
+                    del self._of_call[gone.call_id]
             if self._closed is not None:
                 self._closed.add(order.id)
         elif order.id not in self._orders and order.sent is None:
@@ -48,7 +51,7 @@ class UnsubmittedOrders:
             self._ended[call.id] = call
             if len(self._ended) > CALLS_KEPT:
                 self._ended.popitem(last=False)
-        if (order := self._of_call.get(call.id)) is not None:
+        for order in self._of_call.get(call.id, ()):
             self._orders[order] = _of(self._orders[order], call)
 
     def left(self) -> Iterator[UnsubmittedOrder]:
@@ -57,7 +60,7 @@ class UnsubmittedOrders:
 
     def _keep(self, draft: UnsubmittedOrder) -> None:
         self._orders[draft.order_id] = draft
-        self._of_call[draft.call_id] = draft.order_id
+        self._of_call.setdefault(draft.call_id, set()).add(draft.order_id)
 
 
 def _of(draft: UnsubmittedOrder, call: Call) -> UnsubmittedOrder:

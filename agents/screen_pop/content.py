@@ -30,12 +30,18 @@ IVR_LABELS = {"menu": "按键菜单"}
 """Display labels of IVR variables; others are shown by name."""
 
 
+class EarlierOrder(NamedTuple):
+    """What was made of an earlier call, and what its work-order system told of it last."""
+
+    order: Order
+    status: OrderStatus | None = None
+
+
 class EarlierCall(NamedTuple):
-    """A call from the same number, what was made of it, and what its work-order system told of that last."""
+    """A call from the same number and its orders, by number."""
 
     call: Call
-    order: Order | None
-    status: OrderStatus | None = None
+    orders: Sequence[EarlierOrder] = ()
 
 
 class Known(Struct, frozen=True):
@@ -64,8 +70,14 @@ class PopRules(Struct, frozen=True):
 def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility = WHOLE) -> ScreenPop:
     """Build the screen-pop for a call, masked according to `visibility`."""
     earlier = [
-        EarlierCall(redact(call, visibility), redact(order, visibility), redact(status, visibility))
-        for call, order, status in known.earlier
+        EarlierCall(
+            redact(one.call, visibility),
+            [
+                EarlierOrder(redact(order, visibility), redact(status, visibility))
+                for order, status in one.orders
+            ],
+        )
+        for one in known.earlier
     ]
     contact = redact(known.contact, visibility)
     return ScreenPop(
@@ -79,8 +91,8 @@ def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility
         person=contact,
         enterprise=known.enterprise,
         ivr=tuple(_entry(name, visibility.number(value), rules) for name, value in call.ivr.items()),
-        calls=tuple(_call(one.call, one.order) for one in earlier[:SHOWN]),
-        orders=tuple([_order(one.order, one.status) for one in earlier if one.order is not None][:SHOWN]),
+        calls=tuple(_call(one) for one in earlier[:SHOWN]),
+        orders=tuple([_order(*order) for one in earlier for order in one.orders][:SHOWN]),
         alerts=tuple(_alerts(contact, known.recent, rules)),
     )
 
@@ -90,7 +102,8 @@ def _entry(name: str, value: str, rules: PopRules) -> PopEntry:
     return PopEntry(IVR_LABELS.get(name, name), f"{value} {meaning}" if meaning else value, name)
 
 
-def _call(call: Call, order: Order | None) -> PopCall:
+def _call(earlier: EarlierCall) -> PopCall:
+    call, order = earlier.call, next((one.order for one in earlier.orders), None)
     return PopCall(
         id=call.id,
         started_at=call.started_at,

@@ -77,7 +77,7 @@ class ScreenPopService:
         """The contact's own organisation, else the enterprise of the latest order that names a known one."""
         if contact is not None and (found := self._enterprises.get(contact.organisation)):
             return found
-        named = (one.order.fields.get("enterprise") for one in earlier if one.order is not None)
+        named = (of.order.fields.get("enterprise") for one in earlier for of in one.orders)
         known = (self._enterprises.get(str(field.value)) for field in named if field is not None)
         return next((one for one in known if one is not None), None)
 

@@ -34,7 +34,7 @@ class HistoryModule(Module):
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/calls`, `/history` and `/audit`."""
         return [
-            calls.router(access, self._calls, self._orders.order_of_call, self._statuses.timeline),
+            calls.router(access, self._calls, self._orders.orders_of_call, self._statuses.timeline),
             history.router(access, self._history),
             audit.router(access, self._audit),
         ]

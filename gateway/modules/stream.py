@@ -45,7 +45,7 @@ class StreamModule(Module):
         if fact.what != RESYNC or not fact.call.has_work_order:
             return
         said = await self._calls.list_utterances(fact.call.id)
-        order = await self._orders.order_of_call(fact.call.id)
+        written = await self._orders.orders_of_call(fact.call.id)
         # What came meanwhile is newer: only what is not there yet is shown.
         shown = self._view.items.known
         if not shown(("calls", fact.call.id)):
@@ -53,8 +53,9 @@ class StreamModule(Module):
         for utterance in said:
             if not shown(("transcripts", utterance.id)):
                 self._hub.publish(UtteranceHeard(at=fact.at, utterance=utterance))
-        if order is not None and not shown(("orders", order.id)):
-            self._hub.publish(OrderChanged(at=order.updated_at, order=order, changed=()))
+        for order in written:
+            if not shown(("orders", order.id)):
+                self._hub.publish(OrderChanged(at=order.updated_at, order=order, changed=()))
 
     def jobs(self) -> Iterable[Job]:
         """What is over leaves the screens after a while."""

@@ -1,11 +1,13 @@
 """What is known about a caller's number: earlier calls and their orders."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select
 
-from agents.screen_pop.content import EarlierCall
+from agents.screen_pop.content import EarlierCall, EarlierOrder
 from domain.calls import Call
 from domain.order_status import OrderStatus
 from domain.orders import Order
@@ -13,12 +15,17 @@ from gateway.storage.database import Database
 from gateway.storage.tables import calls, orders
 
 # Made once: each screen-pop asks, and to make such a statement takes longer than to answer it.
-EARLIER = (
-    select(calls.c.data, orders.c.data.label("order_data"), orders.c.status)
-    .outerjoin(orders, orders.c.call_id == calls.c.id)
+_LATEST = (
+    select(calls.c.id, calls.c.started_at, calls.c.data)
     .where(calls.c.caller_number.in_(bindparam("numbers", expanding=True)), calls.c.id != bindparam("but"))
     .order_by(calls.c.started_at.desc(), calls.c.id)
     .limit(bindparam("most"))
+    .subquery("latest")
+)
+EARLIER = (
+    select(_LATEST.c.id, _LATEST.c.data, orders.c.data.label("order_data"), orders.c.status)
+    .outerjoin(orders, orders.c.call_id == _LATEST.c.id)
+    .order_by(_LATEST.c.started_at.desc(), _LATEST.c.id, orders.c.number)
 )
 
 
@@ -31,14 +38,8 @@ class CallerRepository:
     async def earlier(self, numbers: Sequence[str], but: str, limit: int = 20) -> list[EarlierCall]:
         """Return calls from these numbers with their orders, newest first, except the call `but`."""
         asked = {"numbers": list(numbers), "but": but, "most": limit}
-        return [
-            EarlierCall(
-                msgspec.json.decode(row.data, type=Call),
-                None if row.order_data is None else msgspec.json.decode(row.order_data, type=Order),
-                None if row.status is None else msgspec.json.decode(row.status, type=OrderStatus),
-            )
-            for row in await self._database.rows(EARLIER, asked)
-        ]
+        rows = await self._database.rows(EARLIER, asked)
+        return [_earlier(list(of_call)) for _, of_call in groupby(rows, key=lambda row: row.id)]
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int:
         """Count the calls from these numbers since then, except the call `but`."""
@@ -49,3 +50,18 @@ class CallerRepository:
         )
         ((count,),) = await self._database.rows(query)
         return int(count)
+
+
+def _earlier(rows: Sequence[Row[Any]]) -> EarlierCall:
+    """A call from its rows, one for each of its orders; one without, where it has none."""
+    return EarlierCall(
+        msgspec.json.decode(rows[0].data, type=Call),
+        [
+            EarlierOrder(
+                msgspec.json.decode(row.order_data, type=Order),
+                None if row.status is None else msgspec.json.decode(row.status, type=OrderStatus),
+            )
+            for row in rows
+            if row.order_data is not None
+        ],
+    )

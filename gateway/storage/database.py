@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import ColumnElement, Connection, Double, Row, Select, Table, cast, event, func, literal
+from sqlalchemy import ColumnElement, Connection, Double, Row, Select, Table, cast, event, func, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -108,10 +108,27 @@ class Database:
     async def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema to the newest revision; return (before, after)."""
         before = await self.revision()
-        async with self.engine.connect() as connection:
+        async with self.engine.connect() as connection, self.rebuilding(connection):
             await connection.run_sync(_upgrade)
+            if self.sqlite and (astray := (await connection.execute(text("PRAGMA foreign_key_check"))).all()):
+                raise DatabaseError(f"{len(astray)} rows would refer to rows that are not there")
             await connection.commit()
         return before, newest_revision()
+
+    @asynccontextmanager
+    async def rebuilding(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """SQLite changes a table by making it anew: what refers to its rows must not be in the way."""
+        driver = (await connection.get_raw_connection()).driver_connection
+        if not self.sqlite or driver is None:
+            yield
+            return
+        # No part of a transaction: none has begun.
+        await driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            await connection.rollback()
+            await driver.execute("PRAGMA foreign_keys=ON")
 
     async def revision(self) -> str | None:
         """Return the schema's revision; `None` for an empty database."""

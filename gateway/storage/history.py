@@ -284,7 +284,8 @@ class HistoryRepository:
         identities = [identity for _, identity in keys]
         query = (
             select(calls.c.id, calls.c.data, orders.c.data.label("order_data"))
-            .outerjoin(orders, orders.c.call_id == calls.c.id)
+            # A call is told by its first order: its outcome is that of the call.
+            .outerjoin(orders, (orders.c.call_id == calls.c.id) & (orders.c.number == 1))
             .where(calls.c.id.in_(identities))
         )
         async with self._database.reading() as connection:

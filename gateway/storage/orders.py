@@ -43,15 +43,13 @@ class OrderRepository:
 
     async def get_order(self, order_id: str) -> Order | None:
         """Return the order with that id."""
-        return await self._one(orders.c.id == order_id)
-
-    async def order_of_call(self, call_id: str) -> Order | None:
-        """Return the order of that call."""
-        return await self._one(orders.c.call_id == call_id)
-
-    async def _one(self, condition: ColumnElement[bool]) -> Order | None:
-        rows = await self._database.rows(select(orders.c.data).where(condition))
+        rows = await self._database.rows(select(orders.c.data).where(orders.c.id == order_id))
         return next((msgspec.json.decode(row.data, type=Order) for row in rows), None)
+
+    async def orders_of_call(self, call_id: str) -> list[Order]:
+        """Return the orders of that call, by number."""
+        query = select(orders.c.data).where(orders.c.call_id == call_id).order_by(orders.c.number)
+        return [msgspec.json.decode(row.data, type=Order) for row in await self._database.rows(query)]
 
     async def list_orders(self, *, state: OrderState | None = None, limit: int = 50) -> Sequence[Order]:
         """Return orders, newest first."""

@@ -51,6 +51,7 @@ def order_row(order: Order) -> dict[str, Any]:
     return {
         "id": order.id,
         "call_id": order.call_id,
+        "number": order.number,
         "line": order.line,
         "state": order.state.value,
         "revision": order.revision,

@@ -186,7 +186,9 @@ orders = Table(
     "orders",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("call_id", outside(160), nullable=False, unique=True),
+    Column("call_id", outside(160), nullable=False),
+    # Its place among the orders of its call, from 1.
+    Column("number", Integer, nullable=False, server_default="1"),
     Column("line", outside(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
@@ -204,6 +206,7 @@ orders = Table(
     # Place and category, if both are known: used to find earlier orders on the same matter.
     Column("matter", String(200), index=True),
     Column("data", Text, nullable=False),
+    Index("uq_orders_call_number", "call_id", "number", unique=True),
     Index("ix_orders_created", "created_at", "id"),
     # Those that wait to be sent, few among many.
     Index(

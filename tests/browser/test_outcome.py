@@ -1,5 +1,6 @@
 """The end of a call at the desk: one key for what became of it, and a moment to think again."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -139,4 +140,56 @@ async def test_the_outcome_of_a_call_and_a_second_thought(desk_stage: BrowserSta
         await page.goto(f"{desk_stage.url}/history?tab=orders&outcome=answered")
         row = page.locator("tbody tr").filter(has=page.locator("[data-outcome=answered]"))
         await expect(row.first).to_contain_text(re.compile("直接答复"))
+        assert await accessibility(page) == []
+
+
+async def test_a_second_matter_gets_an_order_of_its_own(desk_stage: BrowserStage, talker: Browser) -> None:
+    received = desk_stage.receiver.orders
+    async with desk_stage.seat(talker, "liqiang") as seat:
+        page = seat.page
+        await phone_ready(page)
+        title, current = (
+            page.locator("[data-field=title] input"),
+            page.locator("[data-matter][aria-current=true]"),
+        )
+        before = len(received)
+        async with talking(desk_stage, page) as caller:
+            await expect(page.locator("[data-matter]")).to_have_count(1)
+            top = await page.locator(".order-form .fields").bounding_box()
+            await title.fill("路灯不亮")
+            await expect(page.locator("[data-action=add-order]")).to_contain_text("Alt+N")
+            # In mid-word: what is typed is the first order's.
+            await page.keyboard.press("Alt+n")
+            await expect(page.locator("[data-matter]")).to_have_count(2)
+            await expect(current).to_have_attribute("data-matter", "2")
+            await expect(title).to_have_value("")
+            assert await page.locator(".order-form .fields").bounding_box() == top
+            await title.fill("拖欠工资")
+            await page.keyboard.press("Alt+5")
+            await expect(page.locator("[data-outcome=answered][aria-pressed=true]")).to_be_visible()
+            assert await accessibility(page) == []
+            await page.keyboard.press("Alt+j")
+            await expect(current).to_have_attribute("data-matter", "1")
+            await expect(title).to_have_value("路灯不亮")
+            await expect(page.locator("[data-outcome][aria-pressed=true]")).to_have_count(0)
+            await caller.hang_up()
+        # The one was answered and leaves by itself; the other is the agent's to send.
+        await page.keyboard.press("Control+Enter")
+        async with desk_stage.receiver.arrived:
+            await asyncio.wait_for(
+                desk_stage.receiver.arrived.wait_for(lambda: len(received) >= before + 2), 60
+            )
+        one, other = sorted(received[before:], key=lambda order: order["number"])
+        assert (one["number"], other["number"]) == (1, 2)
+        assert one["call"]["id"] == other["call"]["id"]
+        assert one["id"] != other["id"]
+        assert (one["status"], other["status"]) == ("open", "closed")
+        titles = [order["fields"]["title"]["value"] for order in (one, other)]
+        assert titles == ["路灯不亮", "拖欠工资"]
+        assert one["part"]["ends_s"] == other["part"]["begins_s"] > 0
+
+        # History tells both beside the call.
+        await page.goto(f"{desk_stage.url}/history/calls/{one['call']['id']}")
+        await expect(page.locator(".order-fields [data-number='2']")).to_be_visible()
+        await expect(page.locator(".order-fields")).to_have_count(2)
         assert await accessibility(page) == []

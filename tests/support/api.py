@@ -64,8 +64,8 @@ class Desk:
             order_id
         )
 
-    async def order_of_call(self, call_id: str) -> Row | None:
-        return {"c1": Row("o1", None, "c1")}.get(call_id)
+    async def orders_of_call(self, call_id: str) -> list[Row]:
+        return {"c1": [Row("o1", None, "c1")]}.get(call_id, [])
 
     async def set_fields(
         self, order_id: str, fields: Any, *, revision: int | None, by: str, seen: Any

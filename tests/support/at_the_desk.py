@@ -66,7 +66,6 @@ async def at_the_desk(path: Path, url: str, **changes: Any) -> AsyncIterator[tup
         gateway.get(FactRecorder).record(fact)
         await gateway.get(JournalWriter).flush()
         await gateway.orders.on_call_answered(fact)
-        order = await gateway.orders.order_of_call(CALL.id)
-        assert order is not None
+        (order,) = await gateway.orders.orders_of_call(CALL.id)
         async with aiohttp.ClientSession(cookies={"hotline_session": signed_in.token}) as http:
             yield gateway, Supervisor(gateway, http, signed_in.identity.csrf), order.id

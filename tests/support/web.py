@@ -170,10 +170,10 @@ def _routers(of: WebServices, access: Access, options: WebOptions) -> list[APIRo
     exports.live(exporter, of.live.values)
     exports.accounts(exporter, of.accounts.list_accounts)
     exports.deployment(exporter, of.administration)
-    order_of_call: Any = getattr(of.orders, "order_of_call", None)
+    orders_of_call: Any = getattr(of.orders, "orders_of_call", None)
     routers = [
         accounts.router(access, of.accounts, note),
-        calls.router(access, _Calls(of.calls, of.audio), order_of_call, Nothing().timeline),
+        calls.router(access, _Calls(of.calls, of.audio), orders_of_call, Nothing().timeline),
         deliveries.router(access, of.deliveries),
         described.router(access),
         operation.router(access, of.checks, of.registry, check_timeout_s=of.check_timeout_s),

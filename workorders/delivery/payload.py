@@ -43,6 +43,7 @@ def build_payload(
     document = {
         "schema": SCHEMA,
         "id": order.id,
+        "number": order.number,
         "revision": order.revision,
         "line": order.line,
         "status": _status(order, kind),
@@ -75,6 +76,8 @@ def build_payload(
             "talked_s": round(talked, 3),
             "ivr": dict(sorted(call.ivr.items())),
         },
+        # What of the call it is about, seconds of call time; `null`: to its end.
+        "part": {"begins_s": round(order.begins, 3), "ends_s": _rounded(order.ends)},
         "fields": {name: _field(named.get(name, name), order.fields[name]) for name in [*known, *others]},
         "offers": {
             name: [_field(named.get(name, name), one) for one in several]
@@ -149,6 +152,10 @@ def instant(at: float | None) -> str | None:
 
 def _between(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else round(elapsed(start, end), 3)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _field(label: str, field: FieldValue) -> dict[str, Any]:

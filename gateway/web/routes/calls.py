@@ -37,15 +37,15 @@ class CallReader(Protocol):
         ...
 
 
-OrderOf = Callable[[str], Awaitable[Order | None]]
-"""The order of the call of that id as it is now; `None`: it has none."""
+OrdersOf = Callable[[str], Awaitable[Sequence[Order]]]
+"""The orders of the call of that id as they are now, by number."""
 
 
 TimelineOf = Callable[[str], Awaitable[Sequence[OrderStatus]]]
 """What work-order systems told of the order of that id, as it happened."""
 
 
-def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_of: TimelineOf) -> APIRouter:
+def router(access: Access, calls: CallReader, orders_of_call: OrdersOf, timeline_of: TimelineOf) -> APIRouter:
     """`/calls`."""
     routes = APIRouter(prefix="/api/v1/calls")
     who_is = Depends(access.signed_in)
@@ -62,22 +62,22 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
 
     @routes.get("/{call_id}")
     async def one_call(call_id: str, who: Identity = who_is) -> Response:
-        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its order,
-        and what became of that.
+        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its orders
+        by number, and what became of them.
         """
         call = await access.own_call(call_id, who)
         kept = await calls.list_recordings(call_id)
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await calls.list_utterances(call_id)
-        order = await order_of_call(call_id)
-        statuses = await timeline_of(order.id) if order is not None else ()
+        orders = await orders_of_call(call_id)
+        statuses = [one for order in orders for one in await timeline_of(order.id)]
         visibility = access.visibility(who)
         return json(
             {
                 "call": redact(call, visibility),
                 "utterances": [redact(one, visibility) for one in said],
                 "recordings": recordings,
-                "order": redact(order, visibility),
+                "orders": [redact(one, visibility) for one in orders],
                 "statuses": [redact(one, visibility) for one in statuses],
             }
         )

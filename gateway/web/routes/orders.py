@@ -49,6 +49,12 @@ class Outcome(BaseModel):
     urges: bool = False
 
 
+class Further(BaseModel):
+    call_id: str
+    number: Annotated[int, Field(ge=2, lt=100)]
+    begins: Annotated[float, Field(ge=0, le=864_000)] | None = None
+
+
 class Reason(BaseModel):
     reason: Annotated[str, Field(max_length=200)] = ""
 
@@ -82,6 +88,10 @@ class Orders(Protocol):
         revision: int | None,
         by: str,
         seen: Mapping[str, Any] | None = None,
+    ) -> Order | None: ...
+
+    async def add_order(
+        self, call_id: str, number: int, *, begins: float | None, by: str
     ) -> Order | None: ...
 
     async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None: ...
@@ -130,6 +140,15 @@ def router(
     """`/orders`."""
     routes = APIRouter(prefix="/api/v1/orders")
     who_is = Depends(access.signed_in)
+
+    @routes.post("")
+    async def add(body: Further, who: Identity = who_is) -> Response:
+        """Another order for a call, for a further matter; asked again, the one that is there."""
+        await access.own_call(body.call_id, who)
+        made = await within(orders.add_order(body.call_id, body.number, begins=body.begins, by=who.username))
+        named = {"call": body.call_id, "number": body.number, "order": made.id if made else None}
+        await note(who, "order.add", named)
+        return json(redact(found(made, "call"), access.visibility(who)))
 
     @routes.get("/{order_id}")
     async def order(order_id: str, who: Identity = who_is) -> Response:
@@ -214,6 +233,7 @@ def router(
     async def give_up(order_id: str, who: Identity = who_is) -> Response:
         await access.own_order(order_id, who)
         kept = await within(orders.correction.give_up(order_id, by=who.username))
+        await note(who, "order.give_up_correction", {"order": order_id})
         return json(redact(found(kept, "order"), access.visibility(who)))
 
     @routes.post("/{order_id}/withdraw")

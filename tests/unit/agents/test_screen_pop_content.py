@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from agents.screen_pop.content import EarlierCall, Known, PopRules, screen_pop
+from agents.screen_pop.content import EarlierCall, EarlierOrder, Known, PopRules, screen_pop
 from domain.calls import Call, CallState, Direction, EndReason, Party
 from domain.orders import FieldValue, Method, Order, OrderState
 from domain.screen_pop import AlertKind, Contact, Level, PopEntry
@@ -27,9 +27,10 @@ def earlier(number: int, title: str | None) -> EarlierCall:
     call = structs.replace(CALL, id=f"main-{number}", started_at=float(number), state=CallState.ENDED)
     call = structs.replace(call, end_reason=EndReason.COMPLETED, agent="1001", line="12345")
     if title is None:
-        return EarlierCall(call, None)
+        return EarlierCall(call)
     fields = {"title": FieldValue(title, 1.0, Method.AGENT), "town": FieldValue("川姜镇", 0.9, Method.RULE)}
-    return EarlierCall(call, Order(f"o{number}", call.id, "12345", OrderState.DELIVERED, fields, 5.0, 6.0))
+    order = Order(f"o{number}", call.id, "12345", OrderState.DELIVERED, fields, 5.0, 6.0)
+    return EarlierCall(call, [EarlierOrder(order)])
 
 
 def test_earlier_calls_and_orders_and_a_repeat_caller() -> None:

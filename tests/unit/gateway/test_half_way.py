@@ -63,7 +63,7 @@ async def seen(url: str, directory: Path) -> dict[str, Any]:
     async with JournalWriter(database) as journal:
         process = OrdersOfProcess(database, journal)
         (call,) = await process.calls.list_calls()
-        order = await process.orders.order_of_call(call.id)
+        (order,) = await process.orders.orders_of_call(call.id)
         assert order is not None
         said = await process.calls.list_utterances(call.id)
         facts = await process.calls.facts_of(call.id)

@@ -85,7 +85,7 @@ async def test_a_recording_that_comes_late_is_waited_for(database: Database, tmp
                 await asyncio.sleep(0.01)
         stage.record(1)
         assert await stage.finished(call) is None
-        order = await stage.process.orders.order_of_call(call.id)
+        (order,) = await stage.process.orders.orders_of_call(call.id)
         assert order is not None
         assert order.state is OrderState.SUBMITTED
         (kept,) = await stage.process.calls.list_recordings(call.id)
@@ -105,7 +105,7 @@ async def test_without_its_recording_the_order_leaves_all_the_same(
         assert problem is not None
         assert "1.raw" in problem
         assert len(stage.troubles(call)) >= RECORDING_TRIES
-        order = await stage.process.orders.order_of_call(call.id)
+        (order,) = await stage.process.orders.orders_of_call(call.id)
         assert order is not None
         assert order.state is OrderState.SUBMITTED
         # An operator has put the files there.

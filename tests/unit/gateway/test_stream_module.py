@@ -28,7 +28,7 @@ async def test_a_call_found_again_brings_its_transcript_and_its_order(database: 
         journal.put(said)
         await journal.flush()
         await before.orders.on_call_answered(answered)
-        order = await before.orders.order_of_call(call.id)
+        (order,) = await before.orders.orders_of_call(call.id)
         assert order is not None
 
         # A new process: its screens know nothing yet.

@@ -59,7 +59,7 @@ class Scene:
         ended = structs.replace(call, state=CallState.ENDED, ended_at=self.now)
         self.process.facts.record(CallEnded(at=self.now, call=ended))
         await self.journal.flush()
-        return await self.orders.complete(ended, [])
+        return (await self.orders.complete(ended, []))[0]
 
     async def had(self, number: int = 1, **how: Any) -> Order:
         return await self.over(await self.talks(number, **how))

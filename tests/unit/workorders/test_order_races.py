@@ -88,7 +88,7 @@ async def test_what_the_api_says_is_what_the_database_holds_after_the_delivery(d
         assert kept == settled
         assert kept is not None
         assert (kept.state, kept.external_id) == (OrderState.DELIVERED, "GD-77")
-        assert await process.orders.order_of_call(call.id) == kept
+        assert await process.orders.orders_of_call(call.id) == [kept]
         await journal.flush()
         states = [
             fact.order.state

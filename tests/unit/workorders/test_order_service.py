@@ -276,7 +276,7 @@ async def test_a_models_answer_comes_beside_the_call_and_is_not_waited_for(tmp_p
                 await asyncio.sleep(0.01)
         assert order.fields["town"].value == "刘桥镇"
         assert order.offers["town"][0].value == "西亭镇"
-        done = await stage.orders.complete(call, [])
+        (done,) = await stage.orders.complete(call, [])
         assert done.state is OrderState.SUBMITTED
         assert done.fields["wish"].method is Method.LLM
 

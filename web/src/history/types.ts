@@ -73,8 +73,9 @@ export interface Heard {
   readonly call: Call
   readonly utterances: readonly Utterance[]
   readonly recordings: readonly Track[]
-  readonly order: Order | null
-  /** What became of the order, as it happened. */
+  /** One for each matter, by number. */
+  readonly orders: readonly Order[]
+  /** What became of them, as it happened. */
   readonly statuses?: readonly OrderStatus[]
 }
 

@@ -10,6 +10,12 @@ import { useLive } from '@/stores/live.ts'
 import { useSession } from '@/stores/session.ts'
 import type { AgentStatus, Call, Leg, Order, Utterance } from '@/stream/frames.ts'
 
+interface Opened {
+  readonly call: Call
+  readonly said: readonly Utterance[]
+  readonly orders: readonly Order[]
+}
+
 /** A call that ended so long ago is no longer shown to somebody who opens the desk. */
 const RECENT_S = 600
 
@@ -22,6 +28,12 @@ export function callOf(agent: AgentStatus | undefined, id: string, calls: Iterab
     if (newest === undefined || call.started_at > newest.started_at) newest = call
   }
   return newest
+}
+
+/** The orders of a call, one for each matter, by number. */
+export function ordersOf(callId: string | undefined, orders: Iterable<Order>): readonly Order[] {
+  const own = [...orders].filter((one) => one.call_id === callId)
+  return own.sort((a, b) => (a.number ?? 1) - (b.number ?? 1))
 }
 
 /** My own leg of a call. */
@@ -50,8 +62,10 @@ export const useMine = defineStore('mine', () => {
   /** As it was last seen: the stream lets go of a call half a minute after its end, the desk at the next one. */
   const kept = shallowRef<{ readonly call: Call; readonly said: readonly Utterance[] } | null>(null)
   const streamed = computed(() => callOf(agent.value, id.value, stream.topic('calls').values()))
-  /** A call that is over, opened again for its order; the next one takes its place. */
-  const opened = shallowRef<{ readonly call: Call; readonly said: readonly Utterance[]; readonly order: Order } | null>(null)
+  /** A call that is over, opened again for its orders; the next one takes its place. */
+  const opened = shallowRef<Opened | null>(null)
+  /** The order that was chosen, of those of the call; empty: the first. */
+  const chosen = shallowRef('')
   const call = computed(() => opened.value?.call ?? streamed.value ?? kept.value?.call)
   const live = computed(() => streamed.value !== undefined && streamed.value.state !== 'ended')
   const leg = computed(() => legOf(call.value, id.value))
@@ -62,11 +76,13 @@ export const useMine = defineStore('mine', () => {
   const said = computed<readonly Utterance[]>(
     () => opened.value?.said ?? (streamed.value ? heard.value : (kept.value?.said ?? [])),
   )
-  const order = computed<Order | undefined>(() => {
-    const about = call.value?.id
-    for (const one of stream.topic('orders').values()) if (one.call_id === about) return one
-    return opened.value?.order
+  const orders = computed<readonly Order[]>(() => {
+    const streamed = [...stream.topic('orders').values()]
+    // What the stream tells is newer than what was asked for.
+    const known = new Map([...(opened.value?.orders ?? []), ...streamed].map((one) => [one.id, one]))
+    return ordersOf(call.value?.id, known.values())
   })
+  const order = computed(() => orders.value.find((one) => one.id === chosen.value) ?? orders.value[0])
   watch([streamed, heard], ([now, words]) => {
     if (now) kept.value = { call: now, said: words }
   })
@@ -75,15 +91,31 @@ export const useMine = defineStore('mine', () => {
     if (now) opened.value = null
   })
 
-  /** Open an earlier call again, with its order. Throws `ApiError`. */
-  async function open(callId: string): Promise<void> {
+  /** Open an order of an earlier call again, with its call. Throws `ApiError`. */
+  async function open(callId: string, orderId: string): Promise<void> {
     const was = await api.get<Heard>(`/calls/${encodeURIComponent(callId)}`)
-    if (was.order && !live.value) opened.value = { call: was.call, said: was.utterances, order: was.order }
+    if (!was.orders.length || live.value) return
+    opened.value = { call: was.call, said: was.utterances, orders: was.orders }
+    chosen.value = orderId
   }
 
   /** The order as the gateway just answered it: one whose call the stream has let go of is not told again. */
   function took(now: Order): void {
-    if (opened.value?.order.id === now.id) opened.value = { ...opened.value, order: now }
+    if (opened.value?.call.id !== now.call_id) return
+    const others = opened.value.orders.filter((one) => one.id !== now.id)
+    opened.value = { ...opened.value, orders: [...others, now] }
+  }
+
+  /** Open another order for my call, and choose it; `begins`: where its matter begins in the call. Throws `ApiError`. */
+  async function addOrder(begins: number | null): Promise<void> {
+    const last = orders.value.at(-1)
+    if (!last) return
+    const made = await api.post<Order>('/orders', { call_id: last.call_id, number: (last.number ?? 1) + 1, begins })
+    took(made)
+    chosen.value = made.id
+  }
+  function choose(orderId: string): void {
+    chosen.value = orderId
   }
 
   /** Whoever opens the desk in wrap-up, or with an order not yet sent off, finds the call it is about. */
@@ -99,5 +131,7 @@ export const useMine = defineStore('mine', () => {
 
   const consultation = computed(() => consulted(streamed.value, id.value))
 
-  return { id, agent, kind, call, live, leg, said, order, consultation, recall, open, took }
+  return {
+    id, agent, kind, call, live, leg, said, orders, order, consultation, recall, open, took, addOrder, choose,
+  }
 })

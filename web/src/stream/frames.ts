@@ -253,6 +253,10 @@ export interface Order {
   readonly sent?: SentOrder | null
   readonly changes?: readonly string[]
   readonly withdrawn?: Withdrawal | null
+  readonly number?: number
+  readonly begins?: number
+  readonly ends?: number | null
+  readonly split?: SplitSuggestion | null
 }
 
 export type OrderState = "dead" | "delivered" | "draft" | "dropped" | "submitted"
@@ -314,6 +318,7 @@ export interface Supplement {
   readonly by: string
   readonly urges: boolean
   readonly text: string
+  readonly order_id?: string
 }
 
 export interface SentOrder {
@@ -326,6 +331,11 @@ export interface Withdrawal {
   readonly at: number
   readonly by: string
   readonly reason: string
+}
+
+export interface SplitSuggestion {
+  readonly at: number
+  readonly quote: string
 }
 
 export interface PbxItem {

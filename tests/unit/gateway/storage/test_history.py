@@ -216,7 +216,7 @@ async def test_an_older_database_is_filled_by_the_migration(database: Database) 
         command.downgrade(config, "0004")
         command.upgrade(config, "head")
 
-    async with database.engine.connect() as connection:
+    async with database.engine.connect() as connection, database.rebuilding(connection):
         await connection.run_sync(down_and_up)
         await connection.commit()
     assert await state() == before

@@ -32,7 +32,7 @@ async def test_submitting_is_one_act_and_repeating_it_adds_nothing(database: Dat
     for _ in range(2):
         await put_order(database, ORDER, {"main": b"\x00\xff", "copy": b"2"}, 10.0)
     assert await orders.get_order(ORDER.id) == ORDER
-    assert await orders.order_of_call("main-1.1") == ORDER
+    assert await orders.orders_of_call("main-1.1") == [ORDER]
     assert await outbox.counts() == {"pending": 2}
     (claimed,) = await outbox.claim("main", 60.0, 5)
     assert (claimed.order_id, claimed.key, claimed.body) == (ORDER.id, f"{ORDER.id}.3", b"\x00\xff")

@@ -209,7 +209,7 @@ async def test_a_recording_is_heard_in_pieces_and_noted_once(house: House) -> No
     ban, zhang = await house.as_("ban"), await house.as_("zhang")
     detail = await zhang.found("calls/main-1.1")
     assert detail["recordings"] == [{"id": first, "duration": 10.0, "offset": 2.0}]
-    assert detail["order"]["call_id"] == "main-1.1"
+    assert [one["call_id"] for one in detail["orders"]] == ["main-1.1"]
     whole = (house.archive.directory / "1.wav").read_bytes()
     for identity in (first, quote(first, safe="")):
         status, headers, body = await zhang.get(f"recordings/{identity}/audio")

@@ -13,6 +13,7 @@ export default {
   transcript: 'Live transcript',
   nothingSaid: 'nothing transcribed yet',
   order: 'Work order',
+  matter: 'Matter {number}',
   confidence: 'confidence {percent}%',
   loading: 'Loading…',
   noAnswer: 'the gateway does not answer',

@@ -32,6 +32,8 @@ const en: Shape<typeof zh> = {
   asrSlow: 'text about {seconds} s late',
   knowledge: 'Knowledge base',
   offer: 'Take: {value}',
+  matters: 'Matters',
+  addOrder: 'Another order',
   openDrafts: 'Orders not sent off ({count})',
   returned: 'Orders sent back ({count})',
   openDraftsLater: 'to be opened after the call',

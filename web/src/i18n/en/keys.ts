@@ -20,6 +20,8 @@ export default {
     pickUp: 'Pick up who has waited longest',
     originate: 'Call',
     holdBack: 'hold the order back',
+    addOrder: 'open an order for another matter',
+    nextOrder: 'next matter',
     correct: 'correct an order that has left',
     submit: 'Submit the order',
     phone: 'Change phone (browser, desk)',

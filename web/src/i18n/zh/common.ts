@@ -10,6 +10,7 @@ export default {
   transcript: '实时转写',
   nothingSaid: '尚无转写',
   order: '工单',
+  matter: '事项 {number}',
   confidence: '可信度 {percent}%',
   loading: '加载中…',
   noAnswer: '网关没有应答',

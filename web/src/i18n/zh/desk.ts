@@ -29,6 +29,8 @@ export default {
   asrSlow: '转写延迟约 {seconds} 秒',
   knowledge: '知识库',
   offer: '采用：{value}',
+  matters: '事项',
+  addOrder: '另开一单',
   openDrafts: '未提交的工单（{count}）',
   returned: '退回的工单（{count}）',
   openDraftsLater: '通话结束后可打开',

@@ -18,6 +18,8 @@ export default {
     pickUp: '接起等候最久的来电',
     originate: '外呼',
     holdBack: '暂不发出工单',
+    addOrder: '为另一事项另开一单',
+    nextOrder: '下一事项',
     correct: '更正已发出的工单',
     submit: '提交工单',
     phone: '更换话机（浏览器 / 桌面）',
