@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 
 from agents.accounts.service import AccountService
+from agents.accounts.tokens import TokenService
 from domain.calls import Call
 from gateway import __version__
 from gateway.asterisk.softphones import Softphones, websocket_urls
@@ -110,6 +111,7 @@ def _access(runtime: Runtime) -> Access:
         get_call,
         runtime.get(OrderService).get_order,
         runtime.settings.privacy.model(),
+        runtime.get(TokenService).authenticate,
     )
 
 

@@ -343,6 +343,24 @@ sessions = Table(
     Column("expires_at", Double, nullable=False, index=True),
 )
 
+# What other systems ask with: the id is part of the token, of its secret only the SHA-256 is here.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    # JSON lists; no lines: all of them.
+    Column("scopes", Text, nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+)
+
 # Commands by client-generated id: who asked for what, and the answer once there is one (idempotency).
 commands = Table(
     "commands",

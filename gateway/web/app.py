@@ -34,10 +34,12 @@ def _tell_problems(app: FastAPI) -> None:
     async def http_problem(request: Request, error: StarletteHTTPException) -> Response:
         # What FastAPI itself refuses (no such method) has no reason of ours.
         text = str(error.detail)
-        return problem(
+        answer = problem(
             error.status_code,
             error.message if isinstance(error, Refused) else refusal("bad_request", text=text),
         )
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from agents.accounts.identity import Identity, Permission
+from agents.accounts.identity import Identity, Permission, Principal, Scope
 from domain.calls import Call
 from domain.order_status import OrderStatus
 from domain.orders import Order
@@ -49,6 +49,7 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
     """`/calls`."""
     routes = APIRouter(prefix="/api/v1/calls")
     who_is = Depends(access.signed_in)
+    reader = Depends(access.asking(Scope.HISTORY_READ))
 
     @routes.get("")
     async def list_calls(who: Identity = who_is, before: Before = None, limit: Limit = 50) -> Response:
@@ -61,7 +62,7 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
         return json([redact(one, access.visibility(who)) for one in every])
 
     @routes.get("/{call_id}")
-    async def one_call(call_id: str, who: Identity = who_is) -> Response:
+    async def one_call(call_id: str, who: Principal = reader) -> Response:
         """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its order,
         and what became of that.
         """
@@ -70,6 +71,8 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
         recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
         said = await calls.list_utterances(call_id)
         order = await order_of_call(call_id)
+        if order is not None and not who.serves(order.line):
+            order = None
         statuses = await timeline_of(order.id) if order is not None else ()
         visibility = access.visibility(who)
         return json(

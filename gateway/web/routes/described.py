@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from agents.accounts.identity import Identity
+from agents.accounts.identity import Principal
 from gateway.stream import asyncapi
 from gateway.web.access import Access
 from gateway.web.answers import json
@@ -11,14 +11,14 @@ from gateway.web.answers import json
 def router(access: Access) -> APIRouter:
     """`/openapi.json` and `/asyncapi.json`."""
     routes = APIRouter(prefix="/api/v1")
-    who_is = Depends(access.signed_in)
+    who_is = Depends(access.asking(None))
 
     @routes.get("/asyncapi.json")
-    async def described(who: Identity = who_is) -> Response:
+    async def described(who: Principal = who_is) -> Response:
         return json(asyncapi.document())
 
     @routes.get("/openapi.json")
-    async def openapi(request: Request, who: Identity = who_is) -> Response:
+    async def openapi(request: Request, who: Principal = who_is) -> Response:
         return json(request.app.openapi())
 
     return routes

@@ -4,7 +4,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from agents.accounts.identity import Identity
+from agents.accounts.identity import Principal, Scope
 from domain.history import CallFilter, CallSummary, Key, OrderFilter, OrderOfCall, Page, order_summary_of
 from domain.visibility.policy import WHOLE, Visibility
 from gateway.web.access import Access
@@ -15,6 +15,7 @@ from gateway.web.history_query import (
     OrderQuery,
     cursor_of,
     key_of,
+    lines_of,
     restricted_to,
     searched,
 )
@@ -40,12 +41,12 @@ class History(Protocol):
 def router(access: Access, store: History) -> APIRouter:
     """`/history`."""
     routes = APIRouter(prefix="/api/v1/history", tags=["history"])
-    who_is = Depends(access.signed_in)
+    who_is = Depends(access.asking(Scope.HISTORY_READ))
 
     @routes.get("/calls")
     async def calls(
         query: Annotated[CallQuery, Depends()],
-        who: Identity = who_is,
+        who: Principal = who_is,
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> Response:
@@ -55,20 +56,20 @@ def router(access: Access, store: History) -> APIRouter:
         empty and still have a `next`: the search was stopped to answer in time.
         """
         visibility = access.visibility(who)
-        wanted = searched(query.filter(restricted_to(who)), visibility, spoken=True)
+        wanted = searched(query.filter(restricted_to(who), lines_of(who)), visibility, spoken=True)
         page = await store.find_calls(wanted, key_of(before), limit, visibility=visibility)
         return json({"items": page.items, "next": cursor_of(page.next)})
 
     @routes.get("/orders")
     async def orders(
         query: Annotated[OrderQuery, Depends()],
-        who: Identity = who_is,
+        who: Principal = who_is,
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> Response:
         """Orders, newest first: `{items: [OrderSummary], next}`; pages as of calls."""
         visibility = access.visibility(who)
-        wanted = searched(query.filter(restricted_to(who)), visibility)
+        wanted = searched(query.filter(restricted_to(who), lines_of(who)), visibility)
         page = await store.find_orders(wanted, key_of(before), limit, visibility=visibility)
         items = [order_summary_of(one) for one in page.items]
         return json({"items": items, "next": cursor_of(page.next)})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from agents.accounts.identity import Permission
+from agents.accounts.identity import Identity, Permission, Scope
 from gateway.health import Check, ReadinessCheck
 from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json
@@ -21,6 +21,7 @@ def router(
 ) -> APIRouter:
     """`/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
+    may_scrape = access.asking(Scope.METRICS_READ)
 
     @routes.get("/healthz")
     async def healthz() -> Response:
@@ -43,7 +44,9 @@ def router(
     @routes.get("/metrics")
     async def metrics(request: Request) -> Response:
         if not from_this_machine(request):
-            access.need(await access.signed_in(request), Permission.SEE_METRICS)
+            who = await may_scrape(request)
+            if isinstance(who, Identity):
+                access.need(who, Permission.SEE_METRICS)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

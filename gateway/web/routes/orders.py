@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from agents.accounts.identity import Identity
+from agents.accounts.identity import Identity, Principal, Scope
 from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.refusals import refusal
@@ -130,9 +130,10 @@ def router(
     """`/orders`."""
     routes = APIRouter(prefix="/api/v1/orders")
     who_is = Depends(access.signed_in)
+    reader = Depends(access.asking(Scope.ORDERS_READ))
 
     @routes.get("/{order_id}")
-    async def order(order_id: str, who: Identity = who_is) -> Response:
+    async def order(order_id: str, who: Principal = reader) -> Response:
         own, visibility = await access.own_order(order_id, who), access.visibility(who)
         known: dict[str, Any] = msgspec.to_builtins(redact(own, visibility))
         return json(
