@@ -1,12 +1,12 @@
 """`hotline tokens`: manage which other systems may ask the HTTP API, and for what."""
 
-import json
 import sys
 import time
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import typer
 
 from agents.accounts.identity import ApiToken, Scope
@@ -68,7 +68,7 @@ def list_(
         async with Opened(settings) as opened:
             for one in await opened.tokens.list_tokens():
                 if as_json:
-                    sys.stdout.write(json.dumps(without_secret(one), ensure_ascii=False) + "\n")
+                    sys.stdout.write(msgspec.json.encode(without_secret(one)).decode() + "\n")
                 else:
                     out.print(_line(one, settings.timezone))
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec import Struct
 
 from agents.accounts.identity import Identity, Permission, Principal, Scope
 from domain.calls import Call
@@ -12,11 +13,43 @@ from domain.orders import Order
 from domain.recordings import StoredRecording
 from domain.transcripts import Utterance
 from domain.visibility.redact import redact
+from gateway.web import examples
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 from gateway.web.routes import Limit
 
 Before = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+class RecordingView(Struct, frozen=True):
+    """A recording that is kept. `GET /recordings/ID/audio` has its sound."""
+
+    id: str
+    duration: float
+    """Seconds."""
+    offset: float
+    """Call time of its first sample, in seconds."""
+
+
+class CallDetail(Struct, frozen=True):
+    """A call with all that is known of it."""
+
+    call: Call
+    utterances: list[Utterance]
+    recordings: list[RecordingView]
+    order: Order | None
+    statuses: list[OrderStatus]
+    """What work-order systems told of the order, as it happened."""
+
+
+DETAIL = CallDetail(
+    examples.CALL,
+    [examples.UTTERANCE],
+    [RecordingView(examples.RECORDING_ID, 88.0, 9.0)],
+    examples.ORDER,
+    [examples.STATUS],
+)
 
 
 class CallReader(Protocol):
@@ -52,6 +85,7 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
     reader = Depends(access.asking(Scope.HISTORY_READ))
 
     @routes.get("")
+    @answers(list[Call])
     async def list_calls(who: Identity = who_is, before: Before = None, limit: Limit = 50) -> Response:
         if who.may(Permission.SEE_ALL):
             every = await calls.list_calls(before=before, limit=limit)
@@ -62,13 +96,12 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
         return json([redact(one, access.visibility(who)) for one in every])
 
     @routes.get("/{call_id}")
+    @answers(CallDetail, example=DETAIL)
     async def one_call(call_id: str, who: Principal = reader) -> Response:
-        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its order,
-        and what became of that.
-        """
+        """The call, what was said on it, its recordings, its order, and what became of that."""
         call = await access.own_call(call_id, who)
         kept = await calls.list_recordings(call_id)
-        recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
+        recordings = [RecordingView(one.id, one.duration, one.offset) for one in kept]
         said = await calls.list_utterances(call_id)
         order = await order_of_call(call_id)
         if order is not None and not who.serves(order.line):
@@ -76,13 +109,13 @@ def router(access: Access, calls: CallReader, order_of_call: OrderOf, timeline_o
         statuses = await timeline_of(order.id) if order is not None else ()
         visibility = access.visibility(who)
         return json(
-            {
-                "call": redact(call, visibility),
-                "utterances": [redact(one, visibility) for one in said],
-                "recordings": recordings,
-                "order": redact(order, visibility),
-                "statuses": [redact(one, visibility) for one in statuses],
-            }
+            CallDetail(
+                redact(call, visibility),
+                [redact(one, visibility) for one in said],
+                recordings,
+                redact(order, visibility),
+                [redact(one, visibility) for one in statuses],
+            )
         )
 
     return routes

@@ -3,12 +3,24 @@
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec import Struct
 
 from agents.accounts.identity import Principal, Scope
-from domain.history import CallFilter, CallSummary, Key, OrderFilter, OrderOfCall, Page, order_summary_of
+from domain.history import (
+    CallFilter,
+    CallSummary,
+    Key,
+    OrderFilter,
+    OrderOfCall,
+    OrderSummary,
+    Page,
+    order_summary_of,
+)
 from domain.visibility.policy import WHOLE, Visibility
+from gateway.web import examples
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 from gateway.web.history_query import (
     CallQuery,
     Cursor,
@@ -21,6 +33,25 @@ from gateway.web.history_query import (
 )
 
 PageSize = Annotated[int, Query(ge=1, le=200)]
+
+
+class CallPage(Struct, frozen=True):
+    """A page of calls; `next` is `before` of the next page, `null` at the end."""
+
+    items: list[CallSummary]
+    next: str | None
+
+
+class OrderPage(Struct, frozen=True):
+    """A page of orders; `next` as of calls."""
+
+    items: list[OrderSummary]
+    next: str | None
+
+
+CALLS = CallPage([examples.EXAMPLES[CallSummary]], f"{examples.AT}~{examples.CALL_ID}")
+ORDERS = OrderPage([examples.EXAMPLES[OrderSummary]], None)
+REFUSES = {403: ("digits_hidden", "words_hidden"), 422: ("cursor",)}
 
 
 class History(Protocol):
@@ -44,6 +75,7 @@ def router(access: Access, store: History) -> APIRouter:
     who_is = Depends(access.asking(Scope.HISTORY_READ))
 
     @routes.get("/calls")
+    @answers(CallPage, example=CALLS, refuses=REFUSES)
     async def calls(
         query: Annotated[CallQuery, Depends()],
         who: Principal = who_is,
@@ -58,9 +90,10 @@ def router(access: Access, store: History) -> APIRouter:
         visibility = access.visibility(who)
         wanted = searched(query.filter(restricted_to(who), lines_of(who)), visibility, spoken=True)
         page = await store.find_calls(wanted, key_of(before), limit, visibility=visibility)
-        return json({"items": page.items, "next": cursor_of(page.next)})
+        return json(CallPage(list(page.items), cursor_of(page.next)))
 
     @routes.get("/orders")
+    @answers(OrderPage, example=ORDERS, refuses=REFUSES)
     async def orders(
         query: Annotated[OrderQuery, Depends()],
         who: Principal = who_is,
@@ -72,6 +105,6 @@ def router(access: Access, store: History) -> APIRouter:
         wanted = searched(query.filter(restricted_to(who), lines_of(who)), visibility)
         page = await store.find_orders(wanted, key_of(before), limit, visibility=visibility)
         items = [order_summary_of(one) for one in page.items]
-        return json({"items": items, "next": cursor_of(page.next)})
+        return json(OrderPage(items, cursor_of(page.next)))
 
     return routes
