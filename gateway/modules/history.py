@@ -7,13 +7,16 @@ from fastapi import APIRouter
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
+from gateway.storage.changes import ChangeRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
 from gateway.storage.order_status import OrderStatusRepository
 from gateway.web.access import Access
+from gateway.web.auditing import note_into
 from gateway.web.exports import Exporter
-from gateway.web.routes import audit, calls, exports, history
+from gateway.web.routes import audit, calls, exports, feed, history
+from workorders.forms import labels
 from workorders.service import OrderService
 
 
@@ -30,13 +33,16 @@ class HistoryModule(Module):
         self._orders = runtime.get(OrderService)
         self._statuses = runtime.get(OrderStatusRepository)
         self._audit = runtime.get(CommandRepository)
+        self._changes = ChangeRepository(runtime.get(Database))
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
-        """`/calls`, `/history` and `/audit`."""
+        """`/calls`, `/history`, `/audit`, and changes for other systems below `/export`."""
+        note = note_into(self._audit)
         return [
             calls.router(access, self._calls, self._orders.order_of_call, self._statuses.timeline),
             history.router(access, self._history),
             audit.router(access, self._audit),
+            feed.router(access, self._changes, list(labels()), note),
         ]
 
     def exports(self, exporter: Exporter) -> None:

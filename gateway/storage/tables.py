@@ -237,6 +237,35 @@ order_statuses = Table(
     Index("ix_order_statuses_order", "order_id", "at"),
 )
 
+# What has changed, each thing once, in the order in which other systems are told; filled by triggers on
+# `orders` (that have left), `calls` (that have ended) and `order_statuses`.
+changes = Table(
+    "changes",
+    metadata,
+    # "orders", "calls", "statuses"
+    Column("kind", String(16), primary_key=True),
+    Column("id", outside(300), primary_key=True),
+    # None until somebody asks (gateway.storage.changes).
+    Column("seq", BigInteger),
+    Column("changed_at", Double, nullable=False),
+    Index("ix_changes_seq", "kind", "seq"),
+    Index(
+        "ix_changes_new",
+        "kind",
+        "changed_at",
+        sqlite_where=text("seq IS NULL"),
+        postgresql_where=text("seq IS NULL"),
+    ),
+)
+
+# The last number given, for each kind.
+change_numbers = Table(
+    "change_numbers",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
 # Field input that is not (yet) valid: a reloaded desk shows it again.
 order_drafts = Table(
     "order_drafts",

@@ -44,6 +44,8 @@ class Promise(Struct, frozen=True):
     """Further statuses with the same body."""
     door: Scope | None = None
     """The scope that opens it, where the route itself asks who may pass."""
+    lines: Any = None
+    """Where the body is made of lines: an example of what stands in each."""
     headers: Mapping[str, str] = MappingProxyType({})
     """Headers of the answer that clients need, with their meaning."""
 

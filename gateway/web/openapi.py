@@ -159,9 +159,14 @@ def _answer(promise: Promise) -> dict[str, Any]:
             for name, about in promise.headers.items()
         }
     if promise.kind is None:
-        media = () if tuple(promise.media) == (JSON,) else promise.media
-        if media:
-            said["content"] = {one: {"schema": {"type": "string"}} for one in media}
+        if tuple(promise.media) != (JSON,):
+            shown: dict[str, Any] = {"schema": {"type": "string"}}
+            if promise.lines is not None:
+                shown["x-item-schema"] = {"$ref": REF.format(name=type(promise.lines).__name__)}
+            said["content"] = {one: dict(shown) for one in promise.media}
+        if promise.lines is not None:
+            one = {"value": msgspec.json.encode(promise.lines).decode() + "\n"}
+            said["content"]["application/jsonl"]["examples"] = {"example": one}
         return said
     (schema,), _ = msgspec.json.schema_components([promise.kind], ref_template=REF)
     example = promise.example if promise.example is not None else examples.of(promise.kind)
@@ -188,6 +193,11 @@ def _refusal(codes: Sequence[str], status: int) -> dict[str, Any]:
 
 
 def _answered_schemas(promises: Iterable[Promise]) -> dict[str, Any]:
-    kinds = [promise.kind for promise in promises if promise.kind is not None]
+    kinds = [
+        kind
+        for promise in promises
+        for kind in (promise.kind, None if promise.lines is None else type(promise.lines))
+        if kind is not None
+    ]
     _, schemas = msgspec.json.schema_components([*kinds, Problem], ref_template=REF)
     return dict(schemas)

@@ -37,7 +37,7 @@ class Client(Struct):
         headers = {**self.headers, **more.pop("headers", {})}
         async with self.http.request(method, self.url + path, headers=headers, **more) as response:
             body = await response.read()
-            told = await response.json() if "json" in response.content_type and body else None
+            told = await response.json() if response.content_type.endswith("json") and body else None
             return Answer(response.status, response.headers, body, told)
 
 

@@ -115,6 +115,7 @@ export default {
   "csrf": "send the session's csrf value as {header}",
   "cursor": "before: send the `next` value of an earlier response unchanged",
   "database_busy": "the database does not answer at the moment: try again in a few seconds with the same request; nothing is done twice",
+  "export_cursor": "cursor: send the X-Next-Cursor of an earlier answer of the same export unchanged",
   "exports_running": "{count} exports are already running; wait for one to finish, then try again",
   "internal": "internal error; see the gateway's log",
   "not_found": "no such {what}, or it is not yours",

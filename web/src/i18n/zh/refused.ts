@@ -117,6 +117,7 @@ const zh: Shape<typeof en> = {
   digits_hidden: '您的角色只能看到部分号码：请按后四位或完整号码查询',
   csrf: '会话校验失败，请刷新页面',
   cursor: '翻页位置不对，请重新查询',
+  export_cursor: 'cursor：请原样发送同一导出上一次返回的 X-Next-Cursor',
   exports_running: '已有 {count} 个导出在进行，请稍候再试',
   database_busy: '数据库暂时没有响应，请几秒后重试；不会重复处理',
   internal: '网关内部错误；详见网关日志',
