@@ -159,6 +159,7 @@ HTTP = {
     ),
     "export_cursor": "cursor: send the X-Next-Cursor of an earlier answer of the same export unchanged",
     "exports_running": "{count} exports are already running; wait for one to finish, then try again",
+    "intake_key_reused": "this Idempotency-Key was used for another matter; give each its own",
     "internal": "internal error; see the gateway's log",
     "not_found": "no such {what}, or it is not yours",
     "not_json": "send application/json",

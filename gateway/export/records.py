@@ -36,6 +36,7 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     revision: Annotated[int, about("counts up with each time that it leaves")]
     call_id: Annotated[str, about("of the call that it was made on")]
     line: Annotated[str, about("the line that was called")]
+    source: Annotated[str, about("call, or enterprise_code, app, website, monitoring, grid")]
     state: Annotated[str, about("submitted: on its way; delivered; dead: given up; dropped: nothing is sent")]
     outcome: Annotated[str | None, about("what became of the call (docs/workorders.md)")]
     created_at: Annotated[str | None, about("RFC 3339, UTC, like all times")]
@@ -117,6 +118,7 @@ def _order(order: Order, status: OrderStatus | None) -> OrderRecord:
         revision=order.revision,
         call_id=order.call_id,
         line=order.line,
+        source=order.source,
         state=order.state.value,
         outcome=order.outcome_kind,
         created_at=instant(order.created_at),

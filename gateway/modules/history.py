@@ -6,11 +6,11 @@ from fastapi import APIRouter
 
 from gateway.module import Module
 from gateway.runtime import Runtime
-from gateway.storage.calls import CallRepository
 from gateway.storage.changes import ChangeRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from gateway.storage.history import HistoryRepository
+from gateway.storage.intake import CallsAndMatters
 from gateway.storage.order_status import OrderStatusRepository
 from gateway.web.access import Access
 from gateway.web.auditing import note_into
@@ -24,12 +24,12 @@ class HistoryModule(Module):
     """Finds calls and orders, and exports them."""
 
     name = "history"
-    needs = (Database, CallRepository, OrderService, OrderStatusRepository, CommandRepository)
+    needs = (Database, CallsAndMatters, OrderService, OrderStatusRepository, CommandRepository)
 
     async def open(self, runtime: Runtime) -> None:
         """All of it is read from the database."""
         self._history = HistoryRepository(runtime.get(Database))
-        self._calls = runtime.get(CallRepository)
+        self._calls = runtime.get(CallsAndMatters)
         self._orders = runtime.get(OrderService)
         self._statuses = runtime.get(OrderStatusRepository)
         self._audit = runtime.get(CommandRepository)

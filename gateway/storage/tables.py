@@ -390,6 +390,21 @@ api_tokens = Table(
     Column("last_used_at", Double),
 )
 
+# Matters that are no calls, as they were sent; each has an order.
+intakes = Table(
+    "intakes",
+    metadata,
+    # Of who sent it and of their key for it: sent twice, it is one.
+    Column("id", String(36), primary_key=True),
+    # SHA-256 of what was sent: the key cannot be used for anything else.
+    Column("digest", String(64), nullable=False),
+    # That of its order.
+    Column("call_id", String(160), nullable=False, unique=True),
+    Column("caller_number", Text().with_variant(String(64), "sqlite"), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
 # Commands by client-generated id: who asked for what, and the answer once there is one (idempotency).
 commands = Table(
     "commands",

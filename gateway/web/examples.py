@@ -57,6 +57,7 @@ PARAMETERS: Mapping[str, Any] = {
     "line": "12345",
     "number": "8000",
     "points": 800,
+    "Idempotency-Key": "app-20260302-0001",
     "webhook-id": "status-1",
     "webhook-timestamp": "1767330000",
     "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",

@@ -1,6 +1,6 @@
 """A whole gateway without PBXs, and clients of its HTTP API: people and systems."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from agents.accounts.tokens import TokenService
 from gateway.runtime import Runtime
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
+from gateway.settings.orders import WorkOrderEndpoint
 from tests.support.gateway import gateway_on
 
 PASSWORD = "correct-horse"
@@ -70,11 +71,13 @@ class Api(Struct):
 
 
 @asynccontextmanager
-async def api_of_gateway(data: Path, changes: Mapping[str, Any] | None = None) -> AsyncIterator[Api]:
+async def api_of_gateway(
+    data: Path, changes: Mapping[str, Any] | None = None, workorders: Sequence[WorkOrderEndpoint] = ()
+) -> AsyncIterator[Api]:
     """The gateway of the example configuration with these settings changed, without PBXs."""
     settings = load_settings(EXAMPLE).model_copy(update=changes or {})
     async with (
-        gateway_on(settings, [], data) as runtime,
+        gateway_on(settings, [], data, workorders) as runtime,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
         yield Api(runtime, http)

@@ -45,6 +45,7 @@ def build_payload(
         "id": order.id,
         "revision": order.revision,
         "line": order.line,
+        "source": order.source,
         "status": _status(order, kind),
         "changes": list(order.changes),
         "withdrawn": (

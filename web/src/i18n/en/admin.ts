@@ -203,6 +203,7 @@ export default {
     export_feed_calls: 'ended calls exported',
     export_feed_statuses: 'statuses exported',
     export_doctor: 'exported findings',
+    intake_take: 'matter taken in',
     log_in: 'log in',
     log_out: 'log out',
     pause: 'pause',

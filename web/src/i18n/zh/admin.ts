@@ -193,6 +193,7 @@ export default {
     export_feed_calls: '增量导出通话',
     export_feed_statuses: '增量导出办理进展',
     export_doctor: '导出体检结果',
+    intake_take: '接入诉求',
     log_in: '签入',
     log_out: '签出',
     pause: '示忙',

@@ -120,6 +120,7 @@ const zh: Shape<typeof en> = {
   export_cursor: 'cursor：请原样发送同一导出上一次返回的 X-Next-Cursor',
   exports_running: '已有 {count} 个导出在进行，请稍候再试',
   database_busy: '数据库暂时没有响应，请几秒后重试；不会重复处理',
+  intake_key_reused: '此 Idempotency-Key 已用于另一件诉求，每件须用自己的编号',
   internal: '网关内部错误；详见网关日志',
   not_found: '没有这项内容，或不属于您',
   not_json: '请求格式须为 application/json',
