@@ -42,6 +42,8 @@ class CallFilter(Struct, frozen=True):
     end_reason: EndReason | None = None
     own: str | None = None
     """Only calls this agent may see."""
+    lines: tuple[str, ...] = ()
+    """Only calls of these lines may be seen; empty: of every line."""
 
 
 class OrderFilter(Struct, frozen=True):
@@ -64,6 +66,7 @@ class OrderFilter(Struct, frozen=True):
     town: str | None = None
     unit: str | None = None
     own: str | None = None
+    lines: tuple[str, ...] = ()
 
 
 class DeliveryFilter(Struct, frozen=True):

@@ -70,6 +70,7 @@ class RequestType(StrEnum):
 
 
 MATTER_CONFIDENCE = 0.4
+CALL = "call"
 
 
 class RelatedOrder(Struct, frozen=True):
@@ -168,6 +169,8 @@ class Order(Struct, frozen=True):
     """What later calls added, oldest first."""
     sent: SentOrder | None = None
     """As it left, while an agent corrects it (then it is a draft again)."""
+    source: str = CALL
+    """What it was made from: `call`, or a `domain.intake.MatterSource`; then `call_id` is the matter's."""
     changes: tuple[str, ...] = ()
     """What this revision tells anew: names of fields, `outcome`, `supplements`, `withdrawn`."""
     withdrawn: Withdrawal | None = None

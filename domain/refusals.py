@@ -94,6 +94,17 @@ ACCOUNTS = {
     "login_wrong": "wrong user name or password, or the account is disabled",
     "password_length": "a password must have {least} to {most} characters; this one has {length}",
 }
+TOKENS = {
+    "token_door": "API tokens do not open this: it is for people who are signed in",
+    "token_expiry": "a token must expire in the future, or never",
+    "token_lines": "no line {lines}; lines are {known}",
+    "token_scope": "this token lacks the scope {scope}; an administrator can make one that has it",
+    "token_scopes": "give the token at least one scope, of {scopes}",
+    "token_text": "{what} of a token: one line of at most {most} characters, without spaces at its ends",
+    "token_throttled": "this token asks too often; try again in {seconds} s",
+    "token_unknown": "no token {token} that could be revoked",
+    "token_wrong": "this API token is not known, has expired or was revoked",
+}
 ORDERS = {
     "field_choice": "{field}: must be one of {choices}",
     "field_code": "{field}: must be 18 characters, the last a check digit (GB 32100); check for typos",
@@ -150,7 +161,9 @@ HTTP = {
         "the database does not answer at the moment: try again in a few seconds with the same request;"
         " nothing is done twice"
     ),
+    "export_cursor": "cursor: send the X-Next-Cursor of an earlier answer of the same export unchanged",
     "exports_running": "{count} exports are already running; wait for one to finish, then try again",
+    "intake_key_reused": "this Idempotency-Key was used for another matter; give each its own",
     "internal": "internal error; see the gateway's log",
     "not_found": "no such {what}, or it is not yours",
     "not_json": "send application/json",
@@ -166,7 +179,7 @@ HTTP = {
     "words_hidden": "your role may not read transcripts: leave out q",
     "too_large": "send at most {most} bytes, with Content-Length",
 }
-REFUSALS = {**COMMANDS, **ACCOUNTS, **ORDERS, **STATUS, **HTTP}
+REFUSALS = {**COMMANDS, **ACCOUNTS, **TOKENS, **ORDERS, **STATUS, **HTTP}
 
 
 def refusal(reason: str, /, **params: Any) -> Message:

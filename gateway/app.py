@@ -96,6 +96,7 @@ async def run_gateway(
         http = settings.http
         watch = runtime.get(Supervisor).watch
         app = web_app(opened, runtime)
+        runtime.provide(app)
         runtime.web_port = await runtime.enter(serve_web(app, http.host, http.port, watch))
         runtime.stream_port = (await runtime.enter(stream_server(runtime))).port
         linked = sorted(runtime.get(Telephony).pbxs)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 
 from agents.accounts.service import AccountService
+from agents.accounts.tokens import TokenService
 from domain.calls import Call
 from gateway import __version__
 from gateway.asterisk.softphones import Softphones, websocket_urls
@@ -14,8 +15,8 @@ from gateway.export.words import Language, Words
 from gateway.metrics import registry_of
 from gateway.module import Module
 from gateway.runtime import Runtime
-from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
+from gateway.storage.intake import CallsAndMatters
 from gateway.stream.hub import Hub
 from gateway.stream.server import StreamServer
 from gateway.stream.state import LiveView
@@ -99,7 +100,7 @@ def desk_profile(runtime: Runtime) -> DeskProfile:
 
 
 def _access(runtime: Runtime) -> Access:
-    telephony, calls = runtime.get(Telephony), runtime.get(CallRepository)
+    telephony, calls = runtime.get(Telephony), runtime.get(CallsAndMatters)
 
     async def get_call(call_id: str) -> Call | None:
         # What the screens show is ahead of the database by one batch.
@@ -110,6 +111,7 @@ def _access(runtime: Runtime) -> Access:
         get_call,
         runtime.get(OrderService).get_order,
         runtime.settings.privacy.model(),
+        runtime.get(TokenService).authenticate,
     )
 
 

@@ -1,19 +1,26 @@
 """What the browser app knows of the gateway's types and words, written from them (`make stream-types`).
 
-docs/asyncapi.json and web/src/stream/frames.ts come from the frames' types, the app's English for refusals,
-findings and failed deliveries (web/src/i18n/en/{refused,doctor,failed}.ts) from the gateway's sentences.
+docs/asyncapi.json and web/src/stream/frames.ts come from the frames' types, docs/openapi.json from a gateway
+that is started for it, the app's English for refusals, findings and failed deliveries
+(web/src/i18n/en/{refused,doctor,failed}.ts) from the gateway's sentences.
 Their Chinese is the app's own; its types want one for each code.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from fastapi import FastAPI
 
 from domain.delivery_failures import FAILURES
 from domain.refusals import REFUSALS
+from gateway.app import run_gateway
 from gateway.doctor.findings import FINDINGS
+from gateway.settings import AsrSettings, Settings
 from gateway.stream.asyncapi import document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,11 +91,25 @@ def messages(sentences: Mapping[str, Any], home: str) -> str:
     return f"{head}export default {text}\n"
 
 
+async def http_api() -> dict[str, Any]:
+    """The HTTP API's document, of a gateway without PBXs in a directory of its own."""
+    usual = Settings(asr=AsrSettings(engine="none"))
+    http = usual.http.model_copy(update={"port": 0, "stream_port": 0})
+    agi = usual.agi.model_copy(update={"port": 0})
+    with TemporaryDirectory() as directory:
+        changes = {"data_dir": Path(directory), "http": http, "agi": agi}
+        async with run_gateway(usual.model_copy(update=changes)) as runtime:
+            told: dict[str, Any] = runtime.get(FastAPI).openapi()
+    return told
+
+
 def files() -> dict[Path, str]:
     """What is written where."""
     described = document()
+    api = asyncio.run(http_api())
     return {
         ROOT / "docs" / "asyncapi.json": json.dumps(described, ensure_ascii=False, indent=1) + "\n",
+        ROOT / "docs" / "openapi.json": json.dumps(api, ensure_ascii=False, indent=1) + "\n",
         ROOT / "web" / "src" / "stream" / "frames.ts": typescript(described["components"]["schemas"]),
         ENGLISH / "refused.ts": messages(REFUSALS, "domain/refusals.py"),
         ENGLISH / "failed.ts": messages(FAILURES, "domain/delivery_failures.py"),

@@ -33,6 +33,7 @@ def further_order(latest: Order, begins: float, at: float) -> Order:
         updated_at=at,
         number=number,
         begins=begins,
+        source=latest.source,
     )
 
 

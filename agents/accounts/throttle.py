@@ -1,4 +1,4 @@
-"""Slowing down who guesses passwords: token buckets per account and per address. Pure: time comes in."""
+"""Slowing down who guesses passwords, or asks too often: buckets of tries. Pure: time comes in."""
 
 from collections import OrderedDict
 
@@ -93,3 +93,17 @@ class LoginThrottle:
         """The attempt was right: the account starts afresh, the address gets its token back."""
         self._accounts.give(account[:128], now, self._account_tries)
         self._addresses.give(address, now, 1.0)
+
+
+class RequestThrottle:
+    """How often each system may ask: so many requests a minute, of which half may come at once."""
+
+    def __init__(self, per_minute: float, most: int = 10_000) -> None:
+        self._requests = Buckets(max(1.0, per_minute / 2), 60.0 / per_minute, most)
+
+    def attempt(self, key: str, now: float) -> float:
+        """Pay for a request and return 0, or return the seconds to wait and take nothing."""
+        wait = self._requests.wait(key, now)
+        if wait <= 0:
+            self._requests.take(key, now)
+        return wait

@@ -1,30 +1,17 @@
 """`hotline accounts`: manage who may sign in, and create the first administrator."""
 
-import asyncio
 import getpass
 import json
 import sys
-import time
-import uuid
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from agents.accounts.identity import Role
-from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountError, AccountService
-from domain.audit import AuditEntry, action_entry
-from domain.messages import Message
-from gateway.cli.main import ConfigOption, app, err, out, read_settings
-from gateway.factories import open_database
+from agents.accounts.service import MAX_PASSWORD, USERNAME, AccountService
+from gateway.cli.audited import Opened, done, fail, run
+from gateway.cli.main import ConfigOption, app, out, read_settings
 from gateway.settings import Settings
-from gateway.storage.accounts import AccountRepository
-from gateway.storage.command_log import CommandRepository
-from gateway.storage.database import DatabaseError
-
-Result = TypeVar("Result")
-Work = Callable[[AccountService], Awaitable[Result]]
 
 accounts_app = typer.Typer(
     help="Manage who may sign in: add, list and lock accounts, set passwords.",
@@ -63,18 +50,18 @@ def add(
     settings = read_settings(config)
     known = [one.id for one in settings.agents]
     if agent is not None and agent not in known:
-        _fail(f"no agent {agent!r} in the configuration; known: {', '.join(known) or 'none ([[agents]])'}")
+        fail(f"no agent {agent!r} in the configuration; known: {', '.join(known) or 'none ([[agents]])'}")
     if agent is None and role is Role.AGENT:
-        _fail("an agent's account needs --agent ID, a configured agent")
+        fail("an agent's account needs --agent ID, a configured agent")
     if not USERNAME.fullmatch(username):
-        _fail(f"username {username!r}: use 1 to 64 letters, digits, '.', '_', '-' or '@'")
+        fail(f"username {username!r}: use 1 to 64 letters, digits, '.', '_', '-' or '@'")
     password = _password(password_stdin)
 
     async def work(accounts: AccountService) -> None:
         await accounts.create_account(username, password, role, agent, replace=False)
 
     told = {"username": username, "role": role.value, "agent_id": agent}
-    _done(settings, "account.create", told, work)
+    done(settings, "account.create", told, lambda opened: work(opened.accounts))
     out.print(f"{role.value} {username} can sign in")
 
 
@@ -86,8 +73,8 @@ def list_(
     """List all accounts by username: role, agent, locked or not."""
 
     async def show(settings: Settings) -> None:
-        async with _Opened(settings) as (accounts, _):
-            for one in await accounts.list_accounts():
+        async with Opened(settings) as opened:
+            for one in await opened.accounts.list_accounts():
                 if as_json:
                     shown = {
                         "username": one.username,
@@ -100,7 +87,7 @@ def list_(
                 locked = "  locked" if one.disabled else ""
                 out.print(f"{one.username:<24} {one.role.value:<12} {one.agent_id or '-'}{locked}")
 
-    _run(show(read_settings(config)))
+    run(show(read_settings(config)))
 
 
 @accounts_app.command("password")
@@ -108,11 +95,11 @@ def password(username: Username, password_stdin: PasswordStdin = False, config: 
     """Set a new password. Anyone signed in with the account is signed out."""
     settings = read_settings(config)
     new = _password(password_stdin)
-    _done(
+    done(
         settings,
         "account.password",
         {"username": username},
-        lambda accounts: accounts.set_password(username, new),
+        lambda opened: opened.accounts.set_password(username, new),
     )
     out.print(f"{username} has a new password")
 
@@ -124,80 +111,13 @@ def disable(
     config: ConfigOption = None,
 ) -> None:
     """Lock an account and sign it out. Its history is kept; `--undo` unlocks it."""
-    _done(
+    done(
         read_settings(config),
         "account.disabled",
         {"username": username, "disabled": not undo},
-        lambda accounts: accounts.disable(username, disabled=not undo),
+        lambda opened: opened.accounts.disable(username, disabled=not undo),
     )
     out.print(f"{username} is {'open again' if undo else 'locked'}")
-
-
-class _Opened:
-    """The accounts and audit log of the configured database, closed at the end.
-
-    SQLite is upgraded to the newest schema, as the gateway does; any other database must already have it.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._database = open_database(settings)
-
-    async def __aenter__(self) -> tuple[AccountService, CommandRepository]:
-        try:
-            if self._database.sqlite:
-                await self._database.upgrade()
-            await self._database.require_newest()
-        except BaseException:
-            await self._database.close()
-            raise
-        repository = AccountRepository(self._database)
-        return AccountService(repository, repository), CommandRepository(self._database)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._database.close()
-
-
-def _done(settings: Settings, name: str, told: dict[str, Any], work: Work[None]) -> None:
-    """Do `work` and record it in the audit log, even if it was refused (exit code 2)."""
-
-    async def audited() -> None:
-        async with _Opened(settings) as (accounts, audit):
-            refused: Message | None = None
-            try:
-                await work(accounts)
-            except AccountError as error:
-                refused = error.message
-            await audit.note(_entry(name, told, refused))
-            if refused:
-                _fail(refused.text)
-
-    _run(audited())
-
-
-def _entry(name: str, told: dict[str, Any], refused: Message | None) -> AuditEntry:
-    return action_entry(
-        at=time.time(),
-        action_id=str(uuid.uuid4()),
-        # No account name contains a colon; on the command line the system's user is the actor.
-        username=f"console:{getpass.getuser()}"[:64],
-        role="console",
-        agent=None,
-        name=name,
-        args=told,
-        refused=refused,
-    )
-
-
-def _run(work: Awaitable[Result]) -> Result:
-    async def awaited() -> Result:
-        return await work
-
-    try:
-        return asyncio.run(awaited())
-    except (DatabaseError, SQLAlchemyError, OSError) as error:
-        # Only the driver's message: SQLAlchemy adds the statement and its parameters.
-        cause = getattr(error, "orig", None) or error
-        _fail(f"the database: {cause}")
 
 
 def _password(from_stdin: bool) -> str:
@@ -205,13 +125,8 @@ def _password(from_stdin: bool) -> str:
         # Strip only the line ending: a password may begin or end with a space.
         return sys.stdin.readline(MAX_PASSWORD + 2).rstrip("\r\n")
     if not sys.stdin.isatty():
-        _fail("no terminal to ask for the password; use --password-stdin")
+        fail("no terminal to ask for the password; use --password-stdin")
     first = getpass.getpass("Password: ")
     if getpass.getpass("Repeat password: ") != first:
-        _fail("the passwords differ; nothing was changed")
+        fail("the passwords differ; nothing was changed")
     return first
-
-
-def _fail(text: str) -> NoReturn:
-    err.print(text)
-    raise typer.Exit(2) from None

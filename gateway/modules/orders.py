@@ -14,22 +14,23 @@ from gateway.facts.recorder import FactRecorder
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.settings import Settings
-from gateway.storage.calls import CallRepository
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
+from gateway.storage.intake import CallsAndMatters, IntakeRepository
 from gateway.storage.order_status import OrderStatusRepository
 from gateway.storage.orders import OrderRepository
 from gateway.storage.unsaved_input import UnsavedInputRepository
 from gateway.supervision import Job
 from gateway.web.access import Access
 from gateway.web.auditing import note_into
-from gateway.web.routes import orders
+from gateway.web.routes import intake, orders
 from workorders.directories.reference import Reference
 from workorders.drafting import Understanding
 from workorders.extraction.classifier import MODEL as CLASSIFIER
 from workorders.extraction.classifier import load_classifier
 from workorders.extraction.language_model import LanguageModel
 from workorders.forms import FORMS
+from workorders.intake import IntakeService
 from workorders.knowledge import load_knowledge
 from workorders.rules import LineRules, OrderRules
 from workorders.service import OrderService
@@ -42,7 +43,8 @@ class OrdersModule(Module):
     needs = (
         Database,
         FactRecorder,
-        CallRepository,
+        CallsAndMatters,
+        IntakeRepository,
         OrderRepository,
         OrderStatusRepository,
         CommandRepository,
@@ -59,14 +61,16 @@ class OrdersModule(Module):
             assistant=await self._assistant(runtime),
         )
         self._rules = order_rules(runtime.settings)
+        writer = DatabaseOrderWriter(runtime.get(OrderRepository), runtime.get(LocalBus))
         self._orders = OrderService(
             self._rules,
             understanding,
             runtime.get(FactRecorder),
-            runtime.get(CallRepository),
+            runtime.get(CallsAndMatters),
             runtime.get(OrderRepository),
-            DatabaseOrderWriter(runtime.get(OrderRepository), runtime.get(LocalBus)),
+            writer,
         )
+        self._intake = IntakeService(self._rules, runtime.get(IntakeRepository), self._orders, writer)
         self._unsaved = UnsavedInputRepository(runtime.get(Database))
         self._statuses = runtime.get(OrderStatusRepository)
         self._audit = runtime.get(CommandRepository)
@@ -92,9 +96,12 @@ class OrdersModule(Module):
         return [Job("sending of orders", self._orders.conclusion.run)]
 
     def routes(self, access: Access) -> Iterable[APIRouter]:
-        """`/orders`."""
+        """`/orders` and `/intake`."""
         note = note_into(self._audit)
-        return [orders.router(access, self._orders, self._unsaved, self._statuses, self._field_names, note)]
+        return [
+            orders.router(access, self._orders, self._unsaved, self._statuses, self._field_names, note),
+            intake.router(access, self._intake, note),
+        ]
 
     def _field_names(self, order: Order) -> Collection[str]:
         return {field.name for field in FORMS.get(self._rules.line(order.line).form, ())}

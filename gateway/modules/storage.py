@@ -16,6 +16,7 @@ from gateway.runtime import Runtime
 from gateway.storage.calls import CallRepository
 from gateway.storage.checkpoints import CheckpointRepository
 from gateway.storage.command_log import CommandRepository
+from gateway.storage.intake import CallsAndMatters, IntakeRepository
 from gateway.storage.journal import STALE_S, JournalWriter
 from gateway.storage.journal_reader import JournalReader
 from gateway.storage.leases import session_of
@@ -58,7 +59,9 @@ class StorageModule(Module):
             supervisor.watch(self._journal.task)
         runtime.provide(database, self._bus, self._journal, FactRecorder(self._journal, self._bus))
         ids = self._journal.ids
-        runtime.provide(CallRepository(database, holder), OrderRepository(database, ids))
+        calls = CallRepository(database, holder)
+        matters = IntakeRepository(database)
+        runtime.provide(calls, matters, CallsAndMatters(calls, matters), OrderRepository(database, ids))
         runtime.provide(SqlOutbox(database, ids, holder), CommandRepository(database))
         runtime.provide(OrderStatusRepository(database, ids))
         runtime.provide(PbxWatchRepository(database), JournalReader(database), CheckpointRepository(database))

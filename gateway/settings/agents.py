@@ -201,12 +201,13 @@ class DeskSettings(Section):
         return reasons
 
 
-Viewer = Literal["agent", "supervisor", "admin", "screen"]
+Viewer = Literal["agent", "supervisor", "admin", "screen", "system"]
 EVERYBODY: list[Viewer] = ["agent", "supervisor", "admin"]
 
 
 class PrivacySettings(Section):
-    """Who sees callers' data unmasked, wherever it is shown; `screen` is the wall's big screen."""
+    """Who sees callers' data unmasked, wherever it is shown; `screen` is the wall's big screen,
+    `system` whoever asks with an API token."""
 
     whole_numbers: list[Viewer] = Field(default=EVERYBODY, description="who sees callers' numbers unmasked")
     whole_names: list[Viewer] = Field(default=EVERYBODY, description="who sees names unmasked")

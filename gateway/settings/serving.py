@@ -32,6 +32,9 @@ class HttpSettings(Section):
     export_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=500_000, description="most rows in an export (CSV, XLSX)"
     )
+    token_requests_per_minute: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
+        default=600.0, description="requests of one API token; half of them may come at once"
+    )
     deflate: bool = Field(default=False, description="permessage-deflate on the stream: for slow networks")
 
     def clients(self, agents: int) -> int:

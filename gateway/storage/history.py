@@ -155,6 +155,8 @@ class HistoryRepository:
         conditions: list[ColumnElement[bool]] = []
         if wanted.line is not None:
             conditions.append(calls.c.line == wanted.line)
+        if wanted.lines:
+            conditions.append(calls.c.line.in_(wanted.lines))
         if wanted.end_reason is not None:
             conditions.append(calls.c.end_reason == wanted.end_reason.value)
         if wanted.number:
@@ -182,6 +184,8 @@ class HistoryRepository:
         of_order: list[ColumnElement[bool]] = []
         if wanted.line is not None:
             of_order.append(orders.c.line == wanted.line)
+        if wanted.lines:
+            of_order.append(orders.c.line.in_(wanted.lines))
         if wanted.state is not None:
             of_order.append(orders.c.state == wanted.state.value)
         if wanted.outcome is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, union_all
 
 from domain.facts import OrderChanged
 from domain.orders import Order, OrderState, RelatedOrder, UnsubmittedOrder
@@ -12,7 +12,7 @@ from domain.outcomes import INVALID
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.order_changes import OrderChange, OrderChanges
-from gateway.storage.tables import calls, deliveries, orders
+from gateway.storage.tables import calls, deliveries, intakes, orders
 from workorders.ports import Change
 
 
@@ -62,9 +62,18 @@ class OrderRepository:
     async def unsubmitted_orders(self, limit: int = 1000) -> list[UnsubmittedOrder]:
         """Return drafts that somebody has to submit, newest first, with their call's agent and end."""
         query = (
-            select(orders.c.id, orders.c.call_id, orders.c.line, calls.c.pbx, calls.c.agent, calls.c.ended_at)
-            .join(calls, calls.c.id == orders.c.call_id)
+            select(
+                orders.c.id,
+                orders.c.call_id,
+                orders.c.line,
+                func.coalesce(calls.c.pbx, ""),
+                calls.c.agent,
+                func.coalesce(calls.c.ended_at, intakes.c.at),
+            )
+            .outerjoin(calls, calls.c.id == orders.c.call_id)
+            .outerjoin(intakes, intakes.c.call_id == orders.c.call_id)
             .where(
+                calls.c.id.is_not(None) | intakes.c.id.is_not(None),
                 orders.c.state == OrderState.DRAFT.value,
                 orders.c.send_at.is_(None),
                 # One that has left is being corrected.
@@ -86,7 +95,15 @@ class OrderRepository:
         `numbers` are the ways the caller's number may be written.
         """
         found: dict[str, RelatedOrder] = {}
-        same_caller = select(calls.c.id).where(calls.c.caller_number.in_(numbers))
+        same_caller = union_all(
+            *(
+                select(key).where(number.in_(numbers))
+                for key, number in (
+                    (calls.c.id, calls.c.caller_number),
+                    (intakes.c.call_id, intakes.c.caller_number),
+                )
+            )
+        )
         wanted: list[tuple[str, ColumnElement[bool]]] = []
         if numbers:
             wanted.append(("caller", orders.c.call_id.in_(same_caller)))

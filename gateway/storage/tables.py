@@ -240,6 +240,35 @@ order_statuses = Table(
     Index("ix_order_statuses_order", "order_id", "at"),
 )
 
+# What has changed, each thing once, in the order in which other systems are told; filled by triggers on
+# `orders` (that have left), `calls` (that have ended) and `order_statuses`.
+changes = Table(
+    "changes",
+    metadata,
+    # "orders", "calls", "statuses"
+    Column("kind", String(16), primary_key=True),
+    Column("id", outside(300), primary_key=True),
+    # None until somebody asks (gateway.storage.changes).
+    Column("seq", BigInteger),
+    Column("changed_at", Double, nullable=False),
+    Index("ix_changes_seq", "kind", "seq"),
+    Index(
+        "ix_changes_new",
+        "kind",
+        "changed_at",
+        sqlite_where=text("seq IS NULL"),
+        postgresql_where=text("seq IS NULL"),
+    ),
+)
+
+# The last number given, for each kind.
+change_numbers = Table(
+    "change_numbers",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
 # Field input that is not (yet) valid: a reloaded desk shows it again.
 order_drafts = Table(
     "order_drafts",
@@ -344,6 +373,39 @@ sessions = Table(
     Column("csrf", String(64), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+)
+
+# What other systems ask with: the id is part of the token, of its secret only the SHA-256 is here.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    # JSON lists; no lines: all of them.
+    Column("scopes", Text, nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+)
+
+# Matters that are no calls, as they were sent; each has an order.
+intakes = Table(
+    "intakes",
+    metadata,
+    # Of who sent it and of their key for it: sent twice, it is one.
+    Column("id", String(36), primary_key=True),
+    # SHA-256 of what was sent: the key cannot be used for anything else.
+    Column("digest", String(64), nullable=False),
+    # That of its order.
+    Column("call_id", String(160), nullable=False, unique=True),
+    Column("caller_number", Text().with_variant(String(64), "sqlite"), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("data", Text, nullable=False),
 )
 
 # Commands by client-generated id: who asked for what, and the answer once there is one (idempotency).

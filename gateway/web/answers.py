@@ -1,5 +1,6 @@
 """What the HTTP API answers: JSON by msgspec, problem+json (RFC 9457) for what went wrong."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,11 @@ class Refused(HTTPException):
     def __init__(self, status: int, reason: str, /, **params: Any) -> None:
         self.message = refusal(reason, **params)
         super().__init__(status, self.message.text)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Refused":
+        """The same, answered with these headers."""
+        self.headers = dict(headers)
+        return self
 
 
 def problem(status: int, why: Message, **more: str) -> Response:

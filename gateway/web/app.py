@@ -4,6 +4,7 @@ What may be asked is in `gateway/web/routes`, a module for each resource.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from domain.refusals import refusal
 from gateway.web.answers import Refused, problem
 from gateway.web.guard import Guard
+from gateway.web.openapi import document
 from gateway.web.options import WebOptions
 from gateway.web.pages import DIST, serve_pages
 from workorders.errors import OrderRefusedError
@@ -21,6 +23,8 @@ from workorders.errors import OrderRefusedError
 def create_app(routers: Iterable[APIRouter], options: WebOptions, dist: Path = DIST) -> FastAPI:
     """The application of these routes, with the browser app built in `dist`."""
     app = FastAPI(title="hotline-gateway", version=options.version, openapi_url=None)
+    routers = list(routers)
+    app.openapi = cache(lambda: document(routers, options.version))  # type: ignore[method-assign]
     app.add_middleware(Guard, options=options)
     _tell_problems(app)
     for router in routers:
@@ -34,10 +38,12 @@ def _tell_problems(app: FastAPI) -> None:
     async def http_problem(request: Request, error: StarletteHTTPException) -> Response:
         # What FastAPI itself refuses (no such method) has no reason of ours.
         text = str(error.detail)
-        return problem(
+        answer = problem(
             error.status_code,
             error.message if isinstance(error, Refused) else refusal("bad_request", text=text),
         )
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from agents.accounts.identity import Identity
+from agents.accounts.identity import Principal
 from domain.audit import AuditEntry, action_entry
 from domain.messages import Message
 
@@ -25,7 +25,9 @@ Note = Callable[..., Awaitable[None]]
 def note_into(audit: AuditNotes) -> Note:
     """`note(who, name, args, refused=None)`, which appends to `audit`."""
 
-    async def note(who: Identity, name: str, args: Mapping[str, Any], refused: Message | None = None) -> None:
+    async def note(
+        who: Principal, name: str, args: Mapping[str, Any], refused: Message | None = None
+    ) -> None:
         """Append that `who` did `name` (`<resource>.<verb>`) with `args`, or was `refused` and why.
 
         `args` must hold no secret.

@@ -24,11 +24,13 @@ from gateway.export.xlsx import XlsxFile
 from gateway.web.access import Access
 from gateway.web.answers import Refused
 from gateway.web.auditing import Note
+from gateway.web.contract import answers
 
 Form = Literal["csv", "xlsx"]
 Batches = AsyncIterator[Sequence[Any]]
 AT_ONCE = 4
 PIECE = 256 * 1024
+LIMIT = {"X-Row-Limit": "the most rows that it holds"}
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 log = structlog.get_logger(__name__)
 
@@ -78,6 +80,7 @@ class Exporter:
 
     def add(self, name: str, summary: str, endpoint: Callable[..., Any]) -> None:
         """Serve `/export/<name>.csv` and `.xlsx` by `endpoint`, which ends with `answer`."""
+        answers(media=("text/csv", XLSX_TYPE), refuses={429: ("exports_running",)}, headers=LIMIT)(endpoint)
         self.router.add_api_route(
             f"/{name}.{{form}}", endpoint, response_class=StreamingResponse, summary=summary
         )

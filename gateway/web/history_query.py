@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 from msgspec import structs
 
-from agents.accounts.identity import Identity, Permission
+from agents.accounts.identity import Permission, Principal, SystemIdentity
 from domain.calls import EndReason
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
 from domain.order_status import Step
@@ -60,9 +60,9 @@ class CallQuery:
             end_reason=end_reason,
         )
 
-    def filter(self, own: str | None = None) -> CallFilter:
-        """The filter; `own`: only what this agent may see."""
-        return _replaced(self._filter, own)
+    def filter(self, own: str | None = None, lines: tuple[str, ...] = ()) -> CallFilter:
+        """The filter; `own`: only what this agent may see; `lines`: only of these, if there are any."""
+        return _replaced(self._filter, own, lines)
 
 
 class OrderQuery:
@@ -98,9 +98,9 @@ class OrderQuery:
             unit=unit or None,
         )
 
-    def filter(self, own: str | None = None) -> OrderFilter:
-        """The filter; `own`: only what this agent may see."""
-        return _replaced(self._filter, own)
+    def filter(self, own: str | None = None, lines: tuple[str, ...] = ()) -> OrderFilter:
+        """The filter; `own`: only what this agent may see; `lines`: only of these, if there are any."""
+        return _replaced(self._filter, own, lines)
 
 
 class DeliveryQuery:
@@ -117,10 +117,17 @@ class AuditQuery:
         self.filter = AuditFilter(since=since, until=until, username=username or None)
 
 
-def restricted_to(who: Identity) -> str | None:
-    """The agent whose calls and orders alone this person may see; `None`: everybody's."""
+def restricted_to(who: Principal) -> str | None:
+    """The agent whose calls and orders alone whoever asks may see; `None`: everybody's."""
+    if isinstance(who, SystemIdentity):
+        return None
     # An account without an agent has none of its own: no agent is called so.
     return None if who.may(Permission.SEE_ALL) else who.agent_id or "-"
+
+
+def lines_of(who: Principal) -> tuple[str, ...]:
+    """The lines whose calls and orders alone whoever asks may see; empty: those of every line."""
+    return tuple(sorted(who.lines)) if isinstance(who, SystemIdentity) else ()
 
 
 def searched(wanted: _F, visibility: Visibility, *, spoken: bool = False) -> _F:
@@ -161,5 +168,5 @@ def key_of(cursor: str | None) -> Key | None:
     return instant, identity
 
 
-def _replaced(wanted: _F, own: str | None) -> _F:
-    return structs.replace(wanted, own=own)
+def _replaced(wanted: _F, own: str | None, lines: tuple[str, ...]) -> _F:
+    return structs.replace(wanted, own=own, lines=lines)

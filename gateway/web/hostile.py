@@ -27,7 +27,7 @@ async def refuse(request: Request) -> tuple[int, Message] | None:
         return None
     try:
         value: Any = json.loads(body)
-    except RecursionError:
+    except (RecursionError, UnicodeDecodeError):
         return 422, refusal("text_unstorable", place="body")
     except ValueError:
         return None  # what it is to be, the route says

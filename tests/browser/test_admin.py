@@ -223,6 +223,42 @@ async def test_accounts_are_made_renewed_and_locked(browser_stage: BrowserStage,
         await expect(page.locator("[data-account=guanli] [data-action=lock]")).to_be_disabled()
 
 
+async def test_a_token_is_shown_once_opens_and_is_revoked(
+    browser_stage: BrowserStage, browser: Browser
+) -> None:
+    async with browser_stage.seat(browser, "guanli") as seat:
+        page = seat.page
+        await page.goto(f"{seat.url}/admin/tokens")
+        create = page.get_by_role("button", name="创建")
+        await page.fill("input[name=token-name]", "共享平台")
+        await expect(create).to_be_disabled()
+        await page.get_by_label("读取工单").check()
+        await page.get_by_label("增量导出").check()
+        assert await accessibility(page) == []
+        await create.click()
+        text = page.locator("input[name=token-text]")
+        await expect(text).to_be_focused()
+        token = await text.input_value()
+        assert await accessibility(page) == []
+        await page.keyboard.press("Escape")
+        await expect(text).to_be_hidden()
+        assert token not in await page.content()
+        row = page.locator("[data-token=共享平台]")
+        await expect(row).to_contain_text("有效")
+        await expect(row).to_contain_text("增量导出")
+
+        async def status() -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return (await page.context.request.get(f"{seat.url}/api/v1/openapi.json", headers=headers)).status
+
+        assert await status() == 200
+        await row.locator("[data-action=revoke]").click()
+        await page.locator("[data-action=sure]").click()
+        await expect(row).to_contain_text("已吊销")
+        await expect(page.get_by_role("status").filter(has_text="已吊销")).to_contain_text("共享平台")
+        assert await status() == 401
+
+
 async def test_the_audit_is_read_and_exported(
     browser_stage: BrowserStage, browser: Browser, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ PAGES = {
         "/admin/unfinished",
         "/admin/audit",
     ),
-    "guanli": ("/admin/overview", "/admin/doctor", "/admin/accounts"),
+    "guanli": ("/admin/overview", "/admin/doctor", "/admin/accounts", "/admin/tokens"),
 }
 """Whoever opens it -> pages."""
 

@@ -12,6 +12,7 @@ from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService
 from domain.audit import AuditEntry
+from domain.orders import Order, OrderState
 from domain.screen_pop import PopCaller, ScreenPop
 from gateway.stream.state import LiveView
 from gateway.web.routes.screen_pop import ScreenPops as PopPort
@@ -59,23 +60,22 @@ class Desk:
     async def list_utterances(self, call_id: str) -> Sequence[Row]:
         return []
 
-    async def get_order(self, order_id: str) -> Row | None:
-        return {"o1": Row("o1", None, "c1"), "o2": Row("o2", None, "c2"), "o3": Row("o3", None, "c1")}.get(
-            order_id
-        )
+    async def get_order(self, order_id: str) -> Order | None:
+        call = {"o1": "c1", "o2": "c2", "o3": "c1"}.get(order_id)
+        return None if call is None else Order(order_id, call, "12345", OrderState.DRAFT, {}, 1.0, 1.0)
 
     async def orders_of_call(self, call_id: str) -> list[Row]:
         return {"c1": [Row("o1", None, "c1")]}.get(call_id, [])
 
     async def set_fields(
         self, order_id: str, fields: Any, *, revision: int | None, by: str, seen: Any
-    ) -> Row | None:
+    ) -> Order | None:
         if revision == 0:
             raise OrderRefusedError("order_stale", revision=2, asked=revision or 0)
         self.set.append((order_id, fields, revision, by))
         return await self.get_order(order_id)
 
-    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Row | None:
+    async def mark_duplicate(self, order_id: str, original: str | None, *, by: str) -> Order | None:
         self.marked.append((order_id, original, by))
         return await self.get_order(order_id)
 
@@ -89,7 +89,7 @@ class Desk:
     async def note(self, entry: AuditEntry) -> None:
         self.noted.append(entry)
 
-    async def submit(self, order_id: str, *, by: str) -> Row | None:
+    async def submit(self, order_id: str, *, by: str) -> Order | None:
         self.submitted.append((order_id, by))
         return await self.get_order(order_id)
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import type { AlarmRule, Finding } from '@/admin/types.ts'
-import { argsText, bySeverity, gradeOf, threshold } from '@/admin/words.ts'
+import type { AlarmRule, ApiToken, Finding } from '@/admin/types.ts'
+import { argsText, bySeverity, gradeOf, threshold, tokenState } from '@/admin/words.ts'
 
 function rule(more: Partial<AlarmRule>): AlarmRule {
   return {
@@ -27,6 +27,19 @@ describe('what administrators read', () => {
     expect(argsText('{"q": "路')).toBe('{"q": "路')
     expect(argsText('{}')).toBe('')
     expect(argsText('null')).toBe('null')
+  })
+
+  it.each([
+    [{}, 'valid'],
+    [{ expires_at: 101 }, 'valid'],
+    [{ expires_at: 100 }, 'expired'],
+    [{ expires_at: 101, revoked_at: 5 }, 'revoked'],
+  ] as const)('a token %o is %s', (more, state) => {
+    const token: ApiToken = {
+      id: 'a', name: 'a', owner: '', scopes: [], lines: [], created_at: 1, created_by: 'g', expires_at: null,
+      revoked_at: null, last_used_at: null, ...more,
+    }
+    expect(tokenState(token, 100)).toBe(state)
   })
 
   it('is what needs a hand first', () => {

@@ -46,6 +46,7 @@ def build_payload(
         "number": order.number,
         "revision": order.revision,
         "line": order.line,
+        "source": order.source,
         "status": _status(order, kind),
         "changes": list(order.changes),
         "withdrawn": (

@@ -2,30 +2,61 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, SecretStr
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from agents.accounts.identity import Account, Identity, Permission, Role
-from agents.accounts.service import AccountError, AccountService
+from agents.accounts.service import MAX_PASSWORD, MIN_PASSWORD, USERNAME, AccountError, AccountService
 from gateway.web.access import Access
 from gateway.web.answers import Refused, json
 from gateway.web.auditing import Note
+from gateway.web.contract import answers
+
+
+class AccountView(Struct, frozen=True):
+    """An account without its password's hash."""
+
+    username: str
+    role: Role
+    agent_id: str | None
+    disabled: bool
+
+
+def told(**schema: str | int) -> Any:
+    """What the document says of a value that the service itself checks, with words of its own."""
+    return Field(json_schema_extra=dict(schema))
+
+
+Password = Annotated[SecretStr, told(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD)]
 
 
 class NewAccount(BaseModel):
-    username: str
-    password: SecretStr
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"username": "lina", "password": "a long password", "role": "agent", "agent_id": "1002"}
+            ]
+        }
+    )
+
+    username: Annotated[str, told(pattern=f"^{USERNAME.pattern}$")]
+    password: Password
     role: Role
     agent_id: str | None = None
 
 
 class NewPassword(BaseModel):
-    password: SecretStr
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "another long password"}]})
+
+    password: Password
 
 
 class Disabled(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"disabled": True}]})
+
     disabled: bool
 
 
@@ -45,11 +76,18 @@ def router(access: Access, accounts: AccountService, note: Note) -> APIRouter:
         await note(who, name, told)
 
     @routes.get("")
+    @answers(list[AccountView], example=[AccountView("wangfang", Role.AGENT, "1001", False)])
     async def list_accounts(who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         return json([_without_hash(account) for account in await accounts.list_accounts()])
 
     @routes.post("")
+    @answers(
+        AccountView,
+        201,
+        example=AccountView("wangfang", Role.AGENT, "1001", False),
+        refuses={422: ("account_name", "account_taken", "password_length")},
+    )
     async def create(body: NewAccount, who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         told = {"username": body.username, "role": body.role.value, "agent_id": body.agent_id}
@@ -60,6 +98,7 @@ def router(access: Access, accounts: AccountService, note: Note) -> APIRouter:
         return json(_without_hash(made), 201)
 
     @routes.post("/{username}/password")
+    @answers(status=204, refuses={422: ("account_unknown", "password_length")})
     async def password(username: str, body: NewPassword, who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         async with noted(who, "account.password", {"username": username}):
@@ -67,6 +106,7 @@ def router(access: Access, accounts: AccountService, note: Note) -> APIRouter:
         return Response(status_code=204)
 
     @routes.post("/{username}/disabled")
+    @answers(status=204, refuses={409: ("account_own",), 422: ("account_unknown",)})
     async def disabled(username: str, body: Disabled, who: Identity = who_is) -> Response:
         access.need(who, Permission.MANAGE_ACCOUNTS)
         told = {"username": username, "disabled": body.disabled}
@@ -79,11 +119,5 @@ def router(access: Access, accounts: AccountService, note: Note) -> APIRouter:
     return routes
 
 
-def _without_hash(account: Account) -> dict[str, Any]:
-    """An account without its password's hash."""
-    return {
-        "username": account.username,
-        "role": account.role.value,
-        "agent_id": account.agent_id,
-        "disabled": account.disabled,
-    }
+def _without_hash(account: Account) -> AccountView:
+    return AccountView(account.username, account.role, account.agent_id, account.disabled)

@@ -10,6 +10,7 @@ from domain.audit import AuditEntry
 from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 from gateway.web.history_query import AuditQuery
 from gateway.web.routes import Limit
 
@@ -38,6 +39,7 @@ def router(access: Access, audit: AuditReader) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(list[AuditEntry])
     async def entries(
         query: Annotated[AuditQuery, Depends()],
         who: Identity = who_is,

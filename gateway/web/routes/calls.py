@@ -4,19 +4,53 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec import Struct
 
-from agents.accounts.identity import Identity, Permission
+from agents.accounts.identity import Identity, Permission, Principal, Scope
 from domain.calls import Call
 from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.recordings import StoredRecording
 from domain.transcripts import Utterance
 from domain.visibility.redact import redact
+from gateway.web import examples
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 from gateway.web.routes import Limit
 
 Before = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+class RecordingView(Struct, frozen=True):
+    """A recording that is kept. `GET /recordings/ID/audio` has its sound."""
+
+    id: str
+    duration: float
+    """Seconds."""
+    offset: float
+    """Call time of its first sample, in seconds."""
+
+
+class CallDetail(Struct, frozen=True):
+    """A call with all that is known of it."""
+
+    call: Call
+    utterances: list[Utterance]
+    recordings: list[RecordingView]
+    orders: list[Order]
+    """One for each matter, by number."""
+    statuses: list[OrderStatus]
+    """What work-order systems told of them, as it happened."""
+
+
+DETAIL = CallDetail(
+    examples.CALL,
+    [examples.UTTERANCE],
+    [RecordingView(examples.RECORDING_ID, 88.0, 9.0)],
+    [examples.ORDER],
+    [examples.STATUS],
+)
 
 
 class CallReader(Protocol):
@@ -49,8 +83,10 @@ def router(access: Access, calls: CallReader, orders_of_call: OrdersOf, timeline
     """`/calls`."""
     routes = APIRouter(prefix="/api/v1/calls")
     who_is = Depends(access.signed_in)
+    reader = Depends(access.asking(Scope.HISTORY_READ))
 
     @routes.get("")
+    @answers(list[Call])
     async def list_calls(who: Identity = who_is, before: Before = None, limit: Limit = 50) -> Response:
         if who.may(Permission.SEE_ALL):
             every = await calls.list_calls(before=before, limit=limit)
@@ -61,25 +97,24 @@ def router(access: Access, calls: CallReader, orders_of_call: OrdersOf, timeline
         return json([redact(one, access.visibility(who)) for one in every])
 
     @routes.get("/{call_id}")
-    async def one_call(call_id: str, who: Identity = who_is) -> Response:
-        """The call, what was said on it, recordings `{id, duration, offset}` (seconds; call time), its orders
-        by number, and what became of them.
-        """
+    @answers(CallDetail, example=DETAIL)
+    async def one_call(call_id: str, who: Principal = reader) -> Response:
+        """The call, what was said on it, its recordings, its orders, and what became of them."""
         call = await access.own_call(call_id, who)
         kept = await calls.list_recordings(call_id)
-        recordings = [{"id": one.id, "duration": one.duration, "offset": one.offset} for one in kept]
+        recordings = [RecordingView(one.id, one.duration, one.offset) for one in kept]
         said = await calls.list_utterances(call_id)
-        orders = await orders_of_call(call_id)
+        orders = [one for one in await orders_of_call(call_id) if who.serves(one.line)]
         statuses = [one for order in orders for one in await timeline_of(order.id)]
         visibility = access.visibility(who)
         return json(
-            {
-                "call": redact(call, visibility),
-                "utterances": [redact(one, visibility) for one in said],
-                "recordings": recordings,
-                "orders": [redact(one, visibility) for one in orders],
-                "statuses": [redact(one, visibility) for one in statuses],
-            }
+            CallDetail(
+                redact(call, visibility),
+                [redact(one, visibility) for one in said],
+                recordings,
+                [redact(one, visibility) for one in orders],
+                [redact(one, visibility) for one in statuses],
+            )
         )
 
     return routes

@@ -3,16 +3,52 @@
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict
 
 from agents.accounts.identity import Identity, Permission
 from domain.commands import STATUS, Answered, catalogue
 from domain.messages import Message
 from gateway.web.access import Access
 from gateway.web.answers import json, problem
+from gateway.web.contract import answers
+
+
+class CommandKind(Struct, frozen=True):
+    """A command that exists."""
+
+    name: str
+    about: str
+    args: dict[str, Any]
+    """JSON schema of its arguments."""
+    roles: list[str]
+    may: bool
+    """Whether whoever asks may use it."""
+
+
+class CommandAnswer(Struct, frozen=True):
+    """A command that was done."""
+
+    id: str
+    ok: bool
+    result: dict[str, Any]
+
+
+ID = "5b0a8a3c-5d57-4c43-9d0f-6a9f3a5b8c21"
+PAUSE: dict[str, Any] = {"id": ID, "name": "pause", "args": {"reason": "小休"}}
+KIND = CommandKind("pause", "Take no more calls.", {"type": "object"}, ["agent", "supervisor", "admin"], True)
+REFUSES = {
+    403: ("not_own", "not_supervisor"),
+    409: ("id_reused", "begun_not_finished", "no_call"),
+    422: ("command_id", "command_unknown", "bad_args"),
+    502: ("pbx_down", "pbx_refused"),
+    504: ("pbx_timeout",),
+}
 
 
 class CommandBody(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [PAUSE]})
+
     id: str
     name: str
     args: dict[str, Any] = {}
@@ -32,10 +68,12 @@ def router(access: Access, commands: Commands) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(list[CommandKind], example=[KIND])
     async def command_kinds(who: Identity = who_is) -> Response:
         return json(catalogue(who.may(Permission.COMMAND_ALL)))
 
     @routes.post("")
+    @answers(CommandAnswer, example=CommandAnswer(ID, True, {}), refuses=REFUSES)
     async def command(body: CommandBody, who: Identity = who_is) -> Response:
         answer = await commands.command(who, body.id, body.name, body.args)
         if answer.ok:

@@ -10,6 +10,7 @@ from domain.deliveries import DeliveryView
 from domain.visibility.redact import redact
 from gateway.web.access import Access
 from gateway.web.answers import found, json
+from gateway.web.contract import answers
 from gateway.web.routes import Limit
 
 
@@ -31,12 +32,14 @@ def router(access: Access, outbox: Deliveries) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(list[DeliveryView])
     async def deliveries(who: Identity = who_is, state: str | None = None, limit: Limit = 50) -> Response:
         access.need(who, Permission.SEE_DELIVERIES)
         rows = await outbox.list_deliveries(state=state, limit=limit)
         return json([redact(one, access.visibility(who)) for one in rows])
 
     @routes.post("/{delivery_id}/retry")
+    @answers(DeliveryView)
     async def retry(delivery_id: str, who: Identity = who_is) -> Response:
         access.need(who, Permission.RETRY_DELIVERIES)
         again = found(await outbox.retry_delivery(delivery_id), "delivery")

@@ -8,6 +8,7 @@ from agents.accounts.identity import Identity
 from domain.directory import Directory
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 
 
 class Directories(Protocol):
@@ -22,6 +23,7 @@ def router(access: Access, directories: Directories) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(Directory)
     async def directory(who: Identity = who_is) -> Response:
         return json(directories.now())
 

@@ -4,12 +4,28 @@ import asyncio
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from agents.accounts.identity import Permission
+from agents.accounts.identity import Identity, Permission, Scope
 from gateway.health import Check, ReadinessCheck
 from gateway.web.access import Access, from_this_machine
 from gateway.web.answers import json
+from gateway.web.contract import answers
+
+
+class Alive(Struct, frozen=True):
+    ok: bool
+
+
+class Readiness(Struct, frozen=True):
+    """Whether it can serve, and each thing that it needs for that."""
+
+    ok: bool
+    checks: list[Check]
+
+
+READY = Readiness(True, [Check("database", True)])
 
 
 def router(
@@ -21,10 +37,13 @@ def router(
 ) -> APIRouter:
     """`/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
+    may_scrape = access.asking(Scope.METRICS_READ)
 
     @routes.get("/healthz")
+    @answers(Alive, example=Alive(True))
     async def healthz() -> Response:
-        return json({"ok": True})
+        """The process is alive."""
+        return json(Alive(True))
 
     async def checked(check: ReadinessCheck) -> Check:
         try:
@@ -35,15 +54,21 @@ def router(
             return Check(name, ok=False, detail=f"{type(error).__name__}; see the log")
 
     @routes.get("/readyz")
+    @answers(Readiness, example=READY, also=(503,))
     async def readyz() -> Response:
+        """Whether it can serve; 503 where something is lacking."""
         results = await asyncio.gather(*(checked(check) for check in checks))
         ok = all(check.ok for check in results)
-        return json({"ok": ok, "checks": results}, 200 if ok else 503)
+        return json(Readiness(ok, list(results)), 200 if ok else 503)
 
     @routes.get("/metrics")
+    @answers(media=("text/plain",), door=Scope.METRICS_READ)
     async def metrics(request: Request) -> Response:
+        """For Prometheus: open to programs on this machine, else to supervisors and tokens."""
         if not from_this_machine(request):
-            access.need(await access.signed_in(request), Permission.SEE_METRICS)
+            who = await may_scrape(request)
+            if isinstance(who, Identity):
+                access.need(who, Permission.SEE_METRICS)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

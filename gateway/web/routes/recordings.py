@@ -14,9 +14,11 @@ from domain.recordings import StoredRecording
 from gateway.web.access import Access
 from gateway.web.answers import Refused, found, json
 from gateway.web.auditing import Note
+from gateway.web.contract import answers
 from recordings.playback import Clip, Peaks
 
 MAX_CLIP_S = 60.0
+CLIP_END = {"X-Clip-End": "the second of call time at which it ends"}
 AGAIN_S = 600.0
 """Players ask for one recording many times, piece by piece: one listening, for so long."""
 
@@ -58,6 +60,7 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
 
     @routes.get("/recordings/{recording_id:path}/audio", response_class=FileResponse)
     @routes.head("/recordings/{recording_id:path}/audio", include_in_schema=False)
+    @answers(media=("audio/wav",), refuses={404: ("recording_gone",)}, also=(206,))
     async def audio(recording_id: str, who: Identity = who_is) -> Response:
         """The recording as WAV, 16-bit stereo at 8 kHz: caller left, agent right. `Range` is honoured."""
         recording = await own_recording(recording_id, who)
@@ -69,6 +72,7 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
         return FileResponse(path, media_type="audio/wav")
 
     @routes.get("/recordings/{recording_id:path}/peaks")
+    @answers(Peaks, example=Peaks(88.0, [0.1, 0.4], [0.3, 0.0]), refuses={404: ("recording_gone",)})
     async def peaks(
         recording_id: str, who: Identity = who_is, points: Annotated[int, Query(ge=1, le=4000)] = 800
     ) -> Response:
@@ -79,9 +83,8 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
             raise Refused(404, "recording_gone")
         return json(outline)
 
-    @routes.get(
-        "/calls/{call_id}/clip", response_class=Response, responses={200: {"content": {"audio/wav": {}}}}
-    )
+    @routes.get("/calls/{call_id}/clip", response_class=Response)
+    @answers(media=("audio/wav",), refuses={404: ("clip_none",), 422: ("clip_span",)}, headers=CLIP_END)
     async def clip(
         call_id: str,
         start: Annotated[float, Query(alias="from", ge=0, le=1e6, description="seconds of call time")],
@@ -92,7 +95,6 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
 
         During the call it is cut from what the PBX has written so far, afterwards from the archive. 404: the
         gateway has no audio of that time (nothing recorded, or the PBX's files are not to be seen from here).
-        `X-Clip-End` tells the second of call time at which it ends.
         """
         if not 0 < end - start <= MAX_CLIP_S:
             raise Refused(422, "clip_span", most=round(MAX_CLIP_S))

@@ -9,6 +9,7 @@ from domain.calls import Call
 from domain.screen_pop import ScreenPop
 from gateway.web.access import Access
 from gateway.web.answers import json
+from gateway.web.contract import answers
 
 
 class ScreenPops(Protocol):
@@ -25,6 +26,7 @@ def router(access: Access, pops: ScreenPops) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("/{call_id}/pop")
+    @answers(ScreenPop)
     async def pop(call_id: str, who: Identity = who_is) -> Response:
         call = await access.own_call(call_id, who)
         return json(await pops.pop(call, who.role))

@@ -6,21 +6,63 @@ from time import time
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict
 
-from agents.accounts.identity import PERMISSIONS, Identity
+from agents.accounts.identity import PERMISSIONS, Identity, Permission, Role
 from agents.accounts.service import AccountService, LoginRefusedError, LoginThrottledError
 from domain.lines import Line
 from domain.outcomes import OUTCOMES, OutcomeKind
 from domain.phones import PhoneKind
 from domain.refusals import refusal
+from domain.visibility.policy import WHOLE, Visibility
 from gateway.stream.server import COOKIE
+from gateway.web import examples
 from gateway.web.access import Access
 from gateway.web.answers import json, problem
+from gateway.web.contract import answers
 from gateway.web.options import WebOptions
+from workorders.forms import FORMS, Field
+
+
+class Me(Struct, frozen=True):
+    """Who is signed in, and what the configuration says that every page needs. Instants are POSIX seconds."""
+
+    username: str
+    role: Role
+    name: str
+    agent: str | None
+    permissions: list[Permission]
+    csrf: str
+    """What unsafe requests repeat as `X-CSRF-Token`."""
+    expires_at: float
+    stream: str
+    """Address of the websocket stream."""
+    version: str
+    timezone: str
+    whole: Visibility
+    """What of callers is shown whole."""
+    lines: list[Line]
+    field_labels: dict[str, str]
+    forms: dict[str, list[Field]]
+    outcomes: list[OutcomeKind]
+    pause_reasons: list[str]
+    desk_login: bool
+    phones: list[PhoneKind]
+
+
+ME = Me(
+    "wangfang", Role.AGENT, "王芳", "1001", [], "c3JmLXZhbHVl", examples.AT + 43200, "ws://localhost:8601/",
+    "0.3.0", "Asia/Shanghai", WHOLE, [examples.LINE], {"title": "标题"}, {"general": [FORMS["general"][0]]},
+    list(OUTCOMES), ["小休"], False, [PhoneKind.DESK],
+)  # fmt: skip
 
 
 class Login(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"username": "wangfang", "password": "a long password"}]}
+    )
+
     username: str
     password: str
 
@@ -51,29 +93,30 @@ def router(access: Access, accounts: AccountService, profile: DeskProfile, optio
     routes = APIRouter(prefix="/api/v1/session")
     who_is = Depends(access.signed_in)
 
-    def me(request: Request, who: Identity) -> dict[str, Any]:
-        return {
-            "username": who.username,
-            "role": who.role,
-            "name": profile.agent_names.get(who.agent_id or "", who.username),
-            "agent": who.agent_id,
-            "permissions": sorted(PERMISSIONS[who.role]),
-            "csrf": who.csrf,
-            "expires_at": who.expires_at,
-            "stream": options.stream_url(request),
-            "version": options.version,
-            "timezone": profile.timezone,
-            "whole": access.visibility(who),
-            "lines": profile.lines,
-            "field_labels": profile.field_labels,
-            "forms": profile.forms,
-            "outcomes": profile.outcomes,
-            "pause_reasons": profile.pause_reasons,
-            "desk_login": profile.desk_login,
-            "phones": profile.phones_of(who.agent_id),
-        }
+    def me(request: Request, who: Identity) -> Me:
+        return Me(
+            username=who.username,
+            role=who.role,
+            name=profile.agent_names.get(who.agent_id or "", who.username),
+            agent=who.agent_id,
+            permissions=sorted(PERMISSIONS[who.role]),
+            csrf=who.csrf,
+            expires_at=who.expires_at,
+            stream=options.stream_url(request),
+            version=options.version,
+            timezone=profile.timezone,
+            whole=access.visibility(who),
+            lines=list(profile.lines),
+            field_labels=dict(profile.field_labels),
+            forms={form: list(fields) for form, fields in profile.forms.items()},
+            outcomes=list(profile.outcomes),
+            pause_reasons=list(profile.pause_reasons),
+            desk_login=profile.desk_login,
+            phones=list(profile.phones_of(who.agent_id)),
+        )
 
     @routes.post("")
+    @answers(Me, example=ME, refuses={401: ("login_wrong",), 415: ("not_json",), 429: ("login_throttled",)})
     async def login(request: Request, body: Login) -> Response:
         if not request.headers.get("content-type", "").startswith("application/json"):
             return problem(415, refusal("not_json"))
@@ -98,10 +141,12 @@ def router(access: Access, accounts: AccountService, profile: DeskProfile, optio
         return response
 
     @routes.get("")
+    @answers(Me, example=ME)
     async def session(request: Request, who: Identity = who_is) -> Response:
         return json(me(request, who))
 
     @routes.delete("")
+    @answers(status=204)
     async def logout(request: Request, who: Identity = who_is) -> Response:
         await accounts.logout(request.cookies[COOKIE])
         response = Response(status_code=204)

@@ -10,6 +10,7 @@ from domain.refusals import refusal
 from domain.softphones import Softphone, SoftphoneUnavailableError
 from gateway.web.access import Access
 from gateway.web.answers import json, problem
+from gateway.web.contract import answers
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ def router(access: Access, phones: Softphones) -> APIRouter:
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(Softphone, refuses={404: ("softphone_none",), 503: ("softphone_unavailable",)})
     async def softphone(who: Identity = who_is) -> Response:
         try:
             phone = await phones.of(who.agent_id)

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Formatter
 
 from domain.delivery_failures import FAILURES
-from domain.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS, STATUS
+from domain.refusals import ACCOUNTS, COMMANDS, HTTP, ORDERS, REFUSALS, STATUS, TOKENS
 from gateway.doctor.findings import DETAIL, FIX, WHAT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,6 +22,7 @@ GIVEN = {
     "FieldError": (0, REFUSALS),
     "StatusRefusedError": (0, REFUSALS),
     "AccountError": (0, REFUSALS),
+    "TokenError": (0, REFUSALS),
     "LoginRefusedError": (0, REFUSALS),
     "failure": (0, FAILURES),
     "what": (0, WHAT),
@@ -58,8 +59,9 @@ def test_every_reason_has_a_sentence_and_its_parameters() -> None:
         assert params - (OURS - wanted) == wanted, f"{where}: {code}"
         seen.add(code)
     unused = (REFUSALS.keys() | WHAT.keys() | DETAIL.keys() | FIX.keys() | FAILURES.keys()) - seen
-    assert unused == {"login_throttled"}, "the rest is said by nobody: take it out"
+    assert unused == {"login_throttled", "token_throttled"}, "the rest is said by nobody: take it out"
 
 
 def test_no_code_has_two_sentences() -> None:
-    assert len(REFUSALS) == len(COMMANDS) + len(ACCOUNTS) + len(ORDERS) + len(STATUS) + len(HTTP)
+    groups = (COMMANDS, ACCOUNTS, TOKENS, ORDERS, STATUS, HTTP)
+    assert len(REFUSALS) == sum(len(group) for group in groups)

@@ -118,11 +118,37 @@ export interface Account {
   readonly disabled: boolean
 }
 
+export const SCOPES = [
+  'history:read', 'orders:read', 'export:read', 'metrics:read', 'intake:write',
+] as const
+/** What a token opens. */
+export type Scope = (typeof SCOPES)[number]
+
+/** What another system asks with, without its secret. Instants are POSIX seconds. */
+export interface ApiToken {
+  readonly id: string
+  readonly name: string
+  readonly owner: string
+  readonly scopes: readonly Scope[]
+  /** Empty: all. */
+  readonly lines: readonly string[]
+  readonly created_at: number
+  readonly created_by: string
+  readonly expires_at: number | null
+  readonly revoked_at: number | null
+  readonly last_used_at: number | null
+}
+
+export interface MadeToken extends ApiToken {
+  /** Its text: told this once. */
+  readonly token: string
+}
+
 export interface AuditEntry {
   readonly seq: number
   readonly at: number
   readonly username: string
-  readonly role: Role
+  readonly role: Role | 'console' | 'system'
   readonly agent: string | null
   readonly name: string
   /** JSON, perhaps cut off. */

@@ -1,6 +1,6 @@
 // Figures and arguments as administrators read them.
 
-import type { AlarmRule, AuditEntry, Finding } from '@/admin/types.ts'
+import type { AlarmRule, ApiToken, AuditEntry, Finding } from '@/admin/types.ts'
 import { i18n } from '@/app/i18n.ts'
 import { saidIn, type Message } from '@/common/refusal.ts'
 
@@ -48,6 +48,12 @@ function parsed(json: string): Record<string, unknown> {
   } catch {
     return {}
   }
+}
+
+/** Whether a token opens anything at that instant (POSIX seconds). */
+export function tokenState(token: ApiToken, now: number): 'valid' | 'expired' | 'revoked' {
+  if (token.revoked_at !== null) return 'revoked'
+  return token.expires_at === null || now < token.expires_at ? 'valid' : 'expired'
 }
 
 export type Grade = 'fault' | 'warning' | 'fine'

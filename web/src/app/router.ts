@@ -85,6 +85,12 @@ export const routes: RouteRecordRaw[] = [
         meta: { for: may('manage_accounts') },
       },
       {
+        path: 'tokens',
+        name: 'admin.tokens',
+        component: () => import('@/admin/TokensPage.vue'),
+        meta: { for: may('manage_accounts') },
+      },
+      {
         path: 'audit',
         name: 'admin.audit',
         component: () => import('@/admin/AuditPage.vue'),

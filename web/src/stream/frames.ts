@@ -251,6 +251,7 @@ export interface Order {
   readonly held_back?: boolean
   readonly supplements?: readonly Supplement[]
   readonly sent?: SentOrder | null
+  readonly source?: string
   readonly changes?: readonly string[]
   readonly withdrawn?: Withdrawal | null
   readonly number?: number

@@ -45,10 +45,14 @@ async def url() -> AsyncIterator[str]:
         ('{"fields": {"keywords": ["ok", "\\udc00"]}}', "body.fields.keywords.1"),
         ('{"fields": {"\\u0000": "x"}}', "body.fields (a name)"),
         ('{"fields": ' + "[" * 500 + "]" * 500 + "}", "body.fields"),
+        (b'{"fields": {"title": "\xff"}}', "body"),
+        (b"\x1e\x80rj", "body"),
         ('{"fields": ' + "[" * 30_000 + "]" * 30_000 + "}", "body"),
     ],
 )
-async def test_a_body_that_cannot_be_stored_is_422_with_its_place(url: str, body: str, place: str) -> None:
+async def test_a_body_that_cannot_be_stored_is_422_with_its_place(
+    url: str, body: str | bytes, place: str
+) -> None:
     headers = {"content-type": "application/json"}
     async with (
         aiohttp.ClientSession() as http,

@@ -8,7 +8,7 @@ export default {
   language: 'Switch language',
   languageName: '中文',
   dark: 'Dark mode',
-  role: { agent: 'agent', supervisor: 'supervisor', admin: 'administrator', console: 'command line' },
+  role: { agent: 'agent', supervisor: 'supervisor', admin: 'administrator', console: 'command line', system: 'system' },
   connection: { connecting: 'connecting…', open: 'live', lost: 'reconnecting…', refused: 'disconnected' },
   pbxUp: '{pbx} up',
   pbxDown: '{pbx} down',

@@ -5,7 +5,7 @@ export default {
   language: '切换语言',
   languageName: 'EN',
   dark: '深色模式',
-  role: { agent: '坐席', supervisor: '班长', admin: '管理员', console: '命令行' },
+  role: { agent: '坐席', supervisor: '班长', admin: '管理员', console: '命令行', system: '系统' },
   connection: { connecting: '连接中…', open: '实时', lost: '重新连接中…', refused: '已断开' },
   pbxUp: '{pbx} 在线',
   pbxDown: '{pbx} 断开',
