@@ -24,6 +24,7 @@ GIVEN = {
     "AccountError": (0, REFUSALS),
     "LoginRefusedError": (0, REFUSALS),
     "failure": (0, FAILURES),
+    "MappingError": (0, FAILURES),
     "what": (0, WHAT),
     "detail": (0, DETAIL),
     "fix": (0, FIX),
