@@ -19,7 +19,7 @@ def deliver(database_url: str, url: str, preset: str, secrets: dict[str, str], a
 async def _deliver(database_url: str, url: str, preset: str, secrets: dict[str, str], at_once: int) -> None:
     settings = endpoint_settings(
         url, id="tickets", secret=SecretStr("a secret"), preset=preset, secret_files=secrets, at_once=at_once,
-        timeout_s=30.0, max_attempts=50,
+        timeout_s=60.0, max_attempts=50,
     )  # fmt: skip
     database = Database(database_url)
     outbox = SqlOutbox(database, holder="worker")

@@ -75,6 +75,12 @@ class Door:
         self.broken: list[tuple[str, str]] = []
         """Those whose reply was lost."""
         self._once: tuple[str, str] | None = None
+        self._working = 0
+
+    async def quiet(self) -> None:
+        """Wait until Roundup works on nothing: what it still works on, nobody can find yet."""
+        while self._working:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     def break_once(self, method: str, path: str) -> None:
         """Lose the reply to the next request of that kind; `path` is its beginning."""
@@ -96,10 +102,15 @@ class Door:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         url = f"{self._to}{request.raw_path}"
-        async with self._session.request(
-            request.method, url, headers=request.headers, data=await request.read(), allow_redirects=False
-        ) as answer:
-            body = await answer.read()
+        sent = await request.read()
+        self._working += 1
+        try:
+            async with self._session.request(
+                request.method, url, headers=request.headers, data=sent, allow_redirects=False
+            ) as answer:
+                body = await answer.read()
+        finally:
+            self._working -= 1
         self.passed.append((request.method, request.path))
         # Not only what creates: what changes, looks and reads is lost as well.
         if self._chance.random() < self._breaks or self._is_the_one(request):
