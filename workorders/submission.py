@@ -122,18 +122,13 @@ class Submission:
 
     async def _bodies_of(self, order: Order) -> Mapping[str, bytes]:
         """What is sent of an order whose call is over."""
-        call = await self._calls.get_call(order.call_id)
-        if call is None:
-            return {}
-        taken = await self._calls.list_recordings(call.id)
-        return await self._bodies(order, call, references(taken))
+        body = await document_of(order, self._calls, self._rules)
+        return {} if body is None else dict.fromkeys(self._rules.endpoints_of(order.line), body)
 
     async def _bodies(
         self, order: Order, call: Call, recordings: Sequence[RecordingRef]
     ) -> Mapping[str, bytes]:
-        said = await self._calls.list_utterances(call.id)
-        kind = self._rules.outcome(order.outcome.kind if order.outcome is not None else ORDER)
-        body = build_payload(order, call, said, recordings, kind)
+        body = await _written(order, call, recordings, self._calls, self._rules)
         return dict.fromkeys(self._rules.endpoints_of(order.line), body)
 
     def _left(self, order: Order, bodies: Mapping[str, bytes]) -> None:
@@ -164,3 +159,20 @@ class Submission:
 def references(taken: Sequence[StoredRecording]) -> list[RecordingRef]:
     """The recordings as a receiver is told of them."""
     return [RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken]
+
+
+async def document_of(order: Order, calls: CallReader, rules: OrderRules) -> bytes | None:
+    """The order's document as it is now; `None`: its call is not there."""
+    call = await calls.get_call(order.call_id)
+    if call is None:
+        return None
+    taken = await calls.list_recordings(call.id)
+    return await _written(order, call, references(taken), calls, rules)
+
+
+async def _written(
+    order: Order, call: Call, recordings: Sequence[RecordingRef], calls: CallReader, rules: OrderRules
+) -> bytes:
+    said = await calls.list_utterances(call.id)
+    kind = rules.outcome(order.outcome.kind if order.outcome is not None else ORDER)
+    return build_payload(order, call, said, recordings, kind)

@@ -79,7 +79,7 @@ def _root(
 @config_app.command("check")
 def config_check(config: ConfigOption = None) -> None:
     """Check the configuration and report every fault: key, value, fix."""
-    from workorders.delivery.signing import webhook
+    from gateway.settings.mapping import endpoint_faults
 
     settings = read_settings(config)
     faults = []
@@ -94,10 +94,9 @@ def config_check(config: ConfigOption = None) -> None:
             except ValueError as error:
                 faults.append(f"pbx.{index} ({pbx.name}): {error}")
     for index, endpoint in enumerate(settings.workorders):
-        try:
-            webhook(endpoint.read_secret())
-        except ValueError as error:
-            faults.append(f"workorders.{index} ({endpoint.id}): {error}")
+        faults += [
+            f"workorders.{index} ({endpoint.id}): {fault}" for fault in endpoint_faults(endpoint, settings)
+        ]
     faults += _reference_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")

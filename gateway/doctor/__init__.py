@@ -17,6 +17,7 @@ from gateway.doctor.audio import examine_audio
 from gateway.doctor.findings import Finding, detail, fix, what
 from gateway.factories import asr_config, open_database
 from gateway.settings import PbxSettings, Settings, WorkOrderEndpoint
+from gateway.settings.mapping import mapping_of, secrets_of, signing_secret
 from workorders.delivery.signing import webhook
 
 LOGIN_S = 8.0
@@ -37,7 +38,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     if not settings.workorders:
         yield Finding(what("endpoints"), True, detail("endpoints_none"), warning=True)
     for endpoint in settings.workorders:
-        yield await _endpoint(endpoint)
+        yield await _endpoint(endpoint, settings.timezone)
 
 
 def _model(settings: Settings) -> Finding:
@@ -198,10 +199,13 @@ async def _clock(pbx: PbxSettings, link: PbxLink) -> Finding:
     return Finding(about, True, detail("clock_skew", seconds=f"{skew:+.3f}"))
 
 
-async def _endpoint(endpoint: WorkOrderEndpoint) -> Finding:
+async def _endpoint(endpoint: WorkOrderEndpoint, timezone: str) -> Finding:
     about = what("endpoint", endpoint=endpoint.id)
     try:
-        webhook(endpoint.read_secret())
+        mapping = mapping_of(endpoint, timezone)
+        secrets_of(endpoint, mapping)
+        if (secret := signing_secret(endpoint, mapping)) is not None:
+            webhook(secret)
     except ValueError as error:
         return Finding(about, False, detail("words", text=str(error)), fix("endpoint_secret"))
     try:

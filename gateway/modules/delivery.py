@@ -10,6 +10,8 @@ from domain.orders import Order
 from gateway.facts.bus import LocalBus
 from gateway.module import Module
 from gateway.runtime import Runtime
+from gateway.settings import WorkOrderEndpoint
+from gateway.settings.mapping import mapping_of, secrets_of, signing_secret
 from gateway.storage.outbox import SqlOutbox
 from gateway.supervision import Job
 from gateway.web.access import Access
@@ -32,20 +34,8 @@ class DeliveryModule(Module):
         self._outbox = runtime.get(SqlOutbox)
         self._bus = runtime.get(LocalBus)
         self._submission = runtime.get(OrderService).submission
-        endpoints = [
-            Endpoint(
-                id=one.id,
-                url=str(one.url),
-                secret=one.read_secret(),
-                timeout_s=one.timeout_s,
-                max_attempts=one.max_attempts,
-                first_retry_s=one.first_retry_s,
-                max_retry_s=one.max_retry_s,
-                at_once=one.at_once,
-                success_if=one.success_if,
-            )
-            for one in runtime.settings.workorders
-        ]
+        settings = runtime.settings
+        endpoints = [endpoint_of(one, settings.timezone) for one in settings.workorders]
         self._worker = DeliveryWorker(
             self._outbox, endpoints, on_outcome=self._on_outcome, may_send=runtime.may_act
         )
@@ -70,3 +60,27 @@ class DeliveryModule(Module):
     def routes(self, access: Access) -> Iterable[APIRouter]:
         """`/deliveries`."""
         return [deliveries.router(access, self._outbox)]
+
+
+def endpoint_of(one: WorkOrderEndpoint, timezone: str) -> Endpoint:
+    """The work-order system as the worker knows it.
+
+    Raises:
+        ValueError: its mapping is written wrongly, or a secret is not there; the message names the fix.
+    """
+    try:
+        mapping = mapping_of(one, timezone)
+        return Endpoint(
+            id=one.id,
+            url=str(one.url),
+            secret=signing_secret(one, mapping),
+            mapping=mapping,
+            secrets=secrets_of(one, mapping),
+            timeout_s=one.timeout_s,
+            max_attempts=one.max_attempts,
+            first_retry_s=one.first_retry_s,
+            max_retry_s=one.max_retry_s,
+            at_once=one.at_once,
+        )
+    except ValueError as error:
+        raise ValueError(f"workorders {one.id}: {error}") from error

@@ -8,6 +8,7 @@ from gateway.facts.bus import LocalBus
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.settings import Settings
+from gateway.settings.mapping import mapping_of, signing_secret
 from gateway.storage.order_status import OrderStatusRepository
 from gateway.web.access import Access
 from gateway.web.routes import inbound
@@ -35,10 +36,9 @@ class OrderStatusModule(Module):
 
 
 def senders(settings: Settings) -> dict[str, Sender]:
-    """The work-order systems that may tell of their orders, by the id of the endpoint."""
+    """The work-order systems that may tell of their orders: those with a secret, by the endpoint's id."""
     return {
-        one.id: Sender(
-            one.read_secret(), StatusReader(one.inbound.places, one.inbound.words, settings.timezone)
-        )
+        one.id: Sender(secret, StatusReader(one.inbound.places, one.inbound.words, settings.timezone))
         for one in settings.workorders
+        if (secret := signing_secret(one, mapping_of(one, settings.timezone))) is not None
     }

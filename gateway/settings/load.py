@@ -15,6 +15,7 @@ from domain.text import is_line
 from gateway.settings.base import SecretHolder
 from gateway.settings.schema import Settings
 from gateway.settings.telephony import PbxSettings
+from workorders.delivery.mapping.spec import CONFIDENTIAL
 
 MAX_TEXT = 10_000
 EXAMPLE = Path(__file__).with_name("hotline.example.toml")
@@ -107,7 +108,14 @@ def _inline_secrets(data: Any, prefix: str = "") -> list[str]:
     if isinstance(data, Mapping):
         for key, value in data.items():
             name = f"{prefix}{key}"
-            if isinstance(value, str) and (key in SECRET_KEYS or URL_WITH_PASSWORD.match(value)):
+            if key == "secret_files":
+                continue  # paths
+            header = ".headers." in name and CONFIDENTIAL.search(str(key))
+            secret = isinstance(value, str) and (
+                key in SECRET_KEYS or header or URL_WITH_PASSWORD.match(value)
+            )
+            # A template only names it.
+            if secret and "{{" not in value:
                 found.append(name)
             found += _inline_secrets(value, f"{name}.")
     elif isinstance(data, list):
@@ -123,6 +131,7 @@ RENAMED_MEASURES = {"unsent": "unsubmitted"}
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
     | {"queue_log", "cdr", "cel"}
+    | {"mapping"}
     | {"enterprises", "contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 
@@ -130,13 +139,33 @@ PATH_KEYS = frozenset(
 def _anchored(data: Any, base: Path) -> Any:
     """Resolve relative paths against the directory of the file."""
     if isinstance(data, Mapping):
-        return {
-            key: str(base / value) if key in PATH_KEYS and isinstance(value, str) else _anchored(value, base)
-            for key, value in data.items()
-        }
+        return {key: _anchored_value(key, value, base) for key, value in data.items()}
     if isinstance(data, list):
         return [_anchored(value, base) for value in data]
     return data
+
+
+def _anchored_value(key: str, value: Any, base: Path) -> Any:
+    if key in PATH_KEYS and isinstance(value, str):
+        return str(base / value)
+    if key == "secret_files" and isinstance(value, Mapping):
+        return {name: str(base / one) if isinstance(one, str) else one for name, one in value.items()}
+    if key == "mapping" and isinstance(value, Mapping):
+        return _anchored_mapping(value, base)
+    return _anchored(value, base)
+
+
+def _anchored_mapping(mapping: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """A mapping's tables are others' words, but for the files of its tables."""
+    made = dict(mapping)
+    if isinstance(tables := made.get("tables"), Mapping):
+        made["tables"] = {
+            name: {**one, "file": str(base / one["file"])}
+            if isinstance(one, Mapping) and isinstance(one.get("file"), str)
+            else one
+            for name, one in tables.items()
+        }
+    return made
 
 
 class _FileFirst(Settings):
@@ -214,6 +243,8 @@ def masked(settings: Settings) -> dict[str, Any]:
     data: dict[str, Any] = settings.model_dump(mode="python")
 
     def mask(value: Any, key: str = "") -> Any:
+        if key == "mapping" and isinstance(value, dict):
+            return value  # templates: they name secrets and hold none
         if isinstance(value, dict):
             return {k: mask(v, k) for k, v in value.items()}
         if isinstance(value, list):

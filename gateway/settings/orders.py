@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import jmespath
 from pydantic import AfterValidator, AnyHttpUrl, Field, field_validator, model_validator
@@ -95,6 +95,19 @@ class WorkOrderEndpoint(SecretHolder):
         default="", description="JMESPath that must be true of the JSON reply; empty: HTTP 2xx is enough"
     )
     inbound: InboundSettings = InboundSettings()
+    preset: str = Field(
+        default="", max_length=64, description="a mapping that ships with the gateway (docs/mapping.md)"
+    )
+    mapping: dict[str, Any] | Path | None = Field(
+        default=None,
+        description="what is otherwise than in the preset, or a file that says so; all, without one",
+    )
+    secret_files: dict[str, Path] = Field(
+        default_factory=dict, description="the mapping's own secrets, such as tokens; by name"
+    )
+    sign: bool | None = Field(
+        default=None, description="Standard Webhooks headers; none: as the mapping says"
+    )
 
     @property
     def secret_variable(self) -> str:

@@ -85,13 +85,39 @@ class SqlOutbox:
         )
         async with self._database.writing() as connection:
             rows = (await connection.execute(query)).mappings().all()
+            ids = [row["id"] for row in rows]
+            known = await self._known_of(connection, ids)
             if rows:
                 await connection.execute(
                     update(deliveries)
-                    .where(deliveries.c.id.in_([row["id"] for row in rows]))
-                    .values(leased_until=self.now + lease_s, leased_by=self._holder)
+                    .where(deliveries.c.id.in_(ids))
+                    .values(
+                        leased_until=self.now + lease_s,
+                        leased_by=self._holder,
+                        claims=deliveries.c.claims + 1,
+                    )
                 )
-        return [_delivery(row) for row in rows]
+        return [_delivery(row, known[row["id"]]) for row in rows]
+
+    async def _known_of(self, connection: AsyncConnection, ids: Sequence[str]) -> dict[str, RowMapping]:
+        """What earlier revisions say of each: the order's number there, how many were, how many arrived."""
+        if not ids:
+            return {}
+        earlier = deliveries.alias()
+        before = (
+            earlier.c.order_id == deliveries.c.order_id,
+            earlier.c.endpoint == deliveries.c.endpoint,
+            earlier.c.revision < deliveries.c.revision,
+        )
+        numbers = select(earlier.c.external_id).where(*before, earlier.c.external_id.is_not(None))
+        counted = select(func.count()).select_from(earlier).where(*before)
+        query = select(
+            deliveries.c.id,
+            numbers.order_by(earlier.c.revision.desc()).limit(1).scalar_subquery().label("number"),
+            counted.scalar_subquery().label("earlier"),
+            counted.where(earlier.c.state == "delivered").scalar_subquery().label("arrived"),
+        ).where(deliveries.c.id.in_(ids))
+        return {row["id"]: row for row in (await connection.execute(query)).mappings()}
 
     async def release(self, holders: Sequence[str] | None = None) -> int:
         """End the leases of these holders, or all of them: who took them is gone. How many."""
@@ -250,6 +276,14 @@ class SqlOutbox:
             for row in rows
         }
 
+    async def known_of(self, order_id: str, endpoint: str) -> tuple[str | None, bool]:
+        """The endpoint's number of the order, and whether it has any of its revisions."""
+        there = (deliveries.c.order_id == order_id, deliveries.c.endpoint == endpoint)
+        query = select(deliveries.c.external_id).where(*there, deliveries.c.state == "delivered")
+        async with self._database.reading() as connection:
+            numbers = (await connection.scalars(query.order_by(deliveries.c.revision.desc()))).all()
+        return next((one for one in numbers if one is not None), None), bool(numbers)
+
     async def counts(self) -> dict[str, int]:
         """Count deliveries by state."""
         query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
@@ -290,7 +324,7 @@ def _said(row: RowMapping | None) -> Message | None:
     return Message(row["reason"], msgspec.json.decode(row["params"]), row["error"])
 
 
-def _delivery(row: RowMapping) -> Delivery:
+def _delivery(row: RowMapping, known: RowMapping) -> Delivery:
     return Delivery(
         id=row["id"],
         order_id=row["order_id"],
@@ -300,6 +334,10 @@ def _delivery(row: RowMapping) -> Delivery:
         attempts=row["attempts"],
         created_at=row["created_at"],
         next_attempt_at=row["next_attempt_at"],
+        number=known["number"],
+        unsure=bool(row["claims"] or (known["earlier"] and known["number"] is None)),
+        first=not known["earlier"],
+        stored=bool(known["arrived"]),
     )
 
 

@@ -295,6 +295,8 @@ deliveries = Table(
     Column("next_attempt_at", Double, nullable=False),
     Column("leased_until", Double, nullable=False, server_default="0"),
     Column("leased_by", Text, nullable=False, server_default=""),
+    # How often it was taken up to be sent: what was before may have arrived.
+    Column("claims", Integer, nullable=False, server_default="0"),
     # Of the order: an endpoint gets them in this order.
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("tried_at", Double),

@@ -21,6 +21,14 @@ class Delivery(Struct, frozen=True):
     """Tries so far."""
     created_at: float
     next_attempt_at: float
+    number: str | None = None
+    """The endpoint's number of the order, known from an earlier revision."""
+    unsure: bool = False
+    """An earlier try of this revision, or an earlier revision, may have arrived without our knowing."""
+    first: bool = True
+    """The endpoint was never to get an earlier revision."""
+    stored: bool = False
+    """The endpoint has an earlier revision."""
 
 
 class OutboxStore(Protocol):

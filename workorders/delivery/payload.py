@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, structs
@@ -16,6 +17,8 @@ from domain.transcripts import Utterance
 from workorders.forms import labels
 
 SCHEMA = "hotline-order/1"
+SCHEMA_FILE = Path(__file__).parents[1] / "schema" / "order-v1.json"
+"""The JSON Schema of what is delivered."""
 
 
 class RecordingRef(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What an endpoint's answer means, and when to try again. Pure."""
 
 import random
+from collections.abc import Collection
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -11,15 +12,22 @@ from domain.messages import Message
 Verdict = Literal["delivered", "retry", "dead"]
 
 RETRYABLE = frozenset({408, 423, 425, 429})
-ALREADY_THERE = 409
 MAX_RETRY_AFTER_S = 24 * 3600.0
 
 
-def verdict(status: int) -> Verdict:
-    """What to make of an HTTP status: 2xx and 409 (already there) are done, 5xx and busy ones try again."""
-    if 200 <= status < 300 or status == ALREADY_THERE:
+def verdict(
+    status: int, *, success: Collection[int] = (), already: Collection[int] = (), again: Collection[int] = ()
+) -> Verdict:
+    """What to make of an HTTP status: 2xx is done, 5xx and busy ones try again, any other is final.
+
+    `success`: these alone are done, another 2xx is tried again; `already`: these say that it is there;
+    `again`: after these it is tried again, too.
+    """
+    if status in already or status in success:
         return "delivered"
-    if status >= 500 or status in RETRYABLE:
+    if 200 <= status < 300:
+        return "retry" if success else "delivered"
+    if status >= 500 or status in RETRYABLE or status in again:
         return "retry"
     return "dead"
 

@@ -6,58 +6,28 @@ recognises a repetition by `webhook-id`.
 
 import asyncio
 import contextlib
-import json
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 
 import aiohttp
-import jmespath
 import structlog
-from msgspec import Struct
 
-from domain.delivery_failures import failure, given_up
+from domain.delivery_failures import given_up
 from domain.messages import Message
 from domain.orders import Order
 from workorders.delivery.outbox import Delivery, OutboxStore
-from workorders.delivery.retry import ALREADY_THERE, Outcome, delay, retry_after, verdict
-from workorders.delivery.signing import sign
+from workorders.delivery.retry import Outcome, delay
+from workorders.delivery.sending import Endpoint, Sender
 
 log = structlog.get_logger(__name__)
 
-MAX_REPLY = 64 * 1024
-MAX_WORDS = 200
-"""Characters kept of what the other side, or the network, said."""
 IDLE_S = 5.0
 SHORTEST_S = 0.01
-AT_ONCE = 8
-"""Deliveries to one endpoint at once, unless it says otherwise."""
 SETTLE_PAUSES_S = (0.2, 1.0, 5.0, 15.0)
 """Between tries to note what became of a delivery; after them its lease decides."""
-NUMBER_KEYS = ("id", "order_no", "external_id")
-NUMBER = re.compile(r"[\w./-]{1,100}")
 
 __all__ = ["DeliveryWorker", "Endpoint", "Outcome"]
-
-
-class Endpoint(Struct, frozen=True):
-    """A work-order system. Times are seconds."""
-
-    id: str
-    url: str
-    secret: str
-    timeout_s: float = 10.0
-    max_attempts: int = 20
-    first_retry_s: float = 5.0
-    max_retry_s: float = 3600.0
-    at_once: int = AT_ONCE
-    """Deliveries at once; the revisions of one order go one after the other all the same."""
-    success_if: str = ""
-    """JMESPath: what of the JSON reply must be true for an order to count as accepted; empty: any reply."""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.id!r})"
 
 
 OnOutcome = Callable[[Delivery, Outcome, Order | None], None]
@@ -96,12 +66,11 @@ class DeliveryWorker:
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session,
             asyncio.TaskGroup() as group,
         ):
+            sender = Sender(session, self._clock)
             for endpoint in self._endpoints.values():
-                group.create_task(self._serve(session, endpoint, group), name=f"deliver to {endpoint.id}")
+                group.create_task(self._serve(sender, endpoint, group), name=f"deliver to {endpoint.id}")
 
-    async def _serve(
-        self, session: aiohttp.ClientSession, endpoint: Endpoint, group: asyncio.TaskGroup
-    ) -> None:
+    async def _serve(self, sender: Sender, endpoint: Endpoint, group: asyncio.TaskGroup) -> None:
         """One endpoint: as many deliveries at once as it has places; the oldest first."""
         wake = self._wakes[endpoint.id]
         sending: set[asyncio.Task[None]] = set()
@@ -118,7 +87,7 @@ class DeliveryWorker:
                 free = endpoint.at_once - len(sending)
                 if free and self._may_send():
                     for delivery in await self._store.claim(endpoint.id, self._lease_s(endpoint), free):
-                        task = group.create_task(self._deliver(session, endpoint, delivery))
+                        task = group.create_task(self._deliver(sender, endpoint, delivery))
                         sending.add(task)
                         task.add_done_callback(done)
                     due_s = await self._store.next_due_s(endpoint.id)
@@ -133,14 +102,14 @@ class DeliveryWorker:
                     await wake.wait()
 
     def _lease_s(self, endpoint: Endpoint) -> float:
-        return 30.0 + endpoint.timeout_s + sum(SETTLE_PAUSES_S)
+        return 30.0 + endpoint.timeout_s * endpoint.mapping.most + sum(SETTLE_PAUSES_S)
 
-    async def _deliver(self, session: aiohttp.ClientSession, endpoint: Endpoint, delivery: Delivery) -> None:
+    async def _deliver(self, sender: Sender, endpoint: Endpoint, delivery: Delivery) -> None:
         """One try, and what came of it noted. Never raises: others are on their way beside it."""
         try:
             if not self._may_send():
                 return
-            outcome = await self._send(session, endpoint, delivery)
+            outcome = await sender.send(endpoint, delivery)
             for pause in (*SETTLE_PAUSES_S, None):
                 try:
                     await self._settle(delivery, endpoint, outcome)
@@ -153,50 +122,6 @@ class DeliveryWorker:
         except Exception:
             # Its lease runs out, and it is sent again under the same key.
             log.exception("delivery_failed", order=delivery.order_id, endpoint=endpoint.id)
-
-    async def _send(self, session: aiohttp.ClientSession, endpoint: Endpoint, delivery: Delivery) -> Outcome:
-        stamp = int(self._clock())
-        try:
-            signature = sign(endpoint.secret, delivery.key, stamp, delivery.body)
-        except ValueError as error:
-            return Outcome(state="retry", failure=failure("not_signed", text=str(error)[:MAX_WORDS]))
-        headers = {
-            "content-type": "application/json; charset=utf-8",
-            "user-agent": "hotline-gateway",
-            "webhook-id": delivery.key,
-            "webhook-timestamp": str(stamp),
-            "webhook-signature": signature,
-        }
-        try:
-            async with (
-                asyncio.timeout(endpoint.timeout_s),
-                session.post(
-                    endpoint.url, data=delivery.body, headers=headers, allow_redirects=False
-                ) as response,
-            ):
-                reply = await _beginning(response)
-                status = response.status
-                wait = retry_after(
-                    response.headers.get("retry-after"), self._clock(), response.headers.get("date")
-                )
-        except TimeoutError:
-            return Outcome(state="retry", failure=failure("no_answer", seconds=f"{endpoint.timeout_s:g}"))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = failure("no_connection", kind=type(error).__name__, text=str(error)[:MAX_WORDS])
-            return Outcome(state="retry", failure=why)
-        state = verdict(status)
-        if state == "delivered" and status != ALREADY_THERE and not _accepted(reply, endpoint.success_if):
-            why = failure("not_accepted", status=status, said=_plain(reply))
-            return Outcome(state="retry", status=status, failure=why, retry_after_s=wait)
-        if state == "delivered":
-            return Outcome(state=state, status=status, external_id=_number(reply))
-        if 300 <= status < 400:
-            why = failure("redirected", status=status)
-        elif words := _plain(reply):
-            why = failure("answered_with", status=status, said=words)
-        else:
-            why = failure("answered", status=status)
-        return Outcome(state=state, status=status, failure=why, retry_after_s=wait)
 
     async def _settle(self, delivery: Delivery, endpoint: Endpoint, outcome: Outcome) -> None:
         attempts = delivery.attempts + 1
@@ -220,45 +145,3 @@ class DeliveryWorker:
             log.warning("order_delivery_failed", reason=why.text, retry_in_s=round(wait, 1), **known)
         if self._on_outcome is not None:
             self._on_outcome(delivery, outcome, order)
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """The reply, as far as it is read at all; it may come in pieces."""
-    reply = b""
-    while len(reply) < MAX_REPLY and (piece := await response.content.read(MAX_REPLY - len(reply))):
-        reply += piece
-    return reply
-
-
-def _accepted(reply: bytes, success_if: str) -> bool:
-    """Whether the reply says that the order was accepted."""
-    if not success_if:
-        return True
-    try:
-        found = jmespath.search(success_if, json.loads(reply))
-    except (ValueError, RecursionError, jmespath.exceptions.JMESPathError):
-        return False
-    return found is True
-
-
-def _number(reply: bytes) -> str | None:
-    """The other system's number for the order, if its reply is JSON and has a plausible one."""
-    try:
-        data = json.loads(reply)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict):
-        return None
-    for key in NUMBER_KEYS:
-        value = data.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and NUMBER.fullmatch(value):
-            return value
-    return None
-
-
-def _plain(reply: bytes) -> str:
-    """The beginning of a reply as one harmless line."""
-    text = reply[:400].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:MAX_WORDS]

@@ -25,6 +25,7 @@ GIVEN = {
     "TokenError": (0, REFUSALS),
     "LoginRefusedError": (0, REFUSALS),
     "failure": (0, FAILURES),
+    "MappingError": (0, FAILURES),
     "what": (0, WHAT),
     "detail": (0, DETAIL),
     "fix": (0, FIX),

@@ -27,6 +27,7 @@ from domain.facts import UtteranceHeard
 from domain.orders import OrderState
 from domain.transcripts import Source
 from gateway.app import run_gateway
+from gateway.modules.delivery import endpoint_of
 from gateway.settings import PbxSettings
 from gateway.settings.load import SettingsError, load_settings
 from gateway.storage.calls import CallRepository
@@ -40,8 +41,9 @@ from tests.support.at_the_desk import PASSWORD, settings
 from tests.support.databases import put_order
 from tests.support.dialogues import REFERENCE, dialogue
 from tests.support.engines import HOSTILE
+from tests.support.receiver import endpoint_settings
 from tests.support.samples import call, order
-from workorders.delivery.worker import DeliveryWorker, Endpoint
+from workorders.delivery.worker import DeliveryWorker
 from workorders.extraction.language_model import LanguageModel
 
 LONGEST = 4_000
@@ -309,7 +311,7 @@ async def test_whatever_a_work_order_system_answers_its_delivery_is_settled(
         of = order(call(number, 1000.0), number, OrderState.SUBMITTED)
         await put_order(database, of, {"main": b"{}"}, 1000.0)
     async with answering(*replies, status=status) as url:
-        endpoint = Endpoint("main", url, "a secret", max_attempts=1)
+        endpoint = endpoint_of(endpoint_settings(url, max_attempts=1), "Asia/Shanghai")
         worker = DeliveryWorker(outbox, [endpoint])
         task = asyncio.create_task(worker.run())
         async with asyncio.timeout(20):

@@ -2,11 +2,10 @@
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
@@ -16,39 +15,14 @@ from msgspec import structs
 
 from domain.messages import Message
 from domain.orders import Order
+from gateway.settings.mapping import mapping_of
+from tests.support.receiver import Receiver, endpoint_settings, listening
 from workorders.delivery.outbox import Delivery
 from workorders.delivery.retry import delay, retry_after, verdict
 from workorders.delivery.worker import DeliveryWorker, Endpoint, Outcome
 
 SECRET = "a secret"
-Answer = Callable[[web.Request, int], Awaitable[web.StreamResponse]]
-
-
-class Receiver:
-    """A real HTTP server; `answer` decides, given the request and how many came before it."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self.bodies: list[bytes] = []
-        self.headers: list[dict[str, str]] = []
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.read())
-        self.headers.append({key.lower(): value for key, value in request.headers.items()})
-        return await self._answer(request, len(self.bodies) - 1)
-
-
-@contextlib.asynccontextmanager
-async def listening(receiver: Receiver) -> AsyncIterator[str]:
-    application = web.Application()
-    application.router.add_route("*", "/{tail:.*}", receiver.handle)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/orders"
-    finally:
-        await runner.cleanup()
+OURS = mapping_of(endpoint_settings("http://127.0.0.1:9/"), "Asia/Shanghai")
 
 
 class MemoryOutbox:
@@ -100,7 +74,9 @@ def delivery(number: int = 1, endpoint: str = "main") -> Delivery:
 
 
 def endpoint(url: str, name: str = "main", **more: float) -> Endpoint:
-    made = Endpoint(name, url, SECRET, timeout_s=0.3, max_attempts=4, first_retry_s=0.02, max_retry_s=0.05)
+    made = Endpoint(
+        name, url, SECRET, OURS, timeout_s=0.3, max_attempts=4, first_retry_s=0.02, max_retry_s=0.05
+    )
     return structs.replace(made, **more)
 
 
@@ -253,7 +229,8 @@ async def test_what_of_a_reply_means_success(success_if: str, reply: bytes, acce
 
     store = MemoryOutbox(delivery())
     async with listening(Receiver(answer)) as url:
-        where = structs.replace(endpoint(url), success_if=success_if)
+        told = mapping_of(endpoint_settings(url, success_if=success_if), "Asia/Shanghai")
+        where = structs.replace(endpoint(url), mapping=told)
         await deliver(store, where, until=lambda: store.settled)
     state, status, words = store.settled["d1"]
     assert (state, status) == ("delivered" if accepted else "dead", 200)
@@ -325,7 +302,13 @@ async def test_retry_after_is_honoured() -> None:
 
 
 def test_what_a_status_means() -> None:
-    assert {verdict(status) for status in (200, 201, 204, 409)} == {"delivered"}
+    assert {verdict(status) for status in (200, 201, 204)} == {"delivered"}
+    assert (verdict(409), verdict(409, already=[409]), verdict(409, again=[409])) == (
+        "dead",
+        "delivered",
+        "retry",
+    )
+    assert (verdict(201, success=[201]), verdict(200, success=[201])) == ("delivered", "retry")
     assert {verdict(status) for status in (408, 425, 429, 500, 503)} == {"retry"}
     assert {verdict(status) for status in (301, 400, 401, 404, 410, 422)} == {"dead"}
 

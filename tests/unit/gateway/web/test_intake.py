@@ -144,7 +144,7 @@ async def test_supervisors_read_it_like_a_call_and_it_is_exported_with_its_sourc
     (listed,) = (await ban.ask("/api/v1/history/orders")).json["items"]
     assert listed["id"] == taken["order"]
     detail = (await ban.ask(f"/api/v1/calls/{listed['call_id']}")).json
-    assert detail["call"]["caller"]["number"] == "13800138000" and detail["order"]["source"] == "app"
+    assert detail["call"]["caller"]["number"] == "13800138000" and detail["orders"][0]["source"] == "app"
     assert "".join(one["text"] for one in detail["utterances"]) == LAMP["text"]
     # It is no call: neither in the list of calls nor among the calls that are exported.
     assert (await ban.ask("/api/v1/history/calls")).json["items"] == []

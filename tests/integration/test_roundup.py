@@ -1,0 +1,181 @@
+"""Orders and their revisions in a real ticket system: each once, in order, whatever is lost on the way."""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+from sqlalchemy import func, select
+
+from domain.calls import CallState
+from domain.facts import CallEnded
+from domain.orders import Order, OrderState
+from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter
+from gateway.storage.tables import deliveries
+from tests.support.databases import sqlite_url
+from tests.support.delivering import deliver
+from tests.support.orders import OrdersOfProcess, a_call
+from tests.support.roundup import PASSWORD, Roundup, roundup
+from workorders.rules import LineRules, OrderRules
+
+ORDERS = int(os.environ.get("HOTLINE_TEST_ROUNDUP_ORDERS", "100"))
+RULES = OrderRules(lines=(LineRules("12345"),), endpoints={"tickets": ()})
+SPAWN = multiprocessing.get_context("spawn")
+
+
+class Desk:
+    """Agents who write orders, correct and withdraw them."""
+
+    def __init__(self, process: OrdersOfProcess, journal: JournalWriter) -> None:
+        self.orders, self.facts, self.journal = process.orders, process.facts, journal
+        self.titles: dict[str, str] = {}
+        """Of each order: the title it left with last."""
+
+    async def write(self, number: int) -> Order:
+        call = structs.replace(a_call(number), state=CallState.ENDED, ended_at=a_call(number).started_at + 60)
+        self.facts.record(CallEnded(at=call.started_at + 60, call=call))
+        await self.journal.flush()
+        order = await self.orders.of_call(call)
+        await self._send(order.id, f"路灯{number}不亮")
+        return order
+
+    async def correct(self, order_id: str, title: str) -> None:
+        await self.orders.correction.open(order_id, by="1001")
+        await self._send(order_id, title)
+
+    async def withdraw(self, order_id: str) -> None:
+        await self.orders.correction.withdraw(order_id, "来电人已自行解决", by="1001")
+
+    async def _send(self, order_id: str, title: str) -> None:
+        said = {"title": title, "summary": f"{title}，“引号”、\\ 反斜杠、{{{{ 7 * 7 }}}}、<b>\n第二行"}
+        await self.orders.set_fields(order_id, said, revision=None, by="1001")
+        await self.orders.submit(order_id, by="1001")
+        self.titles[order_id] = title
+
+
+@asynccontextmanager
+async def desk(url: str) -> AsyncIterator[tuple[Desk, Database]]:
+    database = Database(url)
+    async with JournalWriter(database) as journal:
+        yield Desk(OrdersOfProcess(database, journal, RULES), journal), database
+    await database.close()
+
+
+@pytest.mark.timeout(900)
+async def test_each_revision_once_on_one_issue_though_replies_are_lost_and_workers_killed(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
+    url = sqlite_url(tmp_path / "hotline.db")
+    secret = tmp_path / "roundup.password"
+    secret.write_text(PASSWORD)
+    chance = random.Random(7)
+    async with roundup(tmp_path / "tracker", breaks=0.08) as tracker, desk(url) as (agents, database):
+        arguments = (url, tracker.url, "roundup", {"password": str(secret)})
+        worker = SPAWN.Process(target=deliver, args=arguments, daemon=True)
+        worker.start()
+        killed = 0
+        try:
+            written = []
+            for number in range(ORDERS):
+                order = await agents.write(number)
+                written.append(order.id)
+                # Earlier ones are changed while they are on their way, or there already.
+                if number % 3 == 0:
+                    await agents.correct(chance.choice(written[-20:]), f"更正{number}")
+                if number % 10 == 9:
+                    await agents.withdraw(written.pop(chance.randrange(len(written))))
+                if number % (ORDERS // 5) == ORDERS // 7:
+                    worker.kill()
+                    worker.join()
+                    await tracker.door.quiet()
+                    killed += 1
+                    worker = SPAWN.Process(target=deliver, args=arguments, daemon=True)
+                    worker.start()
+            await _delivered(database)
+        finally:
+            worker.kill()
+            worker.join()
+        assert killed >= 4
+        assert len([one for one in tracker.door.broken if one[0] == "POST"]) >= 5, (
+            "creates whose reply was lost"
+        )
+        await _compare(tracker, agents, database)
+
+
+async def _delivered(database: Database) -> None:
+    deadline = time.monotonic() + 60 + ORDERS
+    while True:
+        async with database.reading() as connection:
+            query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+            states = {str(row[0]): int(row[1]) for row in await connection.execute(query)}
+            if set(states) == {"delivered"}:
+                return
+            failing = await connection.scalar(select(deliveries.c.error).where(deliveries.c.state == "dead"))
+        assert failing is None, failing
+        assert time.monotonic() < deadline, states
+        await asyncio.sleep(0.2)
+
+
+async def _compare(tracker: Roundup, agents: Desk, database: Database) -> None:
+    """The tracker has each order once, with all its revisions, and the gateway knows its number."""
+    async with database.reading() as connection:
+        query = select(deliveries.c.order_id, deliveries.c.key, deliveries.c.external_id)
+        rows = (await connection.execute(query.order_by(deliveries.c.order_id, deliveries.c.revision))).all()
+    revisions: dict[str, list[str]] = {}
+    numbers: dict[str, set[str | None]] = {}
+    for order_id, key, number in rows:
+        revisions.setdefault(order_id, []).append(f"<{key}@hotline>")
+        numbers.setdefault(order_id, set()).add(number)
+    issues = tracker.issues()
+    assert len(issues) == len(revisions) == ORDERS
+    assert sorted(tracker.messages()) == sorted(key for keys in revisions.values() for key in keys)
+    assert sum(len(keys) > 1 for keys in revisions.values()) > ORDERS // 5
+    for order_id, keys in revisions.items():
+        (number,) = numbers[order_id]
+        assert number is not None
+        title, status, messages = issues[number]
+        assert messages == keys, "in this order, each once"
+        assert title == agents.titles[order_id]
+        kept = await agents.orders.get_order(order_id)
+        assert kept is not None
+        assert (kept.state, kept.external_id) == (OrderState.DELIVERED, number)
+        assert (status == "resolved") == (kept.withdrawn is not None)
+
+
+async def test_a_reply_that_was_lost_is_found_again_whichever_it_was(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    """The one request whose reply is lost is done once, and what follows it lands on the same issue."""
+    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
+    url = sqlite_url(tmp_path / "hotline.db")
+    secret = tmp_path / "roundup.password"
+    secret.write_text(PASSWORD)
+    lost = (("POST", "/rest/data/msg"), ("POST", "/rest/data/issue"), ("PUT", "/rest/data/issue"))
+    async with roundup(tmp_path / "tracker") as tracker, desk(url) as (agents, database):
+        arguments = (url, tracker.url, "roundup", {"password": str(secret)})
+        worker = SPAWN.Process(target=deliver, args=arguments, daemon=True)
+        worker.start()
+        try:
+            for number, (method, path) in enumerate(lost):
+                tracker.door.break_once(method, path)
+                order = await agents.write(number)
+                await agents.correct(order.id, f"更正{number}")
+                await _delivered(database)
+                assert len(tracker.door.broken) == number + 1
+        finally:
+            worker.kill()
+            worker.join()
+        issues = tracker.issues().values()
+        assert [(title, len(messages)) for title, _, messages in issues] == [
+            (f"更正{number}", 2) for number in range(len(lost))
+        ]
+        assert len(tracker.messages()) == 2 * len(lost)
