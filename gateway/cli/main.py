@@ -98,6 +98,14 @@ def config_check(config: ConfigOption = None) -> None:
             webhook(endpoint.read_secret())
         except ValueError as error:
             faults.append(f"workorders.{index} ({endpoint.id}): {error}")
+    for index, one in enumerate(settings.reports.scheduled):
+        try:
+            if one.url is not None:
+                webhook(one.read_secret())
+            elif one.folder is not None and not one.folder.is_dir():
+                raise ValueError(f"there is no folder {one.folder}: make it, or name another one")
+        except ValueError as error:
+            faults.append(f"reports.scheduled.{index} ({one.id}): {error}")
     faults += _reference_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")

@@ -122,7 +122,7 @@ RENAMED_MEASURES = {"unsent": "unsubmitted"}
 
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
-    | {"queue_log", "cdr", "cel"}
+    | {"queue_log", "cdr", "cel", "folder"}
     | {"enterprises", "contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 
@@ -185,6 +185,9 @@ def _with_secrets(settings: Settings) -> Settings:
             "asr": filled(settings.asr),
             "llm": filled(settings.llm),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
+            "reports": settings.reports.model_copy(
+                update={"scheduled": [filled(report) for report in settings.reports.scheduled]}
+            ),
             "agents": [filled(agent) for agent in settings.agents],
         }
     )
