@@ -20,6 +20,8 @@ from gateway.settings import Settings
 from gateway.storage.database import Database, DatabaseError
 
 Result = TypeVar("Result")
+DAYS_AT_ONCE = 7
+"""In one transaction: a gateway that runs meanwhile waits so long to write."""
 
 figures_app = typer.Typer(
     help="Figures that last: counted by hour, day, month and year, and kept for ever.",
@@ -49,7 +51,7 @@ def rebuild(since: From = None, until: To = None, config: ConfigOption = None) -
     async def work(database: Database) -> tuple[int, float]:
         from gateway.storage.figures import FigureCounter
 
-        counter = FigureCounter(database, counting_rules(settings))
+        counter = FigureCounter(database, counting_rules(settings), days_at_once=DAYS_AT_ONCE)
         began = time.monotonic()
         days = await counter.ask_for(first, after)
         total = await counter.waiting()
@@ -114,7 +116,7 @@ def report(
         from gateway.storage.figures import FigureCounter
         from gateway.storage.reports import ReportRepository
 
-        counter = FigureCounter(database, counting_rules(settings))
+        counter = FigureCounter(database, counting_rules(settings), days_at_once=DAYS_AT_ONCE)
         await counter.begin()
         await counter.catch_up()
         made = await ReportRepository(database, settings.timezone).report(ReportQuery(first, after, by, line))

@@ -24,7 +24,9 @@ figure_items = Table(
     Column("kind", String(8), primary_key=True),
     Column("part", Text, primary_key=True),
     Column("at", Double, nullable=False, index=True),
+    # When the hour and the day begin in which it counts.
     Column("hour", BigInteger, nullable=False),
+    Column("day", BigInteger, nullable=False),
     Column("line", outside(64), nullable=False),
     *(Column(name.value, Text, nullable=False) for name in Dimension),
     # When it counts differently though nothing more is told of it: a deadline passes.

@@ -46,8 +46,8 @@ class _Pass(Struct, frozen=True):
 
     seqs: Sequence[int]
     subjects: Subjects = Subjects()
-    day: int | None = None
-    """A whole day, by its beginning."""
+    days: tuple[int, int] | None = None
+    """Whole days in a row, [start, end)."""
     months: frozenset[int] = frozenset()
 
 
@@ -68,8 +68,17 @@ class _TakenError(Exception):
 class FigureCounter:
     """Several may count in one database: whoever comes second finds nothing to do."""
 
-    def __init__(self, database: Database, rules: Rules, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        clock: Callable[[], float] = time.time,
+        *,
+        days_at_once: int = 2,
+    ) -> None:
+        """`days_at_once`: in one transaction, where whole days are counted; others wait for it to write."""
         self._database = database
+        self._days_at_once = days_at_once
         self._rules = rules
         self._zone = ZoneInfo(rules.timezone)
         self._clock = clock
@@ -159,8 +168,8 @@ class FigureCounter:
                 return None
             sources = FigureSources(connection, self._rules, now)
             subjects, items = one.subjects, list[Item]()
-            if one.day is not None:
-                items = await sources.between(*self._day(one.day))
+            if one.days is not None:
+                items = await sources.between(*one.days)
             elif not one.months:
                 subjects = await sources.touched(subjects)
                 items = await sources.of_subjects(subjects)
@@ -179,7 +188,7 @@ class FigureCounter:
         if not rows:
             return None
         if rows[0].kind == "day":
-            return _Pass([rows[0].seq], day=int(rows[0].subject))
+            return self._whole_days([(row.seq, int(row.subject)) for row in rows if row.kind == "day"])
         if rows[0].kind == "month":
             asked = [row for row in rows if row.kind == "month"]
             return _Pass([row.seq for row in asked], months=frozenset(int(row.subject) for row in asked))
@@ -189,6 +198,17 @@ class FigureCounter:
             for kind in ("call", "order", "entry")
         }
         return _Pass([row.seq for row in some], Subjects(wanted["call"], wanted["order"], wanted["entry"]))
+
+    def _whole_days(self, asked: Sequence[tuple[int, int]]) -> _Pass:
+        """The first of them, and those that follow it without a gap."""
+        (first, start), *others = asked
+        seqs, end = [first], self._day_of(start)[1]
+        for seq, day in others:
+            if day != end or len(seqs) >= self._days_at_once:
+                break
+            seqs.append(seq)
+            end = self._day_of(day)[1]
+        return _Pass(seqs, days=(start, end))
 
     async def _take(self, connection: AsyncConnection, seqs: Sequence[int]) -> None:
         gone = await connection.execute(delete(figure_changes).where(figure_changes.c.seq.in_(seqs)))
@@ -201,11 +221,10 @@ class FigureCounter:
         if one.months:
             await self._add_up_months(connection, one.months)
             return
-        days = {self._midnight_of(item.at) for item in items}
+        days = {self._day_of(item.at)[0] for item in items}
         which = [("call", subjects.calls), ("order", subjects.orders), ("entry", subjects.entries)]
-        if one.day is not None:
-            days.add(one.day)
-            start, end = self._day(one.day)
+        if one.days is not None:
+            start, end = one.days
             within = (figure_items.c.at >= start) & (figure_items.c.at < end)
             await connection.execute(delete(figure_items).where(within))
             # What stands under another day, as its time was another one. An entry's time is part of its key.
@@ -216,23 +235,35 @@ class FigureCounter:
         for kind, ids in which:
             for some in chunks(sorted(ids), 500):
                 own = (figure_items.c.kind == kind) & figure_items.c.subject.in_(some)
-                gone = await connection.scalars(delete(figure_items).where(own).returning(figure_items.c.at))
-                days.update(self._midnight_of(at) for at in gone)
+                gone = delete(figure_items).where(own).returning(figure_items.c.day)
+                days.update(await connection.scalars(gone))
         if items:
             await self._put.many(connection, [_row(item, self._zone) for item in items])
-        for day in sorted(days):
-            await self._add_up_day(connection, day)
+        if one.days is not None:
+            await self._add_up_days(connection, *one.days)
+        for start, end in self._runs(days, one.days):
+            await self._add_up_days(connection, start, end)
         months = frozenset(period_of(Grain.MONTH, day, self._zone)[0] for day in days)
-        if one.day is None:
+        if one.days is None:
             await self._add_up_months(connection, months)
-        else:
-            # Once for all the days that are counted one after the other.
-            rows = [{"kind": "month", "subject": str(month)} for month in sorted(months)]
-            await connection.execute(insert(figure_changes), rows)
+            return
+        # Once for all the days that are counted one after the other.
+        months |= {period_of(Grain.MONTH, at, self._zone)[0] for at in (one.days[0], one.days[1] - 1)}
+        rows = [{"kind": "month", "subject": str(month)} for month in sorted(months)]
+        await connection.execute(insert(figure_changes), rows)
+
+    def _runs(self, days: Iterable[int], but: tuple[int, int] | None) -> list[tuple[int, int]]:
+        """Days in a row, [start, end) each; none of those in `but`."""
+        runs: list[tuple[int, int]] = []
+        for day in sorted(days):
+            if but is not None and but[0] <= day < but[1]:
+                continue
+            start = runs.pop()[0] if runs and runs[-1][1] == day else day
+            runs.append((start, self._day_of(day)[1]))
+        return runs
 
     # -- adding up -------------------------------------------------------------------------------------
-    async def _add_up_day(self, connection: AsyncConnection, day: int) -> None:
-        start, end = self._day(day)
+    async def _add_up_days(self, connection: AsyncConnection, start: int, end: int) -> None:
         c = figure_items.c
         within = (c.at >= start) & (c.at < end)
         await connection.execute(
@@ -243,12 +274,12 @@ class FigureCounter:
                 figures.c.start < end,
             )
         )
-        await self._sum(connection, _Sum("", Grain.HOUR, c.hour, literal(""), [c.hour]), within)
-        whole_day = literal(day, BigInteger)
-        await self._sum(connection, _Sum("", Grain.DAY, whole_day, literal(""), []), within)
+        none = literal("")
+        await self._sum(connection, _Sum("", Grain.HOUR, c.hour, none, [c.hour]), within)
+        await self._sum(connection, _Sum("", Grain.DAY, c.day, none, [c.day]), within)
         for one in Dimension:
             own = c[one.value]
-            await self._sum(connection, _Sum(one.value, Grain.DAY, whole_day, own, [own]), within)
+            await self._sum(connection, _Sum(one.value, Grain.DAY, c.day, own, [c.day, own]), within)
 
     async def _sum(self, connection: AsyncConnection, one: "_Sum", which: ColumnElement[bool]) -> None:
         sums = select(
@@ -295,11 +326,8 @@ class FigureCounter:
         held = select(figure_state.c.name).where(figure_state.c.name == _STATE).with_for_update()
         await connection.execute(held)
 
-    def _day(self, start: int) -> tuple[int, int]:
-        return period_of(Grain.DAY, start, self._zone)
-
-    def _midnight_of(self, at: float) -> int:
-        return period_of(Grain.DAY, at, self._zone)[0]
+    def _day_of(self, at: float) -> tuple[int, int]:
+        return period_of(Grain.DAY, at, self._zone)
 
 
 _DIMENSIONS = ("", *(one.value for one in Dimension))
@@ -313,6 +341,7 @@ def _row(item: Item, zone: ZoneInfo) -> dict[str, Any]:
         "part": item.part,
         "at": item.at,
         "hour": period_of(Grain.HOUR, item.at, zone)[0],
+        "day": period_of(Grain.DAY, item.at, zone)[0],
         "line": item.line,
         "agent": item.agent,
         "unit": item.unit,

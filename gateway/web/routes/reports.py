@@ -58,9 +58,9 @@ class RangeQuery:
             Dimension.CATEGORY: category,
             Dimension.SOURCE: source,
         }
-        self._given = {name: value for name, value in given.items() if value}
+        self._given = {name: known(value) for name, value in given.items() if value}
         self.told = {"from": str(since), "to": str(until), "by": by.value, "line": line or ""}
-        self.told |= {name.value: value for name, value in self._given.items()}
+        self.told |= {name.value: value for name, value in given.items() if value}
 
     def query(self, who: Identity) -> ReportQuery:
         """What is asked for: an agent's own alone.
@@ -73,6 +73,7 @@ class RangeQuery:
             raise Refused(422, "report_days")
         given = dict(self._given)
         if (own := restricted_to(who)) is not None:
+            # As it is: whoever is no agent has no figures, not those of calls that nobody answered.
             given[Dimension.AGENT] = own
         if len(given) > 1:
             raise Refused(422, "report_two_dimensions")
@@ -83,7 +84,7 @@ class RangeQuery:
             self._by,
             known(self._line) if self._line else None,
             name,
-            known(value),
+            value,
         )
         if not query.is_countable:
             raise Refused(422, "report_two_dimensions")

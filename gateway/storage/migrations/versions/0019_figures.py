@@ -114,6 +114,7 @@ def _create_tables() -> None:
         sa.Column("part", sa.Text(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.BigInteger(), nullable=False),
         sa.Column("line", _outside(64), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in DIMENSIONS),
         sa.Column("recount_at", sa.Double(), nullable=True),
