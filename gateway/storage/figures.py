@@ -130,7 +130,8 @@ class FigureCounter:
         known = [one for one in first if one is not None and plausible(one)]
         known_last = [one for one in last if one is not None and plausible(one)] or [0.0]
         now = self._clock()
-        since = since or day_at(min([*known, now]), self._zone)
+        # A day more: in another time zone the first day may have begun before.
+        since = since or day_at(min([*known, now]), self._zone) - timedelta(days=1)
         latest = min(max(known_last), now + 366 * 86_400.0)
         return since, until or day_at(max(latest, now), self._zone) + timedelta(days=1)
 
@@ -306,8 +307,9 @@ class FigureCounter:
     ) -> None:
         c = figures.c
         for dimension in _DIMENSIONS:
-            own = (c.dimension == dimension) & (c.grain == grain.value) & (c.start == start)
-            await connection.execute(delete(figures).where(own))
+            # Also what began at another moment, as days began in another time zone.
+            own = (c.dimension == dimension, c.grain == grain.value, c.start >= start, c.start < end)
+            await connection.execute(delete(figures).where(*own))
             parts = (c.dimension == dimension, c.grain == of.value, c.start >= start, c.start < end)
             sums = select(
                 c.dimension,

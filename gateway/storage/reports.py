@@ -5,11 +5,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from domain.reports.counts import COUNTS, Dimension, Selection
+from domain.reports.counts import COUNTS, Dimension, Kind, Selection
+from domain.reports.hotspots import FEWEST_WEEKS, WEEKS, Hotspot, Pair, hotspots
 from domain.reports.periods import Grain, Span, period_of, spans, starts
 from domain.reports.report import By, Report, ReportQuery, added, report_of
 from gateway.storage.database import Database
 from gateway.storage.figure_tables import figure_items, figures
+
+WEEK_S = 7 * 86_400.0
 
 
 class ReportRepository:
@@ -44,6 +47,26 @@ class ReportRepository:
             counts = {name: int(value or 0) for name, value in zip(COUNTS, row[1:], strict=True)}
             counted[of] = added([counted[of], counts]) if counted.get(of) else counts
         return report_of(query, {of: added([counts]) for of, counts in counted.items()})
+
+    async def hotspots(self, until: float, hours: float) -> list[Hotspot]:
+        """What rises in a place in the hours before `until`, against the same hours of the weeks before."""
+        c, span = figure_items.c, hours * 3600.0
+        orders = (c.kind == Kind.ORDER.value, c.concluded > 0)
+        windows: list[dict[Pair, int]] = []
+        async with self._database.reading(snapshot=True) as connection:
+            first = await connection.scalar(select(func.min(c.at)).where(c.at > 0))
+            for week in range(WEEKS + 1):
+                end = until - week * WEEK_S
+                if first is None or end - span < first:
+                    break  # before that, nobody counted: it is no week without orders
+                counted = select(c.place, c.category, func.count().label("count")).where(
+                    *orders, c.at >= end - span, c.at < end
+                )
+                rows = await connection.execute(counted.group_by(c.place, c.category))
+                windows.append({(row.place, row.category): int(row[2]) for row in rows})
+        if len(windows) <= FEWEST_WEEKS:
+            return []
+        return hotspots(windows[0], windows[1:])
 
 
 def selected(

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 
 import { asked as historyAsked, read as historyRead, withoutFigure } from '@/history/query.ts'
 import { chartOption } from '@/reports/chartOption.ts'
-import { behind, COLUMNS, COUNTS, period, query, read, shown, usual, type Column, type Row } from '@/reports/report.ts'
+import {
+  behind, COLUMNS, COUNTS, hotspotFilters, period, query, read, shown, usual, type Column, type Row,
+} from '@/reports/report.ts'
 
 const ZONE = 'Asia/Shanghai'
 const MIDNIGHT = 1_767_196_800 // 2026-01-01 in Shanghai
@@ -67,6 +69,15 @@ describe('what stands behind a figure', () => {
     expect(filters).toEqual({ figure: 'calls', place: '刘桥镇', since: '12', agent: '1001' })
     expect(withoutFigure(filters)).toEqual({ agent: '1001' })
     expect(historyRead({ place: '刘桥镇', since: '12' })).toEqual({})
+  })
+})
+
+describe('what rises in a place', () => {
+  it('opens its orders, to the second', () => {
+    const one = { place: '刘桥镇', category: '停水', count: 9, expected: 0.5 }
+    expect(hotspotFilters({ since: 10.5, until: 20.5, items: [one] }, one)).toEqual({
+      figure: 'concluded', place: '刘桥镇', category: '停水', since: '10', until: '21',
+    })
   })
 })
 

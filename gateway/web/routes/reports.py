@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from agents.accounts.identity import Identity, Permission
 from domain.reports.counts import Dimension
+from domain.reports.hotspots import Hotspot
 from domain.reports.report import By, Report, ReportQuery
 from gateway.export import reports as files
 from gateway.export.cells import AnyTable
@@ -31,6 +32,10 @@ class Reports(Protocol):
     """Port: reports."""
 
     async def report(self, query: ReportQuery) -> Report: ...
+
+    async def hotspots(self, until: float, hours: float) -> Sequence[Hotspot]:
+        """What rises in a place, the least likely to be chance first."""
+        ...
 
 
 class RangeQuery:
@@ -116,6 +121,20 @@ def router(
         """
         made = await store.report(query.query(who))
         return json({**files.plain(made), "waiting": await waiting()})
+
+    @routes.get("/hotspots")
+    async def hotspots(
+        who: Identity = who_is, hours: Annotated[float, Query(ge=1, le=24 * 7)] = 24.0
+    ) -> Response:
+        """`{since, until, items: [{place, category, count, expected, p}]}`: what rises, in the last hours.
+
+        Each is compared with its own past: the same hours of the weeks before. What is behind it:
+        `/history/orders?figure=concluded` with `place`, `category`, `from` and `to`.
+        """
+        access.need(who, Permission.SEE_ALL)
+        until = time.time()
+        items = await store.hotspots(until, hours)
+        return json({"since": until - hours * 3600, "until": until, "items": items})
 
     @routes.get("/page")
     async def page(

@@ -1,7 +1,6 @@
 // A report: what is asked for, in the page's address and as the gateway is asked; and what stands behind its
 // figures. Pure.
 
-import type { Query } from '@/api/client.ts'
 import { dateTime, isDay } from '@/common/format.ts'
 import type { Filters, Tab } from '@/history/query.ts'
 
@@ -162,4 +161,22 @@ export function shown(column: Column, row: Row): string {
   return column.kind === 'share' ? `${(value * 100).toFixed(2)}%` : value.toFixed(1)
 }
 
-export type { Query }
+export interface Hotspot {
+  readonly place: string
+  readonly category: string
+  readonly count: number
+  /** By the same hours of the weeks before. */
+  readonly expected: number
+}
+export interface Hotspots {
+  /** POSIX seconds. */
+  readonly since: number
+  readonly until: number
+  readonly items: readonly Hotspot[]
+}
+
+/** Where the history shows the orders of what rises. */
+export function hotspotFilters(found: Hotspots, one: Hotspot): Filters {
+  const [since, until] = [Math.floor(found.since), Math.ceil(found.until)].map(String) as [string, string]
+  return { figure: 'concluded', place: one.place, category: one.category, since, until }
+}

@@ -64,14 +64,20 @@ def upgrade() -> None:
     _fill_entries()
     for watched in WATCHED:
         _watch(*watched)
+    # An entry may become another call's, where two calls were one.
+    _trigger(
+        "queue_entries", "moved", "UPDATE OF call_id", "NEW.call_id <> OLD.call_id", "entry", "OLD.call_id"
+    )
     # Rules that none has: everything is counted when the gateway starts.
     state = sa.table("figure_state", *(sa.column(name) for name in ("name", "made_of")))
     op.bulk_insert(state, [{"name": "counting", "made_of": ""}])
 
 
 def downgrade() -> None:
+    _untrigger("queue_entries", "moved")
     for table, *_ in WATCHED:
-        _unwatch(table)
+        _untrigger(table, "new")
+        _untrigger(table, "changed")
     op.create_index("ix_calls_caller_number", "calls", ["caller_number"])
     op.drop_index("ix_calls_caller", "calls")
     for table in (
@@ -162,30 +168,29 @@ def _create_tables() -> None:
 def _watch(
     table: str, columns: tuple[str, ...], if_new: str, if_changed: str, kind: str, subject: str
 ) -> None:
-    note = f"INSERT INTO figure_changes (kind, subject) VALUES ('{kind}', {subject});"  # noqa: S608 - all of it is above
-    lite = op.get_bind().dialect.name == "sqlite"
-    if not lite:
-        op.execute(
-            f"CREATE FUNCTION figures_{table}() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$ BEGIN {note} RETURN NULL; END $$"
-        )
-    action = f"BEGIN {note} END" if lite else f"EXECUTE FUNCTION figures_{table}()"
-    for name, event, condition in (
-        ("new", "INSERT", if_new),
-        ("changed", f"UPDATE OF {', '.join(columns)}", if_changed),
-    ):
-        op.execute(
-            f"CREATE TRIGGER figures_{table}_{name} AFTER {event} ON {table}"
-            f" FOR EACH ROW WHEN ({condition}) {action}"
-        )
+    _trigger(table, "new", "INSERT", if_new, kind, subject)
+    _trigger(table, "changed", f"UPDATE OF {', '.join(columns)}", if_changed, kind, subject)
 
 
-def _unwatch(table: str) -> None:
-    on = "" if op.get_bind().dialect.name == "sqlite" else f" ON {table}"
-    for name in ("new", "changed"):
-        op.execute(f"DROP TRIGGER figures_{table}_{name}{on}")
-    if on:
-        op.execute(f"DROP FUNCTION figures_{table}()")
+def _trigger(table: str, name: str, event: str, condition: str, kind: str, subject: str) -> None:
+    own = f"figures_{table}_{name}"
+    note = f"INSERT INTO figure_changes (kind, subject) VALUES ('{kind}', {subject});"  # noqa: S608 - see above
+    action = f"BEGIN {note} END"
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute(
+            f"CREATE FUNCTION {own}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {note} RETURN NULL; END $$"
+        )
+        action = f"EXECUTE FUNCTION {own}()"
+    op.execute(f"CREATE TRIGGER {own} AFTER {event} ON {table} FOR EACH ROW WHEN ({condition}) {action}")
+
+
+def _untrigger(table: str, name: str) -> None:
+    own = f"figures_{table}_{name}"
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"DROP TRIGGER {own}")
+        return
+    op.execute(f"DROP TRIGGER {own} ON {table}")
+    op.execute(f"DROP FUNCTION {own}()")
 
 
 # -- queue entries, out of the journal ---------------------------------------------------------------

@@ -331,3 +331,34 @@ async def test_a_draft_that_changes_is_nothing_to_count(database: Database) -> N
     await tell(database, [CallStarted(at=BEGIN, call=going_on)])
     await tell(database, [OrderChanged(at=BEGIN, order=draft, changed=()) for _ in range(5)])
     assert await counter(database).waiting() == 0
+
+
+async def test_a_wait_that_becomes_another_calls_counts_once(database: Database) -> None:
+    facts = await counted(database, days=2)
+    before, _ = await everything(database)
+    waited = next(one for one in facts if isinstance(one, QueueEntryChanged))
+    moved = structs.replace(waited, entry=structs.replace(waited.entry, call_id="main-other.1"))
+    await tell(database, [moved])
+    await counter(database).catch_up()
+    after, items = await everything(database)
+    assert after == before and "main-other.1" in {one[0] for one in items}
+    await counter(database).ask_for(None, None)
+    await counter(database).catch_up()
+    assert await everything(database) == (after, items)
+
+
+async def test_in_another_time_zone_nothing_is_left_of_the_one_before(database: Database) -> None:
+    await counted(database)
+    before = await everything(database)
+    reports = ReportRepository(database, "Asia/Shanghai")
+    everywhen = ReportQuery(date(2025, 12, 1), date(2026, 3, 1), By.MONTH)
+    total = (await reports.report(everywhen)).total
+    abroad = counter(database, rules=structs.replace(RULES, timezone="America/New_York"))
+    await abroad.begin()
+    await abroad.catch_up()
+    there = ReportRepository(database, "America/New_York")
+    assert (await there.report(everywhen)).total == total
+    assert (await everything(database))[0] != before[0]
+    await counter(database).begin()
+    await counter(database).catch_up()
+    assert await everything(database) == before

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import time
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,8 +23,10 @@ from msgspec import Struct, structs
 from agents.accounts.identity import Role
 from agents.accounts.passwords import Passwords
 from agents.accounts.service import AccountService
-from domain.facts import OrderChanged
+from domain.facts import AnyFact, CallEnded, OrderChanged
 from domain.lines import Line
+from domain.orders import OrderState
+from domain.outcomes import ORDER, CallOutcome
 from domain.reports.counting import Rules
 from domain.reports.periods import midnight
 from gateway.export.tables import TableContext
@@ -43,6 +46,7 @@ from gateway.web.exports import Exporter
 from gateway.web.routes import reports
 from gateway.web.serve import serve_web
 from tests.support.figures import a_day, tell
+from tests.support.samples import call, order
 from tests.support.web import WebServices, create_app
 
 PASSWORD = "correct-horse"
@@ -194,6 +198,28 @@ async def test_it_comes_as_a_table_and_as_a_page_and_is_noted(house: House) -> N
     assert noted == [("ban", "export.report")] * 3
     for path in (f"export/report.csv?{DAYS}", f"reports/page?{DAYS}"):
         assert (await house.get("zhang", path))[0] == 403
+
+
+async def test_what_rises_in_a_place_is_told_with_its_orders(house: House, database: Database) -> None:
+    now = time.time()
+    facts: list[AnyFact] = []
+    for week in range(10):
+        for number in range(12 if week == 0 else 1):
+            of = call(9000 + 100 * week + number, now - week * 7 * 86_400.0 - 3600 - number)
+            made = order(of, 9000 + 100 * week + number, OrderState.DELIVERED, town="五接镇", category="停水")
+            outcome = CallOutcome(ORDER, of.started_at)
+            made = structs.replace(made, outcome=outcome, submitted_at=of.started_at + 200)
+            facts += [CallEnded(at=now, call=of), OrderChanged(at=now, order=made, changed=())]
+    await tell(database, facts)
+    await FigureCounter(database, Rules(lines=LINES)).catch_up()
+    told = await house.found("ban", "reports/hotspots")
+    (found,) = told["items"]
+    assert (found["place"], found["category"], found["count"]) == ("五接镇", "停水", 12)
+    assert found["expected"] == pytest.approx(8.5 / 9) and found["p"] < 1e-6
+    which = f"place={quote('五接镇')}&category={quote('停水')}&from={told['since']}&to={told['until']}"
+    assert len(await house.listed("ban", f"history/orders?figure=concluded&{which}")) == 12
+    assert (await house.get("zhang", "reports/hotspots"))[0] == 403
+    assert (await house.get("ban", "reports/hotspots?hours=nan"))[0] == 422
 
 
 @pytest.mark.parametrize(

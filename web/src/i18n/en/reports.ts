@@ -3,6 +3,8 @@ import type { Shape } from '../shape.ts'
 
 export default {
   title: 'Reports',
+  hotspots: 'Rising (last 24 hours, against the same hours of the weeks before)',
+  hotspot: '{count}; about {expected} in the same hours of the weeks before',
   asks: 'What the report is of',
   from: 'From',
   to: 'To',

@@ -1,5 +1,7 @@
 export default {
   title: '统计报表',
+  hotspots: '热点（近 24 小时，与往周同时段相比）',
+  hotspot: '{count} 件，往周同时段约 {expected} 件',
   asks: '报表条件',
   from: '开始日期',
   to: '结束日期',
