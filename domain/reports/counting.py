@@ -16,6 +16,9 @@ from domain.reports.counts import Item, Kind
 from domain.spans import LAST_INSTANT, covered, elapsed
 
 DAY_S = 86_400.0
+Matter = tuple[str, str, str]
+"""(unit, place, category); empty where they are not known."""
+UNKNOWN: Matter = ("", "", "")
 PHONE = "phone"
 """The source of what came by telephone."""
 _NOT = re.compile(r"不(太|大|是很)?满意|没有?满意|\b(dis|un|not )satisfied", re.IGNORECASE)
@@ -65,11 +68,10 @@ def of_entry(entry: QueueEntry, rules: Rules) -> Item | None:
     )
 
 
-def of_call(call: Call, order: Order | None, called_before: bool) -> Item | None:
+def of_call(call: Call, matter: Matter, called_before: bool) -> Item | None:
     """What a call counts for; `None`: nothing, for it goes on, is nobody's from outside, or part of another.
 
-    `order`: its first one; a draft that has never left says nothing. `called_before`: its number called
-    shortly before.
+    `matter`: of its first order, if that has left; `called_before`: its number called shortly before.
     """
     part_of_another = call.end_reason is EndReason.MERGED or call.consults or call.monitors
     if call.direction is not Direction.INBOUND or call.ended_at is None or part_of_another:
@@ -84,7 +86,7 @@ def of_call(call: Call, order: Order | None, called_before: bool) -> Item | None
         counts |= {"talks": 1, "talk_ms": _ms(covered(spans))}
     if call.caller.number:
         counts |= {"numbered": 1, "repeated": int(called_before)}
-    unit, place, category = matter_of(order if order is not None and has_left(order) else None)
+    unit, place, category = matter
     return Item(
         Kind.CALL,
         call.id,
@@ -170,10 +172,10 @@ def has_left(order: Order) -> bool:
     return order.submitted_at is not None or order.state is OrderState.DROPPED
 
 
-def matter_of(order: Order | None) -> tuple[str, str, str]:
-    """(unit, place, category) as they left, or as they stand; empty where they are not known."""
-    if order is None:
-        return "", "", ""
+def matter_of(order: Order) -> Matter:
+    """What the order is about, as it left; a draft that has never left says nothing."""
+    if not has_left(order):
+        return UNKNOWN
     left = order if order.sent is None else _as_sent(order)
     return text_of(left, "unit")[:200], text_of(left, "town")[:100], text_of(left, "category")[:100]
 

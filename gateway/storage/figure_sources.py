@@ -13,7 +13,7 @@ from domain.calls import Call, Direction, EndReason
 from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.queues import QueueEntry
-from domain.reports.counting import DAY_S, Rules, of_call, of_entry, of_order
+from domain.reports.counting import DAY_S, UNKNOWN, Matter, Rules, matter_of, of_call, of_entry, of_order
 from domain.reports.counts import Item
 from gateway.storage.tables import calls, order_statuses, orders, queue_entries
 
@@ -41,6 +41,8 @@ class FigureSources:
         self._connection = connection
         self._rules = rules
         self._now = now
+        self._matters: dict[str, Matter] | None = None
+        """Of calls whose orders were read: those of whole days are read once."""
 
     async def of_subjects(self, subjects: Subjects) -> list[Item]:
         """What these count for."""
@@ -55,9 +57,11 @@ class FigureSources:
 
     async def between(self, start: float, end: float) -> list[Item]:
         """What everything in [start, end) counts for."""
+        self._matters = {}
         items = await self._entries(_within(queue_entries.c.entered_at, start, end))
-        items += await self._calls(_within(calls.c.started_at, start, end))
-        return items + await self._orders(_within(orders.c.created_at, start, end))
+        # Orders first, in their order: what calls were about is known by them.
+        items += await self._orders(_within(orders.c.created_at, start, end))
+        return items + await self._calls(_within(calls.c.started_at, start, end))
 
     async def touched(self, subjects: Subjects) -> Subjects:
         """With all that counts differently for them: their calls and orders, the callers' later calls."""
@@ -83,21 +87,25 @@ class FigureSources:
             which, calls.c.ended_at.is_not(None)
         )
         rows = (await self._connection.execute(query)).all()
+        known = self._matters or {}
         first: dict[str, str] = {}
-        for some in chunks([row.id for row in rows]):
+        for some in chunks([row.id for row in rows if row.id not in known]):
             of_call_ids = select(orders.c.call_id, orders.c.data).where(orders.c.call_id.in_(some))
             ordered = of_call_ids.order_by(orders.c.created_at, orders.c.id)
             for row in await self._connection.execute(ordered):
                 first.setdefault(row.call_id, row.data)
 
         def counted(row: Any) -> Item | None:
-            data = first.get(row.id)
-            return of_call(_call(row.data), None if data is None else _order(data), bool(row.before))
+            matter = known.get(row.id)
+            if matter is None:
+                matter = matter_of(_order(first[row.id])) if row.id in first else UNKNOWN
+            return of_call(_call(row.data), matter, bool(row.before))
 
         return await _counted(rows, counted)
 
     async def _orders(self, which: ColumnElement[bool]) -> list[Item]:
-        query = select(orders.c.id, orders.c.data, calls.c.agent).where(which)
+        query = select(orders.c.id, orders.c.call_id, orders.c.data, calls.c.agent).where(which)
+        query = query.order_by(orders.c.created_at, orders.c.id)
         rows = (await self._connection.execute(query.outerjoin(calls, calls.c.id == orders.c.call_id))).all()
         told: dict[str, list[str]] = {}
         for some in chunks([row.id for row in rows]):
@@ -107,7 +115,10 @@ class FigureSources:
 
         def counted(row: Any) -> Item | None:
             statuses = [_status(one) for one in told.get(row.id, ())]
-            return of_order(_order(row.data), row.agent, statuses, self._rules, self._now)
+            order = _order(row.data)
+            if self._matters is not None and row.call_id is not None:
+                self._matters.setdefault(row.call_id, matter_of(order))
+            return of_order(order, row.agent, statuses, self._rules, self._now)
 
         return await _counted(rows, counted)
 

@@ -53,6 +53,8 @@ figures = Table(
     Column("line", outside(64), primary_key=True),
     Column("value", Text, primary_key=True),
     *(Column(name, BigInteger, nullable=False, server_default="0") for name in COUNTS),
+    # Of one value, over the years.
+    Index("ix_figures_value", "dimension", "value", "grain", "start"),
     sqlite_with_rowid=False,
 )
 

@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -222,7 +223,8 @@ class FigureCounter:
         if one.months:
             await self._add_up_months(connection, one.months)
             return
-        days = {self._day_of(item.at)[0] for item in items}
+        rows = await asyncio.to_thread(lambda: [_row(item, self._zone) for item in items])
+        days = {row["day"] for row in rows}
         which = [("call", subjects.calls), ("order", subjects.orders), ("entry", subjects.entries)]
         if one.days is not None:
             start, end = one.days
@@ -238,8 +240,8 @@ class FigureCounter:
                 own = (figure_items.c.kind == kind) & figure_items.c.subject.in_(some)
                 gone = delete(figure_items).where(own).returning(figure_items.c.day)
                 days.update(await connection.scalars(gone))
-        if items:
-            await self._put.many(connection, [_row(item, self._zone) for item in items])
+        if rows:
+            await self._put.many(connection, rows)
         if one.days is not None:
             await self._add_up_days(connection, *one.days)
         for start, end in self._runs(days, one.days):
@@ -250,8 +252,8 @@ class FigureCounter:
             return
         # Once for all the days that are counted one after the other.
         months |= {period_of(Grain.MONTH, at, self._zone)[0] for at in (one.days[0], one.days[1] - 1)}
-        rows = [{"kind": "month", "subject": str(month)} for month in sorted(months)]
-        await connection.execute(insert(figure_changes), rows)
+        asked = [{"kind": "month", "subject": str(month)} for month in sorted(months)]
+        await connection.execute(insert(figure_changes), asked)
 
     def _runs(self, days: Iterable[int], but: tuple[int, int] | None) -> list[tuple[int, int]]:
         """Days in a row, [start, end) each; none of those in `but`."""
@@ -333,17 +335,27 @@ class FigureCounter:
 
 
 _DIMENSIONS = ("", *(one.value for one in Dimension))
+_QUARTER_S = 900
+_NOTHING = dict.fromkeys(COUNTS, 0)
 _KEY = ("dimension", "grain", "start", "line", "value")
 
 
+@lru_cache(maxsize=50_000)
+def _hour_and_day(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
+    """When hour and day begin of a quarter of an hour: no zone's hours begin within one."""
+    at = quarter * _QUARTER_S
+    return period_of(Grain.HOUR, at, zone)[0], period_of(Grain.DAY, at, zone)[0]
+
+
 def _row(item: Item, zone: ZoneInfo) -> dict[str, Any]:
+    hour, day = _hour_and_day(int(item.at // _QUARTER_S), zone)
     return {
         "subject": item.subject,
         "kind": item.kind.value,
         "part": item.part,
         "at": item.at,
-        "hour": period_of(Grain.HOUR, item.at, zone)[0],
-        "day": period_of(Grain.DAY, item.at, zone)[0],
+        "hour": hour,
+        "day": day,
         "line": item.line,
         "agent": item.agent,
         "unit": item.unit,
@@ -351,5 +363,6 @@ def _row(item: Item, zone: ZoneInfo) -> dict[str, Any]:
         "category": item.category,
         "source": item.source,
         "recount_at": item.recount_at,
-        **{name: item.counts.get(name, 0) for name in COUNTS},
+        **_NOTHING,
+        **item.counts,
     }

@@ -1,9 +1,11 @@
 """Reports, out of the sums that are kept; and which calls and orders stand behind a figure."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 
 from domain.reports.counts import COUNTS, Dimension, Kind, Selection
 from domain.reports.hotspots import FEWEST_WEEKS, WEEKS, Hotspot, Pair, hotspots
@@ -36,17 +38,26 @@ class ReportRepository:
         key = _key_of(query.by)
         sums = [func.sum(figures.c[name]).label(name) for name in COUNTS]
         statement = select(key.label("key"), *sums).where(*_which(query, dimension, whole)).group_by(key)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(statement)).all() if whole else []
+        # Hours of years are tens of thousands of rows: not on the event loop.
+        return await asyncio.to_thread(self._folded, query, rows)
+
+    def _folded(self, query: ReportQuery, rows: Sequence[Row[Any]]) -> Report:
+        grain = query.by.grain
         counted: dict[str | int, dict[str, int]] = {}
         if grain is not None and grain is not Grain.HOUR:
             # Where nothing happened, that is what there is to show.
             counted = {start: {} for start in starts(grain, query.since, query.until, self._zone)}
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(statement)).all() if whole else []
         for row in rows:
-            of = row.key if grain is None else period_of(grain, row.key, self._zone)[0]
-            counts = {name: int(value or 0) for name, value in zip(COUNTS, row[1:], strict=True)}
-            counted[of] = added([counted[of], counts]) if counted.get(of) else counts
-        return report_of(query, {of: added([counts]) for of, counts in counted.items()})
+            of, counts = row[0], dict(zip(COUNTS, map(int, row[1:]), strict=True))
+            if grain in (Grain.MONTH, Grain.YEAR):
+                # Of the first and the last, there may be days alone.
+                of = period_of(grain, of, self._zone)[0]
+                counts = added([counted[of], counts])
+            counted[of] = counts
+        nothing = dict.fromkeys(COUNTS, 0)
+        return report_of(query, {of: counts or nothing for of, counts in counted.items()})
 
     async def hotspots(self, until: float, hours: float) -> list[Hotspot]:
         """What rises in a place in the hours before `until`, against the same hours of the weeks before."""

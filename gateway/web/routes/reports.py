@@ -120,7 +120,7 @@ def router(
         `-` as a filter's value: where it is not known.
         """
         made = await store.report(query.query(who))
-        return json({**files.plain(made), "waiting": await waiting()})
+        return await asyncio.to_thread(json, {**files.plain(made), "waiting": await waiting()})
 
     @routes.get("/hotspots")
     async def hotspots(

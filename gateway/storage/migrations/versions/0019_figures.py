@@ -144,6 +144,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("dimension", "grain", "start", "line", "value", name=op.f("pk_figures")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_figures_value", "figures", ["dimension", "value", "grain", "start"])
     op.create_table(
         "figure_state",
         sa.Column("name", sa.String(16), nullable=False),

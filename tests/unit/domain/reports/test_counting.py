@@ -14,7 +14,7 @@ from domain.order_status import OrderStatus, Step
 from domain.orders import Order, OrderState, SentOrder, Withdrawal
 from domain.outcomes import ANSWERED, INVALID, JOINED, ORDER, TRANSFERRED, CallOutcome, OutcomeKind, Sends
 from domain.queues import QueueEntry, QueueOutcome
-from domain.reports.counting import Rules, closing, of_call, of_entry, of_order, satisfied
+from domain.reports.counting import UNKNOWN, Rules, closing, of_call, of_entry, of_order, satisfied
 from domain.reports.counts import RATES, Item
 from domain.reports.periods import Grain, midnight, period_of, spans, starts
 from domain.reports.schedule import Every, days_of, due_after, due_until
@@ -60,16 +60,18 @@ def test_a_queue_entry_counts_as_on_the_wall(
 
 def test_a_call_counts_once_it_is_over_and_only_if_somebody_called_us() -> None:
     made = call(1, 1000.0)
-    assert counts_of(of_call(made, None, called_before=False)) == {
+    assert counts_of(of_call(made, UNKNOWN, called_before=False)) == {
         "calls": 1, "talks": 1, "talk_ms": 105_000, "numbered": 1,
     }  # fmt: skip
-    assert counts_of(of_call(made, None, called_before=True))["repeated"] == 1
+    assert counts_of(of_call(made, UNKNOWN, called_before=True))["repeated"] == 1
     nameless = structs.replace(made, caller=Party(""))
-    assert "numbered" not in counts_of(of_call(nameless, None, called_before=True))
+    assert "numbered" not in counts_of(of_call(nameless, UNKNOWN, called_before=True))
     missed = structs.replace(made, conversations=(), end_reason=EndReason.ABANDONED_QUEUE)
-    assert "talks" not in counts_of(of_call(missed, None, called_before=False))
+    assert "talks" not in counts_of(of_call(missed, UNKNOWN, called_before=False))
     with_somebody = (Conversation(None, "PJSIP/9-1", 1010.0, 1100.0, "13900000000"),)
-    assert "talks" not in counts_of(of_call(structs.replace(made, conversations=with_somebody), None, False))
+    assert "talks" not in counts_of(
+        of_call(structs.replace(made, conversations=with_somebody), UNKNOWN, False)
+    )
     for more in (
         {"direction": Direction.OUTBOUND},
         {"ended_at": None},
@@ -78,7 +80,7 @@ def test_a_call_counts_once_it_is_over_and_only_if_somebody_called_us() -> None:
         {"monitors": "main-0"},
         {"started_at": 1e300},
     ):
-        assert of_call(structs.replace(made, **more), None, called_before=False) is None, more
+        assert of_call(structs.replace(made, **more), UNKNOWN, called_before=False) is None, more
 
 
 def sent(kind: str = ORDER, **more: object) -> Order:
