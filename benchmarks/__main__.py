@@ -9,6 +9,7 @@ from benchmarks import (
     growth,
     hangups,
     history,
+    lasting_figures,
     latency,
     login_storm,
     shift_start,
@@ -32,6 +33,7 @@ PARTS = {
     "hangups": hangups.main,
     "growth": growth.main,
     "history": history.main,
+    "lasting_figures": lasting_figures.main,
     "web_wall": web_wall.main,
 }
 

@@ -19,6 +19,7 @@ from domain.calls import (
 from domain.numbers import told, told_name
 from domain.order_status import OrderStatus, Step
 from domain.orders import Order, OrderState
+from domain.reports.counts import Selection
 from domain.spans import covered, elapsed
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class CallFilter(Struct, frozen=True):
     number: str | None = None
     """Digits contained in the caller's number."""
     end_reason: EndReason | None = None
+    selection: Selection | None = None
+    """Only calls behind this figure; `since` and `until` are then of what is counted."""
     own: str | None = None
     """Only calls this agent may see."""
     lines: tuple[str, ...] = ()
@@ -65,6 +68,8 @@ class OrderFilter(Struct, frozen=True):
     """First-level category."""
     town: str | None = None
     unit: str | None = None
+    selection: Selection | None = None
+    """Only orders behind this figure."""
     own: str | None = None
     lines: tuple[str, ...] = ()
 

@@ -156,6 +156,12 @@ HTTP = {
     "clip_span": "to must be after from, by at most {most} seconds",
     "digits_hidden": "your role sees masked numbers: search for the last four digits, or the whole number",
     "csrf": "send the session's csrf value as {header}",
+    "figure_unknown": "no such figure of these: {figure}; GET /api/v1/reports names them",
+    "report_days": "from and to: two days between 1990 and 2199 like 2026-01-31, from no later than to",
+    "report_two_dimensions": (
+        "figures are kept by one of agent, unit, place, category and source at a time, each by line and time:"
+        " leave one out"
+    ),
     "cursor": "before: send the `next` value of an earlier response unchanged",
     "database_busy": (
         "the database does not answer at the moment: try again in a few seconds with the same request;"

@@ -26,6 +26,7 @@ from gateway.modules.post_call import PostCallModule
 from gateway.modules.recogniser import RecogniserModule
 from gateway.modules.recordings import RecordingsModule
 from gateway.modules.reference import ReferenceModule
+from gateway.modules.reports import ReportsModule
 from gateway.modules.screen_pop import ScreenPopModule
 from gateway.modules.softphones import SoftphonesModule
 from gateway.modules.storage import StorageModule
@@ -63,6 +64,7 @@ MODULES: tuple[type[Module], ...] = (
     ScreenPopModule,  # what is known of the caller
     SoftphonesModule,  # browser phones
     AlarmsModule,  # thresholds
+    ReportsModule,  # figures that last, and reports of them
     HistoryModule,  # calls and orders of the past, the audit
     AdministrationModule,  # the deployment, the doctor
 )

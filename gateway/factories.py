@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from asr.config import AsrConfig, usual_workers
+from domain.reports.counting import Rules
 from gateway.settings import Settings
 from gateway.storage.database import Database
 
@@ -32,6 +33,16 @@ def asr_config(settings: Settings) -> AsrConfig:
         url=str(asr.url or ""),
         api_key=asr.read_secret() if remote and (asr.secret or asr.secret_file) else "",
         timeout_s=asr.timeout_s,
+    )
+
+
+def counting_rules(settings: Settings) -> Rules:
+    """What figures that last are counted by."""
+    return Rules(
+        timezone=settings.timezone,
+        lines=tuple(line.model() for line in settings.lines),
+        outcomes=settings.outcome_kinds,
+        repeat_days=settings.reports.repeat_days,
     )
 
 

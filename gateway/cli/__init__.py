@@ -1,6 +1,6 @@
 """The `hotline` command line."""
 
-from gateway.cli import accounts, asr, calls, deploy, orders, replay, run, status, tokens, watch
+from gateway.cli import accounts, asr, calls, deploy, figures, orders, replay, run, status, tokens, watch
 from gateway.cli.main import app, main
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "asr",
     "calls",
     "deploy",
+    "figures",
     "main",
     "orders",
     "replay",

@@ -80,6 +80,7 @@ def _root(
 def config_check(config: ConfigOption = None) -> None:
     """Check the configuration and report every fault: key, value, fix."""
     from gateway.settings.mapping import endpoint_faults
+    from workorders.delivery.signing import webhook
 
     settings = read_settings(config)
     faults = []
@@ -97,6 +98,14 @@ def config_check(config: ConfigOption = None) -> None:
         faults += [
             f"workorders.{index} ({endpoint.id}): {fault}" for fault in endpoint_faults(endpoint, settings)
         ]
+    for index, one in enumerate(settings.reports.scheduled):
+        try:
+            if one.url is not None:
+                webhook(one.read_secret())
+            elif one.folder is not None and not one.folder.is_dir():
+                raise ValueError(f"there is no folder {one.folder}: make it, or name another one")
+        except ValueError as error:
+            faults.append(f"reports.scheduled.{index} ({one.id}): {error}")
     faults += _reference_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")

@@ -18,6 +18,7 @@ from gateway.settings.orders import (
     ReferenceSettings,
     WorkOrderEndpoint,
 )
+from gateway.settings.reports import ReportSettings, ScheduledReport
 from gateway.settings.schema import Settings
 from gateway.settings.serving import (
     AgiSettings,
@@ -54,6 +55,8 @@ __all__ = [
     "PbxSettings",
     "PrivacySettings",
     "ReferenceSettings",
+    "ReportSettings",
+    "ScheduledReport",
     "SecretHolder",
     "Settings",
     "SettingsError",

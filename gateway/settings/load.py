@@ -130,8 +130,7 @@ RENAMED_MEASURES = {"unsent": "unsubmitted"}
 
 PATH_KEYS = frozenset(
     {"data_dir", "secret_file", "phones_file", "turn_secret_file", "recordings_dir", "places", "units"}
-    | {"queue_log", "cdr", "cel"}
-    | {"mapping"}
+    | {"queue_log", "cdr", "cel", "folder", "mapping"}
     | {"enterprises", "contacts", "glossary", "taxonomy", "knowledge", "classifier"}
 )
 
@@ -214,6 +213,9 @@ def _with_secrets(settings: Settings) -> Settings:
             "asr": filled(settings.asr),
             "llm": filled(settings.llm),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
+            "reports": settings.reports.model_copy(
+                update={"scheduled": [filled(report) for report in settings.reports.scheduled]}
+            ),
             "agents": [filled(agent) for agent in settings.agents],
         }
     )

@@ -16,6 +16,7 @@ from gateway.settings.orders import (
     ReferenceSettings,
     WorkOrderEndpoint,
 )
+from gateway.settings.reports import ReportSettings
 from gateway.settings.serving import (
     AgiSettings,
     AudioSocketSettings,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     reference: ReferenceSettings = ReferenceSettings()
     llm: LlmSettings = LlmSettings()
     alarms: list[AlarmSettings] = Field(default_factory=list)
+    reports: ReportSettings = ReportSettings()
     demo: DemoSettings = DemoSettings()
     log: LogSettings = LogSettings()
 
@@ -96,6 +98,7 @@ class Settings(BaseSettings):
             ("agents.phone", [phone for agent in self.agents for phone in agent.phones.values()]),
             ("alarms.id", [alarm.id for alarm in self.alarms]),
             ("workorders.id", [endpoint.id for endpoint in self.workorders]),
+            ("reports.scheduled.id", [one.id for one in self.reports.scheduled]),
             ("outcomes.id", [kind.id for kind in self.outcome_kinds]),
             ("lines.digit", [line.digit for line in self.lines if line.digit]),
             ("lines.numbers", [number for line in self.lines for number in line.numbers]),
@@ -121,6 +124,11 @@ class Settings(BaseSettings):
         for alarm in self.alarms:
             if strangers := sorted(set(alarm.lines) - known):
                 raise ValueError(f"alarms.lines: alarm {alarm.id} names unknown line {', '.join(strangers)}")
+        for report in self.reports.scheduled:
+            if report.line is not None and report.line not in known:
+                raise ValueError(
+                    f"reports.scheduled.line: report {report.id} names unknown line {report.line}"
+                )
         for pbx in self.pbx:
             alone = [a.id for a in self.agents if a.softphone and (a.pbx or self.pbx[0].name) == pbx.name]
             if alone and pbx.softphone.url is None:

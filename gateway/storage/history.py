@@ -31,10 +31,12 @@ from domain.history import (
 from domain.numbers import forms, parts
 from domain.order_status import OrderStatus
 from domain.orders import Order
+from domain.spans import LONGEST_S
 from domain.visibility.policy import WHOLE, Visibility
 from domain.visibility.redact import redact
 from gateway.storage.database import Database
 from gateway.storage.outbox import delivery_view
+from gateway.storage.reports import selected
 from gateway.storage.tables import audit, call_texts, calls, deliveries, order_texts, orders
 
 T = TypeVar("T")
@@ -163,6 +165,11 @@ class HistoryRepository:
             conditions.append(self._calls_from(wanted.number, visibility))
         conditions += self._takes_part(wanted.agent, wanted.own)
         said = [self._holds(call_texts.c.text, term) for term in wanted.terms]
+        since = wanted.since
+        if wanted.selection is not None:
+            conditions.append(selected(wanted.selection, calls.c.id, wanted.since, wanted.until))
+            # A caller may join a queue on the day after the call began.
+            since = None if since is None else since - LONGEST_S
 
         def narrowed(window: Subquery) -> Select[Any]:
             query = select(window.c.at, window.c.id).join(calls, calls.c.id == window.c.id)
@@ -170,7 +177,7 @@ class HistoryRepository:
                 query = query.join(call_texts, call_texts.c.call_id == window.c.id).where(*said)
             return query.where(*conditions)
 
-        return Walk(calls, calls.c.started_at, wanted.since, wanted.until, narrowed, bool(conditions or said))
+        return Walk(calls, calls.c.started_at, since, wanted.until, narrowed, bool(conditions or said))
 
     def _orders(self, wanted: OrderFilter, visibility: Visibility) -> Walk:
         texts = [self._holds(order_texts.c.text, term) for term in wanted.terms]
@@ -192,6 +199,8 @@ class HistoryRepository:
             of_order.append(orders.c.outcome == wanted.outcome)
         if wanted.step is not None:
             of_order.append(orders.c.step == wanted.step.value)
+        if wanted.selection is not None:
+            of_order.append(selected(wanted.selection, orders.c.id, wanted.since, wanted.until))
         of_call = self._takes_part(wanted.agent, wanted.own)
         if wanted.number:
             of_call.append(self._calls_from(wanted.number, visibility))

@@ -20,7 +20,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import Call
-from domain.facts import AnyFact, CallEnded, CallFact, OrderChanged, UtteranceHeard
+from domain.facts import AnyFact, CallEnded, CallFact, OrderChanged, QueueEntryChanged, UtteranceHeard
 from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
@@ -39,10 +39,12 @@ from gateway.storage.rows import (
     order_text_row,
     put_call_text,
     put_order_text,
+    queue_entry_columns,
+    queue_entry_row,
     upsert,
 )
 from gateway.storage.spool import Numbered, read_spool, write_spool
-from gateway.storage.tables import calls, journal, orders, rejected_facts, utterances
+from gateway.storage.tables import calls, journal, orders, queue_entries, rejected_facts, utterances
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,8 @@ class JournalWriter:
             database, upsert(database, orders, ["id"], order_row_columns()[1:]), order_row_columns()
         )
         self._order_texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
+        entry = queue_entry_columns()
+        self._entries = Prepared(database, upsert(database, queue_entries, entry[:4], entry[4:]), entry)
         self._utterances = Prepared(database, upsert(database, utterances, ["id"], ["data"]), heard)
         self._call_texts = Prepared(database, put_call_text(database), ["call_id", "text"])
         self.written = 0
@@ -258,12 +262,16 @@ class JournalWriter:
         newest_orders: dict[str, Order] = {}
         heard: dict[str, dict[str, Any]] = {}
         texts: dict[str, str] = {}
+        entries: dict[tuple[Any, ...], dict[str, Any]] = {}
         for _, fact in facts:
             if isinstance(fact, CallFact):
                 ended = isinstance(fact, CallEnded) or newest_calls.get(fact.call.id, (None, False))[1]
                 newest_calls[fact.call.id] = (fact.call, ended)
             elif isinstance(fact, OrderChanged):
                 newest_orders[fact.order.id] = fact.order
+            elif isinstance(fact, QueueEntryChanged):
+                row = queue_entry_row(fact.entry)
+                entries[tuple(row.values())[:4]] = row
             elif isinstance(fact, UtteranceHeard) and fact.utterance.final:
                 said = fact.utterance
                 heard[said.id] = {
@@ -287,6 +295,8 @@ class JournalWriter:
         if newest_orders:
             await self._orders.many(connection, [order_row(order) for order in newest_orders.values()])
             await self._order_texts.many(connection, [order_text_row(one) for one in newest_orders.values()])
+        if entries:
+            await self._entries.many(connection, list(entries.values()))
         if heard:
             await self._utterances.many(connection, list(heard.values()))
             await self._call_texts.many(connection, call_text_rows(heard, texts))

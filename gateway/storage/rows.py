@@ -12,6 +12,7 @@ from domain.facts import AnyFact, call_id_of
 from domain.history import text_of
 from domain.numbers import national, told
 from domain.orders import Order, OrderState
+from domain.queues import QueueEntry
 from domain.search import searchable
 from gateway.storage.database import Database
 from gateway.storage.tables import call_texts, order_texts
@@ -75,6 +76,23 @@ def order_text_row(order: Order) -> dict[str, Any]:
             text_of(order, name) for name, field in order.fields.items() if not isinstance(field.value, bool)
         ),
     }
+
+
+def queue_entry_row(entry: QueueEntry) -> dict[str, Any]:
+    """Return the working copy of a queue entry, its key first."""
+    return {
+        "pbx": entry.pbx,
+        "uniqueid": entry.uniqueid,
+        "queue": entry.queue,
+        "entered_at": entry.entered_at,
+        "call_id": entry.call_id,
+        "data": msgspec.json.encode(entry).decode(),
+    }
+
+
+def queue_entry_columns() -> list[str]:
+    """Return the columns `queue_entry_row` fills, the four of the key first."""
+    return ["pbx", "uniqueid", "queue", "entered_at", "call_id", "data"]
 
 
 def put_call_text(database: Database) -> Any:

@@ -122,7 +122,7 @@ calls = Table(
     Column("agent", outside(64)),
     # Everyone who talked, each id surrounded by spaces: " 1001 1002 ".
     Column("agents", Text, nullable=False, server_default=""),
-    Column("caller_number", outside(64), nullable=False, index=True),
+    Column("caller_number", outside(64), nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     # Post-call processing: "", "pending" (recording, transcript, order), "done", "failed".
@@ -142,6 +142,21 @@ calls = Table(
         postgresql_where=text("finish_error IS NOT NULL"),
     ),
     Index("ix_calls_started", "started_at", "id"),
+    # Who called when: also whether they called shortly before.
+    Index("ix_calls_caller", "caller_number", "started_at"),
+)
+
+# Queue entries as they stand now: what figures of waiting are counted from. Written with their facts.
+queue_entries = Table(
+    "queue_entries",
+    metadata,
+    Column("pbx", outside(64), primary_key=True),
+    Column("uniqueid", outside(160), primary_key=True),
+    Column("queue", outside(160), primary_key=True),
+    Column("entered_at", Double, primary_key=True),
+    Column("call_id", outside(160), nullable=False, index=True),
+    Column("data", Text, nullable=False),
+    Index("ix_queue_entries_entered", "entered_at"),
 )
 
 utterances = Table(

@@ -4,7 +4,7 @@ import re
 from math import isfinite
 from typing import Annotated, TypeVar
 
-from fastapi import Query
+from fastapi import Depends, Query
 from msgspec import structs
 
 from agents.accounts.identity import Permission, Principal, SystemIdentity
@@ -12,10 +12,13 @@ from domain.calls import EndReason
 from domain.history import AuditFilter, CallFilter, DeliveryFilter, Key, OrderFilter
 from domain.order_status import Step
 from domain.orders import OrderState
+from domain.reports.counts import COUNTS, Dimension, Kind, Selection
 from domain.search import terms
 from domain.visibility.policy import Visibility
 from gateway.web.answers import Refused
 
+NOT_KNOWN = "-"
+"""Of a dimension of figures: where its value is not known."""
 MANY_DIGITS = re.compile(r"\d{5}")
 _F = TypeVar("_F", CallFilter, OrderFilter)
 Words = Annotated[
@@ -37,6 +40,54 @@ Number = Annotated[str | None, Query(max_length=32, description="digits that the
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 
 
+class FigureQuery:
+    """A FastAPI dependency: the calls or orders behind one figure of a report, if it names one.
+
+    Line, agent, unit, place, category and source are then those by which the figures are told apart.
+    """
+
+    def __init__(
+        self,
+        figure: Annotated[str | None, Query(max_length=40, description="a count of /reports")] = None,
+        line: Name = None,
+        agent: Name = None,
+        unit: Name = None,
+        place: Name = None,
+        category: Name = None,
+        source: Name = None,
+    ) -> None:
+        self._figure = figure or None
+        self._line = line
+        self._given = {
+            Dimension.AGENT: agent,
+            Dimension.UNIT: unit,
+            Dimension.PLACE: place,
+            Dimension.CATEGORY: category,
+            Dimension.SOURCE: source,
+        }
+
+    def selection(self, *kinds: Kind) -> Selection | None:
+        """What is selected; `None`: no figure is named.
+
+        Raises:
+            Refused: 422, it counts nothing of these kinds.
+        """
+        if self._figure is None:
+            return None
+        if COUNTS.get(self._figure) not in kinds:
+            raise Refused(422, "figure_unknown", figure=self._figure[:40])
+        given = {name: known(value) for name, value in self._given.items() if value}
+        return Selection(self._figure, known(self._line) if self._line else None, given)
+
+
+def known(value: str) -> str:
+    """The value of a dimension as it is kept."""
+    return "" if value == NOT_KNOWN else value
+
+
+OF_FIGURE = Depends(FigureQuery)
+
+
 class CallQuery:
     """A FastAPI dependency: which calls."""
 
@@ -49,15 +100,18 @@ class CallQuery:
         agent: Name = None,
         number: Number = None,
         end_reason: EndReason | None = None,
+        figure: FigureQuery = OF_FIGURE,
     ) -> None:
+        selection = figure.selection(Kind.ENTRY, Kind.CALL)
         self._filter = CallFilter(
             terms=terms(q),
             since=since,
             until=until,
-            line=line or None,
-            agent=agent or None,
+            line=None if selection else line or None,
+            agent=None if selection else agent or None,
             number=number or None,
             end_reason=end_reason,
+            selection=selection,
         )
 
     def filter(self, own: str | None = None, lines: tuple[str, ...] = ()) -> CallFilter:
@@ -82,20 +136,23 @@ class OrderQuery:
         category: Name = None,
         town: Name = None,
         unit: Name = None,
+        figure: FigureQuery = OF_FIGURE,
     ) -> None:
+        selection = figure.selection(Kind.ORDER)
         self._filter = OrderFilter(
             terms=terms(q),
             since=since,
             until=until,
-            line=line or None,
-            agent=agent or None,
+            line=None if selection else line or None,
+            agent=None if selection else agent or None,
             number=number or None,
             state=state,
             outcome=outcome or None,
             step=step,
-            category=category or None,
+            category=None if selection else category or None,
             town=town or None,
-            unit=unit or None,
+            unit=None if selection else unit or None,
+            selection=selection,
         )
 
     def filter(self, own: str | None = None, lines: tuple[str, ...] = ()) -> OrderFilter:

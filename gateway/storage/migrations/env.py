@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import gateway.storage.figure_tables  # noqa: F401 - the rest of the tables
 from gateway.storage.tables import metadata
 
 connection = context.config.attributes["connection"]

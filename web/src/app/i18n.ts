@@ -8,12 +8,12 @@ export type Language = 'zh' | 'en'
 type Area = Record<string, unknown>
 
 const STORED = 'hotline.language'
-const zh = import.meta.glob<Area>(['../i18n/zh/*.ts', '!../i18n/zh/{history,admin,doctor,failed}.ts'], {
+const zh = import.meta.glob<Area>(['../i18n/zh/*.ts', '!../i18n/zh/{history,admin,doctor,failed,reports}.ts'], {
   eager: true,
   import: 'default',
 })
 /** The words of pages that few open: they come with their page. */
-const later = import.meta.glob<Area>('../i18n/zh/{history,admin,doctor,failed}.ts', { import: 'default' })
+const later = import.meta.glob<Area>('../i18n/zh/{history,admin,doctor,failed,reports}.ts', { import: 'default' })
 const en = import.meta.glob<Area>('../i18n/en/*.ts', { import: 'default' })
 
 function area(path: string): string {

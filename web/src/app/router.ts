@@ -41,12 +41,18 @@ export const routes: RouteRecordRaw[] = [
   {
     path: '/history',
     name: 'history',
-    component: withWords('history', () => import('@/history/HistoryPage.vue')),
+    component: withWords('reports', withWords('history', () => import('@/history/HistoryPage.vue'))),
     meta: { nav: 'history', for: (me) => me.agent !== null || seesAll(me) },
     children: [
       { path: 'calls/:id', name: 'call', component: () => import('@/history/CallDetail.vue') },
       { path: 'orders/:id', name: 'order', component: () => import('@/history/OrderCall.vue') },
     ],
+  },
+  {
+    path: '/reports',
+    name: 'reports',
+    component: withWords('reports', () => import('@/reports/ReportsPage.vue')),
+    meta: { nav: 'reports', for: seesAll },
   },
   {
     path: '/admin',

@@ -8,13 +8,21 @@ export type Tab = 'calls' | 'orders'
 const COMMON = ['q', 'from', 'to', 'line', 'agent', 'number'] as const
 const OF_CALLS = ['end_reason'] as const
 const OF_ORDERS = ['state', 'outcome', 'step', 'category', 'town', 'unit'] as const
+/** Of a figure of a report: which one, its period to the second, and what it is told apart by. */
+const OF_FIGURES = ['figure', 'since', 'until', 'place', 'source', 'category', 'unit'] as const
 
-export type Filter = (typeof COMMON)[number] | (typeof OF_CALLS)[number] | (typeof OF_ORDERS)[number]
+export type Filter = (typeof COMMON)[number] | (typeof OF_CALLS)[number] | (typeof OF_ORDERS)[number] | (typeof OF_FIGURES)[number]
 /** What is asked for; what is empty does not filter. `from` and `to` are days, both included. */
 export type Filters = Readonly<Partial<Record<Filter, string>>>
 
 export function filtersOf(tab: Tab): readonly Filter[] {
-  return tab === 'calls' ? [...COMMON, ...OF_CALLS] : [...COMMON, ...OF_ORDERS]
+  const own = tab === 'calls' ? OF_CALLS : OF_ORDERS
+  return [...new Set<Filter>([...COMMON, ...own, ...OF_FIGURES])]
+}
+
+/** What a figure is told apart by, as far as the filters say so. */
+export function apartBy(filters: Filters): readonly Filter[] {
+  return (['agent', 'unit', 'place', 'category', 'source'] as const).filter((name) => filters[name])
 }
 
 type Address = Readonly<Record<string, unknown>>
@@ -30,9 +38,16 @@ export function read(address: Address): Filters {
     const value = address[name]
     if (typeof value !== 'string' || value.trim() === '') continue
     if ((name === 'from' || name === 'to') && !isDay(value)) continue
+    if ((name === 'since' || name === 'until') && !/^\d{1,11}$/.test(value)) continue
     found[name] = value.trim()
   }
-  return found
+  return found.figure ? found : withoutFigure(found)
+}
+
+/** The filters without those that only a figure has. */
+export function withoutFigure(filters: Filters): Filters {
+  const own: readonly string[] = ['figure', 'since', 'until', 'place', 'source']
+  return Object.fromEntries(Object.entries(filters).filter(([name]) => !own.includes(name)))
 }
 
 /** As the address says it: nothing that is empty. */
@@ -47,6 +62,7 @@ export function address(tab: Tab, filters: Filters): Record<string, string> {
 
 /** As the gateway is asked: days become instants of midnights in `zone`, the last day included. */
 export function asked(tab: Tab, filters: Filters, zone: string): Query {
-  const { from, to, ...rest } = read(address(tab, filters))
-  return { ...rest, from: from && midnight(from, zone), to: to && midnight(to, zone, 1) }
+  const { from, to, since, until, ...rest } = read(address(tab, filters))
+  const begin = since ? Number(since) : from && midnight(from, zone)
+  return { ...rest, from: begin, to: until ? Number(until) : to && midnight(to, zone, 1) }
 }

@@ -3,7 +3,7 @@ import type { Shape } from '../shape.ts'
 
 export default {
   product: 'Hotline Gateway',
-  nav: { label: 'Main', desk: 'Desk', wall: 'Wall', history: 'History', admin: 'Administration' },
+  nav: { label: 'Main', desk: 'Desk', wall: 'Wall', history: 'History', reports: 'Reports', admin: 'Administration' },
   signOut: 'Sign out',
   language: 'Switch language',
   languageName: '中文',

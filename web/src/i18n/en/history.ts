@@ -22,6 +22,8 @@ export default {
   noOrder: 'There is no such order, or you may not see it.',
   noRecording: 'This call was not recorded',
   stillTalking: 'The call is still going on; it can be heard when it has ended',
+  behindFigure: 'Behind the figure “{figure}” of a report',
+  leaveFigure: 'Leave it',
   filter: {
     said: 'Said on the call',
     written: 'Written in the order',

@@ -1,6 +1,6 @@
 export default {
   product: '热线网关',
-  nav: { label: '主导航', desk: '坐席台', wall: '班长席', history: '历史查询', admin: '管理' },
+  nav: { label: '主导航', desk: '坐席台', wall: '班长席', history: '历史查询', reports: '统计报表', admin: '管理' },
   signOut: '退出',
   language: '切换语言',
   languageName: 'EN',

@@ -19,6 +19,8 @@ export default {
   noOrder: '没有这张工单，或者您无权查看。',
   noRecording: '这通电话没有录音',
   stillTalking: '通话仍在进行，结束后可以听录音',
+  behindFigure: '报表指标“{figure}”对应的记录',
+  leaveFigure: '取消',
   filter: {
     said: '通话中说过',
     written: '工单内容',
