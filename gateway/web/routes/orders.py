@@ -182,7 +182,14 @@ def router(
     reader = Depends(access.asking(Scope.ORDERS_READ))
 
     @routes.post("")
-    @answers(Order, refuses={409: ("order_many", "order_none", "order_number"), 422: ("order_begins",)})
+    @answers(
+        Order,
+        refuses={
+            404: ("not_found",),
+            409: ("order_many", "order_none", "order_number"),
+            422: ("order_begins",),
+        },
+    )
     async def add(body: Further, who: Identity = who_is) -> Response:
         """Another order for a call, for a further matter; asked again, the one that is there."""
         await access.own_call(body.call_id, who)

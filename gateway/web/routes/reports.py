@@ -13,7 +13,7 @@ from msgspec import Struct
 from agents.accounts.identity import Identity, Permission
 from domain.reports.counts import Dimension
 from domain.reports.hotspots import Hotspot
-from domain.reports.report import By, Report, ReportQuery
+from domain.reports.report import By, Report, ReportQuery, ReportRow
 from gateway.export import reports as files
 from gateway.export.cells import AnyTable
 from gateway.export.tables import TableContext
@@ -21,11 +21,40 @@ from gateway.export.words import Language
 from gateway.web.access import Access
 from gateway.web.answers import Refused, json
 from gateway.web.auditing import Note
+from gateway.web.contract import answers
 from gateway.web.exports import Exporter, ExportRequest, once
 from gateway.web.history_query import known, restricted_to
 
 FIRST, LAST = date(1990, 1, 1), date(2200, 1, 1)
 Value = Annotated[str | None, Query(max_length=200)]
+
+
+class ReportAnswer(Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """Figures of a range of days."""
+
+    since: str
+    until: str
+    """The last day, included."""
+    by: str
+    line: str | None
+    rows: list[ReportRow]
+    total: ReportRow
+    waiting: int
+    """Changes that are not counted yet."""
+
+
+class HotspotList(Struct, frozen=True):
+    """What rises in a place."""
+
+    since: float
+    until: float
+    items: list[Hotspot]
+
+
+ROW = ReportRow("12345", {"offered": 120, "due": 118, "answered": 116}, {"connection_rate": 0.983})
+REPORT = ReportAnswer("2026-11-01", "2026-11-30", "line", None, [ROW], ROW, 0)
+HOTSPOTS = HotspotList(1_795_910_400.0, 1_795_996_800.0, [Hotspot("刘桥镇", "市政公用", 14, 2.1, 0.0004)])
+REFUSES = {422: ("report_days", "report_two_dimensions")}
 
 
 class Reports(Protocol):
@@ -112,21 +141,22 @@ def router(
     who_is = Depends(access.signed_in)
 
     @routes.get("")
+    @answers(ReportAnswer, example=REPORT, refuses=REFUSES)
     async def report(query: Annotated[RangeQuery, Depends()], who: Identity = who_is) -> Response:
-        """`{from, to, by, line, rows: [{key, counts, rates}], total, waiting}`; agents see their own.
+        """The figures; agents see their own.
 
         `key` is empty where it is not known, and when a period begins otherwise (POSIX seconds). Shares are
-        0..1, times seconds, `null` where nothing was counted. `waiting`: changes that are not counted yet.
-        `-` as a filter's value: where it is not known.
+        0..1, times seconds, `null` where nothing was counted. `-` as a filter's value: where it is not known.
         """
         made = await store.report(query.query(who))
         return await asyncio.to_thread(json, {**files.plain(made), "waiting": await waiting()})
 
     @routes.get("/hotspots")
+    @answers(HotspotList, example=HOTSPOTS)
     async def hotspots(
         who: Identity = who_is, hours: Annotated[float, Query(ge=1, le=24 * 7)] = 24.0
     ) -> Response:
-        """`{since, until, items: [{place, category, count, expected, p}]}`: what rises, in the last hours.
+        """What rises in a place, in the last hours.
 
         Each is compared with its own past: the same hours of the weeks before. What is behind it:
         `/history/orders?figure=concluded` with `place`, `category`, `from` and `to`.
@@ -134,9 +164,10 @@ def router(
         access.need(who, Permission.SEE_ALL)
         until = time.time()
         items = await store.hotspots(until, hours)
-        return json({"since": until - hours * 3600, "until": until, "items": items})
+        return json(HotspotList(until - hours * 3600, until, list(items)))
 
     @routes.get("/page")
+    @answers(media=(files.TYPES["html"],), refuses=REFUSES)
     async def page(
         query: Annotated[RangeQuery, Depends()], who: Identity = who_is, lang: Language = "zh"
     ) -> Response:
@@ -156,7 +187,9 @@ def router(
 def export(exporter: Exporter, store: Reports, files_of: FilesOfReports) -> None:
     """The report as CSV and XLSX."""
 
-    async def report(query: Annotated[RangeQuery, Depends()], of: ExportRequest = exporter.asked) -> Response:
+    async def report_file(
+        query: Annotated[RangeQuery, Depends()], of: ExportRequest = exporter.asked
+    ) -> Response:
         """The filters of `/reports`; the last row is the total."""
         made = await store.report(query.query(of.who))
 
@@ -166,4 +199,4 @@ def export(exporter: Exporter, store: Reports, files_of: FilesOfReports) -> None
         lines = files.lines_of(made, files_of.context(of.lang), files_of.zone)
         return await exporter.answer(of, table, once(lines))
 
-    exporter.add("report", "Figures of a range of days", report)
+    exporter.add("report", "Figures of a range of days", report_file)
