@@ -222,12 +222,14 @@ async def test_what_rises_in_a_place_is_told_with_its_orders(house: House, datab
     assert (await house.get("ban", "reports/hotspots?hours=nan"))[0] == 422
 
 
-@pytest.mark.parametrize(
-    "bad",
+BAD = (
     ["", "from=2026-01-02", "from=2026-02-30&to=2026-03-01", "from=2026-01-03&to=2026-01-02",
      "from=0001-01-01&to=9999-12-31", f"{DAYS}&by=moon", f"{DAYS}&by=unit&agent=1001",
-     f"{DAYS}&by=day&agent=1001&unit=x", f"{DAYS}&line={'x' * 201}"],
+     f"{DAYS}&by=day&agent=1001&unit=x", f"{DAYS}&line={'x' * 201}"]
 )  # fmt: skip
-async def test_what_cannot_be_told_is_refused(house: House, bad: str) -> None:
-    assert (await house.get("ban", f"reports?{bad}"))[0] == 422
-    assert (await house.get("ban", f"reports/page?{bad}"))[0] == 422
+
+
+async def test_what_cannot_be_told_is_refused(house: House) -> None:
+    for bad in BAD:
+        assert (await house.get("ban", f"reports?{bad}"))[0] == 422, bad
+        assert (await house.get("ban", f"reports/page?{bad}"))[0] == 422, bad

@@ -311,7 +311,7 @@ async def test_queue_entries_of_before_are_taken_out_of_the_journal(database: Da
         config.attributes["connection"] = connection
         command.downgrade(config, "0016")
 
-    async with database.engine.connect() as connection:
+    async with database.engine.connect() as connection, database.rebuilding(connection):
         await connection.run_sync(down)
         await connection.commit()
     await database.upgrade()
