@@ -155,7 +155,7 @@ async def test_a_second_matter_gets_an_order_of_its_own(desk_stage: BrowserStage
         before = len(received)
         async with talking(desk_stage, page) as caller:
             await expect(page.locator("[data-matter]")).to_have_count(1)
-            top = await page.locator(".order-form .fields").bounding_box()
+            before_it = await title.bounding_box()
             await title.fill("路灯不亮")
             await expect(page.locator("[data-action=add-order]")).to_contain_text("Alt+N")
             # In mid-word: what is typed is the first order's.
@@ -163,7 +163,7 @@ async def test_a_second_matter_gets_an_order_of_its_own(desk_stage: BrowserStage
             await expect(page.locator("[data-matter]")).to_have_count(2)
             await expect(current).to_have_attribute("data-matter", "2")
             await expect(title).to_have_value("")
-            assert await page.locator(".order-form .fields").bounding_box() == top
+            assert await title.bounding_box() == before_it, "nothing moves under the hand"
             await title.fill("拖欠工资")
             await page.keyboard.press("Alt+5")
             await expect(page.locator("[data-outcome=answered][aria-pressed=true]")).to_be_visible()
