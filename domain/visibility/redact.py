@@ -157,6 +157,11 @@ def _(order: Order, visibility: Visibility) -> Order:
         ),
         outcome=_outcome(order.outcome, visibility, known) if order.outcome is not None else None,
         suggested=_suggestion(order.suggested, visibility, known) if order.suggested is not None else None,
+        split=(
+            structs.replace(order.split, quote=visibility.spoken(without(order.split.quote, known)))
+            if order.split is not None
+            else None
+        ),
         supplements=tuple(
             structs.replace(one, text=visibility.number(without(one.text, known)))
             for one in order.supplements

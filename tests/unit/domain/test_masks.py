@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.orders import Evidence, FieldValue, Method, Order, RelatedOrder
+from domain.orders import Evidence, FieldValue, Method, Order, RelatedOrder, SplitSuggestion
 from domain.orders import OrderState as State
 from domain.visibility.masks import mask_address, mask_digits, mask_name, mask_number
 from domain.visibility.policy import NOTHING, SCREEN, WHOLE, Privacy, Visibility
@@ -101,6 +101,7 @@ def test_the_sentence_a_masked_value_came_from_is_hidden_with_it() -> None:
         },
         offers={"phone": (heard("13900139000", "幺三九"),)},
         related=(RelatedOrder("o2", 1.0, "caller", "回电13700137000"),),
+        split=SplitSuggestion(9.0, "还有一件事，号码是要散八，另一个13700137000"),
     )  # fmt: skip
     seen = redact(one, NO_NUMBERS)
     assert seen.fields["phone"].evidence[0].quote == "***"
@@ -110,7 +111,11 @@ def test_the_sentence_a_masked_value_came_from_is_hidden_with_it() -> None:
         "***",
     )
     assert seen.related[0].title == "回电137****7000"
+    assert seen.split is not None
+    assert "13700137000" not in seen.split.quote
     quiet = redact(one, Visibility(transcripts=False))
+    assert quiet.split is not None
+    assert "一件事" not in quiet.split.quote
     assert quiet.fields["phone"].value == "13800138000"
     assert {field.evidence[0].quote for field in quiet.fields.values()} == {"***"}
 
