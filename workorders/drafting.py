@@ -234,16 +234,16 @@ class Drafting:
         # Who calls is known from the whole call; what about, from where it was talked about.
         whole = await self._extracted(draft.said(), context) if len(draft.orders) > 1 else None
         for order in list(draft.orders.values()):
-            if order.state is not OrderState.DRAFT:
-                continue
-            about = draft.about(order)
-            found = await self._extracted(about, context)
-            fields, offers = language.merged(
-                about_caller(found.fields, whole.fields) if whole else found.fields,
-                about_caller(found.offers, whole.offers) if whole else found.offers,
-                draft.answers.get(order.id, {}),
-            )
-            await self._fill(OrderDraft(draft, order.id), fields, offers, about)
+            if order.state is OrderState.DRAFT:
+                about = draft.about(order)
+                found = await self._extracted(about, context)
+                fields, offers = language.merged(
+                    about_caller(found.fields, whole.fields) if whole else found.fields,
+                    about_caller(found.offers, whole.offers) if whole else found.offers,
+                    draft.answers.get(order.id, {}),
+                )
+                await self._fill(OrderDraft(draft, order.id), fields, offers, about)
+            # Also of one that has left: danger may have been typed a moment before.
             self._alert(draft, draft.orders[order.id])
         latest = draft.latest()
         self._ask(draft, latest.id, context.form, draft.about(latest))
@@ -277,7 +277,9 @@ class Drafting:
         hits = await asyncio.to_thread(knowledge.search, told) if knowledge and told else ()
         # The first order's outcome is the call's; a further one is opened to be dealt with.
         outcome = suggest(said, call, order, related, hits) if order.number == 1 else None
-        split = suggest_split(said, self._with.classifier) if order.ends is None else None
+        classifier, split = self._with.classifier, None
+        if order.ends is None:
+            split = await asyncio.to_thread(suggest_split, said, classifier)
         return Beside(tuple(related), tuple(hits), outcome, split)
 
     def _alert(self, draft: CallDraft, order: Order) -> None:

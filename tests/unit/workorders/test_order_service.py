@@ -142,6 +142,18 @@ async def test_danger_to_life_is_told_once_and_stands_on_the_supervisors_screen(
             assert (b'"topic":"alerts"' in view.snapshot(audience)) == sees
 
 
+async def test_danger_that_was_typed_is_told_though_the_order_has_left(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        call = await stage.answered(1)
+        order = await stage.say(call, 1, "刘桥镇英雄村这边出事了。")
+        await stage.orders.set_fields(order.id, {"life_safety": True}, revision=None, by="wang")
+        left = await stage.orders.submit(order.id, by="wang")
+        assert left is not None
+        assert left.state is OrderState.SUBMITTED
+        await stage.say(call, 6, "我在路口等。")
+        assert len([fact for fact in stage.facts if isinstance(fact, LifeSafetyAlert)]) == 1
+
+
 async def test_what_contradicts_the_agent_is_offered_and_never_replaces(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         call = await stage.answered(1)
