@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.outcomes import ORDER, CallOutcome, OutcomeSuggestion, Supplement
 
@@ -189,6 +189,14 @@ class Order(Struct, frozen=True):
         if self.outcome is None and self.state is not OrderState.DRAFT:
             return ORDER
         return self.outcome.kind if self.outcome is not None else None
+
+    @property
+    def as_left(self) -> "Order":
+        """The order as it left last, where an agent is correcting it."""
+        if self.sent is None:
+            return self
+        sent = self.sent
+        return structs.replace(self, state=sent.state, fields=sent.fields, outcome=sent.outcome)
 
     @property
     def matter(self) -> str | None:

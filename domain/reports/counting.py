@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.calls import Call, Direction, EndReason
 from domain.history import text_of
@@ -108,8 +108,7 @@ def of_order(
     """
     if not has_left(order) or not plausible(order.created_at):
         return None
-    outcome = order.sent.outcome if order.sent is not None else order.outcome
-    kind = _kind_of(outcome, rules)
+    kind = _kind_of(order.as_left.outcome, rules)
     if order.withdrawn is not None and kind.sends is not Sends.NOTHING:
         return None
     counts: dict[str, int] = {}
@@ -174,18 +173,13 @@ def matter_of(order: Order) -> Matter:
     """What the order is about, as it left; a draft that has never left says nothing."""
     if not has_left(order):
         return UNKNOWN
-    left = order if order.sent is None else _as_sent(order)
+    left = order.as_left
     return text_of(left, "unit")[:200], text_of(left, "town")[:100], text_of(left, "category")[:100]
 
 
 def plausible(at: float) -> bool:
     """Whether that is an instant of a calendar."""
     return 0.0 <= at < LAST_INSTANT - DAY_S
-
-
-def _as_sent(order: Order) -> Order:
-    assert order.sent is not None
-    return structs.replace(order, fields=order.sent.fields)
 
 
 def _kind_of(outcome: CallOutcome | None, rules: Rules) -> OutcomeKind:

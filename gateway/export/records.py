@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from domain.calls import Call
 from domain.history import OrderOfCall, summary_of
 from domain.order_status import OrderStatus
-from domain.orders import Order, OrderState
+from domain.orders import Order
 from gateway.export import csv
 from workorders.delivery.payload import instant
 
@@ -101,15 +101,7 @@ def record_of(value: OrderOfCall | Call | OrderStatus) -> Record:
         return _call(value)
     if isinstance(value, OrderStatus):
         return _status(value)
-    return _order(as_left(value.order), value.status)
-
-
-def as_left(order: Order) -> Order:
-    """The order as it left last, where an agent is correcting it."""
-    if order.state is not OrderState.DRAFT or order.sent is None:
-        return order
-    sent = order.sent
-    return structs.replace(order, state=sent.state, fields=sent.fields, outcome=sent.outcome)
+    return _order(value.order.as_left, value.status)
 
 
 def _order(order: Order, status: OrderStatus | None) -> OrderRecord:
