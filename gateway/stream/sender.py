@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 CLOSE_TOO_SLOW = 4408
 MIN_INTERVAL_S = 0.002
-SLICE = 64
+SLICE = 16
 """Clients written to between looks at the clock."""
 SLICE_S = 0.001
 """Longest time spent writing before other work gets a turn."""
