@@ -69,6 +69,10 @@ class InboundSettings(Section):
         Annotated[str, AfterValidator(_jmespath)],
     ] = Field(default_factory=dict, description="where each stands in the message (JMESPath)")
     words: dict[str, Step] = Field(default_factory=dict, description="the system's words → our steps")
+    poll_s: Annotated[float, Field(ge=0, le=86400)] = Field(
+        default=30.0,
+        description="a system that cannot call is asked so often, where its mapping says how; 0: never",
+    )
 
     @field_validator("words")
     @classmethod

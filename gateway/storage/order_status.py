@@ -1,10 +1,12 @@
-"""What work-order systems told of orders, in SQL: implements `workorders.inbound.service.StatusStore`."""
+"""What work-order systems told of orders, in SQL: implements the ports `StatusStore`
+and `PollStore` of `workorders.inbound`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import OrderStatusTold
@@ -13,7 +15,7 @@ from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.rows import journal_row
-from gateway.storage.tables import deliveries, journal, order_statuses, orders
+from gateway.storage.tables import deliveries, journal, order_statuses, orders, status_polls
 from workorders.inbound.service import Kept
 
 
@@ -41,24 +43,74 @@ class OrderStatusRepository:
     async def keep(self, told: OrderStatusTold, *, stamp: int, digest: str) -> Kept:
         """Keep it, with its fact in the journal and as the order's latest, in one transaction."""
         status = told.status
-        row = {
+        row = self._row(status) | {"stamp": stamp, "digest": digest}
+        async with self._database.writing() as connection:
+            put = self._database.insert(order_statuses).values(row).on_conflict_do_nothing()
+            if (await connection.execute(put)).rowcount != 1:
+                return await self._again(connection, status.id, stamp, digest)
+            await self._note(connection, told)
+        return "new"
+
+    async def keep_seen(self, told: OrderStatusTold) -> bool:
+        """Keep what a system that was asked says, unless it is what it said last; whether it is new."""
+        status = told.status
+        row = self._row(status) | {"stamp": int(status.at), "digest": ""}
+        async with self._database.writing() as connection:
+            # Whoever else writes of that order waits here.
+            order = select(orders.c.id).where(orders.c.id == status.order_id).with_for_update()
+            await connection.execute(order)
+            known = select(order_statuses.c.data).where(order_statuses.c.order_id == status.order_id)
+            said = [
+                msgspec.json.decode(row.data, type=OrderStatus) for row in await connection.execute(known)
+            ]
+            before = max((one for one in said if one.endpoint == status.endpoint), key=_last, default=None)
+            if before is not None and _content(before) == _content(status):
+                return False
+            put = self._database.insert(order_statuses).values(row).on_conflict_do_nothing()
+            if (await connection.execute(put)).rowcount != 1:
+                return False
+            await self._note(connection, told)
+        return True
+
+    async def claim(self, endpoint: str, least_s: float) -> bool:
+        """Whether the system is to be asked now, by us: it was not for so many seconds of the database."""
+        now, asked_at = self._database.now, status_polls.c.asked_at
+        new = self._database.insert(status_polls).values(endpoint=endpoint, asked_at=0.0)
+        async with self._database.writing() as connection:
+            await connection.execute(new.on_conflict_do_nothing())
+            # A time to come is of a clock that was set back.
+            due = or_(asked_at <= now - least_s, asked_at > now + 1.0)
+            taken = update(status_polls).where(status_polls.c.endpoint == endpoint, due)
+            return (await connection.execute(taken.values(asked_at=now))).rowcount == 1
+
+    async def changed_at(self, endpoint: str) -> float | None:
+        """Return when the newest change that the system told of happened."""
+        query = select(status_polls.c.changed_at).where(status_polls.c.endpoint == endpoint)
+        return next((row.changed_at for row in await self._database.rows(query)), None)
+
+    async def answered(self, endpoint: str, changed_at: float) -> None:
+        """Note when the newest change that the system told of happened."""
+        if await self.changed_at(endpoint) == changed_at:
+            return
+        note = update(status_polls).where(status_polls.c.endpoint == endpoint)
+        async with self._database.writing() as connection:
+            await connection.execute(note.values(changed_at=changed_at))
+
+    async def _note(self, connection: AsyncConnection, told: OrderStatusTold) -> None:
+        """What is new, beside the order and in the journal."""
+        await self._put_latest(connection, told.status)
+        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(told)}])
+
+    @staticmethod
+    def _row(status: OrderStatus) -> dict[str, Any]:
+        return {
             "id": status.id,
             "order_id": status.order_id,
             "step": status.step.value,
             "at": status.at,
             "received_at": status.received_at,
-            "stamp": stamp,
-            "digest": digest,
             "data": msgspec.json.encode(status).decode(),
         }
-        async with self._database.writing() as connection:
-            put = self._database.insert(order_statuses).values(row).on_conflict_do_nothing()
-            if (await connection.execute(put)).rowcount != 1:
-                return await self._again(connection, status.id, stamp, digest)
-            await self._put_latest(connection, status)
-            fact = {"id": self._ids.next(), **journal_row(told)}
-            await connection.execute(insert(journal), [fact])
-        return "new"
 
     async def _again(self, connection: AsyncConnection, status_id: str, stamp: int, digest: str) -> Kept:
         known = select(order_statuses.c.stamp, order_statuses.c.digest)
@@ -110,3 +162,12 @@ class OrderStatusRepository:
             .order_by(order_statuses.c.at, order_statuses.c.received_at)
         )
         return [msgspec.json.decode(row.data, type=OrderStatus) for row in rows]
+
+
+def _last(status: OrderStatus) -> tuple[float, float]:
+    return status.received_at, status.at
+
+
+def _content(status: OrderStatus) -> tuple[Any, ...]:
+    """What a system says, without when."""
+    return status.step, status.word, status.unit, status.person, status.deadline, status.text

@@ -255,6 +255,15 @@ order_statuses = Table(
     Index("ix_order_statuses_order", "order_id", "at"),
 )
 
+status_polls = Table(
+    "status_polls",
+    metadata,
+    # A work-order system that is asked, when that was last, and the newest change that it told of.
+    Column("endpoint", outside(64), primary_key=True),
+    Column("asked_at", Double, nullable=False),
+    Column("changed_at", Double),
+)
+
 # What has changed, each thing once, in the order in which other systems are told; filled by triggers on
 # `orders` (that have left), `calls` (that have ended) and `order_statuses`.
 changes = Table(

@@ -9,20 +9,25 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
 from sqlalchemy import func, select
 
 from domain.calls import CallState
-from domain.facts import CallEnded
+from domain.facts import CallEnded, CallStarted
 from domain.orders import Order, OrderState
+from gateway.facts.recorder import FactRecorder
+from gateway.runtime import Runtime
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.tables import deliveries
+from tests.support.at_the_desk import CALL, Supervisor, at_the_desk
 from tests.support.databases import sqlite_url
 from tests.support.delivering import deliver
 from tests.support.orders import OrdersOfProcess, a_call
+from tests.support.receiver import endpoint_settings
 from tests.support.roundup import PASSWORD, Roundup, roundup
 from workorders.rules import LineRules, OrderRules
 
@@ -179,3 +184,57 @@ async def test_a_reply_that_was_lost_is_found_again_whichever_it_was(
             (f"更正{number}", 2) for number in range(len(lost))
         ]
         assert len(tracker.messages()) == 2 * len(lost)
+
+
+async def test_what_somebody_does_at_the_tracker_is_in_the_pop_of_the_next_call(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
+    secret = tmp_path / "roundup.password"
+    secret.write_text(PASSWORD)
+    async with roundup(tmp_path / "tracker") as tracker:
+        endpoint = endpoint_settings(
+            tracker.url,
+            preset="roundup",
+            sign=False,
+            secret_files={"password": secret},
+            inbound={"poll_s": 86_400},
+        )
+        url = sqlite_url(tmp_path / "hotline.db")
+        async with at_the_desk(tmp_path, url, workorders=[endpoint]) as (gateway, supervisor, order_id):
+            said = {"title": "路灯不亮", "summary": "门口的路灯不亮"}
+            await gateway.orders.set_fields(order_id, said, revision=None, by="1001")
+            await gateway.orders.submit(order_id, by="1001")
+            number = await _number(gateway, order_id)
+            # As many times as people call: each time what is true by then.
+            for linkedid, status, step in (("2", "in-progress", "handled"), ("3", "resolved", "closed")):
+                await asyncio.to_thread(tracker.work_on, number, status, "ligong")
+                changed = time.monotonic()
+                again = structs.replace(
+                    CALL, id=f"main-{linkedid}", linkedid=linkedid, started_at=time.time()
+                )
+                gateway.get(FactRecorder).record(CallStarted(at=again.started_at, call=again))
+                await gateway.get(JournalWriter).flush()
+                shown = await _shown(supervisor, again.id, step)
+                print(f"in the pop after {time.monotonic() - changed:.2f} s")
+                assert (shown["person"], shown["word"]) == ("ligong", status)
+
+
+async def _number(gateway: Runtime, order_id: str) -> str:
+    async with asyncio.timeout(60):
+        while True:
+            order = await gateway.orders.get_order(order_id)
+            if order is not None and order.external_id is not None:
+                return order.external_id
+            await asyncio.sleep(0.1)
+
+
+async def _shown(supervisor: Supervisor, call_id: str, step: str) -> dict[str, Any]:
+    """What the pop says of the order, as soon as it has come to that step."""
+    async with asyncio.timeout(30):
+        while True:
+            _, _, pop = await supervisor.ask("GET", f"/api/v1/calls/{call_id}/pop")
+            status: dict[str, Any] = pop["orders"][0]["status"] if pop["orders"] else {}
+            if status and status["step"] == step:
+                return status
+            await asyncio.sleep(0.02)

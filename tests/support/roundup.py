@@ -52,6 +52,20 @@ class Roundup:
         with self._opened() as database:
             return [row[0] for row in database.execute("SELECT _messageid FROM _msg ORDER BY id")]
 
+    def work_on(self, issue: str, status: str, person: str) -> None:
+        """Somebody at the tracker takes the issue and gives it that status."""
+        database = instance.open(str(self.home)).open("admin")
+        try:
+            known = [database.user.get(one, "username") for one in database.user.list()]
+            if person not in known:
+                database.user.create(username=person, roles="User")
+            database.issue.set(
+                issue, status=database.status.lookup(status), assignedto=database.user.lookup(person)
+            )
+            database.commit()
+        finally:
+            database.close()
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(f"file:{self.home / 'db' / 'db'}?mode=ro", uri=True)

@@ -16,6 +16,7 @@ from workorders.delivery.outbox import Delivery
 from workorders.delivery.retry import Outcome, retry_after
 from workorders.delivery.signing import sign
 
+USER_AGENT = "hotline-gateway"
 MAX_REPLY = 64 * 1024
 MAX_READ = 4 * 1024 * 1024
 """Bytes read of a reply to GET, which may have to be understood whole."""
@@ -80,34 +81,11 @@ class Sender:
             headers = self._headers(endpoint, delivery, sending)
         except ValueError as error:
             return Outcome(state="retry", failure=failure("not_signed", text=str(error)[:MAX_WORDS]))
-        most = MAX_READ if sending.method == "GET" else MAX_REPLY
-        try:
-            async with (
-                asyncio.timeout(endpoint.timeout_s),
-                self._session.request(
-                    sending.method,
-                    URL(sending.url, encoded=True),
-                    data=sending.body,
-                    headers=headers,
-                    allow_redirects=False,
-                ) as response,
-            ):
-                body = await _beginning(response, most)
-                wait = retry_after(
-                    response.headers.get("retry-after"), self._clock(), response.headers.get("date")
-                )
-                told = {name.lower(): value for name, value in response.headers.items()}
-                secrets = [one for one in endpoint.secrets.values() if one]
-                return Reply(response.status, told, body, retry_after_s=wait, secrets=secrets)
-        except TimeoutError:
-            return Outcome(state="retry", failure=failure("no_answer", seconds=f"{endpoint.timeout_s:g}"))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = failure("no_connection", kind=type(error).__name__, text=str(error)[:MAX_WORDS])
-            return Outcome(state="retry", failure=why)
+        return await exchange(self._session, endpoint, sending, headers, self._clock())
 
     def _headers(self, endpoint: Endpoint, delivery: Delivery, sending: Sending) -> dict[str, str]:
         """Raises ValueError: it cannot be signed."""
-        headers = {"user-agent": "hotline-gateway"} | sending.headers
+        headers = {"user-agent": USER_AGENT} | sending.headers
         if endpoint.secret is None or not endpoint.mapping.spec.sign or sending.body is None:
             return headers
         identity = endpoint.mapping.identity(delivery.key, sending.name)
@@ -117,6 +95,38 @@ class Sender:
             "webhook-timestamp": str(stamp),
             "webhook-signature": sign(endpoint.secret, identity, stamp, sending.body),
         }
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    endpoint: Endpoint,
+    sending: Sending,
+    headers: Mapping[str, str],
+    now: float,
+) -> Reply | Outcome:
+    """Make one request; an outcome where there is no reply. `now`: POSIX seconds."""
+    most = MAX_READ if sending.method == "GET" else MAX_REPLY
+    try:
+        async with (
+            asyncio.timeout(endpoint.timeout_s),
+            session.request(
+                sending.method,
+                URL(sending.url, encoded=True),
+                data=sending.body,
+                headers=headers,
+                allow_redirects=False,
+            ) as response,
+        ):
+            body = await _beginning(response, most)
+            wait = retry_after(response.headers.get("retry-after"), now, response.headers.get("date"))
+            told = {name.lower(): value for name, value in response.headers.items()}
+            secrets = [one for one in endpoint.secrets.values() if one]
+            return Reply(response.status, told, body, retry_after_s=wait, secrets=secrets)
+    except TimeoutError:
+        return Outcome(state="retry", failure=failure("no_answer", seconds=f"{endpoint.timeout_s:g}"))
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        why = failure("no_connection", kind=type(error).__name__, text=str(error)[:MAX_WORDS])
+        return Outcome(state="retry", failure=why)
 
 
 async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:

@@ -1,6 +1,7 @@
 """Reads what a work-order system tells of an order, by a mapping from its words to ours. Pure."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,9 @@ MAX_NAME = 200
 MILLISECONDS = 1e11
 """A larger number of seconds would be after the year 5000."""
 
+DOTTED = re.compile(r"^(\d{4}-\d{2}-\d{2})\.(\d)")
+"""A time as Roundup writes it: 2026-03-02.12:00:00."""
+
 PLACES = {
     "order": "order",
     "number": "external_id",
@@ -34,6 +38,10 @@ PLACES = {
 
 class StatusRefusedError(Refusal):
     """What was told cannot be understood. The message names the cause and the fix."""
+
+
+NOWHERE = "`null`"
+"""JMESPath of what a system does not tell."""
 
 
 class Told(Struct, frozen=True):
@@ -125,6 +133,7 @@ class StatusReader:
         try:
             seconds = float(value)
         except ValueError:
-            told = datetime.fromisoformat(str(value).strip().replace("/", "-"))
+            text = DOTTED.sub(r"\1T\2", str(value).strip().replace("/", "-"))
+            told = datetime.fromisoformat(text)
             return (told if told.tzinfo else told.replace(tzinfo=self._zone)).timestamp()
         return seconds / 1000.0 if seconds > MILLISECONDS else seconds

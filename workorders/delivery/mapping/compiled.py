@@ -11,7 +11,7 @@ from msgspec import Struct
 from domain.text import is_line
 from workorders.delivery.mapping.errors import MappingError, MappingFaultsError
 from workorders.delivery.mapping.sandbox import OMIT, plain, text_of, to_json
-from workorders.delivery.mapping.spec import FindSpec, MappingSpec, Phase, RequestSpec
+from workorders.delivery.mapping.spec import FindSpec, MappingSpec, Phase, PollSpec, RequestSpec
 from workorders.delivery.mapping.templates import Scope, Table, Template, Templates, Url
 
 NAMES = frozenset(
@@ -83,7 +83,7 @@ class Part:
     """What a request and the look-up before it have in common: where it goes, and its headers."""
 
     def __init__(
-        self, place: str, spec: RequestSpec | FindSpec, headers: Mapping[str, str], make: Templates
+        self, place: str, spec: RequestSpec | FindSpec | PollSpec, headers: Mapping[str, str], make: Templates
     ) -> None:
         self.place = place
         self._url = make.url(f"{place}.url", spec.url)
@@ -201,6 +201,36 @@ class Request(Part):
             raise MappingError("map_fails", place=self.place, text="it is no UTF-8") from None
 
 
+class Poll(Part):
+    """The question what became of orders, to a system that cannot call."""
+
+    NAMES = frozenset({"base", "origin", "page", "secrets", "since", "url", "vars"})
+    """What its templates speak of."""
+
+    def __init__(self, spec: PollSpec, headers: Mapping[str, str], make: Templates) -> None:
+        super().__init__("poll", spec, headers, make)
+        self.spec = spec
+        self._items = jmespath.compile(spec.items)
+
+    def sending(self, scope: Scope) -> Sending:
+        """The request. Raises MappingError."""
+        return Sending("poll", "GET", self.url(scope), self.headers(scope))
+
+    def items(self, document: Any) -> list[Any]:
+        """The orders in a reply.
+
+        Raises:
+            MappingError: there is no list of them.
+        """
+        try:
+            found = self._items.search(document)
+        except (jmespath.exceptions.JMESPathError, RecursionError) as error:
+            raise MappingError("map_fails", place="poll.items", text=str(error)[:200]) from None
+        if not isinstance(found, list):
+            raise MappingError("map_fails", place="poll.items", text="the reply has no such list")
+        return found
+
+
 class OrderMapping:
     """How orders are handed over to one system."""
 
@@ -226,10 +256,17 @@ class OrderMapping:
                 continue
             faults += _unknown_names(request.templates())
             for part in (request, request.find):
-                for place in part.secretive() if part is not None else ():
-                    faults.append(f"{place}: a secret must not be part of a URL; put it into a header")
+                faults += _secrets_in_url(part) if part is not None else []
             self.requests.append(request)
         faults += _unknown_names(self._texts.values())
+        self.poll: Poll | None = None
+        if spec.poll is not None:
+            try:
+                self.poll = Poll(spec.poll, spec.headers, make)
+            except ValueError as error:
+                raise MappingFaultsError([*faults, str(error)]) from None
+            faults += _unknown_names(self.poll.templates(), Poll.NAMES)
+            faults += _secrets_in_url(self.poll)
         if faults:
             raise MappingFaultsError(faults)
         templates = [
@@ -285,10 +322,16 @@ def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _unknown_names(templates: Iterable[Template]) -> list[str]:
-    known = ", ".join(sorted(NAMES))
+def _secrets_in_url(part: Part) -> list[str]:
+    return [
+        f"{place}: a secret must not be part of a URL; put it into a header" for place in part.secretive()
+    ]
+
+
+def _unknown_names(templates: Iterable[Template], names: frozenset[str] = NAMES) -> list[str]:
+    known = ", ".join(sorted(names))
     return [
         f"{one.place}: {name} is not known here; there are {known}"
         for one in templates
-        for name in sorted(one.names - NAMES)
+        for name in sorted(one.names - names)
     ]

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from workorders.delivery.mapping.compiled import OrderMapping, Sending
+from workorders.delivery.mapping.compiled import OrderMapping, Sending, base_scope
+from workorders.delivery.mapping.errors import MappingError
 from workorders.delivery.mapping.handover import Job, hand_over
 from workorders.delivery.mapping.replies import Reply
 from workorders.delivery.mapping.sandbox import Unknown
@@ -15,6 +16,7 @@ from workorders.delivery.retry import Outcome
 
 MASK = "********"
 SAMPLE_NUMBER = "GD-1"
+SAMPLE_SINCE = "2026-03-02T04:00:00+00:00"
 MOST = 50
 
 
@@ -79,6 +81,13 @@ def faults(mapping: OrderMapping, url: str, documents: Mapping[str, bytes], time
             why = preview(tried, url, job).outcome.failure
             if why is not None:
                 found.setdefault(why.text, f"{why.text} (tried on {name})")
+    if mapping.poll is not None:
+        secrets = dict.fromkeys(mapping.spec.secrets, MASK)
+        scope = {"vars": mapping.spec.vars, "secrets": secrets, "since": SAMPLE_SINCE, "page": 1}
+        try:
+            mapping.poll.sending(base_scope(url) | scope)
+        except MappingError as error:
+            found["poll"] = error.message.text
     return list(found.values())
 
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import jmespath
 import msgspec
 from msgspec import Struct
 
+from domain.order_status import Step
 from domain.text import is_line
 from workorders.delivery.mapping.errors import MappingFaultsError
 
@@ -17,6 +19,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 OURS = frozenset(
     {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+POLLED = ("order", "number", "status", "unit", "person", "deadline", "text")
+"""What can be read of an order that a system is asked for; when it changed is read, too."""
 CONFIDENTIAL = re.compile(
     r"auth|cookie|token|secret|password|passwd|api-?key|access-?key|signature", re.IGNORECASE
 )
@@ -60,6 +64,26 @@ class RequestSpec(Struct, frozen=True, forbid_unknown_fields=True, rename={"phas
     find: FindSpec | Literal[False] | None = None
 
 
+class PollSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a system that cannot call is asked what became of its orders. JMESPath but for url and query."""
+
+    items: str
+    """The list of orders in its reply."""
+    changed: str
+    """In one of them: when it last changed."""
+    places: dict[str, str]
+    """In one of them: where `order`, `number`, `status`, `unit`, `person`, `deadline`, `text` stand."""
+    words: dict[str, str] = {}
+    """The system's words → our steps."""
+    timezone: str = ""
+    """Of times without one; empty: the deployment's."""
+    url: str = "{{ url }}"
+    query: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    page_size: int = 0
+    """Where a reply has as many, the next page is asked for; 0: there is one."""
+
+
 class TableSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Their codes for our values."""
 
@@ -84,6 +108,7 @@ class MappingSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The request whose `id` is the system's number of the order; empty: the only one that has an `id`."""
     sign: bool = True
     description: str = ""
+    poll: PollSpec | None = None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,8 +165,9 @@ def _lower_headers(data: Any) -> Any:
     made = dict(data)
     if isinstance(headers := made.get("headers"), Mapping):
         made["headers"] = {str(name).lower(): value for name, value in headers.items()}
-    if isinstance(find := made.get("find"), Mapping):
-        made["find"] = _lower_headers(find)
+    for part in ("find", "poll"):
+        if isinstance(one := made.get(part), Mapping):
+            made[part] = _lower_headers(one)
     return made
 
 
@@ -163,6 +189,8 @@ def _said(place: str, error: msgspec.ValidationError) -> str:
 
 def _faults(spec: MappingSpec) -> list[str]:
     faults = _header_faults("headers", spec.headers)
+    if spec.poll is not None:
+        faults += _poll_faults(spec.poll)
     for name, request in spec.requests.items():
         place = f"requests.{name}"
         faults += _header_faults(f"{place}.headers", request.headers)
@@ -207,6 +235,26 @@ def _request_faults(place: str, request: RequestSpec) -> list[str]:
     for key in ("success", "already", "retry"):
         if bad := [status for status in getattr(request, key) if not 100 <= status <= 599]:
             faults.append(f"{place}.{key}: {bad[0]} is no HTTP status")
+    return faults
+
+
+def _poll_faults(poll: PollSpec) -> list[str]:
+    faults = _header_faults("poll.headers", poll.headers)
+    for name, path in {"items": poll.items, "changed": poll.changed}.items():
+        faults += _path_faults(f"poll.{name}", path)
+    for name, path in poll.places.items():
+        if name not in POLLED:
+            faults.append(f"poll.places.{name}: not known here; there are {', '.join(POLLED)}")
+        faults += _path_faults(f"poll.places.{name}", path)
+    if "status" not in poll.places or not {"order", "number"} & poll.places.keys():
+        faults.append("poll.places: needs status, and order or number")
+    for word, step in poll.words.items():
+        if step not in {one.value for one in Step}:
+            faults.append(f"poll.words.{word!a}: {step!r} is no step; there are {', '.join(Step)}")
+    if poll.timezone and poll.timezone not in available_timezones():
+        faults.append(f"poll.timezone: {poll.timezone!r} is no time zone; write one like Asia/Shanghai")
+    if not 0 <= poll.page_size <= 10_000:
+        faults.append("poll.page_size: is 0 to 10,000")
     return faults
 
 
