@@ -7,6 +7,7 @@ from asr.config import AsrConfig, usual_workers
 from domain.reports.counting import Rules
 from gateway.settings import Settings
 from gateway.storage.database import Database
+from workorders.delivery.links import DocumentLinks
 
 OFFLINE_MODEL = Path(".cache/models/whisper-base")
 
@@ -44,6 +45,21 @@ def counting_rules(settings: Settings) -> Rules:
         outcomes=settings.outcome_kinds,
         repeat_days=settings.reports.repeat_days,
     )
+
+
+def document_links(settings: Settings) -> DocumentLinks | None:
+    """What makes the links in orders' documents; `None`: there are to be none.
+
+    Raises:
+        ValueError: its secret is not there, or is none; the message names the fix.
+    """
+    if settings.links.url is None:
+        return None
+    try:
+        secret = settings.links.read_secret()
+    except ValueError as error:
+        raise ValueError(f"links: {error}") from error
+    return DocumentLinks(str(settings.links.url), secret, settings.links.days)
 
 
 def open_database(settings: Settings, *, session: str = "hotline") -> Database:

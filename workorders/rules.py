@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from domain.outcomes import OUTCOMES, OutcomeKind, Sends
+from workorders.delivery.links import DocumentLinks
 
 GENERAL_FORM = "general"
 
@@ -34,6 +35,8 @@ class OrderRules(Struct, frozen=True):
     """The language model is asked about one call at most so often."""
     ask_wait_s: float = 5.0
     """After the call, an answer of the language model is waited for so long."""
+    links: DocumentLinks | None = None
+    """What makes the links in documents by which a system fetches recordings; `None`: there are none."""
     outcomes: tuple[OutcomeKind, ...] = OUTCOMES
     """What agents can choose from, in order of the keys."""
 

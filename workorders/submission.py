@@ -12,8 +12,9 @@ from domain.history import text_of
 from domain.orders import Order, OrderState, Withdrawal
 from domain.outcomes import JOINED, ORDER, CallOutcome, Sends, Supplement
 from domain.recordings import StoredRecording
+from domain.transcripts import Utterance
 from workorders import filling
-from workorders.delivery.payload import RecordingRef, build_payload
+from workorders.delivery.payload import LinksFor, RecordingRef, build_payload
 from workorders.ports import CallReader, Change, OrderStore, OrderWriter
 from workorders.rules import OrderRules
 
@@ -122,14 +123,19 @@ class Submission:
 
     async def _bodies_of(self, order: Order) -> Mapping[str, bytes]:
         """What is sent of an order whose call is over."""
-        body = await document_of(order, self._calls, self._rules)
-        return {} if body is None else dict.fromkeys(self._rules.endpoints_of(order.line), body)
+        call = await self._calls.get_call(order.call_id)
+        if call is None:
+            return {}
+        return await self._bodies(order, call, references(await self._calls.list_recordings(call.id)))
 
     async def _bodies(
         self, order: Order, call: Call, recordings: Sequence[RecordingRef]
     ) -> Mapping[str, bytes]:
-        body = await _written(order, call, recordings, self._calls, self._rules)
-        return dict.fromkeys(self._rules.endpoints_of(order.line), body)
+        said = await self._calls.list_utterances(call.id)
+        return {
+            endpoint: _written(order, call, said, recordings, self._rules, endpoint)
+            for endpoint in self._rules.endpoints_of(order.line)
+        }
 
     def _left(self, order: Order, bodies: Mapping[str, bytes]) -> None:
         if order.state is not OrderState.SUBMITTED:
@@ -158,21 +164,26 @@ class Submission:
 
 def references(taken: Sequence[StoredRecording]) -> list[RecordingRef]:
     """The recordings as a receiver is told of them."""
-    return [RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path) for one in taken]
+    return [RecordingRef(sha256=one.sha256, duration=one.duration, path=one.path, id=one.id) for one in taken]
 
 
-async def document_of(order: Order, calls: CallReader, rules: OrderRules) -> bytes | None:
-    """The order's document as it is now; `None`: its call is not there."""
+async def document_of(order: Order, calls: CallReader, rules: OrderRules, endpoint: str) -> bytes | None:
+    """The order's document as it is now, for that system; `None`: its call is not there."""
     call = await calls.get_call(order.call_id)
     if call is None:
         return None
-    taken = await calls.list_recordings(call.id)
-    return await _written(order, call, references(taken), calls, rules)
+    taken, said = await calls.list_recordings(call.id), await calls.list_utterances(call.id)
+    return _written(order, call, said, references(taken), rules, endpoint)
 
 
-async def _written(
-    order: Order, call: Call, recordings: Sequence[RecordingRef], calls: CallReader, rules: OrderRules
+def _written(
+    order: Order,
+    call: Call,
+    said: Sequence[Utterance],
+    recordings: Sequence[RecordingRef],
+    rules: OrderRules,
+    endpoint: str,
 ) -> bytes:
-    said = await calls.list_utterances(call.id)
     kind = rules.outcome(order.outcome.kind if order.outcome is not None else ORDER)
-    return build_payload(order, call, said, recordings, kind)
+    links = None if rules.links is None else LinksFor(rules.links, endpoint)
+    return build_payload(order, call, said, recordings, kind, links)

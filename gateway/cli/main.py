@@ -79,6 +79,7 @@ def _root(
 @config_app.command("check")
 def config_check(config: ConfigOption = None) -> None:
     """Check the configuration and report every fault: key, value, fix."""
+    from gateway.factories import document_links
     from gateway.settings.mapping import endpoint_faults
     from workorders.delivery.signing import webhook
 
@@ -106,6 +107,10 @@ def config_check(config: ConfigOption = None) -> None:
                 raise ValueError(f"there is no folder {one.folder}: make it, or name another one")
         except ValueError as error:
             faults.append(f"reports.scheduled.{index} ({one.id}): {error}")
+    try:
+        document_links(settings)
+    except ValueError as error:
+        faults.append(str(error))
     faults += _reference_faults(settings)
     for fault in faults:
         err.print(f"  - {fault}")

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import secrets
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from yarl import URL
 
 from domain.orders import Order
 from gateway.cli.main import ConfigOption, app, err, out, read_settings
 from gateway.factories import open_database
 from gateway.settings import Settings, WorkOrderEndpoint
+from workorders.rules import OrderRules
 
 orders_app = typer.Typer(
     help="What work-order systems get of orders.", no_args_is_help=True, rich_markup_mode=None
@@ -62,7 +65,6 @@ async def _document(
     settings: Settings, endpoint: WorkOrderEndpoint, order_id: str
 ) -> tuple[Order, bytes, str | None, bool] | None:
     """The order, its document as it would leave now, its number there, and whether it is there."""
-    from gateway.modules.orders import order_rules
     from gateway.storage.calls import CallRepository
     from gateway.storage.orders import OrderRepository
     from gateway.storage.outbox import SqlOutbox
@@ -75,7 +77,7 @@ async def _document(
         body = (
             None
             if order is None
-            else await document_of(order, CallRepository(database), order_rules(settings))
+            else await document_of(order, CallRepository(database), _without_keys(settings), endpoint.id)
         )
         if order is None or body is None:
             return None
@@ -83,6 +85,18 @@ async def _document(
         return order, body, number, stored
     finally:
         await database.close()
+
+
+def _without_keys(settings: Settings) -> OrderRules:
+    """The rules of orders; links look as they would and open nothing."""
+    from gateway.modules.orders import order_rules
+    from workorders.delivery.links import DocumentLinks
+
+    rules = order_rules(settings)
+    if rules.links is None:
+        return rules
+    links = DocumentLinks(str(settings.links.url), secrets.token_hex(), settings.links.days)
+    return structs.replace(rules, links=links)
 
 
 def _print(

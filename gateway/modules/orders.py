@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from domain.facts import AgentChanged, AnyFact, CallAnswered, UtteranceHeard
 from domain.orders import Order
+from gateway.factories import document_links
 from gateway.facts.bus import LocalBus
 from gateway.facts.consumers import Consumer
 from gateway.facts.order_writer import DatabaseOrderWriter
@@ -116,6 +117,7 @@ def order_rules(settings: Settings) -> OrderRules:
         ),
         outcomes=settings.outcome_kinds,
         endpoints={endpoint.id: tuple(endpoint.lines) for endpoint in settings.workorders},
+        links=document_links(settings),
         related_days=settings.reference.related_days,
         ask_every_s=settings.llm.every_s,
         ask_wait_s=settings.llm.finish_wait_s,

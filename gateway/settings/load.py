@@ -212,6 +212,7 @@ def _with_secrets(settings: Settings) -> Settings:
             "pbx": [turned(filled(pbx)) for pbx in settings.pbx],
             "asr": filled(settings.asr),
             "llm": filled(settings.llm),
+            "links": filled(settings.links),
             "workorders": [filled(endpoint) for endpoint in settings.workorders],
             "reports": settings.reports.model_copy(
                 update={"scheduled": [filled(report) for report in settings.reports.scheduled]}

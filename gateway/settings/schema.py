@@ -24,6 +24,7 @@ from gateway.settings.serving import (
     DemoSettings,
     HttpSettings,
     JournalSettings,
+    LinkSettings,
     LogSettings,
     MediaSocketSettings,
 )
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     journal: JournalSettings = JournalSettings()
     pbx: list[PbxSettings] = Field(default_factory=list)
+    links: LinkSettings = LinkSettings()
     agi: AgiSettings = AgiSettings()
     audiosocket: AudioSocketSettings = AudioSocketSettings()
     mediasocket: MediaSocketSettings = MediaSocketSettings()

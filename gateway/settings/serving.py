@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
-from gateway.settings.base import Port, Section
+from gateway.settings.base import Port, SecretHolder, Section
 
 PEER = r"^[A-Za-z0-9.-]{1,255}:[0-9]{1,5}$"
 CLIENTS_ANYWAY, CLIENTS_PER_AGENT = 500, 2
@@ -77,6 +77,24 @@ class JournalSettings(Section):
                 f"work after a call may need its steps: keep {LEAST_KEPT_DAYS} days or more (0: for ever)"
             )
         return days
+
+
+class LinkSettings(SecretHolder):
+    """Links in orders' documents, by which work-order systems fetch recordings and transcripts.
+
+    Off if `url` is empty. `secret` signs them.
+    """
+
+    url: AnyHttpUrl | None = Field(
+        default=None, description="where those systems reach this gateway, e.g. https://hotline.example.cn"
+    )
+    days: Annotated[float, Field(gt=0, le=3660)] = Field(
+        default=30.0, description="after the order has left, a link is good for so long"
+    )
+
+    @property
+    def secret_variable(self) -> str:
+        return "HOTLINE_LINKS_SECRET"
 
 
 class AgiSettings(Section):

@@ -14,6 +14,7 @@ from domain.orders import FieldValue, Order
 from domain.outcomes import OUTCOMES, CallOutcome, OutcomeKind, Sends
 from domain.spans import LAST_INSTANT, covered, elapsed
 from domain.transcripts import Utterance
+from workorders.delivery.links import DocumentLinks, Grant, Shared
 from workorders.forms import labels
 
 SCHEMA = "hotline-order/1"
@@ -27,6 +28,14 @@ class RecordingRef(Struct, frozen=True):
     sha256: str
     duration: float
     path: str
+    id: str = ""
+
+
+class LinksFor(Struct, frozen=True):
+    """What makes the links of a document, and the work-order system that it is for."""
+
+    links: DocumentLinks
+    endpoint: str
 
 
 def build_payload(
@@ -35,8 +44,12 @@ def build_payload(
     utterances: Sequence[Utterance],
     recordings: Sequence[RecordingRef],
     kind: OutcomeKind = OUTCOMES[0],
+    links: LinksFor | None = None,
 ) -> bytes:
-    """UTF-8 JSON; `kind` is that of the order's outcome. The same arguments give the same bytes."""
+    """UTF-8 JSON; `kind` is that of the order's outcome. The same arguments give the same bytes.
+
+    `links`: with them, the receiver can fetch recordings and transcript.
+    """
     named = labels()
     known = [name for name in named if name in order.fields]
     others = sorted(set(order.fields) - set(known))
@@ -120,11 +133,30 @@ def build_payload(
             for said in utterances
         ],
         "recordings": [
-            {"sha256": one.sha256, "duration_s": round(one.duration, 3), "path": one.path}
+            {
+                "sha256": one.sha256,
+                "duration_s": round(one.duration, 3),
+                "path": one.path,
+                "url": _link(links, order, Shared.RECORDING, one.id),
+                "webvtt_url": _link(links, order, Shared.WEBVTT, one.id),
+            }
             for one in recordings
         ],
+        "transcript_url": _link(links, order, Shared.TRANSCRIPT, call.id) if utterances else None,
+        "links_expire_at": instant(links.links.expiry(_left_at(order))) if links is not None else None,
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _link(links: LinksFor | None, order: Order, shared: Shared, identity: str) -> str | None:
+    if links is None or not identity:
+        return None
+    until = links.links.expiry(_left_at(order))
+    return links.links.url(Grant(shared, links.endpoint, order.id, identity, until))
+
+
+def _left_at(order: Order) -> float:
+    return order.submitted_at if order.submitted_at is not None else order.updated_at
 
 
 def _status(order: Order, kind: OutcomeKind) -> str:

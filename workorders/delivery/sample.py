@@ -17,7 +17,8 @@ from domain.orders import (
 )
 from domain.outcomes import ORDER, CallOutcome, Supplement
 from domain.transcripts import Utterance, utterance_id
-from workorders.delivery.payload import RecordingRef, build_payload
+from workorders.delivery.links import DocumentLinks
+from workorders.delivery.payload import LinksFor, RecordingRef, build_payload
 from workorders.forms import COMMON, FORMS, Field
 
 AT = 1_780_000_000.0
@@ -37,6 +38,7 @@ TEXTS = {
     "unit": "区住建局",
     "wish": "尽快修好",
 }
+LINKS = LinksFor(DocumentLinks("https://hotline.example.cn", "for samples alone", 30.0), "main")
 UTTERANCE = utterance_id("main-1.1", Side.CALLER, 3.0)
 
 
@@ -53,8 +55,8 @@ def documents() -> dict[str, bytes]:
 
 def _document(order: Order) -> bytes:
     said = Utterance(UTTERANCE, "main-1.1", Side.CALLER, 3.0, 7.5, TEXTS["summary"], confidence=0.9)
-    recording = RecordingRef(sha256="0" * 64, duration=42.0, path="2026/05/28/main-1.1.opus")
-    return build_payload(order, _call(), [said], [recording])
+    recording = RecordingRef(sha256="0" * 64, duration=42.0, path="2026/05/28/main-1.1.wav", id="main-1.1/0")
+    return build_payload(order, _call(), [said], [recording], links=LINKS)
 
 
 def _call() -> Call:

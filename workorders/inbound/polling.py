@@ -1,7 +1,7 @@
-"""Asks work-order systems that cannot call what became of their orders: now and then, and when a caller rings.
+"""Asks work-order systems that cannot call what became of their orders, now and then and when somebody calls.
 
-A system is asked for what has changed since it was last asked. What it then says of an order is told as if the
-system had told it by itself, if it is anything else than last time.
+A system is asked for what has changed since it was last asked. What it then says of an order is told as if it
+had told it by itself, if it is anything else than last time.
 """
 
 import asyncio

@@ -45,7 +45,7 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
     """`/recordings` and `/calls/{id}/clip`."""
     routes = APIRouter(prefix="/api/v1", tags=["recordings"])
     who_is = Depends(access.signed_in)
-    heard = _Lately()
+    heard = Lately()
 
     async def heard_call(call_id: str, who: Identity) -> Call:
         call = await access.own_call(call_id, who)
@@ -108,7 +108,7 @@ def router(access: Access, recordings: Recordings, note: Note) -> APIRouter:
     return routes
 
 
-class _Lately:
+class Lately:
     """Who began to listen to what, lately."""
 
     def __init__(self, most: int = 10_000) -> None:

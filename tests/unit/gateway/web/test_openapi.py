@@ -31,7 +31,7 @@ LEFT_OUT = {"session.logout", "administration.doctor"}
 EXAMPLES = 5
 NOT_THERE = {
     *("recordings.audio", "recordings.peaks", "recordings.clip", "softphone.softphone"),
-    *("inbound.status", "tokens.revoke", "session.login", "commands.command"),
+    *("inbound.status", "tokens.revoke", "session.login", "commands.command", "shared.shared"),
 }
 """What this gateway has none of (recordings, browser phones, PBXs), or what takes a secret."""
 HAS_LEFT = {f"orders.{name}" for name in ("fields", "duplicate_of", "outcome", "hold_back")}
@@ -86,6 +86,7 @@ async def test_every_operation_says_who_may_what_it_takes_answers_and_refuses(ap
         "get /api/v1/welcome",
         "post /api/v1/session",
         "post /api/v1/inbound/{endpoint}/status",
+        "get /api/v1/shared/{token}/{name}",
     }
     for where, one in found:
         answered = [answer for status, answer in one["responses"].items() if status < "300"]

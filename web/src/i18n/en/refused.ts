@@ -126,6 +126,8 @@ export default {
   "exports_running": "{count} exports are already running; wait for one to finish, then try again",
   "intake_key_reused": "this Idempotency-Key was used for another matter; give each its own",
   "internal": "internal error; see the gateway's log",
+  "link_expired": "this link has expired; the order's next revision brings a new one",
+  "link_unknown": "no such link: it was not made here, or was altered",
   "not_found": "no such {what}, or it is not yours",
   "not_json": "send application/json",
   "not_signed_in": "not signed in; POST /api/v1/session first",

@@ -129,6 +129,8 @@ const zh: Shape<typeof en> = {
   database_busy: '数据库暂时没有响应，请几秒后重试；不会重复处理',
   intake_key_reused: '此 Idempotency-Key 已用于另一件诉求，每件须用自己的编号',
   internal: '网关内部错误；详见网关日志',
+  link_expired: '链接已过期；工单的下一次修订会带来新链接',
+  link_unknown: '无此链接：不是本系统生成，或已被改动',
   not_found: '没有这项内容，或不属于您',
   not_json: '请求格式须为 application/json',
   not_signed_in: '尚未登录',
