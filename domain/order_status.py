@@ -78,6 +78,10 @@ class OrderStatus(Struct, frozen=True):
     """What was done, or why it comes back."""
     word: str = ""
     """The system's own word for the step, where it has another."""
+    satisfied: bool | None = None
+    """Whether the citizen was content with how it was dealt with (满意), where the system says."""
+    resolved: bool | None = None
+    """Whether the matter was resolved (解决), in the citizen's words, where the system says."""
 
 
 class OrderDeadline(Struct, frozen=True):

@@ -143,6 +143,7 @@ STATUS = {
     "status_order_unknown": "no order {order}",
     "status_replayed": "this message was received before; sign it anew to tell it again",
     "status_time": "{place}: {value} is no time; write RFC 3339, or POSIX seconds",
+    "status_yes_or_no": "{place}: {value} is neither yes nor no; write true or false",
     "status_unknown": "no step is called {status}: add it to words of [workorders.inbound]",
 }
 HTTP = {

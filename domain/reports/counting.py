@@ -1,6 +1,5 @@
 """What one queue entry, call or order counts for: the same facts count the same, whenever that is."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -12,6 +11,7 @@ from domain.order_status import OVER, OrderStatus, Step
 from domain.orders import CALL, Order, OrderState
 from domain.outcomes import INVALID, ORDER, OUTCOMES, CallOutcome, Detail, OutcomeKind, Sends
 from domain.queues import QueueEntry, QueueOutcome
+from domain.ratings import rating_of
 from domain.reports.counts import Item, Kind
 from domain.spans import LAST_INSTANT, covered, elapsed
 
@@ -19,8 +19,6 @@ DAY_S = 86_400.0
 Matter = tuple[str, str, str]
 """(unit, place, category); empty where they are not known."""
 UNKNOWN: Matter = ("", "", "")
-_NOT = re.compile(r"不(太|大|是很)?满意|没有?满意|\b(dis|un|not )satisfied", re.IGNORECASE)
-_YES = re.compile(r"满意|\bsatisfied", re.IGNORECASE)
 _SERVICE_LEVEL_S, _ABANDON_AFTER_S = 15.0, 5.0
 
 
@@ -157,13 +155,6 @@ def closing(statuses: Sequence[OrderStatus]) -> tuple[float | None, float | None
     return closed_at, deadline
 
 
-def satisfied(text: str) -> bool | None:
-    """What the citizen said of how the matter was dealt with, as a return visit tells; `None`: nothing."""
-    if _NOT.search(text):
-        return False
-    return True if _YES.search(text) else None
-
-
 def has_left(order: Order) -> bool:
     """Whether the order has left, or was dropped; a draft counts for nothing."""
     return order.submitted_at is not None or order.state is OrderState.DROPPED
@@ -205,12 +196,14 @@ def _passes_at(statuses: Sequence[OrderStatus], now: float) -> float | None:
 
 
 def _rating(statuses: Sequence[OrderStatus]) -> dict[str, int]:
-    """By the last return visit that says."""
-    for one in sorted(statuses, key=lambda one: (one.at, one.received_at, one.id), reverse=True):
-        told = satisfied(f"{one.word} {one.text}") if one.step is Step.VISITED else None
-        if told is not None:
-            return {"rated": 1, "satisfied": int(told)}
-    return {}
+    """By the last that was said of each."""
+    rating = rating_of(statuses)
+    counts: dict[str, int] = {}
+    if rating.satisfied is not None:
+        counts |= {"rated": 1, "satisfied": int(rating.satisfied.value)}
+    if rating.resolved is not None:
+        counts |= {"asked": 1, "resolved": int(rating.resolved.value)}
+    return counts
 
 
 def _ms(seconds: float) -> int:

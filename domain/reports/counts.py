@@ -41,6 +41,8 @@ COUNTS: Mapping[str, Kind] = {
     "returned": Kind.ORDER,
     "rated": Kind.ORDER,
     "satisfied": Kind.ORDER,
+    "asked": Kind.ORDER,
+    "resolved": Kind.ORDER,
 }
 """Each count, and of what it is."""
 
@@ -85,6 +87,7 @@ RATES = (
     Rate("closure_rate", "closed", "handed"),
     Rate("on_time_rate", "closed_in_time", "deadlines"),
     Rate("satisfaction_rate", "satisfied", "rated"),
+    Rate("resolution_rate", "resolved", "asked"),
     Rate("repeat_rate", "repeated", "numbered"),
     Rate("return_rate", "returned", "handed"),
 )

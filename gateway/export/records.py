@@ -90,6 +90,8 @@ class StatusRecord(Struct, frozen=True, kw_only=True):
     person: Annotated[str, about("who deals with it there")]
     deadline: Annotated[str | None, about("until when it is to be dealt with")]
     text: Annotated[str, about("what was done, or why it comes back")]
+    satisfied: Annotated[bool | None, about("whether the citizen was content, where that was told")]
+    resolved: Annotated[bool | None, about("whether the matter was resolved, in the citizen's words")]
 
 
 Record = OrderRecord | CallRecord | StatusRecord
@@ -169,6 +171,8 @@ def _status(status: OrderStatus) -> StatusRecord:
         person=status.person,
         deadline=instant(status.deadline),
         text=status.text,
+        satisfied=status.satisfied,
+        resolved=status.resolved,
     )
 
 

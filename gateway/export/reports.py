@@ -58,6 +58,7 @@ RATE_NAMES: dict[str, Both] = {
     "closure_rate": ("办结率", "Closure rate"),
     "on_time_rate": ("按时办结率", "Closed in time, share"),
     "satisfaction_rate": ("满意率", "Satisfaction"),
+    "resolution_rate": ("解决率", "Resolution"),
     "repeat_rate": ("重复来电率", "Repeated calls, share"),
     "return_rate": ("退单率", "Returned, share"),
 }

@@ -65,7 +65,9 @@ class InboundSettings(Section):
     """How a work-order system's messages about its orders are read; by default they are written as ours."""
 
     places: dict[
-        Literal["order", "number", "status", "at", "unit", "person", "deadline", "text"],
+        Literal[
+            "order", "number", "status", "at", "unit", "person", "deadline", "text", "satisfied", "resolved"
+        ],
         Annotated[str, AfterValidator(_jmespath)],
     ] = Field(default_factory=dict, description="where each stands in the message (JMESPath)")
     words: dict[str, Step] = Field(default_factory=dict, description="the system's words → our steps")

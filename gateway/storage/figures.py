@@ -32,7 +32,7 @@ from gateway.storage.tables import calls, orders, queue_entries
 
 log = structlog.get_logger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the counting: with a new one everything is counted anew."""
 CHANGES_AT_ONCE = 200
 _STATE = "counting"

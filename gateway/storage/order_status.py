@@ -170,4 +170,5 @@ def _last(status: OrderStatus) -> tuple[float, float]:
 
 def _content(status: OrderStatus) -> tuple[Any, ...]:
     """What a system says, without when."""
-    return status.step, status.word, status.unit, status.person, status.deadline, status.text
+    said = (status.text, status.satisfied, status.resolved)
+    return status.step, status.word, status.unit, status.person, status.deadline, *said

@@ -241,6 +241,8 @@ class StatusPolling:
             deadline=told.deadline,
             text=told.text,
             word=told.word,
+            satisfied=told.satisfied,
+            resolved=told.resolved,
         )
 
     def _note_trouble(self, system: Polled, why: str) -> None:

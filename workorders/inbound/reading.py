@@ -11,6 +11,7 @@ import jmespath
 from msgspec import Struct
 
 from domain.order_status import STEP_NAMES, Step
+from domain.ratings import resolved_in, satisfied_in
 from domain.refusals import Refusal
 from domain.spans import LAST_INSTANT
 from domain.text import line
@@ -32,6 +33,8 @@ PLACES = {
     "person": "person",
     "deadline": "deadline",
     "text": "text",
+    "satisfied": "satisfied",
+    "resolved": "resolved",
 }
 """What is read → where it stands in the body (JMESPath), unless configured otherwise."""
 
@@ -58,6 +61,8 @@ class Told(Struct, frozen=True):
     person: str
     deadline: float | None
     text: str
+    satisfied: bool | None = None
+    resolved: bool | None = None
 
 
 class StatusReader:
@@ -101,6 +106,8 @@ class StatusReader:
             person=self._text(body, "person", MAX_NAME),
             deadline=self._time(body, "deadline"),
             text=self._text(body, "text", MAX_TEXT),
+            satisfied=self._yes_or_no(body, "satisfied", satisfied_in),
+            resolved=self._yes_or_no(body, "resolved", resolved_in),
         )
 
     def _value(self, body: Any, name: str) -> Any:
@@ -114,6 +121,21 @@ class StatusReader:
         if value is None or isinstance(value, bool | list | dict):
             return ""
         return line(str(value), most).strip()
+
+    def _yes_or_no(self, body: Any, name: str, in_words: Callable[[str], bool | None]) -> bool | None:
+        """A bool, its word, or a sentence that says so; `None` where nothing is told."""
+        value = self._value(body, name)
+        if value is None or isinstance(value, bool):
+            return value
+        text = str(value).strip() if isinstance(value, str | int) else ""
+        if not text and value == "":
+            return None
+        known = {"true": True, "1": True, "是": True, "false": False, "0": False, "否": False}
+        told = known.get(text.casefold())
+        told = in_words(text) if told is None else told
+        if told is None:
+            raise StatusRefusedError("status_yes_or_no", place=name, value=str(value)[:40])
+        return told
 
     def _time(self, body: Any, name: str) -> float | None:
         value = self._value(body, name)

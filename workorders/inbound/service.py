@@ -110,6 +110,8 @@ class StatusService:
             deadline=told.deadline,
             text=told.text,
             word=told.word,
+            satisfied=told.satisfied,
+            resolved=told.resolved,
         )
 
 

@@ -38,6 +38,32 @@ def test_all_that_can_be_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "satisfied", "resolved"),
+    [
+        ({}, None, None),
+        ({"satisfied": None, "resolved": ""}, None, None),
+        ({"satisfied": True, "resolved": False}, True, False),
+        ({"satisfied": "true", "resolved": 0}, True, False),
+        ({"satisfied": "非常满意", "resolved": "已解决"}, True, True),
+        ({"satisfied": "不太满意", "resolved": "未解决"}, False, False),
+        ({"satisfied": "否", "resolved": "问题尚未得到解决"}, False, False),
+    ],
+)
+def test_what_the_citizen_said_of_it(
+    told: dict[str, Any], satisfied: bool | None, resolved: bool | None
+) -> None:
+    read = StatusReader().read({"order": ORDER, "status": "archived", **told})
+    assert (read.satisfied, read.resolved) == (satisfied, resolved)
+
+
+@pytest.mark.parametrize("odd", ["maybe", 7, [], {"a": 1}, "对解决方案无意见"])
+def test_neither_yes_nor_no_is_refused(odd: Any) -> None:
+    with pytest.raises(StatusRefusedError) as refused:
+        StatusReader().read({"order": ORDER, "status": "archived", "resolved": odd})
+    assert refused.value.message.code == "status_yes_or_no"
+
+
+@pytest.mark.parametrize(
     "at", [NOON, str(NOON), NOON * 1000, "2026/03/02 12:00", "2026-03-02T04:00:00Z", "2026-03-02T12:00"]
 )
 def test_a_time_in_any_usual_form(at: Any) -> None:

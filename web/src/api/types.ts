@@ -54,6 +54,8 @@ export interface OrderStatus {
   readonly deadline?: number | null
   readonly text?: string
   readonly word?: string
+  readonly satisfied?: boolean | null
+  readonly resolved?: boolean | null
 }
 
 /** What can become of a call. */

@@ -28,6 +28,8 @@ export const COUNTS: Readonly<Record<string, Tab>> = {
   returned: 'orders',
   rated: 'orders',
   satisfied: 'orders',
+  asked: 'orders',
+  resolved: 'orders',
 }
 
 export interface Column {
@@ -60,6 +62,7 @@ export const COLUMNS: readonly Column[] = [
   count('returned'),
   share('return_rate', 'handed'),
   share('satisfaction_rate', 'rated'),
+  share('resolution_rate', 'asked'),
 ]
 export const RATES = COLUMNS.filter((one) => one.kind !== 'count')
 

@@ -19,7 +19,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 OURS = frozenset(
     {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-POLLED = ("order", "number", "status", "unit", "person", "deadline", "text")
+POLLED = ("order", "number", "status", "unit", "person", "deadline", "text", "satisfied", "resolved")
 """What can be read of an order that a system is asked for; when it changed is read, too."""
 CONFIDENTIAL = re.compile(
     r"auth|cookie|token|secret|password|passwd|api-?key|access-?key|signature", re.IGNORECASE
@@ -72,7 +72,7 @@ class PollSpec(Struct, frozen=True, forbid_unknown_fields=True):
     changed: str
     """In one of them: when it last changed."""
     places: dict[str, str]
-    """In one of them: where `order`, `number`, `status`, `unit`, `person`, `deadline`, `text` stand."""
+    """In one of them: where each of `POLLED` stands."""
     words: dict[str, str] = {}
     """The system's words → our steps."""
     timezone: str = ""

@@ -190,6 +190,7 @@ export default {
     doctor_run: 'doctor',
     recording_listen: 'heard a recording',
     recording_clip: 'heard a clip',
+    shared_fetch: 'fetched sound or words by a link',
     export_calls: 'exported calls',
     export_orders: 'exported orders',
     export_deliveries: 'exported deliveries',

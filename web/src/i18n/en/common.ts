@@ -53,6 +53,8 @@ export default {
   urged: 'Urged on',
   outcomeReasons: { nuisance: 'nuisance', silent: 'silent', misdialled: 'wrong number' },
   progress: 'Progress',
+  rating: { satisfied: 'content', dissatisfied: 'not content', resolved: 'resolved', unresolved: 'not resolved' },
+  asker: { visit: 'return visit', system: 'work-order system' },
   due: { overdue: 'overdue since {at}', soon: 'due {at}', far: 'due {at}' },
   step: {
     accepted: 'accepted',

@@ -109,6 +109,7 @@ export default {
   "status_order_unknown": "no order {order}",
   "status_replayed": "this message was received before; sign it anew to tell it again",
   "status_time": "{place}: {value} is no time; write RFC 3339, or POSIX seconds",
+  "status_yes_or_no": "{place}: {value} is neither yes nor no; write true or false",
   "status_unknown": "no step is called {status}: add it to words of [workorders.inbound]",
   "app_file_unknown": "no such file",
   "app_not_built": "the browser app has not been built: run `make web` in the source tree (released wheels include it); the API under /api/v1 works without it",

@@ -87,6 +87,7 @@ export default {
     closure_rate: 'Closure rate',
     on_time_rate: 'Closed in time, share',
     satisfaction_rate: 'Satisfaction',
+    resolution_rate: 'Resolution',
     repeat_rate: 'Repeated calls, share',
     return_rate: 'Returned, share',
   },

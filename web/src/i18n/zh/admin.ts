@@ -180,6 +180,7 @@ export default {
     doctor_run: '体检',
     recording_listen: '听录音',
     recording_clip: '听片段',
+    shared_fetch: '按链接取录音或文字',
     export_calls: '导出通话',
     export_orders: '导出工单',
     export_deliveries: '导出投递',

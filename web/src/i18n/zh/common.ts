@@ -50,6 +50,8 @@ export default {
   urged: '催办',
   outcomeReasons: { nuisance: '骚扰', silent: '静默', misdialled: '错拨' },
   progress: '办理进度',
+  rating: { satisfied: '满意', dissatisfied: '不满意', resolved: '已解决', unresolved: '未解决' },
+  asker: { visit: '回访', system: '工单系统' },
   due: { overdue: '已超期（{at}）', soon: '{at} 到期', far: '{at} 到期' },
   step: {
     accepted: '受理',

@@ -112,6 +112,7 @@ const zh: Shape<typeof en> = {
   status_order_unknown: '没有工单 {order}',
   status_replayed: '此消息已收到；需要重发时请重新签名',
   status_time: '{place}：{value} 不是时间，请写 RFC 3339 或 POSIX 秒',
+  status_yes_or_no: '{place}：{value} 既非是也非否；请写 true 或 false',
   status_unknown: '没有环节 {status}：请在 [workorders.inbound] 的 words 中加入',
   app_file_unknown: '没有这个文件',
   app_not_built: '网页程序没有构建：请在源码目录运行 `make web`；/api/v1 下的接口不受影响',

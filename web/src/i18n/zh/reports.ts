@@ -82,6 +82,7 @@ export default {
     closure_rate: '办结率',
     on_time_rate: '按时办结率',
     satisfaction_rate: '满意率',
+    resolution_rate: '解决率',
     repeat_rate: '重复来电率',
     return_rate: '退单率',
   },
