@@ -20,6 +20,7 @@ from gateway.modules.figures import FiguresModule
 from gateway.modules.history import HistoryModule
 from gateway.modules.ivr import IvrModule
 from gateway.modules.journal import JournalModule
+from gateway.modules.lessons import LessonsModule
 from gateway.modules.order_status import OrderStatusModule
 from gateway.modules.orders import OrdersModule
 from gateway.modules.post_call import PostCallModule
@@ -51,6 +52,7 @@ MODULES: tuple[type[Module], ...] = (
     ReferenceModule,  # places, units, enterprises, glossary
     FiguresModule,  # the day's figures of queues and agents
     StreamModule,  # what the screens show, live
+    LessonsModule,  # what orders that came back teach
     OrdersModule,  # work orders: drafted, filled in, submitted
     DeliveryModule,  # orders reach the work-order systems
     OrderStatusModule,  # and what becomes of them comes back

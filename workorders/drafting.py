@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -20,6 +20,7 @@ from workorders.directories.reference import Reference
 from workorders.extraction import Extraction, ExtractionContext, extract
 from workorders.extraction import language_model as language
 from workorders.extraction.classifier import Classifier
+from workorders.extraction.lessons import Lessons
 from workorders.extraction.outcome import suggest
 from workorders.extraction.split import suggest_split
 from workorders.filling import Beside
@@ -48,6 +49,13 @@ class Assistant(Protocol):
     ) -> dict[str, FieldValue]: ...
 
 
+@dataclass
+class LessonBook:
+    """What orders that came back teach about the unit, as far as that is known now."""
+
+    current: Lessons | None = None
+
+
 @dataclass(frozen=True)
 class Understanding:
     """What the fields of an order are found with."""
@@ -56,6 +64,7 @@ class Understanding:
     classifier: Classifier | None = None
     knowledge: KnowledgeBase | None = None
     assistant: Assistant | None = None
+    lessons: LessonBook = field(default_factory=LessonBook)
 
 
 class Drafting:
@@ -229,6 +238,7 @@ class Drafting:
             caller=call.caller,
             reference=self._with.reference,
             classifier=self._with.classifier,
+            lessons=self._with.lessons.current,
             started_at=call.started_at,
         )
         # Who calls is known from the whole call; what about, from where it was talked about.

@@ -26,7 +26,7 @@ from gateway.web.access import Access
 from gateway.web.auditing import note_into
 from gateway.web.routes import intake, orders
 from workorders.directories.reference import Reference
-from workorders.drafting import Understanding
+from workorders.drafting import LessonBook, Understanding
 from workorders.extraction.classifier import MODEL as CLASSIFIER
 from workorders.extraction.classifier import load_classifier
 from workorders.extraction.language_model import LanguageModel
@@ -50,6 +50,7 @@ class OrdersModule(Module):
         OrderStatusRepository,
         CommandRepository,
         Reference,
+        LessonBook,
     )
 
     async def open(self, runtime: Runtime) -> None:
@@ -60,6 +61,7 @@ class OrdersModule(Module):
             classifier=await asyncio.to_thread(load_classifier, files.classifier or CLASSIFIER),
             knowledge=await asyncio.to_thread(load_knowledge, files.knowledge),
             assistant=await self._assistant(runtime),
+            lessons=runtime.get(LessonBook),
         )
         self._rules = order_rules(runtime.settings)
         writer = DatabaseOrderWriter(runtime.get(OrderRepository), runtime.get(LocalBus))

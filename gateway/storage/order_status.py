@@ -10,13 +10,16 @@ from sqlalchemy import insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.facts import OrderStatusTold
-from domain.order_status import OrderDeadline, OrderStatus, deadline_after
+from domain.order_status import OrderDeadline, OrderStatus, Step, deadline_after
 from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.rows import journal_row
 from gateway.storage.tables import deliveries, journal, order_statuses, orders, status_polls
 from workorders.inbound.service import Kept
+
+AT_ONCE = 500
+"""Orders read together."""
 
 
 class OrderStatusRepository:
@@ -153,6 +156,26 @@ class OrderStatusRepository:
         )
         rows = await self._database.rows(query)
         return [OrderDeadline(row.id, row.call_id, row.line, row.deadline) for row in rows]
+
+    async def returned(self, since: float, limit: int) -> list[tuple[Order, list[OrderStatus]]]:
+        """Return the orders that came back since then, with all that was told of them; the newest first."""
+        at = order_statuses.c.at
+        back = select(order_statuses.c.order_id).where(order_statuses.c.step == Step.RETURNED.value)
+        newest = back.where(at >= since).order_by(at.desc()).limit(limit)
+        ids = list(dict.fromkeys(row.order_id for row in await self._database.rows(newest)))
+        found = []
+        for first in range(0, len(ids), AT_ONCE):
+            some = ids[first : first + AT_ONCE]
+            told: dict[str, list[OrderStatus]] = {}
+            for row in await self._database.rows(
+                select(order_statuses.c.data).where(order_statuses.c.order_id.in_(some))
+            ):
+                status = msgspec.json.decode(row.data, type=OrderStatus)
+                told.setdefault(status.order_id, []).append(status)
+            for row in await self._database.rows(select(orders.c.data).where(orders.c.id.in_(some))):
+                order = msgspec.json.decode(row.data, type=Order)
+                found.append((order, told.get(order.id, [])))
+        return found
 
     async def timeline(self, order_id: str) -> Sequence[OrderStatus]:
         """Return what was told of that order, as it happened."""

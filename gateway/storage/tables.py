@@ -253,6 +253,12 @@ order_statuses = Table(
     Column("digest", String(64), nullable=False),
     Column("data", Text, nullable=False),
     Index("ix_order_statuses_order", "order_id", "at"),
+    Index(
+        "ix_order_statuses_returned",
+        "at",
+        sqlite_where=text("step = 'returned'"),
+        postgresql_where=text("step = 'returned'"),
+    ),
 )
 
 status_polls = Table(

@@ -16,6 +16,7 @@ from workorders.directories.reference import Reference
 from workorders.extraction.calibration import calibrated
 from workorders.extraction.classifier import Classifier
 from workorders.extraction.enterprises import enterprise
+from workorders.extraction.lessons import Lessons, Taught
 from workorders.extraction.matter import category, flags, request_type, texts
 from workorders.extraction.numbers import phone
 from workorders.extraction.offered import Found
@@ -34,6 +35,8 @@ class ExtractionContext(Struct, frozen=True):
     caller: Party
     reference: Reference
     classifier: Classifier | None = None
+    lessons: Lessons | None = None
+    """What orders that came back teach about the unit."""
     started_at: float | None = None
     """When the call began (POSIX seconds): the reference point for 昨天."""
     calibrate: bool = True
@@ -74,6 +77,7 @@ def extract(utterances: Sequence[Utterance], context: ExtractionContext) -> Extr
             learned=_learned(mine, classifier),
             town=found.get("town"),
             praised=_value(found, "request_type") == "表扬",
+            taught=_taught(mine, context.lessons, found),
         )
     return _settled(found, context.calibrate)
 
@@ -96,6 +100,13 @@ def _learned(mine: Sequence[Utterance], classifier: Classifier | None) -> dict[s
     if classifier is None or "function" not in classifier.heads:
         return {}
     return classifier.predict("".join(one.text for one in mine), "function")
+
+
+def _taught(mine: Sequence[Utterance], lessons: Lessons | None, found: Mapping[str, Found]) -> Taught:
+    if lessons is None:
+        return Taught()
+    where, about = _value(found, "town") or "", _value(found, "category") or ""
+    return lessons.taught("".join(one.text for one in mine), where, about)
 
 
 def _settled(found: Mapping[str, Found], calibrate: bool) -> Extraction:

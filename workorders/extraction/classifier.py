@@ -54,7 +54,7 @@ class Classifier:
 
     def predict(self, text: str, head: str = "category") -> dict[str, float]:
         """Return class → probability, likeliest first; they sum to 1."""
-        numbers, values = self._features(text[:MAX_TEXT])
+        numbers, values = self.features(text)
         weights, bias = self._weights[head]
         score = (weights[numbers] * values[:, None]).sum(axis=0) + bias
         score = np.exp(self._sharpness[head] * (score - score.max()))
@@ -62,7 +62,14 @@ class Classifier:
         order = np.argsort(-share)
         return {self.heads[head][int(at)]: float(share[at]) for at in order}
 
-    def _features(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    @property
+    def size(self) -> int:
+        """How many features there are."""
+        return len(self._idf)
+
+    def features(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return (numbers of its features, their weights): a vector of length 1, sparse, or empty."""
+        text = text[:MAX_TEXT]
         counted: Counter[int] = Counter()
         for size in range(1, self._longest + 1):
             for at in range(len(text) - size + 1):

@@ -14,10 +14,14 @@ from domain.orders import Method
 from domain.transcripts import Utterance
 from workorders.directories.reference import Function, Reference, Unit
 from workorders.extraction.cues import Cue, CueBook
+from workorders.extraction.lessons import Taught
 from workorders.extraction.offered import Found, field
 from workorders.extraction.spoken import Span
 
 NAMED_LEAST = 0.9
+TAUGHT_RIGHT, TAUGHT_WRONG = 4.0, 0.8
+"""What an order about the same that came back gives the unit that took it, and takes from the one that did
+not: less than a unit that is named in the call gets, more than most matters' words."""
 LOWER = ("镇", "街道", "村", "社区", "学校", "分局", "所", "站", "科", "大队", "中队")
 
 
@@ -69,6 +73,7 @@ def unit(
     learned: dict[str, float],
     town: Found | None,
     praised: bool,
+    taught: Taught,
 ) -> dict[str, Found]:
     """Suggest the `unit`, with the next likeliest as alternatives."""
     scores: dict[str, float] = defaultdict(float)
@@ -114,6 +119,11 @@ def unit(
             scores[one.name] += (5.0 if turned else 2.5) * found.likeness
             spans[one.name].insert(0, Span(said, found.start, found.end))
             named.add(one.name)
+    for name, sure in taught.wrong.items():
+        if name in scores and name not in named:
+            scores[name] *= 1.0 - TAUGHT_WRONG * sure
+    for name, sure in taught.right.items():
+        scores[name] += TAUGHT_RIGHT * sure
     result: list[tuple[str, float, list[Span]]] = []
     if town is not None and praised and not named:
         # The caller praises the town's own people: no other unit is concerned.
