@@ -3,6 +3,7 @@
 import argparse
 
 from benchmarks import (
+    deliveries,
     events,
     fanout,
     fold,
@@ -31,6 +32,7 @@ PARTS = {
     "startup": startup.main,
     "takeover": takeover.main,
     "hangups": hangups.main,
+    "deliveries": deliveries.main,
     "growth": growth.main,
     "history": history.main,
     "lasting_figures": lasting_figures.main,

@@ -1,7 +1,7 @@
 """What citizens said of how their matter was dealt with: content or not, resolved or not, and who asked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -20,6 +20,8 @@ _RESOLVED = re.compile(
 class Asker(StrEnum):
     """Who asked the citizen, and so whose word it is."""
 
+    SURVEY = "survey"
+    """We, by voice at the end of the call."""
     VISIT = "visit"
     """A return call or visit (回访) that the work-order system tells of."""
     SYSTEM = "system"
@@ -42,6 +44,37 @@ class Rating(Struct, frozen=True):
     resolved: Said | None = None
 
 
+class Survey(Struct, frozen=True):
+    """What a caller answered at the end of the call, by keys."""
+
+    satisfied: bool | None = None
+    resolved: bool | None = None
+
+    @property
+    def code(self) -> str:
+        """Two characters, 1 yes, 0 no, - nothing; empty: nothing was answered at all."""
+        answers = (self.satisfied, self.resolved)
+        if answers == (None, None):
+            return ""
+        return "".join("-" if one is None else str(int(one)) for one in answers)
+
+
+def survey_of(ivr: Mapping[str, str]) -> Survey:
+    """What the keys of a call mean: 1 content, 2 fairly content, 3 not; 1 resolved, 2 not resolved."""
+    content = {"1": True, "2": True, "3": False}.get(ivr.get("survey_satisfied", ""))
+    return Survey(content, {"1": True, "2": False}.get(ivr.get("survey_resolved", "")))
+
+
+NO_SURVEY = Survey()
+
+
+def survey_by(code: str) -> Survey:
+    """The survey of that `code`; what is none is an empty one."""
+    if len(code) != 2:
+        return NO_SURVEY
+    return Survey(*({"1": True, "0": False}.get(one) for one in code))
+
+
 def satisfied_in(text: str) -> bool | None:
     """Whether the text says that the citizen was content (满意); `None`: it does not say."""
     return _in(text, _NOT_CONTENT, _CONTENT)
@@ -52,10 +85,13 @@ def resolved_in(text: str) -> bool | None:
     return _in(text, _NOT_RESOLVED, _RESOLVED)
 
 
-def rating_of(statuses: Sequence[OrderStatus]) -> Rating:
-    """What was said last of the order: told in so many words, else by the text of a return visit."""
-    satisfied: Said | None = None
-    resolved: Said | None = None
+def rating_of(statuses: Sequence[OrderStatus], survey: Survey, asked_at: float) -> Rating:
+    """What was said last of the order: told in so many words, else by the text of a return visit.
+
+    `survey`: of the order's call, answered at `asked_at`: before anything was done, so others' word is later.
+    """
+    satisfied = None if survey.satisfied is None else Said(survey.satisfied, Asker.SURVEY, asked_at)
+    resolved = None if survey.resolved is None else Said(survey.resolved, Asker.SURVEY, asked_at)
     for one in sorted(statuses, key=lambda one: (one.at, one.received_at, one.id)):
         asker = Asker.VISIT if one.step is Step.VISITED else Asker.SYSTEM
         content, done = one.satisfied, one.resolved

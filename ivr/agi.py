@@ -9,8 +9,8 @@ Protocol: https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Gateway-In
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import structlog
@@ -282,8 +282,8 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
     """A FastAGI server: `async with FastAgiServer(host, port, handler) as server:`.
 
     `server.port` is the bound port. `handler` runs as a task of its own for each session and is cancelled as
-    soon as the caller hangs up. `route` is the script name in `agi://HOST:PORT/<route>`; other scripts are
-    refused.
+    soon as the caller hangs up. `route` is the script name in `agi://HOST:PORT/<route>`; `also` are the
+    handlers of other scripts, by name. What is none of them is refused.
     """
 
     def __init__(
@@ -293,6 +293,7 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
         handler: Handler,
         *,
         route: str = "hotline",
+        also: Mapping[str, Handler] = MappingProxyType({}),
         max_sessions: int = 500,
         environment_timeout_s: float = 5.0,
         command_timeout_s: float = 10.0,
@@ -300,8 +301,7 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
         super().__init__(loop=asyncio.get_running_loop())
         self.host = host
         self.port = port
-        self._handle = handler
-        self._script = route
+        self._handlers = {route: handler, **also}
         self._max_sessions = max_sessions
         self._environment_timeout_s = environment_timeout_s
         self._command_timeout_s = command_timeout_s
@@ -349,11 +349,12 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
         try:
             async with asyncio.timeout(self._environment_timeout_s):
                 environment = await _read_environment(reader)
-            if environment.network_script != self._script:
+            handle = self._handlers.get(environment.network_script)
+            if handle is None:
                 log.warning("agi.unknown_script", script=environment.network_script[:80])
                 return
             session = AgiSession(self, environment, reader, writer, self._command_timeout_s)
-            await self._run(session)
+            await self._run(session, handle)
         except (TimeoutError, ValueError, OSError) as error:
             log.warning("agi.refused", error=str(error) or "no complete environment in time")
         except Exception:
@@ -364,11 +365,11 @@ class FastAgiServer(Application):  # type: ignore[misc]  # panoramisk is untyped
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _run(self, session: AgiSession) -> None:
+    async def _run(self, session: AgiSession, handle: Handler) -> None:
         uniqueid = session.environment.uniqueid
         self._callers.add(uniqueid)
         pump = asyncio.create_task(session.pump())
-        work = asyncio.ensure_future(self._handle(session))
+        work = asyncio.ensure_future(handle(session))
         try:
             await asyncio.wait({pump, work}, return_when=asyncio.FIRST_COMPLETED)
         finally:

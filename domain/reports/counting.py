@@ -11,7 +11,7 @@ from domain.order_status import OVER, OrderStatus, Step
 from domain.orders import CALL, Order, OrderState
 from domain.outcomes import INVALID, ORDER, OUTCOMES, CallOutcome, Detail, OutcomeKind, Sends
 from domain.queues import QueueEntry, QueueOutcome
-from domain.ratings import rating_of
+from domain.ratings import NO_SURVEY, Survey, rating_of
 from domain.reports.counts import Item, Kind
 from domain.spans import LAST_INSTANT, covered, elapsed
 
@@ -98,11 +98,16 @@ def of_call(call: Call, matter: Matter, called_before: bool) -> Item | None:
 
 
 def of_order(
-    order: Order, agent: str | None, statuses: Sequence[OrderStatus], rules: Rules, now: float
+    order: Order,
+    agent: str | None,
+    statuses: Sequence[OrderStatus],
+    rules: Rules,
+    now: float,
+    survey: Survey = NO_SURVEY,
 ) -> Item | None:
     """What an order counts for; `None`: nothing, for it is a draft that has never left, or was withdrawn.
 
-    `agent`: whose call it was; `now`: a deadline before it has passed.
+    `agent`: whose call it was; `now`: a deadline before it has passed; `survey`: what its caller answered.
     """
     if not has_left(order) or not plausible(order.created_at):
         return None
@@ -117,7 +122,7 @@ def of_order(
     if kind.sends is Sends.ORDER and order.submitted_at is not None:
         counts |= {"handed": 1, **_handed(statuses, now)}
         recount_at = _passes_at(statuses, now)
-    counts |= _rating(statuses)
+    counts |= _rating(statuses, survey, order.created_at)
     unit, place, category = matter_of(order)
     return Item(
         Kind.ORDER,
@@ -195,9 +200,9 @@ def _passes_at(statuses: Sequence[OrderStatus], now: float) -> float | None:
     return deadline if closed_at is None and deadline is not None and deadline >= now else None
 
 
-def _rating(statuses: Sequence[OrderStatus]) -> dict[str, int]:
+def _rating(statuses: Sequence[OrderStatus], survey: Survey, asked_at: float) -> dict[str, int]:
     """By the last that was said of each."""
-    rating = rating_of(statuses)
+    rating = rating_of(statuses, survey, asked_at)
     counts: dict[str, int] = {}
     if rating.satisfied is not None:
         counts |= {"rated": 1, "satisfied": int(rating.satisfied.value)}

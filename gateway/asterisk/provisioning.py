@@ -132,6 +132,7 @@ def _context(settings: Settings, pbx: PbxSettings, options: ProvisionOptions) ->
             "queue_timeout": line.queue_timeout_s,
             "ring_timeout": line.ring_timeout_s,
             "priority": line.priority,
+            "survey": line.survey,
             "wrap_up": min(WRAP_UP_BRIDGE_S, math.ceil(line.wrap_up_s)),
             "overflow": line.overflow_steps,
             "members": [

@@ -14,6 +14,7 @@ from domain.calls import Call
 from domain.history import OrderOfCall, summary_of
 from domain.order_status import OrderStatus
 from domain.orders import Order
+from domain.ratings import survey_of
 from gateway.export import csv
 from workorders.delivery.payload import instant
 
@@ -75,6 +76,8 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     held_s: Annotated[float, about("seconds on hold")]
     transfers: Annotated[int, about("how often it was passed on")]
     agents: Annotated[list[str], about("ids of the agents who talked, in order")]
+    satisfied: Annotated[bool | None, about("what the caller answered to the survey, where they were asked")]
+    resolved: Annotated[bool | None, about("what the caller answered to the survey, where they were asked")]
 
 
 class StatusRecord(Struct, frozen=True, kw_only=True):
@@ -137,7 +140,7 @@ def _plain(value: Any) -> str | bool | list[str]:
 
 
 def _call(call: Call) -> CallRecord:
-    told = summary_of(call, None)
+    told, survey = summary_of(call, None), survey_of(call.ivr)
     return CallRecord(
         id=call.id,
         pbx=call.pbx,
@@ -156,6 +159,8 @@ def _call(call: Call) -> CallRecord:
         held_s=round(told.held, 3),
         transfers=told.transfers,
         agents=list(told.agents),
+        satisfied=survey.satisfied,
+        resolved=survey.resolved,
     )
 
 

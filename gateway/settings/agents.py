@@ -74,6 +74,9 @@ class LineSettings(Section):
     submit: Literal["on_hangup", "agent"] = Field(
         default="on_hangup", description="who submits the order: the gateway after the call, or the agent"
     )
+    survey: bool = Field(
+        default=False, description="once the agent has hung up, the caller is asked how it was (满意度调查)"
+    )
     send_after_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         default=20.0,
         description="so long after wrap-up an order leaves; until then it can be held back. 0: at hang-up",

@@ -13,6 +13,7 @@ from domain.calls import Call, Direction, EndReason
 from domain.order_status import OrderStatus
 from domain.orders import Order
 from domain.queues import QueueEntry
+from domain.ratings import survey_by
 from domain.reports.counting import DAY_S, UNKNOWN, Matter, Rules, matter_of, of_call, of_entry, of_order
 from domain.reports.counts import Item
 from gateway.storage.tables import calls, order_statuses, orders, queue_entries
@@ -104,7 +105,9 @@ class FigureSources:
         return await _counted(rows, counted)
 
     async def _orders(self, which: ColumnElement[bool]) -> list[Item]:
-        query = select(orders.c.id, orders.c.call_id, orders.c.data, calls.c.agent).where(which)
+        query = select(orders.c.id, orders.c.call_id, orders.c.data, calls.c.agent, calls.c.survey).where(
+            which
+        )
         query = query.order_by(orders.c.created_at, orders.c.id)
         rows = (await self._connection.execute(query.outerjoin(calls, calls.c.id == orders.c.call_id))).all()
         told: dict[str, list[str]] = {}
@@ -118,7 +121,8 @@ class FigureSources:
             order = _order(row.data)
             if self._matters is not None and row.call_id is not None:
                 self._matters.setdefault(row.call_id, matter_of(order))
-            return of_order(order, row.agent, statuses, self._rules, self._now)
+            survey = survey_by(row.survey or "")
+            return of_order(order, row.agent, statuses, self._rules, self._now, survey)
 
         return await _counted(rows, counted)
 

@@ -13,6 +13,7 @@ from domain.history import text_of
 from domain.numbers import national, told
 from domain.orders import Order, OrderState
 from domain.queues import QueueEntry
+from domain.ratings import survey_of
 from domain.search import searchable
 from gateway.storage.database import Database
 from gateway.storage.tables import call_texts, order_texts
@@ -43,6 +44,7 @@ def call_row(call: Call) -> dict[str, Any]:
         "caller_number": (national(call.caller.number) or told(call.caller.number))[:64],
         "started_at": call.started_at,
         "ended_at": call.ended_at,
+        "survey": survey_of(call.ivr).code,
         "data": msgspec.json.encode(call).decode(),
     }
 
@@ -134,7 +136,7 @@ def call_row_columns() -> list[str]:
     """Return the columns `call_row` fills, `id` first."""
     return [
         "id", "pbx", "line", "direction", "state", "end_reason", "agent", "agents", "caller_number",
-        "started_at", "ended_at", "data",
+        "started_at", "ended_at", "survey", "data",
     ]  # fmt: skip
 
 

@@ -125,6 +125,8 @@ calls = Table(
     Column("caller_number", outside(64), nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
+    # What the caller answered at its end (`domain.ratings.Survey.code`).
+    Column("survey", String(2), nullable=False, server_default=""),
     # Post-call processing: "", "pending" (recording, transcript, order), "done", "failed".
     Column("finish", String(16), nullable=False, server_default=""),
     Column("finish_error", Text),

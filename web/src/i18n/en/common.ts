@@ -20,7 +20,11 @@ export default {
   noResult: 'no answer; look before trying again',
   notDone: '{what}: {why}',
   colon: ': ',
-  ivrAnswer: { menu: 'Menu key' },
+  ivrAnswer: { menu: 'Menu key', survey_satisfied: 'Content', survey_resolved: 'Resolved' },
+  ivrKey: {
+    survey_satisfied: { 1: 'yes', 2: 'fairly', 3: 'no' },
+    survey_resolved: { 1: 'yes', 2: 'no' },
+  },
   comma: ', ',
   more: 'More',
   again: 'Try again',

@@ -17,7 +17,11 @@ export default {
   noResult: '没有回应，请看当前状态后再试',
   notDone: '{what}未执行：{why}',
   colon: '：',
-  ivrAnswer: { menu: '按键菜单' },
+  ivrAnswer: { menu: '按键菜单', survey_satisfied: '满意度', survey_resolved: '是否解决' },
+  ivrKey: {
+    survey_satisfied: { 1: '满意', 2: '基本满意', 3: '不满意' },
+    survey_resolved: { 1: '已解决', 2: '未解决' },
+  },
   comma: '、',
   more: '加载更多',
   again: '重试',
