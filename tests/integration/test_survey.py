@@ -9,7 +9,8 @@ from gateway.demo.receiver import DemoReceiver
 from gateway.settings import Settings
 from tests.support.installation import SECRET, installed
 from tests.support.pbx import NUMBER, ami, pressed
-from tests.support.sip.phones import SipAgent, SipCaller
+from tests.support.sip.phones import SipCaller
+from tests.support.sip.softphone import Softphone
 
 pytestmark = [pytest.mark.asterisk]
 
@@ -24,13 +25,13 @@ async def test_the_caller_is_asked_once_the_agent_has_hung_up(example: Settings,
     ):
         ports = stage.asterisk.options
         async with (
-            SipAgent(stage.directory, ports.sip_port, "1001", ports.phone_passwords["1001"]),
+            Softphone(ports.sip_port, "1001", ports.phone_passwords["1001"]) as agent,
             SipCaller(stage.directory, ports.sip_port, "12345", NUMBER, "村民") as caller,
         ):
             await pressed(events, caller, "0")
-            connected = await events.until("AgentConnect", 60)
+            await events.until("AgentConnect", 60)
             await asyncio.sleep(1.0)
-            await events.send(Action="Hangup", Channel=connected["DestChannel"])
+            await (await agent.incoming()).hang_up()
             await events.until("AgentComplete")
             for key, answer in (("2", "SATISFIED"), ("1", "RESOLVED")):
                 variable = f"HOTLINE_IVR_SURVEY_{answer}"
