@@ -14,7 +14,6 @@ CALL_WORKERS ?= 2
 BROWSER_WORKERS ?= 1
 # The tests of a file stay together: they may share a PBX, a gateway or a browser.
 SPREAD := --dist loadfile --no-loadscope-reorder
-YIELDING = nice -n 19 $(MAKE)
 SIDE_BY_SIDE = $(BIN)/python scripts/side_by_side.py
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 'web/test/*' -print)
 
@@ -28,10 +27,10 @@ help:            ## this list
 run: $(VENV)/.run model web private-pbx  ## set up and start the gateway (embedded: SQLite, in-process bus, a PBX)
 	@$(BIN)/hotline run
 
-# Real calls take their time whatever the machine, and mostly wait: what keeps every core busy has what they leave.
+# First what keeps every core busy, then what mostly waits: real calls take their time whatever the machine.
 test: $(VENV)/.dev model asterisk chromium web  ## everything: style, types, imports, browser app, unit, integration and browser tests
-	@$(SIDE_BY_SIDE) check='$(YIELDING) check' web-check='$(YIELDING) web-check' unit='$(YIELDING) unit' \
-		integration='$(MAKE) integration' browser='$(MAKE) browser'
+	@$(SIDE_BY_SIDE) check='$(MAKE) check' web-check='$(MAKE) web-check' unit='$(MAKE) unit'
+	@$(SIDE_BY_SIDE) integration='$(MAKE) integration' browser='$(MAKE) browser'
 
 check: $(VENV)/.dev  ## style, types, import direction
 	$(BIN)/ruff check .

@@ -172,8 +172,9 @@ class StatusPolling:
                 news += await self._keep(system, told)
             if not system.poll.spec.page_size or len(items) < system.poll.spec.page_size:
                 break
-        # A time to come would hide what changes until then.
-        await self._store.answered(endpoint.id, min(newest or self._clock(), self._clock()))
+        if newest is not None:
+            # A time to come would hide what changes until then.
+            await self._store.answered(endpoint.id, min(newest, self._clock()))
         if system.trouble:
             log.info("order_status_poll_works_again", endpoint=endpoint.id)
         system.trouble = ""
