@@ -28,7 +28,8 @@ class Conversations:
         """Derive the call's state from its channels and return the updated call.
 
         A phone that stopped ringing because the caller gave up, or because another phone answered, leaves the
-        call ringing: the next event decides. `given_up` means it stopped because nobody answered.
+        call ringing, and a caller who left the parking lot leaves it parked: the next event decides.
+        `given_up` means that nobody answered.
         """
         members = self._registry.members(call.id)
         if call.talking:
@@ -45,6 +46,8 @@ class Conversations:
             state = CallState.RINGING
         elif any(one.queue is not None for one in members):
             state = CallState.QUEUED
+        elif call.state is CallState.PARKED and not given_up:
+            state = CallState.PARKED
         else:
             state = CallState.IVR
         return call if state is call.state else self._registry.change(call, state=state)
