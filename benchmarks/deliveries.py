@@ -117,9 +117,12 @@ async def ticket_system(directory: Path) -> AsyncIterator[tuple[str, Hand]]:
         }
 
         async def post(session: aiohttp.ClientSession, kind: str, body: Mapping[str, object]) -> str:
-            data = json.dumps(body).encode()
-            async with session.post(f"{tracker.url}rest/data/{kind}", data=data, headers=headers) as response:
-                return str((await response.json())["data"]["id"])
+            data, url = json.dumps(body).encode(), f"{tracker.url}rest/data/{kind}"
+            while True:
+                async with session.post(url, data=data, headers=headers) as response:
+                    if response.status == 201:
+                        return str((await response.json())["data"]["id"])
+                # Roundup's own database is locked at times: whoever asks, asks again.
 
         async def hand(session: aiohttp.ClientSession, number: int) -> None:
             said = {"messageid": f"<{number}@bare>", "content": "门口的路灯不亮，晚上黑漆漆的。" * 5}

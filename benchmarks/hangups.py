@@ -73,7 +73,9 @@ def configured(directory: Path, ami: int, receiver: int, *, at_once: int) -> Set
         secret=SecretStr("a secret of the benchmark"),
         at_once=at_once,
     )
-    return base.model_copy(update={"pbx": [pbx], "workorders": [endpoint]})
+    # At once: the time to think again is the agent's, and no work of the gateway's.
+    lines = [line.model_copy(update={"send_after_s": 0.0}) for line in base.lines]
+    return base.model_copy(update={"pbx": [pbx], "workorders": [endpoint], "lines": lines})
 
 
 def record(directory: Path, wire: bytes) -> None:
