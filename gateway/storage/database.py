@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -107,13 +108,15 @@ class Database:
 
     async def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema to the newest revision; return (before, after)."""
-        before = await self.revision()
+        before, newest = await self.revision(), newest_revision()
+        if before == newest:
+            return before, newest
         async with self.engine.connect() as connection, self.rebuilding(connection):
             await connection.run_sync(_upgrade)
             if self.sqlite and (astray := (await connection.execute(text("PRAGMA foreign_key_check"))).all()):
                 raise DatabaseError(f"{len(astray)} rows would refer to rows that are not there")
             await connection.commit()
-        return before, newest_revision()
+        return before, newest
 
     @asynccontextmanager
     async def rebuilding(self, connection: AsyncConnection) -> AsyncIterator[None]:
@@ -190,8 +193,9 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str:
-    """Return the newest schema revision this program knows."""
+    """Return the newest schema revision this program knows; all migrations are read for it, once."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head
