@@ -1,12 +1,11 @@
 """For every suite: what test processes that run side by side must not share; databases."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support import ports
-from tests.support.databases import migrate, postgresql, sqlite_url, url_of
+from tests.support.databases import Emptied, migrate, postgresql, url_of
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,23 +15,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database in the newest schema, to be copied: that is quicker than to migrate one each time."""
-    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
-    migrate(sqlite_url(path))
-    return path
-
-
-@pytest.fixture(scope="session")
 def migrated_postgresql() -> Iterator[str]:
-    """The name of such a database on the PostgreSQL."""
+    """The name of an empty database in the newest schema on the PostgreSQL."""
     with postgresql() as name:
         migrate(url_of(name))
         yield name
 
 
+@pytest.fixture(scope="session")
+def emptied_postgresql(migrated_postgresql: str) -> Iterator[Emptied]:
+    """Such databases, for one test after another."""
+    emptied = Emptied(migrated_postgresql)
+    yield emptied
+    emptied.close()
+
+
 @pytest.fixture
-def postgresql_url(migrated_postgresql: str) -> Iterator[str]:
+def postgresql_url(emptied_postgresql: Emptied) -> Iterator[str]:
     """Where a migrated, empty database of the test's own is, on the PostgreSQL."""
-    with postgresql(migrated_postgresql) as name:
+    with emptied_postgresql.one() as name:
         yield url_of(name)

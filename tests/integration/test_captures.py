@@ -121,7 +121,7 @@ async def test_an_asterisk_that_says_no_times_is_told_by_its_unique_ids(
     assert {**essence(call_told), "ended_at": 0} == {**essence(msgspec.to_builtins(seen)), "ended_at": 0}
     # Whole seconds, and never more than there were.
     assert seen.ended_at is not None
-    assert abs(call_told["started_at"] - seen.started_at) <= 1.0
+    assert abs(call_told["started_at"] - seen.started_at) <= 1.5  # a second, and what the event was late
     assert seen.ended_at - 2.0 <= call_told["ended_at"] <= seen.ended_at
     (true,), (talk,) = seen.conversations, call_told["conversations"]
     assert true.ended_at is not None

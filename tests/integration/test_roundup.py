@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import os
 import random
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.tables import deliveries
 from tests.support.at_the_desk import CALL, Supervisor, at_the_desk
-from tests.support.databases import sqlite_url
+from tests.support.databases import new_file
 from tests.support.delivering import deliver
 from tests.support.orders import OrdersOfProcess, a_call
 from tests.support.receiver import endpoint_settings
@@ -76,10 +75,9 @@ async def desk(url: str) -> AsyncIterator[tuple[Desk, Database]]:
 
 @pytest.mark.timeout(900)
 async def test_each_revision_once_on_one_issue_though_replies_are_lost_and_workers_killed(
-    tmp_path: Path, migrated_sqlite: Path
+    tmp_path: Path,
 ) -> None:
-    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
-    url = sqlite_url(tmp_path / "hotline.db")
+    url = new_file(tmp_path / "hotline.db")
     secret = tmp_path / "roundup.password"
     secret.write_text(PASSWORD)
     chance = random.Random(7)
@@ -156,12 +154,9 @@ async def _compare(tracker: Roundup, agents: Desk, database: Database) -> None:
         assert (status == "resolved") == (kept.withdrawn is not None)
 
 
-async def test_a_reply_that_was_lost_is_found_again_whichever_it_was(
-    tmp_path: Path, migrated_sqlite: Path
-) -> None:
+async def test_a_reply_that_was_lost_is_found_again_whichever_it_was(tmp_path: Path) -> None:
     """The one request whose reply is lost is done once, and what follows it lands on the same issue."""
-    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
-    url = sqlite_url(tmp_path / "hotline.db")
+    url = new_file(tmp_path / "hotline.db")
     secret = tmp_path / "roundup.password"
     secret.write_text(PASSWORD)
     lost = (("POST", "/rest/data/msg"), ("POST", "/rest/data/issue"), ("PUT", "/rest/data/issue"))
@@ -186,10 +181,8 @@ async def test_a_reply_that_was_lost_is_found_again_whichever_it_was(
         assert len(tracker.messages()) == 2 * len(lost)
 
 
-async def test_what_somebody_does_at_the_tracker_is_in_the_pop_of_the_next_call(
-    tmp_path: Path, migrated_sqlite: Path
-) -> None:
-    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
+async def test_what_somebody_does_at_the_tracker_is_in_the_pop_of_the_next_call(tmp_path: Path) -> None:
+    url = new_file(tmp_path / "hotline.db")
     secret = tmp_path / "roundup.password"
     secret.write_text(PASSWORD)
     async with roundup(tmp_path / "tracker") as tracker:
@@ -200,7 +193,6 @@ async def test_what_somebody_does_at_the_tracker_is_in_the_pop_of_the_next_call(
             secret_files={"password": secret},
             inbound={"poll_s": 86_400},
         )
-        url = sqlite_url(tmp_path / "hotline.db")
         async with at_the_desk(tmp_path, url, workorders=[endpoint]) as (gateway, supervisor, order_id):
             said = {"title": "路灯不亮", "summary": "门口的路灯不亮"}
             await gateway.orders.set_fields(order_id, said, revision=None, by="1001")

@@ -28,7 +28,7 @@ from tests.support.orders import AT, OrdersOfProcess, a_call
 from tests.support.recordings import write_legs
 
 SPOKEN = Path(__file__).resolve().parents[2] / "gateway/demo/calls"
-LASTED = 24.0
+LASTED = 18.0
 
 
 class Plain:

@@ -8,6 +8,7 @@ from gateway.app import run_gateway
 from gateway.runtime import Runtime
 from gateway.settings import AsrSettings, PbxSettings, Settings
 from gateway.settings.orders import WorkOrderEndpoint
+from tests.support.databases import new_file, sqlite_url
 
 
 @asynccontextmanager
@@ -24,5 +25,8 @@ async def gateway_on(
         "asr": AsrSettings(engine="none"),
         "workorders": list(workorders),
     }
-    async with run_gateway(settings.model_copy(update=changes)) as running:
+    changed = settings.model_copy(update=changes)
+    if not (file := data / "hotline.db").exists() and changed.database_url == sqlite_url(file):
+        new_file(file)
+    async with run_gateway(changed) as running:
         yield running

@@ -20,7 +20,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.tables import call_texts, deliveries
 from recordings.takeover import Archive
-from tests.support.databases import postgresql, sqlite_url, url_of
+from tests.support.databases import new_file, postgresql, url_of
 from tests.support.dying import a_recorded_call, finish, finish_until
 from tests.support.orders import OrdersOfProcess
 
@@ -38,8 +38,7 @@ def copies(request: pytest.FixtureRequest) -> Copies:
     @contextmanager
     def made(directory: Path) -> Iterator[str]:
         if request.param == "sqlite":
-            shutil.copy(request.getfixturevalue("migrated_sqlite"), directory / "test.db")
-            yield sqlite_url(directory / "test.db")
+            yield new_file(directory / "test.db")
             return
         with postgresql(request.getfixturevalue("migrated_postgresql")) as name:
             yield url_of(name)

@@ -15,7 +15,7 @@ from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal_reader import JournalReader
 from gateway.storage.tables import journal
-from tests.support.databases import sqlite_url
+from tests.support.databases import new_file
 from tests.support.journal import stored
 
 (CALL,) = list(whole_calls(1, 12))
@@ -38,8 +38,7 @@ async def test_old_facts_are_packed_and_pruned_as_configured(
 ) -> None:
     monkeypatch.setattr("gateway.modules.journal.PACK_EVERY_S", 0.05)
     monkeypatch.setattr("gateway.modules.journal.PRUNE_EVERY_S", 0.05)
-    database = Database(sqlite_url(tmp_path / "hotline.db"))
-    await database.upgrade()
+    database = Database(new_file(tmp_path / "hotline.db"))
     # Before now, by more than is kept.
     await stored(database, CALL)
     call_id = call_id_of(CALL[0])

@@ -16,14 +16,14 @@ from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.tables import journal
+from tests.support.databases import new_file
 
 LINES = [Line("12345", "便民热线", ("12345",), "q12345")]
 CHANNEL: dict[str, Any] = {"pbx": "main", "uniqueid": "1.1", "linkedid": "1.1", "channel": "PJSIP/trunk-1"}
 
 
 async def test_a_queue_is_shown_but_its_stays_are_journalled(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
-    await database.upgrade()
+    database = Database(new_file(tmp_path / "hotline.db"))
     told: list[AnyFact] = []
     bus = LocalBus()
     bus.listen(told.append)

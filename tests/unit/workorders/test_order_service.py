@@ -34,6 +34,7 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.stream.audience import Audience
 from gateway.stream.state import LiveView
+from tests.support.databases import new_file
 from workorders.directories.reference import Reference, load_reference
 from workorders.drafting import Understanding
 from workorders.errors import OrderRefusedError
@@ -111,8 +112,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(path: Path, model: Any = None) -> AsyncIterator[Stage]:
-    database = Database(f"sqlite+aiosqlite:///{path / 'test.db'}")
-    await database.upgrade()
+    database = Database(new_file(path / "test.db"))
     settings = load_settings(EXAMPLE)
     # Orders leave at once: when they do otherwise is another test's matter.
     lines = [line.model_copy(update={"send_after_s": 0.0}) for line in settings.lines]

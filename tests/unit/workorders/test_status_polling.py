@@ -1,7 +1,6 @@
 """A work-order system that cannot call is asked what became of its orders: real HTTP, real databases."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from gateway.storage.calls import CallRepository
 from gateway.storage.journal import JournalWriter
 from gateway.storage.order_status import OrderStatusRepository
 from tests.support.at_the_desk import CALL, Supervisor, at_the_desk
-from tests.support.databases import sqlite_url
+from tests.support.databases import new_file
 from tests.support.receiver import Receiver, endpoint_settings, listening
 from workorders.delivery.mapping.compiled import OrderMapping
 from workorders.delivery.mapping.errors import MappingFaultsError
@@ -111,9 +110,8 @@ async def asking(database_url: str, tmp_path: Path) -> AsyncIterator[Asking]:
 
 
 @pytest.fixture
-async def asking_on_sqlite(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[Asking]:
-    shutil.copy(migrated_sqlite, tmp_path / "hotline.db")
-    async with asking_of(sqlite_url(tmp_path / "hotline.db"), tmp_path) as asking:
+async def asking_on_sqlite(tmp_path: Path) -> AsyncIterator[Asking]:
+    async with asking_of(new_file(tmp_path / "hotline.db"), tmp_path) as asking:
         yield asking
 
 

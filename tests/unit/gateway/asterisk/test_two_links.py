@@ -20,6 +20,7 @@ from gateway.settings import PbxSettings
 from gateway.storage.calls import CallRepository
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
+from tests.support.databases import new_file
 
 LINES = [Line("12345", "热线", ("12345",), "q12345")]
 
@@ -117,8 +118,7 @@ class Pbx:
 
 @asynccontextmanager
 async def two(directory: Path) -> AsyncIterator[tuple[Pbx, Pbx, list[AnyFact]]]:
-    database = Database(f"sqlite+aiosqlite:///{directory}/hotline.db")
-    await database.upgrade()
+    database = Database(new_file(directory / "hotline.db"))
     facts: list[AnyFact] = []
     async with JournalWriter(database) as journal:
         pbxs = [Pbx(name, facts, journal, database) for name in ("east", "west")]

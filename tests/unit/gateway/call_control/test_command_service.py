@@ -16,6 +16,7 @@ from gateway.call_control.view import View
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
 from tests.support.call_control import CALLER, CONSULTS, HERS, ID, RULES, Recorder, call, view
+from tests.support.databases import new_file
 
 ZHANG = Identity("zhang", Role.AGENT, "1001", "t", 9e9, "c")
 LI = Identity("li", Role.AGENT, "1002", "t", 9e9, "c")
@@ -53,8 +54,7 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
-    await database.upgrade()
+    database = Database(new_file(tmp_path / "test.db"))
     yield House(CommandRepository(database))
     await database.close()
 

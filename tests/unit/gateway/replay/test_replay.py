@@ -18,6 +18,7 @@ from gateway.replay.fold import ReplayError, facts_of
 from gateway.replay.timeline import Timelines
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
+from tests.support.databases import new_file
 
 CAPTURE = Path(__file__).parents[3] / "data" / "ami" / "queue-call.ami"
 TEXT = CAPTURE.read_bytes().decode()
@@ -162,8 +163,7 @@ def test_the_journal_is_read_back_since_an_instant_and_by_call(tmp_path: Path) -
     ]
 
     async def write() -> None:
-        database = Database(f"sqlite+aiosqlite:///{tmp_path}/hotline.db")
-        await database.upgrade()
+        database = Database(new_file(tmp_path / "hotline.db"))
         async with JournalWriter(database) as journal:
             for fact in [*found, *moved]:
                 journal.put(fact)

@@ -1,7 +1,9 @@
 """How the journal is read, as the database plans it: never all of a table for a part of it."""
 
+import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -81,30 +83,32 @@ def reads_all(plan: list[str], statement: str, sqlite: bool) -> bool:
     return "Seq Scan" in told or bool(ends) or told.count(" Scan ") > bounds
 
 
-@pytest.fixture
-async def filled(database: Database) -> Database:
+def fact(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "at": NOW - 30_000 + number,
+        "kind": "CallUpdated" if number % 5 else "AgentChanged",
+        "call_id": f"main-{number // 50}" if number % 5 else None,
+        "data": "{}" + " " * 200,
+    }
+
+
+def pack(number: int) -> dict[str, Any]:
+    own = fact(number)
+    return {
+        "first_seq": number, "last_seq": number, "first_at": own["at"], "last_at": own["at"],
+        "calls": own["call_id"] and f'["{own["call_id"]}","other-{number}"]',
+        "facts": 2, "packed_at": NOW, "form": 1, "data": b" " * 200,
+    }  # fmt: skip
+
+
+def calls_of(number: int) -> list[str]:
+    return msgspec.json.decode(pack(number)["calls"] or "[]", type=list[str])
+
+
+async def fill(url: str) -> None:
     """30,000 facts, one a second, of which every fifth is about no call; as many packs, of two calls each."""
-
-    def fact(number: int) -> dict[str, Any]:
-        return {
-            "id": number,
-            "at": NOW - 30_000 + number,
-            "kind": "CallUpdated" if number % 5 else "AgentChanged",
-            "call_id": f"main-{number // 50}" if number % 5 else None,
-            "data": "{}" + " " * 200,
-        }
-
-    def pack(number: int) -> dict[str, Any]:
-        own = fact(number)
-        return {
-            "first_seq": number, "last_seq": number, "first_at": own["at"], "last_at": own["at"],
-            "calls": own["call_id"] and f'["{own["call_id"]}","other-{number}"]',
-            "facts": 2, "packed_at": NOW, "form": 1, "data": b" " * 200,
-        }  # fmt: skip
-
-    def calls_of(number: int) -> list[str]:
-        return msgspec.json.decode(pack(number)["calls"] or "[]", type=list[str])
-
+    database = Database(url)
     async with database.writing() as connection:
         await connection.execute(insert(journal), [fact(number) for number in range(30_000)])
         await connection.execute(insert(journal_packs), [pack(number) for number in range(30_000)])
@@ -113,4 +117,17 @@ async def filled(database: Database) -> Database:
         await connection.execute(insert(journal_pack_calls), rows)
         if not database.sqlite:
             await connection.execute(text("ANALYZE journal, journal_packs, journal_pack_calls"))
-    return database
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+def filled_url(shared_database_url: str) -> str:
+    asyncio.run(fill(shared_database_url))
+    return shared_database_url
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> AsyncIterator[Database]:
+    database = Database(filled_url)
+    yield database
+    await database.close()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,15 @@ from alembic.config import Config
 from msgspec import structs
 from sqlalchemy import Connection, delete, func, insert, select
 
-from domain.facts import CallEnded, CallFact, CallStarted, OrderChanged, QueueEntryChanged
+from domain.facts import (
+    AnyFact,
+    CallEnded,
+    CallFact,
+    CallStarted,
+    OrderChanged,
+    OrderStatusTold,
+    QueueEntryChanged,
+)
 from domain.history import CallFilter, OrderFilter
 from domain.lines import Line
 from domain.order_status import Step
@@ -91,19 +100,36 @@ async def test_counted_as_it_happens_and_anew_is_the_same(database: Database, se
     assert await counting.waiting() == 0
 
 
-async def counted(database: Database, days: int = 8, seed: int = 7) -> list[Any]:
-    """Some days, told and counted; the facts."""
+def some_days(days: int = 8, seed: int = 7) -> list[AnyFact]:
     chance = random.Random(seed)
-    facts = [fact for day in range(days) for fact in a_day(chance, BEGIN + day * DAY_S, 12, 100 * day)]
+    return [fact for day in range(days) for fact in a_day(chance, BEGIN + day * DAY_S, 12, 100 * day)]
+
+
+async def count(database: Database, facts: Sequence[AnyFact]) -> None:
+    """Tell them and count them."""
     await tell(database, facts)
     await counter(database).ask_for(None, None)
     await counter(database).catch_up()
-    return facts
 
 
-async def test_months_are_sums_of_days_and_days_of_hours(database: Database) -> None:
-    await counted(database)
-    async with database.reading() as connection:
+FACTS = some_days()
+
+
+@pytest.fixture(scope="module")
+def filled_url(shared_database_url: str) -> str:
+    """Where `FACTS` are told and counted."""
+
+    async def fill() -> None:
+        database = Database(shared_database_url)
+        await count(database, FACTS)
+        await database.close()
+
+    asyncio.run(fill())
+    return shared_database_url
+
+
+async def test_months_are_sums_of_days_and_days_of_hours(filled: Database) -> None:
+    async with filled.reading() as connection:
         kept = (await connection.execute(select(figures))).mappings().all()
     sums: dict[tuple[str, Any], Counter[str]] = {}
     for row in kept:
@@ -122,20 +148,19 @@ async def test_months_are_sums_of_days_and_days_of_hours(database: Database) -> 
     }
 
 
-async def test_a_report_is_the_same_however_its_rows_are_made(database: Database) -> None:
-    facts = await counted(database)
-    reports = ReportRepository(database, "Asia/Shanghai")
+async def test_a_report_is_the_same_however_its_rows_are_made(filled: Database) -> None:
+    reports = ReportRepository(filled, "Asia/Shanghai")
     since, until = date(2025, 12, 29), date(2026, 1, 3)
     totals = {by: (await reports.report(ReportQuery(since, until, by))).total.counts for by in By}
     assert all(total == totals[By.DAY] for total in totals.values())
     start, end = midnight(since, ZONE), midnight(until, ZONE)
     calls_then = {
         one.call.id
-        for one in facts
+        for one in FACTS
         if isinstance(one, CallFact) and start <= one.call.started_at < end and one.call.merged_into is None
     }
     entries_then = [
-        one for one in facts if isinstance(one, QueueEntryChanged) and start <= one.entry.entered_at < end
+        one for one in FACTS if isinstance(one, QueueEntryChanged) and start <= one.entry.entered_at < end
     ]
     assert totals[By.YEAR]["calls"] == len(calls_then) > 10
     assert totals[By.YEAR]["offered"] == len(entries_then) > 10
@@ -148,31 +173,30 @@ async def test_a_report_is_the_same_however_its_rows_are_made(database: Database
     assert own.total.counts == theirs and len(own.rows) == 5
 
 
-async def test_what_is_told_late_counts_where_the_order_began(database: Database) -> None:
-    facts = await counted(database)
+async def test_what_is_told_late_counts_where_the_order_began(filled: Database) -> None:
     order = next(
         one.order
-        for one in facts
+        for one in FACTS
         if isinstance(one, OrderChanged)
         and one.order.outcome_kind == "order"
         and one.order.state == "delivered"
         and one.order.withdrawn is None
         and not any(
-            getattr(other, "status", None) and other.status.order_id == one.order.id for other in facts
+            isinstance(other, OrderStatusTold) and other.status.order_id == one.order.id for other in FACTS
         )
     )
-    reports = ReportRepository(database, "Asia/Shanghai")
+    reports = ReportRepository(filled, "Asia/Shanghai")
     before = await reports.report(ReportQuery(date(2025, 12, 1), date(2026, 12, 1), By.MONTH))
     closed = next(
         structs.replace(
             one, status=structs.replace(one.status, id="main/late", order_id=order.id, step=Step.CLOSED)
         )
-        for one in facts
-        if hasattr(one, "status")
+        for one in FACTS
+        if isinstance(one, OrderStatusTold)
     )
     late = structs.replace(closed, status=structs.replace(closed.status, at=order.created_at + 60 * DAY_S))
-    await tell(database, [late])
-    assert await counter(database).catch_up() == 1
+    await tell(filled, [late])
+    assert await counter(filled).catch_up() == 1
     after = await reports.report(ReportQuery(date(2025, 12, 1), date(2026, 12, 1), By.MONTH))
     grown = {
         row.key: row.counts["closed"] - was.counts["closed"]
@@ -181,8 +205,8 @@ async def test_what_is_told_late_counts_where_the_order_began(database: Database
     began = period_of(Grain.MONTH, order.created_at, ZONE)[0]
     assert {key: grew for key, grew in grown.items() if grew} == {began: 1}
     # Told again, it is one.
-    await tell(database, [late])
-    await counter(database).catch_up()
+    await tell(filled, [late])
+    await counter(filled).catch_up()
     again = await reports.report(ReportQuery(date(2025, 12, 1), date(2026, 12, 1), By.MONTH))
     assert [row.counts for row in again.rows] == [row.counts for row in after.rows]
 
@@ -207,23 +231,22 @@ async def test_a_deadline_that_passes_counts_though_nothing_is_told(database: Da
     assert await everything(database) == as_it_passed
 
 
-async def test_a_prune_loses_no_figure(database: Database) -> None:
-    await counted(database)
-    before = await everything(database)
-    packer = JournalPacker(database, pause_share=0.0)
+async def test_a_prune_loses_no_figure(filled: Database) -> None:
+    before = await everything(filled)
+    packer = JournalPacker(filled, pause_share=0.0)
     later = NOW + 500 * DAY_S
     await packer.pack_old(later)
     await packer.prune(later)
-    async with database.reading() as connection:
+    async with filled.reading() as connection:
         left = await connection.scalar(
             select(func.count()).select_from(journal_packs).where(journal_packs.c.calls.is_not(None))
         )
         assert left == 0
         of_calls = select(func.count()).select_from(journal).where(journal.c.kind == "CallEnded")
         assert (await connection.scalar(of_calls) or 0) <= 1
-    await counter(database).ask_for(None, None)
-    await counter(database).catch_up()
-    assert await everything(database) == before
+    await counter(filled).ask_for(None, None)
+    await counter(filled).catch_up()
+    assert await everything(filled) == before
 
 
 async def test_two_count_at_once_and_nothing_is_counted_twice(database: Database) -> None:
@@ -239,14 +262,13 @@ async def test_two_count_at_once_and_nothing_is_counted_twice(database: Database
     assert await everything(database) == both
 
 
-async def test_other_rules_have_all_counted_anew(database: Database) -> None:
-    await counted(database)
-    assert await counter(database).begin() == 0
+async def test_other_rules_have_all_counted_anew(filled: Database) -> None:
+    assert await counter(filled).begin() == 0
     strict = Rules(lines=tuple(structs.replace(line, service_level_s=1.0) for line in RULES.lines))
-    reports = ReportRepository(database, "Asia/Shanghai")
+    reports = ReportRepository(filled, "Asia/Shanghai")
     everywhen = ReportQuery(date(2025, 12, 1), date(2026, 2, 1), By.YEAR)
     before = (await reports.report(everywhen)).total.counts
-    again = counter(database, rules=strict)
+    again = counter(filled, rules=strict)
     assert await again.begin() > 8
     await again.catch_up()
     after = (await reports.report(everywhen)).total.counts
@@ -265,9 +287,8 @@ async def test_a_call_of_no_time_and_one_that_cannot_be_read_hold_up_nobody(data
     assert [one[0] for one in items] == ["main-2.1"]
 
 
-async def test_behind_each_figure_stand_exactly_its_calls_and_orders(database: Database) -> None:
-    await counted(database)
-    history, reports = HistoryRepository(database), ReportRepository(database, "Asia/Shanghai")
+async def test_behind_each_figure_stand_exactly_its_calls_and_orders(filled: Database) -> None:
+    history, reports = HistoryRepository(filled), ReportRepository(filled, "Asia/Shanghai")
     since, until = date(2025, 12, 29), date(2026, 1, 3)
     start, end = float(midnight(since, ZONE)), float(midnight(until, ZONE))
     checked = 0
@@ -299,7 +320,8 @@ async def test_behind_each_figure_stand_exactly_its_calls_and_orders(database: D
 
 async def test_queue_entries_of_before_are_taken_out_of_the_journal(database: Database) -> None:
     """Also those that were packed long ago."""
-    facts = await counted(database, days=3)
+    facts = some_days(3)
+    await count(database, facts)
     before = await everything(database)
     packer = JournalPacker(database, pause_share=0.0)
     # A state of before comes first, and some are packed.
@@ -334,7 +356,8 @@ async def test_a_draft_that_changes_is_nothing_to_count(database: Database) -> N
 
 
 async def test_a_wait_that_becomes_another_calls_counts_once(database: Database) -> None:
-    facts = await counted(database, days=2)
+    facts = some_days(2)
+    await count(database, facts)
     before, _ = await everything(database)
     waited = next(one for one in facts if isinstance(one, QueueEntryChanged))
     moved = structs.replace(waited, entry=structs.replace(waited.entry, call_id="main-other.1"))
@@ -347,18 +370,17 @@ async def test_a_wait_that_becomes_another_calls_counts_once(database: Database)
     assert await everything(database) == (after, items)
 
 
-async def test_in_another_time_zone_nothing_is_left_of_the_one_before(database: Database) -> None:
-    await counted(database)
-    before = await everything(database)
-    reports = ReportRepository(database, "Asia/Shanghai")
+async def test_in_another_time_zone_nothing_is_left_of_the_one_before(filled: Database) -> None:
+    before = await everything(filled)
+    reports = ReportRepository(filled, "Asia/Shanghai")
     everywhen = ReportQuery(date(2025, 12, 1), date(2026, 3, 1), By.MONTH)
     total = (await reports.report(everywhen)).total
-    abroad = counter(database, rules=structs.replace(RULES, timezone="America/New_York"))
+    abroad = counter(filled, rules=structs.replace(RULES, timezone="America/New_York"))
     await abroad.begin()
     await abroad.catch_up()
-    there = ReportRepository(database, "America/New_York")
+    there = ReportRepository(filled, "America/New_York")
     assert (await there.report(everywhen)).total == total
-    assert (await everything(database))[0] != before[0]
-    await counter(database).begin()
-    await counter(database).catch_up()
-    assert await everything(database) == before
+    assert (await everything(filled))[0] != before[0]
+    await counter(filled).begin()
+    await counter(filled).catch_up()
+    assert await everything(filled) == before

@@ -30,7 +30,7 @@ from gateway.storage.outbox import SqlOutbox
 from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
 from tests.support.api import PASSWORD, Desk, House
-from tests.support.databases import put_order
+from tests.support.databases import new_file, put_order
 from tests.support.samples import call, order
 from tests.support.web import WebServices, create_app
 
@@ -44,8 +44,7 @@ def example(tmp_path: Path) -> Settings:
 
 @asynccontextmanager
 async def house(tmp_path: Path) -> AsyncIterator[tuple[House, CommandRepository]]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
-    await database.upgrade()
+    database = Database(new_file(tmp_path / "hotline.db"))
     try:
         repository = AccountRepository(database)
         cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))

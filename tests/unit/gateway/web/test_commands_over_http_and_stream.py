@@ -24,6 +24,7 @@ from gateway.stream.state import LiveView
 from gateway.web.serve import serve_web
 from tests.support.api import PASSWORD, Desk
 from tests.support.call_control import CALLER, HERS, RULES, Recorder, call, view
+from tests.support.databases import new_file
 from tests.support.web import WebServices, create_app
 
 
@@ -52,8 +53,7 @@ async def house(store: Any, directory: Path) -> AsyncIterator[House]:
     accounts = AccountService(store, store, passwords=cheap)
     await accounts.create_account("zhang", PASSWORD, Role.AGENT, "1001")
     await accounts.create_account("ban", PASSWORD, Role.SUPERVISOR, "1003")
-    database = Database(f"sqlite+aiosqlite:///{directory / 'test.db'}")
-    await database.upgrade()
+    database = Database(new_file(directory / "test.db"))
     commands, pbx, desk = CommandRepository(database), Recorder(), Desk()
     commander = CommandService(
         commands, RULES, lambda: view(call(CALLER, HERS)), {"main": pbx}, lambda *_: None

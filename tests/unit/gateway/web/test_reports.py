@@ -1,5 +1,6 @@
 """Reports over a real socket, on both databases: who gets what, in which form, and what stands behind it."""
 
+import asyncio
 import csv
 import io
 import json
@@ -85,14 +86,8 @@ class House(Struct):
             before = f"&before={quote(page['next'])}"
 
 
-@pytest.fixture
-async def house(database: Database) -> AsyncIterator[House]:
-    async with opened(database) as it:
-        yield it
-
-
-@asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[House]:
+async def fill(url: str) -> None:
+    """Two days, told and counted; their units are hostile."""
     facts = [
         one for day in range(2) for one in a_day(random.Random(day), DAY + day * 86_400.0, 25, 100 * day)
     ]
@@ -100,10 +95,29 @@ async def opened(database: Database) -> AsyncIterator[House]:
         if isinstance(fact, OrderChanged) and (unit := fact.order.fields.get("unit")) is not None:
             fields = {**fact.order.fields, "unit": structs.replace(unit, value=RISKY)}
             facts[at] = structs.replace(fact, order=structs.replace(fact.order, fields=fields))
+    database = Database(url)
     await tell(database, facts)
     counter = FigureCounter(database, Rules(lines=LINES))
     await counter.begin()
     await counter.catch_up()
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+def filled_url(shared_database_url: str) -> str:
+    asyncio.run(fill(shared_database_url))
+    return shared_database_url
+
+
+@pytest.fixture
+async def house(filled: Database) -> AsyncIterator[House]:
+    async with opened(filled) as it:
+        yield it
+
+
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[House]:
+    counter = FigureCounter(database, Rules(lines=LINES))
     store, audit = AccountRepository(database), CommandRepository(database)
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     accounts = AccountService(store, store, passwords=cheap)
@@ -200,7 +214,7 @@ async def test_it_comes_as_a_table_and_as_a_page_and_is_noted(house: House) -> N
         assert (await house.get("zhang", path))[0] == 403
 
 
-async def test_what_rises_in_a_place_is_told_with_its_orders(house: House, database: Database) -> None:
+async def test_what_rises_in_a_place_is_told_with_its_orders(house: House, filled: Database) -> None:
     now = time.time()
     facts: list[AnyFact] = []
     for week in range(10):
@@ -210,8 +224,8 @@ async def test_what_rises_in_a_place_is_told_with_its_orders(house: House, datab
             outcome = CallOutcome(ORDER, of.started_at)
             made = structs.replace(made, outcome=outcome, submitted_at=of.started_at + 200)
             facts += [CallEnded(at=now, call=of), OrderChanged(at=now, order=made, changed=())]
-    await tell(database, facts)
-    await FigureCounter(database, Rules(lines=LINES)).catch_up()
+    await tell(filled, facts)
+    await FigureCounter(filled, Rules(lines=LINES)).catch_up()
     told = await house.found("ban", "reports/hotspots")
     (found,) = told["items"]
     assert (found["place"], found["category"], found["count"]) == ("五接镇", "停水", 12)
