@@ -9,7 +9,7 @@ WEB    := gateway/web
 # RERUNS=N, as CI has it: failed tests of real telephony run once more, N at most; the summary shows each.
 AGAIN  := $(if $(RERUNS),--reruns 1 --reruns-delay 2 --max-suite-reruns $(RERUNS) --rerun-show-tracebacks)
 # How many test processes. Real speech over RTP suffers where more calls at once than the cores can carry.
-UNIT_WORKERS ?= auto
+UNIT_WORKERS ?= 3
 CALL_WORKERS ?= 2
 BROWSER_WORKERS ?= 1
 # The tests of a file stay together: they may share a PBX, a gateway or a browser.
@@ -18,6 +18,8 @@ SIDE_BY_SIDE = $(BIN)/python scripts/side_by_side.py
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -not -path 'web/test/*' -print)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Whatever the shell says: some hundred processes are started, and each would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run web web-check browser chromium test unit integration long bench bench-asr eval classifier stream-types screenshots check format lock model asterisk private-pbx clean
 
