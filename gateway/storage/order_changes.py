@@ -1,10 +1,9 @@
 """Changes of orders by compare-and-set; those that are asked for at the same moment share a transaction.
 
-At a shift's busiest every utterance changes an order: a transaction for each costs many times its statements.
+At a shift's busiest every utterance changes an order.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -18,6 +17,7 @@ from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
 from gateway.storage.faults import is_of_the_value
+from gateway.storage.group_commit import GroupCommit
 from gateway.storage.leases import LeaseLostError
 from gateway.storage.outbox import delivery_rows
 from gateway.storage.rows import (
@@ -32,8 +32,6 @@ from gateway.storage.tables import deliveries, journal, orders
 
 log = structlog.get_logger(__name__)
 
-TOGETHER = 100
-"""Changes in one transaction, at most."""
 RETRY_S = (0.05, 0.5, None)
 """Pauses between tries of a change on its own; `None`: the last try."""
 
@@ -63,33 +61,11 @@ class OrderChanges:
         self._ids = ids
         self._journal = Prepared(database, insert(journal), ["id", "at", "kind", "call_id", "data"])
         self._texts = Prepared(database, put_order_text(database), ORDER_TEXT_COLUMNS)
-        self._waiting: deque[tuple[Together, asyncio.Future[bool]]] = deque()
-        self._writing: asyncio.Task[None] | None = None
+        self._group = GroupCommit("order changes", self._write_together, self._write_alone)
 
     async def submit(self, changes: Together) -> bool:
         """Write them; whether the database held what they were to replace. Returns after the commit."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((changes, done))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_waiting(), name="order changes")
-        return await done
-
-    async def _write_waiting(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
-            try:
-                results: Sequence[bool | Exception] = await self._write_together([one for one, _ in batch])
-            except Exception as error:
-                # Of several, it is not known whose fault it is: each has its own try.
-                own = error if len(batch) == 1 and not isinstance(error, _NotHeldError) else None
-                results = [await self._write_alone(one, own) for one, _ in batch]
-            for (_, done), result in zip(batch, results, strict=True):
-                if done.done():
-                    continue  # nobody waits for it any more
-                if isinstance(result, Exception):
-                    done.set_exception(result)
-                else:
-                    done.set_result(result)
+        return await self._group.submit(changes)
 
     async def _write_together(self, batch: Sequence[Together]) -> list[bool]:
         """Write them in one transaction.
@@ -116,6 +92,8 @@ class OrderChanges:
         The transaction may have been committed all the same, and its answer lost.
         """
         after = changes[0].fact.order
+        if isinstance(error, _NotHeldError):
+            error = None
         for pause in RETRY_S:
             if error is not None:
                 if pause is None or is_of_the_value(error) or isinstance(error, LeaseLostError):

@@ -2,25 +2,22 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, RowMapping, Select, case, exists, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, case, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.deliveries import DeliveryView
 from domain.deployment import EndpointState
-from domain.facts import OrderChanged
 from domain.messages import Message
-from domain.orders import Order, OrderState
+from domain.orders import Order
 from gateway.storage.database import Database
 from gateway.storage.fact_ids import FactIds
-from gateway.storage.rows import journal_row, order_row
-from gateway.storage.tables import deliveries, journal, orders
-from workorders import filling
+from gateway.storage.group_commit import GroupCommit
+from gateway.storage.settlements import Settlement, Settlements
+from gateway.storage.tables import deliveries
 from workorders.delivery.outbox import Delivery
 
-MAX_ERROR = 500
 SKEW_S = 5.0
 """Clocks of processes on one database may differ by so much."""
 STATES = ("pending", "delivered", "dead")
@@ -56,6 +53,8 @@ class SqlOutbox:
         self._holder = holder
         self.now: ColumnElement[float] = database.now
         """The clock of leases and tries, POSIX seconds: the database's."""
+        settlements = Settlements(database, self._ids, lambda: self.now)
+        self._settled = GroupCommit("settled deliveries", settlements.write, settlements.write_alone)
 
     async def claim(self, endpoint: str, lease_s: float, limit: int) -> list[Delivery]:
         """Claim the endpoint's due deliveries, oldest first, each leased for that long.
@@ -131,80 +130,16 @@ class SqlOutbox:
             return done.rowcount
 
     async def delivered(self, delivery_id: str, status: int, external_id: str | None) -> Order | None:
-        """Record that the endpoint has the order; the order, if with that all endpoints have it.
-
-        The delivery and the order's state are one transaction: a crash between them cannot be.
-        """
-        values = {"status": status, "error": None, "reason": "", "params": "{}"}
-        async with self._database.writing() as connection:
-            order_id, at = await self._settle(
-                connection,
-                delivery_id,
-                state="delivered",
-                delivered_at=self.now,
-                external_id=external_id,
-                **values,
-            )
-            if await connection.scalar(_lacking(order_id)):
-                return None
-            return await self._set_state(connection, order_id, OrderState.DELIVERED, at, external_id)
+        """Record that the endpoint has the order; the order, if its state changed with that."""
+        return await self._settled.submit(Settlement(delivery_id, "delivered", status, external_id))
 
     async def retry(self, delivery_id: str, wait_s: float, status: int | None, why: Message) -> None:
         """Record a failed attempt; the next one is due after `wait_s`."""
-        async with self._database.writing() as connection:
-            await self._settle(
-                connection,
-                delivery_id,
-                next_attempt_at=self.now + max(0.0, wait_s),
-                status=status,
-                **_failure(why),
-            )
+        await self._settled.submit(Settlement(delivery_id, "pending", status, why=why, wait_s=wait_s))
 
     async def dead(self, delivery_id: str, status: int | None, why: Message) -> Order | None:
-        """Give the delivery up: an operator must look at it. The order, dead from now on."""
-        async with self._database.writing() as connection:
-            order_id, at = await self._settle(
-                connection, delivery_id, state="dead", status=status, **_failure(why)
-            )
-            # What a later revision says, the endpoint may yet get.
-            if await connection.scalar(_lacking(order_id, "pending")):
-                return None
-            return await self._set_state(connection, order_id, OrderState.DEAD, at, None)
-
-    async def _settle(
-        self, connection: AsyncConnection, delivery_id: str, **values: object
-    ) -> tuple[str, float]:
-        """Record one attempt; the id of its order, and when."""
-        done = await connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id)
-            .values(attempts=deliveries.c.attempts + 1, leased_until=0.0, tried_at=self.now, **values)
-            .returning(deliveries.c.order_id, deliveries.c.tried_at)
-        )
-        row = done.one()
-        return str(row.order_id), float(row.tried_at)
-
-    async def _set_state(
-        self,
-        connection: AsyncConnection,
-        order_id: str,
-        state: OrderState,
-        at: float,
-        external_id: str | None,
-    ) -> Order | None:
-        """Set the order's state with its fact in the journal; `None`: it has that state already."""
-        query = select(orders.c.data).where(orders.c.id == order_id).with_for_update()
-        data = await connection.scalar(query)
-        if data is None:
-            return None
-        before = msgspec.json.decode(data, type=Order)
-        if before.state is state:
-            return None
-        after = filling.with_state(before, state, at, external_id=external_id)
-        await connection.execute(update(orders).where(orders.c.id == order_id).values(order_row(after)))
-        fact = OrderChanged(at=at, order=after, changed=())
-        await connection.execute(insert(journal), [{"id": self._ids.next(), **journal_row(fact)}])
-        return after
+        """Give the delivery up: an operator must look at it. The order, if its state changed with that."""
+        return await self._settled.submit(Settlement(delivery_id, "dead", status, why=why))
 
     async def next_due_s(self, endpoint: str) -> float | None:
         """Seconds until the next pending delivery is due, or its lease ends; `None`: none is pending."""
@@ -291,31 +226,8 @@ class SqlOutbox:
             return {state: int(count) for state, count in (await connection.execute(query)).all()}
 
 
-def _lacking(order_id: str, *states: str) -> Select[Any]:
-    """Count the endpoints that lack the order's latest revision; with `states`, those where it is so."""
-    later = deliveries.alias()
-    lacking = deliveries.c.state.in_(states) if states else deliveries.c.state != "delivered"
-    return select(func.count()).where(
-        deliveries.c.order_id == order_id,
-        lacking,
-        ~exists().where(
-            later.c.order_id == deliveries.c.order_id,
-            later.c.endpoint == deliveries.c.endpoint,
-            later.c.revision > deliveries.c.revision,
-        ),
-    )
-
-
 def _later(one: Column[float], other: Column[float], sqlite: bool) -> ColumnElement[float]:
     return func.max(one, other) if sqlite else func.greatest(one, other)
-
-
-def _failure(why: Message) -> dict[str, str]:
-    return {
-        "error": why.text[:MAX_ERROR],
-        "reason": why.code,
-        "params": msgspec.json.encode(why.params).decode(),
-    }
 
 
 def _said(row: RowMapping | None) -> Message | None:

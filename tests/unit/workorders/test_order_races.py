@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calls import CallState
@@ -14,6 +15,7 @@ from domain.orders import OrderState
 from gateway.storage.database import Database
 from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_reader import JournalReader
+from gateway.storage.tables import deliveries
 from tests.support.orders import OrdersOfProcess, a_call, heard
 from workorders import filling
 from workorders.errors import OrderRefusedError
@@ -110,9 +112,8 @@ async def test_a_state_left_behind_by_a_kill_is_settled_at_the_start(database: D
         # As an earlier version left it: the delivery is marked, the order is not.
         (delivery,) = await process.outbox.claim("main", 60.0, 100)
         async with database.writing() as connection:
-            await process.outbox._settle(
-                connection, delivery.id, state="delivered", delivered_at=AT + 99, external_id="GD-7"
-            )
+            noted = {"state": "delivered", "delivered_at": AT + 99, "external_id": "GD-7"}
+            await connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(noted))
         assert await process.orders.submission.settle_left_behind() == 1
         kept = await process.orders.get_order(order.id)
         assert kept is not None

@@ -3,7 +3,7 @@
 import asyncio
 
 from msgspec import structs
-from sqlalchemy import literal
+from sqlalchemy import func, literal, select
 
 from domain.delivery_failures import failure
 from domain.messages import Message
@@ -11,6 +11,7 @@ from domain.orders import FieldValue, Method, Order, OrderState
 from gateway.storage.database import Database
 from gateway.storage.orders import OrderRepository
 from gateway.storage.outbox import SqlOutbox
+from gateway.storage.tables import journal
 from tests.support.databases import put_order
 from workorders.filling import order_id
 
@@ -116,6 +117,67 @@ async def test_retry_delivered_dead_and_an_operators_retry(database: Database) -
     assert await outbox.retry_delivery("nope") is None
     assert {view.endpoint for view in await outbox.list_deliveries()} == {"main", "copy"}
     assert [view.endpoint for view in await outbox.list_deliveries(state="delivered")] == ["main"]
+
+
+async def test_one_endpoint_that_gave_up_and_one_that_has_it_leave_the_order_dead(database: Database) -> None:
+    """Whichever is settled first."""
+    for number, first in enumerate(("main", "copy")):
+        outbox, call = SqlOutbox(database), f"main-{number}"
+        await put_order(
+            database,
+            structs.replace(ORDER, id=order_id(call), call_id=call),
+            {"main": b"1", "copy": b"2"},
+            10.0,
+        )
+        (main,), (copy,) = await outbox.claim("main", 60.0, 5), await outbox.claim("copy", 60.0, 5)
+        settle = {
+            "main": lambda outbox=outbox, of=main.id: outbox.dead(of, 410, failure("answered", status=410)),
+            "copy": lambda outbox=outbox, of=copy.id: outbox.delivered(of, 200, "GD1"),
+        }
+        assert await settle.pop(first)() is None
+        order = await next(iter(settle.values()))()
+        assert order is not None and order.state is OrderState.DEAD
+        # An operator's retry brings it there.
+        await outbox.retry_delivery(main.id)
+        order = await outbox.delivered(main.id, 200, "GD2")
+        assert order is not None and (order.state, order.external_id) == (OrderState.DELIVERED, "GD2")
+
+
+async def test_settled_at_the_same_moment_each_is_noted_and_each_order_told_once(database: Database) -> None:
+    outbox = SqlOutbox(database)
+    made = [structs.replace(ORDER, id=order_id(f"main-{n}"), call_id=f"main-{n}") for n in range(20)]
+    for order in made:
+        await put_order(database, order, {"main": b"1", "copy": b"2"}, 10.0)
+    claimed = [*await outbox.claim("main", 60.0, 50), *await outbox.claim("copy", 60.0, 50)]
+    assert len(claimed) == 40
+    told = await asyncio.gather(*(outbox.delivered(one.id, 200, f"{one.endpoint}-1") for one in claimed))
+    assert sorted(order.id for order in told if order) == sorted(order.id for order in made)
+    assert await outbox.counts() == {"delivered": 40}
+    assert {order.state for order in await OrderRepository(database).list_orders(limit=50)} == {
+        OrderState.DELIVERED
+    }
+    async with database.reading() as connection:
+        facts = await connection.scalar(select(func.count()).select_from(journal))
+    assert facts == 20
+
+
+async def test_what_cannot_be_noted_of_one_keeps_no_other_from_it(database: Database) -> None:
+    outbox = SqlOutbox(database)
+    for number in range(3):
+        call = f"main-{number}"
+        await put_order(
+            database, structs.replace(ORDER, id=order_id(call), call_id=call), {"main": b"1"}, 10.0
+        )
+    claimed = await outbox.claim("main", 60.0, 5)
+    told = await asyncio.gather(
+        *(
+            outbox.delivered(one.id, status, None)
+            for one, status in zip(claimed, (200, 10**30, 201), strict=True)
+        ),
+        return_exceptions=True,
+    )
+    assert [isinstance(one, Order) for one in told] == [True, False, True]
+    assert await outbox.counts() == {"delivered": 2, "pending": 1}
 
 
 async def test_orders_are_listed_newest_first(database: Database) -> None:
