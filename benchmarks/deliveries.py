@@ -37,6 +37,7 @@ from workorders.delivery.worker import DeliveryWorker
 from workorders.rules import LineRules, OrderRules
 
 BAR = 0.8
+ROUNDS = 5
 RULES = OrderRules(lines=(LineRules("12345"),), endpoints={"tickets": ()})
 Hand = Callable[[aiohttp.ClientSession, int], Awaitable[None]]
 """Hands one order over, without anything around it."""
@@ -65,7 +66,7 @@ async def ours(url: str, settings: WorkOrderEndpoint, orders: int) -> float:
     began = time.monotonic()
     running = asyncio.create_task(worker.run())
     while (await outbox.counts()).get("delivered", 0) < orders:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
     took = time.monotonic() - began
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -150,21 +151,26 @@ async def measure(orders: int, at_once: int) -> bool:
             ("roundup", ticket_system, {"preset": "roundup", "secret_files": {"password": secret}}),
             ("at_once", at_once_receiver, {}),
         ):
-            copy = directory / f"{system}.db"
-            shutil.copy(directory / "template.db", copy)
-            progress(f"deliveries: into {system}, by the gateway")
-            async with opened(directory / f"{system}-ours") as (url, _):
-                settings = endpoint_settings(
-                    url, id="tickets", secret=SecretStr("a secret"), at_once=at_once, **more
-                )
-                mine = await ours(sqlite_url(copy), settings, orders)
-            progress(f"deliveries: into {system}, by a bare client")
-            async with opened(directory / f"{system}-bare") as (_, hand):
-                theirs = await bare(hand, orders, at_once)
+            rates: list[tuple[float, float]] = []
+            for turn in range(ROUNDS):
+                copy = directory / f"{system}-{turn}.db"
+                shutil.copy(directory / "template.db", copy)
+                progress(f"deliveries: into {system}, by the gateway")
+                async with opened(directory / f"{system}-{turn}-ours") as (url, _):
+                    settings = endpoint_settings(
+                        url, id="tickets", secret=SecretStr("a secret"), at_once=at_once, **more
+                    )
+                    mine = await ours(sqlite_url(copy), settings, orders)
+                progress(f"deliveries: into {system}, by a bare client")
+                async with opened(directory / f"{system}-{turn}-bare") as (_, hand):
+                    rates.append((mine, await bare(hand, orders, at_once)))
+            # The one in the middle: a ticket system on the same two cores has good and bad minutes.
+            mine, theirs = sorted(rates, key=lambda one: one[0] / one[1])[ROUNDS // 2]
             figures |= {
                 f"{system}_orders_per_s": mine,
                 f"{system}_bare_orders_per_s": theirs,
                 f"{system}_ratio": mine / theirs,
+                f"{system}_worst_ratio": min(one / other for one, other in rates),
             }
     bar = f"into Roundup >= {BAR} x a bare client"
     return report("deliveries", bar, figures["roundup_ratio"] >= BAR, figures)

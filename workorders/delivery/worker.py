@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import aiohttp
@@ -73,6 +74,7 @@ class DeliveryWorker:
     async def _serve(self, sender: Sender, endpoint: Endpoint, group: asyncio.TaskGroup) -> None:
         """One endpoint: as many deliveries at once as it has places; the oldest first."""
         wake = self._wakes[endpoint.id]
+        ready: deque[Delivery] = deque()
         sending: set[asyncio.Task[None]] = set()
 
         def done(task: asyncio.Task[None]) -> None:
@@ -86,13 +88,12 @@ class DeliveryWorker:
             try:
                 free = endpoint.at_once - len(sending)
                 if free and self._may_send():
-                    for delivery in await self._store.claim(endpoint.id, self._lease_s(endpoint), free):
+                    if len(ready) < free:
+                        pause = await self._claim(endpoint, ready, endpoint.at_once + free - len(ready))
+                    for delivery in [ready.popleft() for _ in range(min(free, len(ready)))]:
                         task = group.create_task(self._deliver(sender, endpoint, delivery))
                         sending.add(task)
                         task.add_done_callback(done)
-                    due_s = await self._store.next_due_s(endpoint.id)
-                    if due_s is not None:
-                        pause = min(IDLE_S, max(SHORTEST_S, due_s))
             except Exception:
                 # The store is away for a moment: nothing is lost, it is asked again.
                 log.exception("outbox_failed", endpoint=endpoint.id)
@@ -101,8 +102,16 @@ class DeliveryWorker:
                 async with asyncio.timeout(pause):
                     await wake.wait()
 
+    async def _claim(self, endpoint: Endpoint, ready: deque[Delivery], limit: int) -> float:
+        """Claim what is due for the free places and for the next; return how long nothing more is."""
+        claimed = await self._store.claim(endpoint.id, self._lease_s(endpoint), limit)
+        ready += claimed
+        due_s = None if len(claimed) == limit else await self._store.next_due_s(endpoint.id)
+        return IDLE_S if due_s is None else min(IDLE_S, max(SHORTEST_S, due_s))
+
     def _lease_s(self, endpoint: Endpoint) -> float:
-        return 30.0 + endpoint.timeout_s * endpoint.mapping.most + sum(SETTLE_PAUSES_S)
+        # Twice a try: it may wait for a place while others are tried.
+        return 30.0 + 2 * endpoint.timeout_s * endpoint.mapping.most + sum(SETTLE_PAUSES_S)
 
     async def _deliver(self, sender: Sender, endpoint: Endpoint, delivery: Delivery) -> None:
         """One try, and what came of it noted. Never raises: others are on their way beside it."""
