@@ -1,5 +1,6 @@
 """What a work-order system tells of an order: the steps of the closed loop (工单办理闭环, GB/T 33358)."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -92,6 +93,11 @@ class OrderDeadline(Struct, frozen=True):
     line: str
     deadline: float
     """POSIX seconds."""
+
+
+def as_happened(statuses: Iterable[OrderStatus]) -> list[OrderStatus]:
+    """Return them in the order in which they happened, whenever they were told."""
+    return sorted(statuses, key=lambda one: (one.at, one.received_at, one.id))
 
 
 def deadline_after(status: OrderStatus, before: float | None) -> float | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from domain.order_status import OrderStatus, Step
+from domain.order_status import OrderStatus, Step, as_happened
 
 _NOT_CONTENT = re.compile(r"不(太|大|是很)?满意|没有?满意|\b(dis|un|not )satisfied", re.IGNORECASE)
 _CONTENT = re.compile(r"满意|\bsatisfied", re.IGNORECASE)
@@ -92,7 +92,7 @@ def rating_of(statuses: Sequence[OrderStatus], survey: Survey, asked_at: float) 
     """
     satisfied = None if survey.satisfied is None else Said(survey.satisfied, Asker.SURVEY, asked_at)
     resolved = None if survey.resolved is None else Said(survey.resolved, Asker.SURVEY, asked_at)
-    for one in sorted(statuses, key=lambda one: (one.at, one.received_at, one.id)):
+    for one in as_happened(statuses):
         asker = Asker.VISIT if one.step is Step.VISITED else Asker.SYSTEM
         content, done = one.satisfied, one.resolved
         if one.step is Step.VISITED:

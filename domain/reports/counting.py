@@ -7,7 +7,7 @@ from msgspec import Struct
 from domain.calls import Call, Direction, EndReason
 from domain.history import text_of
 from domain.lines import Line
-from domain.order_status import OVER, OrderStatus, Step
+from domain.order_status import OVER, OrderStatus, Step, as_happened
 from domain.orders import CALL, Order, OrderState
 from domain.outcomes import INVALID, ORDER, OUTCOMES, CallOutcome, Detail, OutcomeKind, Sends
 from domain.queues import QueueEntry, QueueOutcome
@@ -147,7 +147,7 @@ def closing(statuses: Sequence[OrderStatus]) -> tuple[float | None, float | None
     """
     closed_at: float | None = None
     deadline: float | None = None
-    for one in sorted(statuses, key=lambda one: (one.at, one.received_at, one.id)):
+    for one in as_happened(statuses):
         if one.step in OVER:
             if closed_at is None:
                 deadline = deadline if one.deadline is None else one.deadline

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from domain.facts import AnyFact, OrderChanged, OrderStatusTold
-from domain.order_status import Step
-from domain.orders import OrderState
+from domain.order_status import OrderStatus, Step
+from domain.orders import Order, OrderState
 from gateway.module import Module
 from gateway.runtime import Runtime
 from gateway.storage.order_status import OrderStatusRepository
@@ -16,7 +16,7 @@ from gateway.supervision import Job
 from workorders.directories.reference import Reference
 from workorders.drafting import LessonBook
 from workorders.extraction.classifier import MODEL, load_classifier
-from workorders.extraction.lessons import MAX_LESSONS, Lessons, lesson_of
+from workorders.extraction.lessons import MAX_LESSONS, Lessons, lessons_of
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,8 @@ class LessonsModule(Module):
         """Read what came back, and learn from it."""
         returned = await self._statuses.returned(time.time() - KEPT_S, MAX_LESSONS)
         self._came_back.update(order.id for order, _ in returned)
-        made = (lesson_of(order, told, self._reference) for order, told in returned)
-        lessons = [one for one in made if one is not None]
-        self._book.current = await asyncio.to_thread(Lessons, lessons, self._classifier)
-        log.info("lessons_learned", orders=len(returned), lessons=len(lessons))
+        self._book.current = await asyncio.to_thread(self._learned, returned)
+        log.info("lessons_learned", orders=len(returned), lessons=len(self._book.current.lessons))
+
+    def _learned(self, returned: Sequence[tuple[Order, Sequence[OrderStatus]]]) -> Lessons:
+        return Lessons(lessons_of(returned, self._reference), self._classifier)

@@ -5,13 +5,13 @@ is then less for the one and more for the other, the more alike the two are. Lik
 classifier: the cosine of weighted characters and groups of characters.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from domain.history import text_of
-from domain.order_status import OrderStatus, Step
+from domain.order_status import OrderStatus, Step, as_happened
 from domain.orders import Order
 from workorders.directories.reference import Reference
 from workorders.extraction.classifier import Classifier
@@ -99,13 +99,19 @@ def _agreed(near: Sequence[tuple[Lesson, float]], unit_of: Callable[[Lesson], st
     return weights
 
 
-def lesson_of(order: Order, statuses: Sequence[OrderStatus], reference: Reference) -> Lesson | None:
-    """What the order teaches, by the last time it came back; `None`: nothing."""
-    told = sorted(statuses, key=lambda one: (one.at, one.received_at, one.id))
+def lessons_of(returned: Iterable[tuple[Order, Sequence[OrderStatus]]], reference: Reference) -> list[Lesson]:
+    """What these orders teach, each by the last time it came back, and by what was told of it."""
+    known = _directory(reference)
+    made = (_lesson_of(order, statuses, known) for order, statuses in returned)
+    return [one for one in made if one is not None]
+
+
+def _lesson_of(order: Order, statuses: Sequence[OrderStatus], known: Callable[[str], str]) -> Lesson | None:
+    """`known`: a unit's name in the directory."""
+    told = as_happened(statuses)
     back = max((at for at, one in enumerate(told) if one.step is Step.RETURNED), default=None)
     if back is None:
         return None
-    known = _directory(reference)
     now = known(text_of(order, "unit"))
     left = known(text_of(order.as_left, "unit"))
     had = next((name for one in told[: back + 1][::-1] if (name := known(one.unit))), "")

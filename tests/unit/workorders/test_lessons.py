@@ -24,7 +24,7 @@ from tests.support.statuses import signed
 from workorders.drafting import LessonBook
 from workorders.extraction import ExtractionContext, extract
 from workorders.extraction.classifier import load_classifier
-from workorders.extraction.lessons import Lesson, Lessons, lesson_of
+from workorders.extraction.lessons import Lesson, Lessons, lessons_of
 
 LAMP = "金沙街道金霞社区门口的路灯不亮了，晚上黑漆漆的，老人走路害怕。"
 LIKE_IT = "我们小区门口的路灯坏了不亮，晚上黑漆漆的，什么时候有人来修？"
@@ -131,7 +131,7 @@ def test_what_an_order_teaches(
     order: Order, statuses: list[OrderStatus], learned: tuple[str, str] | None
 ) -> None:
     for some in (statuses, statuses[::-1]):
-        found = lesson_of(order, some, REFERENCE)
+        found = next(iter(lessons_of([(order, some)], REFERENCE)), None)
         assert (found and (found.wrong, found.right)) == learned
 
 
