@@ -60,7 +60,7 @@ class OrderStatusRepository:
         row = self._row(status) | {"stamp": int(status.at), "digest": ""}
         async with self._database.writing() as connection:
             # Whoever else writes of that order waits here.
-            order = select(orders.c.id).where(orders.c.id == status.order_id).with_for_update()
+            order = select(orders.c.id).where(orders.c.id == status.order_id).with_for_update(key_share=True)
             await connection.execute(order)
             known = select(order_statuses.c.data).where(order_statuses.c.order_id == status.order_id)
             said = [
@@ -130,7 +130,9 @@ class OrderStatusRepository:
     async def _put_latest(self, connection: AsyncConnection, status: OrderStatus) -> None:
         """Beside the order stands what happened last, in whatever order it was told, with its deadline."""
         query = select(orders.c.step_at, orders.c.deadline).where(orders.c.id == status.order_id)
-        held = (await connection.execute(query.with_for_update())).one()
+        # The row just put holds the order's key, for it refers to it: of two at the same moment, each would
+        # wait for the other's if it asked for the key as well.
+        held = (await connection.execute(query.with_for_update(key_share=True))).one()
         if held.step_at is not None and held.step_at > status.at:
             return
         deadline = deadline_after(status, held.deadline)

@@ -118,7 +118,7 @@ _HELD = (
     select(orders.c.data)
     .where(orders.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(orders.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)  # a status that is being put holds the key
 )
 _PUT = update(orders).where(orders.c.id == bindparam("held"))
 

@@ -1,5 +1,6 @@
 """What comes back from work-order systems, over real HTTP into real databases."""
 
+import asyncio
 import json
 import random
 import time
@@ -136,6 +137,13 @@ async def test_a_timeline_grows_as_it_happens_and_the_next_pop_shows_the_latest(
         Step.SIGNED,
         Step.ACCEPTED,
     ]
+
+
+async def test_told_at_the_same_moment_each_is_kept(system: System) -> None:
+    words = ("受理", "派单", "签收", "办理", "反馈", "办结") * 3
+    told = await asyncio.gather(*(system.tell(word, id=f"1-{n}") for n, word in enumerate(words)))
+    assert [code for code, _ in told] == [200] * len(words)
+    assert len(await system.timeline()) == len(words)
 
 
 async def test_a_deadline_stands_until_the_order_is_closed(system: System) -> None:
