@@ -1,14 +1,19 @@
 """The delivery of orders in a process of its own, that may be killed; run by `multiprocessing`."""
 
 import asyncio
+from pathlib import Path
 
 from pydantic import SecretStr
 
+from gateway.app import run_gateway
 from gateway.modules.delivery import endpoint_of
 from gateway.storage.database import Database
 from gateway.storage.outbox import SqlOutbox
+from tests.support.at_the_desk import settings
 from tests.support.receiver import endpoint_settings
 from workorders.delivery.worker import DeliveryWorker
+
+SECRET = "a secret of this test"
 
 
 def deliver(database_url: str, url: str, preset: str, secrets: dict[str, str], at_once: int = 8) -> None:
@@ -26,3 +31,19 @@ async def _deliver(database_url: str, url: str, preset: str, secrets: dict[str, 
     # As at the start of a gateway: what the process before was sending is sent again.
     await outbox.release(["worker"])
     await DeliveryWorker(outbox, [endpoint_of(settings, "Asia/Shanghai")]).run()
+
+
+def serve(database_url: str, directory: str, url: str, port: int) -> None:
+    """The whole gateway without PBXs, until killed: delivers to `url`, takes statuses at `port`."""
+    asyncio.run(_serve(database_url, Path(directory), url, port))
+
+
+async def _serve(database_url: str, directory: Path, url: str, port: int) -> None:
+    usual = settings(directory, database_url)
+    tickets = endpoint_settings(url, id="tickets", secret=SecretStr(SECRET), timeout_s=5.0, max_attempts=1000)
+    changes = {
+        "http": usual.http.model_copy(update={"port": port, "stream_port": 0}),
+        "workorders": [tickets],
+    }
+    async with run_gateway(usual.model_copy(update=changes)):
+        await asyncio.Event().wait()
