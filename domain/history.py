@@ -18,7 +18,7 @@ from domain.calls import (
 )
 from domain.numbers import told, told_name
 from domain.order_status import OrderStatus, Step
-from domain.orders import Order, OrderState
+from domain.orders import CALL, Order, OrderState
 from domain.reports.counts import Selection
 from domain.spans import covered, elapsed
 
@@ -154,6 +154,8 @@ class OrderSummary(Struct, frozen=True):
     """When a draft is sent by itself; `None`: an agent has to."""
     status: OrderStatus | None = None
     """The latest that a work-order system told of it."""
+    source: str = CALL
+    """`call`, or where the matter came from (`domain.intake.MatterSource`)."""
 
 
 class OrderOfCall(Struct, frozen=True):
@@ -232,6 +234,7 @@ def order_summary_of(both: OrderOfCall) -> OrderSummary:
         urgent=urgent is not None and urgent.value is True,
         send_at=order.send_at,
         status=both.status,
+        source=order.source,
     )
 
 

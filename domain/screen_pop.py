@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from domain.order_status import OrderStatus
+from domain.orders import CALL
 
 
 class Level(StrEnum):
@@ -72,7 +73,7 @@ class PopCall(Struct, frozen=True):
 
 
 class PopOrder(Struct, frozen=True):
-    """The order of an earlier call from the same number."""
+    """The order of an earlier call from the same number, or of a matter that gave it to be called back at."""
 
     id: str
     created_at: float
@@ -85,6 +86,8 @@ class PopOrder(Struct, frozen=True):
     outcome: str | None = None
     status: OrderStatus | None = None
     """What its work-order system told of it last."""
+    source: str = CALL
+    """`call`, or where the matter came from (`domain.intake.MatterSource`)."""
 
 
 class PopAlert(Struct, frozen=True):

@@ -55,6 +55,8 @@ class Known(Struct, frozen=True):
     """Earlier calls from the same number, newest first, without the current one."""
     recent: int = 0
     """How many of them began within `PopRules.repeat_days`."""
+    matters: Sequence[EarlierOrder] = ()
+    """Orders of what was no call and gave the same number, newest first."""
 
 
 class PopRules(Struct, frozen=True):
@@ -72,13 +74,14 @@ def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility
     earlier = [
         EarlierCall(
             redact(one.call, visibility),
-            [
-                EarlierOrder(redact(order, visibility), redact(status, visibility))
-                for order, status in one.orders
-            ],
+            [_redacted(order, visibility) for order in one.orders],
         )
         for one in known.earlier
     ]
+    matters = [_redacted(one, visibility) for one in known.matters]
+    orders = sorted(
+        [*matters, *(order for one in earlier for order in one.orders)], key=lambda one: -one.order.created_at
+    )
     contact = redact(known.contact, visibility)
     return ScreenPop(
         call_id=call.id,
@@ -92,9 +95,13 @@ def screen_pop(call: Call, known: Known, rules: PopRules, visibility: Visibility
         enterprise=known.enterprise,
         ivr=tuple(_entry(name, visibility.number(value), rules) for name, value in call.ivr.items()),
         calls=tuple(_call(one) for one in earlier[:SHOWN]),
-        orders=tuple([_order(*order) for one in earlier for order in one.orders][:SHOWN]),
+        orders=tuple(_order(*one) for one in orders[:SHOWN]),
         alerts=tuple(_alerts(contact, known.recent, rules)),
     )
+
+
+def _redacted(one: EarlierOrder, visibility: Visibility) -> EarlierOrder:
+    return EarlierOrder(redact(one.order, visibility), redact(one.status, visibility))
 
 
 def _entry(name: str, value: str, rules: PopRules) -> PopEntry:
@@ -128,6 +135,7 @@ def _order(order: Order, status: OrderStatus | None) -> PopOrder:
         external_id=order.external_id,
         outcome=order.outcome_kind,
         status=status,
+        source=order.source,
     )
 
 

@@ -8,7 +8,7 @@ import phonenumbers
 from phonenumbers import carrier, geocoder
 
 from agents.accounts.identity import Role
-from agents.screen_pop.content import EarlierCall, Known, PopRules, screen_pop
+from agents.screen_pop.content import EarlierCall, EarlierOrder, Known, PopRules, screen_pop
 from domain.calls import Call, Direction
 from domain.numbers import forms, national
 from domain.screen_pop import Contact, PopEnterprise, ScreenPop
@@ -20,11 +20,13 @@ EARLIER = 20
 
 
 class Callers(Protocol):
-    """Port: earlier calls of a number (`gateway.storage.callers`)."""
+    """Port: earlier calls and matters of a number (`gateway.storage.callers`)."""
 
     async def earlier(self, numbers: Sequence[str], but: str, limit: int = 20) -> list[EarlierCall]: ...
 
     async def count_since(self, numbers: Sequence[str], but: str, since: float) -> int: ...
+
+    async def of_matters(self, numbers: Sequence[str], limit: int = 20) -> list[EarlierOrder]: ...
 
 
 class ScreenPopService:
@@ -71,6 +73,7 @@ class ScreenPopService:
             enterprise=self._enterprise(contact, earlier),
             earlier=earlier,
             recent=recent,
+            matters=await self._callers.of_matters(same, EARLIER),
         )
 
     def _enterprise(self, contact: Contact | None, earlier: Sequence[EarlierCall]) -> PopEnterprise | None:

@@ -12,7 +12,7 @@ from domain.calls import Call
 from domain.order_status import OrderStatus
 from domain.orders import Order
 from gateway.storage.database import Database
-from gateway.storage.tables import calls, orders
+from gateway.storage.tables import calls, intakes, orders
 
 # Made once: each screen-pop asks, and to make such a statement takes longer than to answer it.
 _LATEST = (
@@ -26,6 +26,13 @@ EARLIER = (
     select(_LATEST.c.id, _LATEST.c.data, orders.c.data.label("order_data"), orders.c.status)
     .outerjoin(orders, orders.c.call_id == _LATEST.c.id)
     .order_by(_LATEST.c.started_at.desc(), _LATEST.c.id, orders.c.number)
+)
+MATTERS = (
+    select(orders.c.data.label("order_data"), orders.c.status)
+    .join(intakes, intakes.c.call_id == orders.c.call_id)
+    .where(intakes.c.caller_number.in_(bindparam("numbers", expanding=True)))
+    .order_by(intakes.c.at.desc(), orders.c.id)
+    .limit(bindparam("most"))
 )
 
 
@@ -51,17 +58,22 @@ class CallerRepository:
         ((count,),) = await self._database.rows(query)
         return int(count)
 
+    async def of_matters(self, numbers: Sequence[str], limit: int = 20) -> list[EarlierOrder]:
+        """Return the orders of matters that gave one of these numbers to be called back at, newest first."""
+        rows = await self._database.rows(MATTERS, {"numbers": list(numbers), "most": limit})
+        return [_order(row) for row in rows]
+
 
 def _earlier(rows: Sequence[Row[Any]]) -> EarlierCall:
     """A call from its rows, one for each of its orders; one without, where it has none."""
     return EarlierCall(
         msgspec.json.decode(rows[0].data, type=Call),
-        [
-            EarlierOrder(
-                msgspec.json.decode(row.order_data, type=Order),
-                None if row.status is None else msgspec.json.decode(row.status, type=OrderStatus),
-            )
-            for row in rows
-            if row.order_data is not None
-        ],
+        [_order(row) for row in rows if row.order_data is not None],
+    )
+
+
+def _order(row: Row[Any]) -> EarlierOrder:
+    return EarlierOrder(
+        msgspec.json.decode(row.order_data, type=Order),
+        None if row.status is None else msgspec.json.decode(row.status, type=OrderStatus),
     )

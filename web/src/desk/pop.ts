@@ -36,6 +36,8 @@ export interface ScreenPop {
     readonly title?: string
     readonly category?: string
     readonly town?: string
+    /** `call`, or where the matter came from. */
+    readonly source?: string
     readonly external_id: string | null
     readonly outcome?: string | null
     readonly status?: OrderStatus | null

@@ -54,6 +54,8 @@ export interface OrderSummary {
   readonly status?: OrderStatus | null
   /** When a draft leaves by itself; null: an agent has to send it. */
   readonly send_at?: number | null
+  /** Where it comes from: `call`, or that of a matter. */
+  readonly source?: string
   readonly urgent: boolean
 }
 

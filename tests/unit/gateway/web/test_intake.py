@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ import pytest
 from sqlalchemy import select
 
 from agents.accounts.identity import Role, Scope
+from domain.calls import Call, CallState, Direction, Party
+from domain.facts import CallStarted
 from domain.intake import Matter, MatterSource, words_of
 from domain.orders import OrderState
+from gateway.facts.recorder import FactRecorder
 from gateway.settings import load_settings
 from gateway.settings.load import EXAMPLE
 from gateway.settings.orders import WorkOrderEndpoint
 from gateway.storage.command_log import CommandRepository
 from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter
 from gateway.storage.orders import OrderRepository
 from gateway.storage.tables import deliveries, orders
 from tests.support.http_api import Answer, Api, Client, api_of_gateway
@@ -99,6 +104,25 @@ async def test_an_earlier_order_of_the_same_number_is_found(api: Api) -> None:
     assert [one["order_id"] for one in again["related"]] == [first["order"]]
     assert again["related"][0]["reason"] == "caller"
     assert (await send(holder, "k-3", number="13900139000", text="我要表扬一下你们。")).json["related"] == []
+
+
+async def test_who_calls_after_it_has_its_order_in_the_pop_told_with_its_source(api: Api) -> None:
+    holder = await api.system(Scope.INTAKE_WRITE)
+    order = (await send(holder, source="website")).json["order"]
+    await send(holder, "k-2", number="13900139000")
+    caller = Call(
+        "main-9", "main", "9", Direction.INBOUND, CallState.TALKING, Party("+86 138 0013 8000"), "12345",
+        time.time(), line="12345", agent="1001",
+    )  # fmt: skip
+    api.runtime.get(FactRecorder).record(CallStarted(at=time.time(), call=caller))
+    await api.runtime.get(JournalWriter).flush()
+    agent = await api.person("zhang", Role.AGENT, "1001")
+    pop = (await agent.ask("/api/v1/calls/main-9/pop")).json
+    assert [(one["id"], one["source"]) for one in pop["orders"]] == [(order, "website")]
+    assert pop["calls"] == [] and pop["alerts"] == [], "it was no call"
+    supervisor = await api.person("ban", Role.SUPERVISOR)
+    listed = (await supervisor.ask("/api/v1/history/orders")).json["items"]
+    assert {one["source"] for one in listed} == {"website", "app"}
 
 
 @pytest.mark.parametrize(
