@@ -145,7 +145,7 @@ async def work(agents: Desk, chance: random.Random, over: asyncio.Event) -> None
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300 + 12 * KILLS)
 async def test_killed_at_any_moment_each_revision_and_each_status_is_there_once(
     database_url: str | None, tmp_path: Path
 ) -> None:
@@ -183,7 +183,7 @@ async def test_killed_at_any_moment_each_revision_and_each_status_is_there_once(
 
 async def _settled(database: Database, tickets: System) -> None:
     """Until all is delivered and all that was to be told is answered."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 120 + 4 * KILLS
     while True:
         async with database.reading() as connection:
             query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
